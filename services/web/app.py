@@ -1,0 +1,69 @@
+"""A service's Starlette app: its routes, health, and a problem document for every error."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.web import log
+from services.web.health import Health
+from services.web.problem import Problem, empty
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def service_app(
+    name: str, routes: Sequence[BaseRoute], *, health: Health, lifespan: Lifespan | None = None, openapi: Path | None = None
+) -> Starlette:
+    """The app of service `name`: `routes`, GET /health and /actuator/health. With `openapi`, the path of a JSON document, also
+    /openapi.json, /v3/api-docs and a Swagger page at /swagger-ui/index.html."""
+
+    async def answer_health(_: Request) -> Response:
+        return await health.response()
+
+    extra = [Route("/health", answer_health), Route("/actuator/health", answer_health)]
+    if openapi is not None:
+        from services.web.swagger import swagger_routes
+
+        extra += swagger_routes(name, openapi)
+    handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _http_error, ClientDisconnect: _gone, Exception: _crash}
+    app = Starlette(routes=[*routes, *extra], exception_handlers=handlers, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _problem(_: Request, error: Problem) -> Response:
+    return error.response()
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    """Starlette's own: no such route, or a method the route does not have."""
+    path = request.scope["path"][:200]
+    said = {404: f"there is no {path}", 405: f"{path} has no {request.method}"}
+    return Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers).response()
+
+
+async def _gone(_: Request, __: ClientDisconnect) -> Response:
+    return empty(400)  # nobody reads it: the client closed before its body was complete
+
+
+_next_full_trace = 0.0
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    """A bug. The client gets no inside views; the log gets the traceback, once a second at most in full."""
+    global _next_full_trace
+    now = time.monotonic()
+    fields = {"method": request.method, "path": request.scope["path"], "error": repr(error)}
+    if now >= _next_full_trace:
+        _next_full_trace = now + 1.0
+        fields["traceback"] = log.stack(error)
+    log.write("error", "a request failed", **fields)
+    return Problem(500, "the service failed on this request; its log says why").response()

@@ -1,0 +1,57 @@
+"""Readiness: a service is UP when each thing it depends on answered."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+
+from services.web.problem import reply
+
+PROBE_TIMEOUT = 2.0  # seconds
+PROBE_EVERY = 0.5  # seconds: health asked more often than this gets the last answer
+
+
+class Health:
+    """The state of each dependency, told by the service (`set`) or asked on request (`probe`). Names given here are DOWN until then."""
+
+    def __init__(self, *components: str) -> None:
+        self._states: dict[str, tuple[bool, str]] = dict.fromkeys(components, (False, "not reached yet"))
+        self._probes: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._probed_at = 0.0
+
+    def set(self, component: str, up: bool, detail: str = "") -> None:
+        """Note that `component` answers or does not; `detail` says why not."""
+        self._states[component] = (up, detail)
+
+    def probe(self, component: str, ask: Callable[[], Awaitable[None]]) -> None:
+        """Ask when health is asked: `ask` returns when `component` is well and raises when it is not."""
+        self._probes[component] = ask
+        self._states.setdefault(component, (False, "not reached yet"))
+
+    @property
+    def ready(self) -> bool:
+        return all(up for up, _ in self._states.values())
+
+    async def refresh(self) -> bool:
+        """Run the probes, all at once and for 2 s at most; True when everything is up."""
+        if self._probes and time.monotonic() - self._probed_at > PROBE_EVERY:
+            self._probed_at = time.monotonic()
+            await asyncio.gather(*(self._run(component, ask) for component, ask in self._probes.items()))
+        return self.ready
+
+    async def _run(self, component: str, ask: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await asyncio.wait_for(ask(), PROBE_TIMEOUT)
+        except Exception as error:
+            self.set(component, False, "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__)
+        else:
+            self.set(component, True)
+
+    async def response(self) -> Response:
+        """200 or 503 with `{"status":"UP"|"DOWN","components":{name:{"status","detail"?}}}`."""
+        ready = await self.refresh()
+        components = {}
+        for component, (up, detail) in self._states.items():
+            components[component] = {"status": "UP" if up else "DOWN"} | ({"detail": detail} if detail else {})
+        return reply({"status": "UP" if ready else "DOWN", "components": components}, 200 if ready else 503)

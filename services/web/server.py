@@ -1,0 +1,88 @@
+"""Serving: uvicorn on uvloop and httptools, with the limits that uvicorn leaves open."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.web import log
+from services.web.problem import Problem
+
+HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
+DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read away, so that the client sees the answer and not a reset
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, plus: a bound on headers, a bound on what is read after the answer, problem documents for broken HTTP."""
+
+    _head = 0
+    _reading_head = True
+    _drained = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._reading_head and self._head > HEAD_LIMIT and not self.transport.is_closing():
+            self._refuse(431, "the headers are larger than 64 KiB")
+
+    def on_message_begin(self) -> None:
+        self._head = self._drained = 0
+        self._reading_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._reading_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._drained += len(body)
+            if self._drained > DRAIN_LIMIT:
+                self.transport.close()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading_head = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "this is not an HTTP/1.1 request")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # else an answer is on its way and must not be cut in two
+            body = Problem(status, detail).response().body
+            head = f"HTTP/1.1 {status} {Problem(status, '').title}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+            self.transport.write(head.encode() + b"content-length: %d\r\n\r\n%s" % (len(body), body))
+        self.transport.close()
+
+
+def serve(app: Starlette) -> None:
+    """Serve `app` on HTTP_HOST:HTTP_PORT until SIGTERM or SIGINT; then finish what is under way, 2 s at most, and exit with 0."""
+    options: dict[str, Any] = {
+        "host": os.environ.get("HTTP_HOST", "127.0.0.1"),
+        "port": int(os.environ["HTTP_PORT"]),
+        "loop": "uvloop",
+        "http": Protocol,
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": 2,
+    }
+    log.uvicorn_as_json_lines()
+    # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    uvicorn.run(app, **options)
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    sys.exit(0)
