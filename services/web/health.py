@@ -10,6 +10,7 @@ from services.web.problem import reply
 
 PROBE_TIMEOUT = 2.0  # seconds
 PROBE_EVERY = 0.5  # seconds: health asked more often than this gets the last answer
+PROBE_EVERY_WHILE_DOWN = 0.05
 
 
 class Health:
@@ -35,7 +36,8 @@ class Health:
 
     async def refresh(self) -> bool:
         """Run the probes, all at once and for 2 s at most; True when everything is up."""
-        if self._probes and time.monotonic() - self._probed_at > PROBE_EVERY:
+        every = PROBE_EVERY if self.ready else PROBE_EVERY_WHILE_DOWN
+        if self._probes and time.monotonic() - self._probed_at > every:
             self._probed_at = time.monotonic()
             await asyncio.gather(*(self._run(component, ask) for component, ask in self._probes.items()))
         return self.ready

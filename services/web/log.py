@@ -35,4 +35,4 @@ def uvicorn_as_json_lines() -> None:
     logger.handlers = [_JsonLines()]
     logger.propagate = False
     logger.setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith(("Invalid HTTP", "Unsupported upgrade")))
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Invalid HTTP"))

@@ -1,6 +1,7 @@
 """Serving: uvicorn on uvloop and httptools, with the limits that uvicorn leaves open."""
 
 import os
+import re
 import signal
 import sys
 from types import FrameType
@@ -16,9 +17,12 @@ from services.web.problem import Problem
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
 DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read away, so that the client sees the answer and not a reset
 
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, plus: a bound on headers, a bound on what is read after the answer, problem documents for broken HTTP."""
+    """uvicorn's protocol, plus: a bound on headers, a bound on what is read after the answer, problem documents for broken HTTP, and
+    clients that offer HTTP/2 (Java's HttpClient does on every request; httptools then loses the body)."""
 
     _head = 0
     _reading_head = True
@@ -27,6 +31,9 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._reading_head:
             self._head += len(data)
+            if b"pgrade:" in data:
+                head, end, body = data.partition(b"\r\n\r\n")
+                data = _UPGRADE.sub(b"\r\nx-offered:", head) + end + body
         super().data_received(data)
         if self._reading_head and self._head > HEAD_LIMIT and not self.transport.is_closing():
             self._refuse(431, "the headers are larger than 64 KiB")
@@ -48,6 +55,7 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._head = 0
         self._reading_head = True
         super().on_message_complete()
 
@@ -55,10 +63,15 @@ class Protocol(HttpToolsProtocol):
         self._refuse(400, "this is not an HTTP/1.1 request")
 
     def _refuse(self, status: int, detail: str) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # else an answer is on its way and must not be cut in two
-            body = Problem(status, detail).response().body
-            head = f"HTTP/1.1 {status} {Problem(status, '').title}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
-            self.transport.write(head.encode() + b"content-length: %d\r\n\r\n%s" % (len(body), body))
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and (cycle.response_started or not cycle.more_body):
+            # the request before this one was whole: answer it, then close
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        body = Problem(status, detail).response().body
+        head = f"HTTP/1.1 {status} {Problem(status, '').title}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+        self.transport.write(head.encode() + b"content-length: %d\r\n\r\n%s" % (len(body), body))
         self.transport.close()
 
 
