@@ -1,0 +1,24 @@
+"""A customer and the one rule about credit."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Customer:
+    id: int
+    name: str
+    credit_limit: Decimal
+
+
+@dataclass(frozen=True)
+class CreditAccount:
+    """A customer whose credit is being decided about: nobody else decides about it meanwhile."""
+
+    id: int
+    credit_limit: Decimal
+    reserved: Decimal
+
+    @property
+    def available_credit(self) -> Decimal:
+        return self.credit_limit - self.reserved

@@ -1,0 +1,87 @@
+"""The events of the Customer aggregate, for its own service to publish and for others to react to."""
+
+from decimal import Decimal
+from typing import Any, Self
+
+import msgspec
+
+from services.messaging.events import DomainEvent
+from services.money import Money, read_money
+
+CUSTOMER = "io.eventuate.examples.tram.ordersandcustomers.customers.domain.Customer"
+PACKAGE = "io.eventuate.examples.tram.ordersandcustomers.customers.domain"
+
+
+class NewCustomer(msgspec.Struct, frozen=True, rename="camel"):
+    """The payload of CustomerCreated; the customer's id travels as the aggregate id."""
+
+    name: str
+    credit_limit: Money
+
+
+class _ReadNewCustomer(msgspec.Struct, frozen=True, rename="camel"):
+    name: str
+    credit_limit: msgspec.Raw
+
+
+class CustomerCreated(DomainEvent, frozen=True):
+    aggregate_type = CUSTOMER
+    event_type = f"{PACKAGE}.CustomerCreatedEvent"
+    payload_type = _ReadNewCustomer
+
+    id: int
+    name: str
+    credit_limit: Decimal
+
+    @property
+    def aggregate_id(self) -> int:
+        return self.id
+
+    def to_payload(self) -> NewCustomer:
+        return NewCustomer(self.name, Money(self.credit_limit))
+
+    @classmethod
+    def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
+        return cls(aggregate_id, payload.name, read_money(payload.credit_limit))
+
+
+class CustomerAndOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """The payload of the three answers to an order."""
+
+    customer_id: int
+    order_id: int
+
+
+class CreditAnswer(DomainEvent, frozen=True):
+    """What the Customer service has to say about one order's credit."""
+
+    aggregate_type = CUSTOMER
+    payload_type = CustomerAndOrder
+
+    customer_id: int
+    order_id: int
+
+    @property
+    def aggregate_id(self) -> int:
+        return self.customer_id
+
+    def to_payload(self) -> CustomerAndOrder:
+        return CustomerAndOrder(self.customer_id, self.order_id)
+
+    @classmethod
+    def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
+        return cls(aggregate_id, payload.order_id)
+
+
+class CustomerCreditReserved(CreditAnswer, frozen=True):
+    event_type = f"{PACKAGE}.CustomerCreditReservedEvent"
+
+
+class CustomerCreditReservationFailed(CreditAnswer, frozen=True):
+    event_type = f"{PACKAGE}.CustomerCreditReservationFailedEvent"
+
+
+class CustomerValidationFailed(CreditAnswer, frozen=True):
+    """There is no such customer; the aggregate id is that of the customer who is missing."""
+
+    event_type = f"{PACKAGE}.CustomerValidationFailedEvent"

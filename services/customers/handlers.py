@@ -1,0 +1,29 @@
+"""How the Customer service reacts to orders."""
+
+from services.customers import store
+from services.customers.events import CustomerCreditReservationFailed, CustomerCreditReserved, CustomerValidationFailed
+from services.messaging.database import Transaction
+from services.messaging.events import EventHandlers
+from services.orders.events import OrderCancelled, OrderCreated
+
+SUBSCRIBER = "OrderEventConsumer"
+order_events = EventHandlers()
+
+
+@order_events.handles(OrderCreated)
+async def reserve_credit(order: OrderCreated, tx: Transaction) -> None:
+    """Answer every order with exactly one of: reserved, limit exceeded, unknown customer."""
+    customer = await store.lock_customer(tx, order.customer_id)
+    if customer is None:
+        tx.publish(CustomerValidationFailed(order.customer_id, order.id))
+    elif customer.available_credit >= order.total:
+        store.reserve(tx, customer.id, order.id, order.total)
+        tx.publish(CustomerCreditReserved(customer.id, order.id))
+    else:
+        tx.publish(CustomerCreditReservationFailed(customer.id, order.id))
+
+
+@order_events.handles(OrderCancelled)
+async def release_credit(order: OrderCancelled, tx: Transaction) -> None:
+    """A cancelled order no longer counts against its customer's credit."""
+    store.release(tx, order.customer_id, order.id)

@@ -1,0 +1,270 @@
+"""The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
+
+A polled batch is taken together, as one unit. When a message of it fails, the batch is undone and taken one by one; the message that
+still fails after a few tries is parked with its cause, and the others go on. What says nothing about the message (the database or
+the broker is away, a lock was not had) is tried again for ever and parks nothing.
+"""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
+from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
+from services.messaging.log import describe, log, log_many
+from services.messaging.message import Message, UndecodableMessage
+from services.messaging.multi_message import decode_record
+
+BATCH = 200
+TRIES = 3
+BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+IDLE_WAIT_MS = 500
+ACKNOWLEDGE_EVERY_S = 0.2
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One message as delivered: where it stood, what it is, and the reaction to it (None: no handler for its type)."""
+
+    record: Record
+    index: int  # of the message in its record, 0 but for records of several messages
+    message: Message | None
+    event: DomainEvent | None = None
+    reaction: Reaction | None = None
+    undecodable: str | None = None
+
+
+class Effects(Protocol):
+    """Where the effects of a subscriber's messages live."""
+
+    async def apply(self, deliveries: Sequence[Delivery]) -> None:
+        """Take these together: each that was not taken before has its effect once, or none has. Raises what a handler raises."""
+
+    async def park(self, delivery: Delivery, cause: str) -> None:
+        """Keep a message that was given up, with its bytes and the cause; a second time changes nothing."""
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Does this error say nothing about the message?"""
+
+    async def start_positions(self, ends: Mapping[Place, int]) -> Mapping[Place, int]:
+        """See StartPositions; asked only when `keeps_positions`."""
+
+    keeps_positions: bool
+
+
+class SeveralFailed(Exception):
+    """Raised by Effects when a batch cannot be taken together and must be taken one by one; not a failure of any message."""
+
+
+class StartAgain(Exception):
+    """Raised by Effects when its positions are not those of this consumer any more: join again and read from where it says."""
+
+
+def decode(record: Record, handlers: EventHandlers) -> list[Delivery]:
+    try:
+        messages = decode_record(record.channel, record.value)
+    except UndecodableMessage as error:
+        return [Delivery(record, 0, None, undecodable=str(error))]
+    return [_delivery(record, index, message, handlers) for index, message in enumerate(messages)]
+
+
+def _delivery(record: Record, index: int, message: Message, handlers: EventHandlers) -> Delivery:
+    try:
+        reaction = handlers.reaction_to(message)
+        event = decode_event(message, reaction.event_class) if reaction else None
+        return Delivery(record, index, message, event, reaction)
+    except UndecodableMessage as error:
+        return Delivery(record, index, message, undecodable=str(error))
+
+
+class Consumer:
+    def __init__(
+        self,
+        subscriber: str,
+        handlers: EventHandlers,
+        effects: Effects,
+        broker: Broker,
+        *,
+        report: Callable[[bool, str], None] = lambda up, detail: None,
+    ) -> None:
+        """`report` hears whether the subscriber has its partitions, and if not, why."""
+        self._subscriber = subscriber
+        self._handlers = handlers
+        self._effects = effects
+        self._broker = broker
+        self._report = report
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, acknowledge it, and return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Consume until stopped."""
+        failures = 0
+        while not self._stopping.is_set():
+            receiver: Receiver | None = None
+            try:
+                receiver = await self._join()
+                failures = 0
+                await self._consume(receiver)
+            except StartAgain as reason:
+                log("rejoining", subscriber=self._subscriber, reason=str(reason))
+            except BrokerUnavailable as error:
+                self._report(False, describe(error))
+                log("broker unavailable", subscriber=self._subscriber, error=describe(error))
+                await self._pause(failures)
+                failures += 1
+            finally:
+                if receiver is not None:
+                    await receiver.close()
+
+    async def _join(self) -> Receiver:
+        start: StartPositions | None = self._effects.start_positions if self._effects.keeps_positions else None
+        return await self._broker.receiver(self._subscriber, self._handlers.channels, start)
+
+    async def _consume(self, receiver: Receiver) -> None:
+        acknowledger = _Acknowledger(receiver)
+        try:
+            while not self._stopping.is_set():
+                records = await receiver.receive(wait_ms=5 if acknowledger.is_behind else IDLE_WAIT_MS, limit=BATCH)
+                if receiver.is_assigned():
+                    self._report(True, "")
+                if records and await self._take([d for record in records for d in decode(record, self._handlers)]):
+                    acknowledger.note(records)
+                acknowledger.go_on(at_once=not records)
+        finally:
+            await acknowledger.finish()
+
+    async def _take(self, deliveries: Sequence[Delivery]) -> bool:
+        """False when it was stopped before all of them were taken."""
+        if len(deliveries) > 1 and not any(d.undecodable for d in deliveries):
+            try:
+                return await self._apply(deliveries)
+            except (StartAgain, BrokerUnavailable):
+                raise
+            except Exception as error:
+                if not isinstance(error, SeveralFailed):
+                    log("batch failed, one by one now", subscriber=self._subscriber, size=len(deliveries), error=describe(error))
+        for delivery in deliveries:
+            if not await self._take_one(delivery):
+                return False
+        return True
+
+    async def _take_one(self, delivery: Delivery) -> bool:
+        if delivery.undecodable is not None:
+            return await self._park(delivery, delivery.undecodable)
+        for tries in range(TRIES):
+            try:
+                return await self._apply([delivery])
+            except (StartAgain, BrokerUnavailable):
+                raise
+            except Exception as error:
+                cause = "".join(traceback.format_exception(error)).rstrip()
+                log("handler raised", subscriber=self._subscriber, tries=tries + 1, error=describe(error), **_about(delivery))
+                if tries + 1 < TRIES:
+                    await self._pause(tries)
+        return await self._park(delivery, cause)
+
+    async def _apply(self, deliveries: Sequence[Delivery]) -> bool:
+        """Try for ever while the error says nothing about the messages. False when stopped meanwhile."""
+        failures = 0
+        while True:
+            try:
+                await self._effects.apply(deliveries)
+                return True
+            except Exception as error:
+                if not self._effects.is_transient(error):
+                    raise
+                log("trying again", subscriber=self._subscriber, size=len(deliveries), error=describe(error))
+            await self._pause(failures)
+            failures += 1
+            if self._stopping.is_set():
+                return False
+
+    async def _park(self, delivery: Delivery, cause: str) -> bool:
+        failures = 0
+        while True:
+            try:
+                await self._effects.park(delivery, cause)
+                log("parked", subscriber=self._subscriber, cause=cause.splitlines()[-1], **_about(delivery))
+                return True
+            except Exception as error:
+                if not self._effects.is_transient(error):
+                    raise
+            await self._pause(failures)
+            failures += 1
+            if self._stopping.is_set():
+                return False
+
+    async def _pause(self, failures: int) -> None:
+        """Back off, but no longer than until it is stopped."""
+        try:
+            await asyncio.wait_for(self._stopping.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+        except TimeoutError:
+            return
+
+
+class _Acknowledger:
+    """Acknowledges beside the work, so that nobody waits for it; at once when there is nothing else to do."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._positions: dict[Place, int] = {}
+        self._last = 0.0
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._positions)
+
+    def note(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._positions[record.place] = record.position + 1
+
+    def go_on(self, *, at_once: bool) -> None:
+        if self._running is not None and self._running.done():
+            done, self._running = self._running, None
+            done.result()
+        due = at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S
+        if self._positions and due and self._running is None:
+            positions, self._positions = self._positions, {}
+            self._last = time.monotonic()
+            self._running = asyncio.create_task(self._receiver.acknowledge(positions))
+
+    async def finish(self) -> None:
+        """The last word before the receiver is closed. What cannot be said now is delivered again and known."""
+        try:
+            async with asyncio.timeout(1.0):
+                if self._running is not None:
+                    await self._running
+                if self._positions:
+                    await self._receiver.acknowledge(self._positions)
+        except (BrokerUnavailable, TimeoutError) as error:
+            log("positions not acknowledged", error=describe(error))
+
+
+def _about(delivery: Delivery) -> dict[str, object]:
+    record = delivery.record
+    return {
+        "message_id": delivery.message.id if delivery.message else None,
+        "channel": record.channel,
+        "partition": record.partition,
+        "position": record.position,
+    }
+
+
+def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:
+    """One line for each message that was just committed; `begin` and `commit` are UTC seconds."""
+    commit = time.time()
+    lines = []
+    for d in deliveries:
+        if d.message is not None:
+            headers, handler = d.message.headers, d.reaction.handler.__name__ if d.reaction else None
+            event = headers.get(EVENT_TYPE, "").rpartition(".")[2]
+            about = {"message_id": d.message.id, "aggregate_id": headers.get(AGGREGATE_ID), "type": event, "handler": handler}
+            lines.append(("handled", {**about, "begin": round(begin, 6), "commit": round(commit, 6)}))
+    log_many(lines)

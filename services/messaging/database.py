@@ -1,0 +1,222 @@
+"""Local transactions on one schema of MySQL or MariaDB, and the messages that are published in them.
+
+A `Transaction` collects statements that return nothing and sends them together with the next one that does, or with the COMMIT:
+the same statements in the same order, in fewer round trips.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiomysql
+import msgspec
+import pymysql
+from pymysql.constants import CLIENT
+
+from services.messaging import outbox
+from services.messaging.events import DomainEvent
+from services.messaging.ids import IdGenerator
+
+# Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
+TRANSIENT_CODES = frozenset(
+    {
+        *(1020, 1205, 1213, 1614),  # record changed since last read, lock wait time-out, deadlock (two kinds)
+        *(2002, 2003, 2006, 2013, 2014, 2055),  # cannot connect, gone away, lost during a query, out of sync
+        *(1040, 1053, 1077, 1079, 1152, 1159, 1161, 1184, 1203, 1317, 1927, 3169, 4031),  # too many, shutdown, killed, idle
+        *(1290, 1836),  # read-only for now
+    }
+)
+
+
+class TransientError(Exception):
+    """The database cannot be had at the moment. Nothing was committed unless `outcome_unknown`."""
+
+    def __init__(self, cause: BaseException, *, outcome_unknown: bool = False) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.outcome_unknown = outcome_unknown
+
+
+def is_transient(error: BaseException) -> bool:
+    if isinstance(error, pymysql.err.MySQLError):
+        code = error.args[0] if error.args else 0
+        # InterfaceError is what the driver raises on a connection that it has closed.
+        return code in TRANSIENT_CODES or isinstance(error, pymysql.err.InterfaceError)
+    return isinstance(error, TransientError | OSError | EOFError | TimeoutError)
+
+
+class MysqlSettings(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str | None = None
+
+
+async def connect(settings: MysqlSettings, *, timeout: float = 2.0) -> Any:
+    """One connection: autocommit, READ COMMITTED, several statements a round trip. Raises what the driver raises."""
+    return await aiomysql.connect(
+        host=settings.host,
+        port=settings.port,
+        user=settings.user,
+        password=settings.password,
+        db=settings.database,
+        autocommit=True,
+        connect_timeout=timeout,
+        charset="utf8mb4",
+        client_flag=CLIENT.MULTI_STATEMENTS,
+        # READ COMMITTED: what is read after a row was locked must be as new as the lock.
+        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5",
+    )
+
+
+class Transaction:
+    """One local transaction. State changes and the messages about them are committed together or not at all."""
+
+    def __init__(self, cursor: Any, ids: IdGenerator) -> None:
+        self._cursor = cursor
+        self._ids = ids
+        self._unsent: list[str] = ["BEGIN"]
+        self._events: list[DomainEvent] = []
+        self._messages = 0
+        self.commit_was_sent = False
+
+    def write(self, sql: str, *values: object) -> None:
+        """Change something whose result nobody needs; sent with the next statement or the COMMIT. `%s` stands for a value."""
+        self._unsent.append(self._cursor.mogrify(sql, values))
+
+    async def run(self, sql: str, *values: object) -> int:
+        """Change something now. Returns the number of rows that were changed."""
+        await self._send(self._cursor.mogrify(sql, values))
+        return int(self._cursor.rowcount)
+
+    async def insert(self, sql: str, *values: object) -> int:
+        """Insert one row now. Returns the id that the database gave it."""
+        await self._send(self._cursor.mogrify(sql, values))
+        return int(self._cursor.lastrowid)
+
+    async def row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        await self._send(self._cursor.mogrify(sql, values))
+        row: tuple[Any, ...] | None = await self._cursor.fetchone()
+        return row
+
+    async def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        await self._send(self._cursor.mogrify(sql, values))
+        return list(await self._cursor.fetchall())
+
+    def publish(self, event: DomainEvent) -> None:
+        """Publish an event with this transaction: as a row of the outbox, which the relay sends to the broker after the commit."""
+        outbox.insert_event(self, self._ids, event)
+
+    def publish_message(self, channel: str, partition_id: str, headers: dict[str, str], payload: str) -> None:
+        outbox.insert_message(self, self._ids, channel, partition_id, headers, payload)
+
+    @property
+    def has_messages(self) -> bool:
+        return self._messages > 0
+
+    def note_message(self) -> None:
+        self._messages += 1
+
+    async def _send(self, statement: str) -> None:
+        """Send what is waiting and this statement; the cursor then stands on this statement's result."""
+        behind = len(self._unsent)
+        text = ";\n".join([*self._unsent, statement])
+        self._unsent.clear()
+        await self._cursor.execute(text)
+        for _ in range(behind):
+            await self._cursor.nextset()
+
+    async def commit(self) -> None:
+        if self._unsent == ["BEGIN"]:
+            return
+        self.commit_was_sent = True
+        await self._send("COMMIT")
+
+
+class Database:
+    """Connections to one schema, kept and lent, each for the length of one transaction."""
+
+    def __init__(
+        self, settings: MysqlSettings, ids: IdGenerator, *, connections: int = 16, after_publish: Callable[[], None] | None = None
+    ) -> None:
+        self._settings = settings
+        self._ids = ids
+        self._idle: list[Any] = []
+        self._free = asyncio.Semaphore(connections)
+        self._after_publish = after_publish
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit at the end of the block, roll back when it raises.
+
+        Raises TransientError when the database cannot be had, or a lock was not; other errors as the driver or the block raises them.
+        """
+        async with self._free:
+            connection = await self._take()
+            reusable = False
+            tx = Transaction(await connection.cursor(), self._ids)
+            try:
+                yield tx
+                await tx.commit()
+                reusable = True
+            except Exception as error:
+                reusable = await _rolled_back(connection)
+                if is_transient(error) and not isinstance(error, TransientError):
+                    raise TransientError(error, outcome_unknown=tx.commit_was_sent) from error
+                raise
+            finally:
+                # A connection in an unknown state (lost, or cancelled in the middle of an answer) is not used again.
+                if reusable:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+        if tx.has_messages and self._after_publish is not None:
+            self._after_publish()
+
+    async def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read outside of any transaction. Raises TransientError."""
+        async with self.transaction() as tx:
+            return await tx.rows(sql, *values)
+
+    async def _take(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not _lost(connection):
+                return connection
+            connection.close()
+        try:
+            return await connect(self._settings)
+        except Exception as error:
+            if is_transient(error):
+                raise TransientError(error) from error
+            raise
+
+    async def ready(self) -> None:
+        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what stands in the way."""
+        for (last_id,) in await self.rows("SELECT MAX(id) FROM message"):
+            if last_id is not None:
+                self._ids.follow(last_id)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+async def _rolled_back(connection: Any) -> bool:
+    try:
+        await connection.rollback()
+    except Exception:  # the connection is gone, and the server rolls back by itself
+        return False
+    return True
+
+
+def _lost(connection: Any) -> bool:
+    """Has the server closed this idle connection? The driver tells only through its reader, as its own pool asks it."""
+    reader = connection._reader
+    return connection.closed or reader is None or reader.at_eof() or reader.exception() is not None or reader.eof_received
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,82 @@
+"""A message: id, channel, headers and payload, and how it looks in the outbox and on the broker.
+
+The broker's record is `{"payload": "<text>", "headers": {"ID": …}}` with key PARTITION_ID: the headers travel inside the value.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+ID = "ID"
+PARTITION_ID = "PARTITION_ID"
+DESTINATION = "DESTINATION"
+DATE = "DATE"
+
+MAX_ID_LENGTH = 255  # the width of the id columns of outbox and inbox
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class UndecodableMessage(Exception):
+    """The bytes of a record are not a message, or not the event that their type promises. No retry will change that."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message. `headers` holds at least ID, PARTITION_ID, DESTINATION and DATE, all as text; `payload` is JSON text."""
+
+    channel: str
+    headers: Mapping[str, str]
+    payload: str
+
+    @property
+    def id(self) -> str:
+        return self.headers[ID]
+
+
+class _Envelope(msgspec.Struct):
+    """The value of a broker record."""
+
+    payload: str
+    headers: dict[str, str]
+
+    decoder: ClassVar[msgspec.json.Decoder["_Envelope"]]
+
+
+_Envelope.decoder = msgspec.json.Decoder(_Envelope)
+_encode = msgspec.json.Encoder().encode
+
+
+def http_date(seconds: float) -> str:
+    """RFC 1123 in GMT as java.time writes it: `Wed, 1 Apr 2026 07:26:10 GMT`, the day without a leading zero."""
+    t = time.gmtime(seconds)
+    return f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+
+
+def new_message(message_id: str, channel: str, partition_id: str, headers: Mapping[str, str], payload: str, *, now: float) -> Message:
+    """A message to send; `now` is in seconds since 1970."""
+    common = {ID: message_id, PARTITION_ID: partition_id, DESTINATION: channel, DATE: http_date(now)}
+    return Message(channel, {**headers, **common}, payload)
+
+
+def encode_headers(headers: Mapping[str, str]) -> str:
+    return _encode(headers).decode()
+
+
+def record_value(headers_json: str, payload: str) -> bytes:
+    """The broker record of an outbox row; the headers are taken over as they stand there."""
+    return b'{"payload":' + _encode(payload) + b',"headers":' + headers_json.encode() + b"}"
+
+
+def decode_value(channel: str, value: bytes) -> Message:
+    """Read one `{"payload", "headers"}` value. Raises UndecodableMessage with the reason."""
+    try:
+        envelope = _Envelope.decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableMessage(f"the record is not a message: {error}") from error
+    message_id = envelope.headers.get(ID)
+    if not message_id or len(message_id) > MAX_ID_LENGTH:
+        raise UndecodableMessage("the message has no usable ID header")
+    return Message(channel, envelope.headers, envelope.payload)

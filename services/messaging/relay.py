@@ -1,0 +1,145 @@
+"""The relay (message relay, polling publisher with a hint): takes rows of an outbox to the broker, in order, at least once.
+
+Rows are marked as published only after the broker has acknowledged them, so a crash at any point repeats and never loses. Rows are
+read in the order of their ids: an aggregate's events are written under the lock of its row, so their ids rise with their commits,
+and a row that becomes visible late belongs to another aggregate. https://microservices.io/patterns/data/polling-publisher.html
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
+from services.messaging.database import MysqlSettings, connect, is_transient
+from services.messaging.log import describe, log
+from services.messaging.message import ID, PARTITION_ID, record_value
+
+BATCH = 500
+BATCH_BYTES = 800_000
+POLL_S = 0.5
+RETRY_S = 0.1
+SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
+
+_UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT %s"
+_headers = msgspec.json.Decoder(dict[str, str])
+
+Row = tuple[str, str, str, str]
+
+
+class OutboxRelay:
+    """Relays one outbox. Of several relays of the same outbox one works and the others stand by."""
+
+    def __init__(
+        self,
+        settings: MysqlSettings,
+        broker: Broker,
+        *,
+        report: Callable[[str, bool, str], None] = lambda what, up, detail: None,
+    ) -> None:
+        self._settings = settings
+        self._schema = settings.database or ""
+        self._broker = broker
+        self._report = report
+        self._stopping = False
+        self.news = asyncio.Event()
+        """Set by the hint that there are new rows."""
+
+    def stop(self) -> None:
+        """Finish the batch in hand, mark it, and return from `run`."""
+        self._stopping = True
+        self.news.set()
+
+    async def run(self) -> None:
+        while not self._stopping:
+            connection: Any = None
+            publisher: Publisher | None = None
+            try:
+                connection = await connect(self._settings)
+                await self._lead(connection)
+                self._report("mysql", True, "")
+                publisher = await self._broker.publisher()
+                self._report("broker", True, "")
+                await self._relay(connection, publisher)
+            except BrokerUnavailable as error:
+                self._report("broker", False, describe(error))
+                log("broker unavailable", outbox=self._schema, error=describe(error))
+                await asyncio.sleep(RETRY_S)
+            except Exception as error:
+                # Whatever it is (the database is away, its tables are not there yet), the rows wait and the relay tries again.
+                self._report("mysql", False, describe(error))
+                log("outbox unavailable", outbox=self._schema, error=describe(error), expected=is_transient(error))
+                await asyncio.sleep(RETRY_S)
+            finally:
+                if publisher is not None:
+                    await publisher.close()
+                if connection is not None:
+                    connection.close()
+
+    async def _lead(self, connection: Any) -> None:
+        """Wait until this is the one relay that works on this outbox; the lock goes with the connection."""
+        told = False
+        while not self._stopping:
+            async with connection.cursor() as cursor:
+                await cursor.execute("SELECT GET_LOCK(%s, 1)", (f"relay.{self._schema}",))
+                (is_leader,) = await cursor.fetchone()
+            if is_leader:
+                return
+            if not told:
+                self._report("mysql", True, "standing by: another relay works on this outbox")
+                log("standing by", outbox=self._schema)
+                told = True
+
+    async def _relay(self, connection: Any, publisher: Publisher) -> None:
+        async with connection.cursor() as cursor:
+            while not self._stopping:
+                self.news.clear()
+                await cursor.execute(_UNPUBLISHED, (BATCH,))
+                rows = _bounded(await cursor.fetchall())
+                if rows:
+                    await self._publish(cursor, publisher, rows)
+                else:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.news.wait(), POLL_S)
+
+    async def _publish(self, cursor: Any, publisher: Publisher, rows: Sequence[Row]) -> None:
+        try:
+            await publisher.publish([_record(row) for row in rows])
+        except (RecordRefused, ValueError, KeyError) as error:
+            if len(rows) > 1:
+                for row in rows:
+                    await self._publish(cursor, publisher, [row])
+                return
+            log("message set aside", outbox=self._schema, message_id=rows[0][0], error=describe(error))
+            await _mark(cursor, rows, SET_ASIDE)
+        else:
+            await _mark(cursor, rows, 1)
+
+
+async def _mark(cursor: Any, rows: Sequence[Row], published: int) -> None:
+    places = ", ".join(["%s"] * len(rows))
+    await cursor.execute(f"UPDATE message SET published = {published} WHERE id IN ({places})", [row[0] for row in rows])
+
+
+def _bounded(rows: Sequence[Row]) -> list[Row]:
+    """The first rows that together stay within one batch of the broker, at least one."""
+    size = 0
+    taken: list[Row] = []
+    for row in rows:
+        size += len(row[2]) + len(row[3])
+        if taken and size > BATCH_BYTES:
+            break
+        taken.append(row)
+    return taken
+
+
+def _record(row: Row) -> OutgoingRecord:
+    """Raises ValueError or KeyError for a row that is not a message."""
+    message_id, destination, headers_json, payload = row
+    headers = _headers.decode(headers_json)
+    if not message_id:  # ids made by the database: the header is the relay's to add
+        raise ValueError("the row has no id")
+    key = headers.get(PARTITION_ID) or headers[ID]
+    return OutgoingRecord(destination, key.encode(), record_value(headers_json, payload))

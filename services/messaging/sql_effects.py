@@ -1,0 +1,43 @@
+"""Effects in a SQL database: inbox row, what the handlers do and their outbox rows in one local transaction."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from services.messaging import inbox
+from services.messaging.broker import Place
+from services.messaging.consumer import Delivery, SeveralFailed, log_handled
+from services.messaging.database import Database, is_transient
+from services.messaging.dead_letter import park
+
+
+class SqlEffects:
+    """The effects of one subscriber. Each handler is called with the event and the open transaction."""
+
+    keeps_positions = False
+
+    def __init__(self, subscriber: str, database: Database) -> None:
+        self._subscriber = subscriber
+        self._database = database
+
+    async def apply(self, deliveries: Sequence[Delivery]) -> None:
+        begin = time.time()
+        async with self._database.transaction() as tx:
+            new = await inbox.receive(tx, self._subscriber, [d.message.id for d in deliveries if d.message])
+            if new < len(deliveries):
+                if len(deliveries) > 1:
+                    raise SeveralFailed("some of these were received before")
+                return
+            for delivery in deliveries:
+                if delivery.reaction is not None:
+                    await delivery.reaction.handler(delivery.event, tx)
+        log_handled(deliveries, begin)
+
+    async def park(self, delivery: Delivery, cause: str) -> None:
+        async with self._database.transaction() as tx:
+            await park(tx, self._subscriber, delivery, cause)
+
+    def is_transient(self, error: BaseException) -> bool:
+        return is_transient(error)
+
+    async def start_positions(self, ends: Mapping[Place, int]) -> Mapping[Place, int]:
+        raise NotImplementedError("the broker keeps the positions of this subscriber")

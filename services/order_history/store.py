@@ -1,0 +1,142 @@
+"""The view in Redis: one hash for each customer, written by one Lua call an event."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from services.messaging.broker import Place
+from services.money import Money, with_cents
+
+_PROJECT = Path(__file__).with_name("project.lua").read_text()
+_PARK = Path(__file__).with_name("park.lua").read_text()
+CUSTOMERS = "customerviews"
+
+
+class ViewChange(msgspec.Struct, frozen=True):
+    """What one event changes: fields of the customer's view, and the state of an order, which never goes backwards."""
+
+    customer_id: int
+    fields: Mapping[str, str]
+    state: tuple[str, str] | None = None
+
+
+class OrderInView(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: int
+    state: str | None
+    order_total: Money | None
+
+
+class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
+    """A customer whom only orders have named so far has no name and no limit."""
+
+    id: int
+    orders: dict[str, OrderInView]
+    name: str | None
+    credit_limit: Money | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One message taken: where its record stands (None when more messages of the same record follow), the position after it, the
+    position before it as far as that is known, and what the message changes."""
+
+    place: Place | None
+    position: int
+    known: int | None
+    change: ViewChange | None
+
+
+class ViewStore:
+    def __init__(self, redis: Redis, subscriber: str) -> None:
+        self._redis = redis
+        self._positions = f"positions:{subscriber}"
+        self._dead_letters = f"deadletter:{subscriber}"
+        self._sha = ""
+
+    async def write(self, steps: Sequence[Step]) -> list[int]:
+        """The script's answer for each step."""
+        if not self._sha:
+            self._sha = await self._redis.script_load(_PROJECT)
+        pipeline = self._redis.pipeline(transaction=False)
+        for step in steps:
+            pipeline.evalsha(self._sha, 3, *self._arguments(step))
+        try:
+            return list(await pipeline.execute())
+        except NoScriptError:  # Redis was restarted
+            self._sha = ""
+            return await self.write(steps)
+
+    def _arguments(self, step: Step) -> list[str | int]:
+        change = step.change
+        arguments: list[str | int] = [self._positions, f"customerview:{change.customer_id}" if change else "", CUSTOMERS]
+        arguments += [_place(step.place) if step.place else "", step.position, "" if step.known is None else step.known]
+        if change is None:
+            return [*arguments, "", "", ""]
+        arguments += [change.customer_id, *(change.state or ("", ""))]
+        for field, value in change.fields.items():
+            arguments += [field, value]
+        return arguments
+
+    async def park(self, place: Place, position: int, details: Mapping[str, str | bytes]) -> None:
+        """Keep a record that was given up, and step over it; `position` is the one after it."""
+        pairs = [part for pair in details.items() for part in pair]
+        await self._redis.eval(_PARK, 2, self._positions, self._dead_letters, _place(place), position, *pairs)
+
+    async def positions(self) -> dict[Place, int]:
+        stored = await self._texts(self._positions)
+        return {_parsed(field): int(position) for field, position in stored.items()}
+
+    async def forget(self, places: Sequence[Place]) -> None:
+        await self._redis.hdel(self._positions, *map(_place, places))
+
+    async def view(self, customer_id: int) -> CustomerView | None:
+        fields = await self._texts(f"customerview:{customer_id}")
+        return _document(customer_id, fields) if fields else None
+
+    async def _texts(self, key: str) -> dict[str, str]:
+        stored: Mapping[Any, Any] = await self._redis.hgetall(key)
+        return {field.decode(): value.decode() for field, value in stored.items()}
+
+    async def count(self) -> int:
+        return int(await self._redis.scard(CUSTOMERS))
+
+    async def ping(self) -> None:
+        await self._redis.ping()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _place(place: Place) -> str:
+    return f"{place[0]}:{place[1]}"
+
+
+def _parsed(field: str) -> Place:
+    channel, _, partition = field.rpartition(":")
+    return channel, int(partition)
+
+
+def _document(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
+    orders: dict[str, dict[str, str]] = {}
+    for field, value in fields.items():
+        if field.startswith("order:"):
+            _, order_id, what = field.split(":")
+            orders.setdefault(order_id, {})[what] = value
+    return CustomerView(
+        id=customer_id,
+        orders={order_id: _order(order_id, orders[order_id]) for order_id in sorted(orders, key=int)},
+        name=fields.get("name"),
+        credit_limit=_money(fields.get("creditLimit")),
+    )
+
+
+def _order(order_id: str, parts: Mapping[str, str]) -> OrderInView:
+    return OrderInView(int(order_id), parts.get("state"), _money(parts.get("total")))
+
+
+def _money(text: str | None) -> Money | None:
+    return None if text is None else Money(with_cents(Decimal(text)))

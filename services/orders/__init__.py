@@ -1,0 +1,1 @@
+"""The Order service: orders and their states."""

@@ -1,0 +1,73 @@
+"""The events of the Order aggregate, for its own service to publish and for others to react to."""
+
+from decimal import Decimal
+from typing import Any, Self
+
+import msgspec
+
+from services.messaging.events import DomainEvent
+from services.money import Money, read_money
+
+ORDER = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
+PACKAGE = "io.eventuate.examples.tram.ordersandcustomers.orders.domain"
+
+
+class OrderDetails(msgspec.Struct, frozen=True, rename="camel"):
+    customer_id: int
+    order_total: Money
+
+
+class DetailsOfOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """The payload of each event of an order; the order's id travels as the aggregate id."""
+
+    order_details: OrderDetails
+
+
+class _ReadOrderDetails(msgspec.Struct, frozen=True, rename="camel"):
+    customer_id: int
+    order_total: msgspec.Raw
+
+
+class _ReadDetailsOfOrder(msgspec.Struct, frozen=True, rename="camel"):
+    order_details: _ReadOrderDetails
+
+
+class OrderEvent(DomainEvent, frozen=True):
+    """Something happened to an order."""
+
+    aggregate_type = ORDER
+    payload_type = _ReadDetailsOfOrder
+
+    id: int
+    customer_id: int
+    total: Decimal
+
+    @property
+    def aggregate_id(self) -> int:
+        return self.id
+
+    def to_payload(self) -> DetailsOfOrder:
+        return DetailsOfOrder(OrderDetails(self.customer_id, Money(self.total)))
+
+    @classmethod
+    def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
+        details = payload.order_details
+        return cls(aggregate_id, details.customer_id, read_money(details.order_total))
+
+
+class OrderCreated(OrderEvent, frozen=True):
+    event_type = f"{PACKAGE}.OrderCreatedEvent"
+
+
+class OrderApproved(OrderEvent, frozen=True):
+    event_type = f"{PACKAGE}.OrderApprovedEvent"
+
+
+class OrderRejected(OrderEvent, frozen=True):
+    """The reason is the Order service's own; it is not told."""
+
+    event_type = f"{PACKAGE}.OrderRejectedEvent"
+
+
+class OrderCancelled(OrderEvent, frozen=True):
+    event_type = f"{PACKAGE}.OrderCancelledEvent"

@@ -1,0 +1,36 @@
+"""How the Order service reacts to what the Customer service says about an order's credit."""
+
+from services.customers.events import CreditAnswer, CustomerCreditReservationFailed, CustomerCreditReserved, CustomerValidationFailed
+from services.messaging.database import Transaction
+from services.messaging.events import EventHandlers
+from services.orders import store
+from services.orders.domain import OrderState, RejectionReason
+from services.orders.events import OrderApproved, OrderRejected
+
+SUBSCRIBER = "customerServiceEvents"
+customer_events = EventHandlers()
+
+
+@customer_events.handles(CustomerCreditReserved)
+async def approve(answer: CustomerCreditReserved, tx: Transaction) -> None:
+    order = await store.lock_order(tx, answer.order_id)
+    if order is not None and order.is_pending:
+        store.change_state(tx, order, OrderState.APPROVED)
+        tx.publish(OrderApproved(order.id, order.customer_id, order.total))
+
+
+@customer_events.handles(CustomerCreditReservationFailed)
+async def reject_for_credit(answer: CustomerCreditReservationFailed, tx: Transaction) -> None:
+    await _reject(answer, RejectionReason.INSUFFICIENT_CREDIT, tx)
+
+
+@customer_events.handles(CustomerValidationFailed)
+async def reject_unknown_customer(answer: CustomerValidationFailed, tx: Transaction) -> None:
+    await _reject(answer, RejectionReason.UNKNOWN_CUSTOMER, tx)
+
+
+async def _reject(answer: CreditAnswer, reason: RejectionReason, tx: Transaction) -> None:
+    order = await store.lock_order(tx, answer.order_id)
+    if order is not None and order.is_pending:
+        store.change_state(tx, order, OrderState.REJECTED, reason)
+        tx.publish(OrderRejected(order.id, order.customer_id, order.total))

@@ -1,0 +1,48 @@
+"""The relay's process: one relay for each outbox, a listener for hints, and health."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from services.messaging.hint import listen_for_hints
+from services.messaging.kafka import Kafka
+from services.messaging.relay import OutboxRelay
+from services.messaging.service import finished
+from services.settings import Settings
+from services.web import Health, service_app
+
+
+def relay_service() -> Starlette:
+    """Ends the process with a line of what is wrong when the environment is."""
+    settings = Settings()
+    schemas = settings.text("RELAY_OUTBOXES").split(",")
+    outboxes = [settings.mysql(schema.strip()) for schema in schemas]
+    hints = settings.address("RELAY_HINT")
+    broker = Kafka(settings.text("KAFKA_BOOTSTRAP"), instance=settings.instance())
+    settings.check()
+
+    health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "broker")))
+    relays = {
+        outbox.database or "": OutboxRelay(
+            outbox,
+            broker,
+            report=lambda what, up, why, schema=outbox.database: health.set(f"{what} {schema}", up, why),  # type: ignore[misc]
+        )
+        for outbox in outboxes
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        listening = await listen_for_hints(hints, {schema: relay.news for schema, relay in relays.items()})
+        running = [asyncio.create_task(relay.run()) for relay in relays.values()]
+        try:
+            yield
+        finally:
+            for relay in relays.values():
+                relay.stop()
+            await finished(running)
+            listening.close()
+
+    return service_app("relay", [], health=health, lifespan=lifespan)

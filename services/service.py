@@ -1,0 +1,57 @@
+"""What the services with a database share: their parts from the environment, and answers when the database is away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from services.messaging.broker import Broker
+from services.messaging.database import Database, TransientError
+from services.messaging.hint import HintSender
+from services.messaging.ids import IdGenerator
+from services.messaging.kafka import Kafka
+from services.money import NoMoney, read_money
+from services.settings import Settings
+from services.web import Problem
+
+
+@dataclass(frozen=True)
+class Parts:
+    database: Database
+    broker: Broker
+
+
+def parts_from_environment() -> Parts:
+    """Ends the process with a line of what is wrong when the environment is."""
+    settings = Settings()
+    mysql = settings.mysql()
+    address_bits = settings.address_bits()
+    relay = settings.address("RELAY_HINT")
+    bootstrap = settings.text("KAFKA_BOOTSTRAP")
+    instance = settings.instance()
+    settings.check()
+    hint = HintSender(relay, mysql.database or "")
+    return Parts(
+        database=Database(mysql, IdGenerator(address_bits), after_publish=hint.send),
+        broker=Kafka(bootstrap, instance=instance),
+    )
+
+
+@asynccontextmanager
+async def answering_503(created: str = "") -> AsyncIterator[None]:
+    """Turn a database that cannot be had into a 503; `created` names what may or may not exist then."""
+    try:
+        yield
+    except TransientError as error:
+        unsure = f"; it is not known whether {created} was stored" if error.outcome_unknown and created else ""
+        raise Problem(503, f"the database does not answer{unsure}") from error
+
+
+def amount_of(wire: msgspec.Raw, field: str) -> Decimal:
+    """The amount of a field of a request. Raises Problem 400 naming it."""
+    try:
+        return read_money(wire)
+    except NoMoney as error:
+        raise Problem(400, f"{field} {error}", field=f"{field}.amount" if bytes(wire).startswith(b"{") else field) from error

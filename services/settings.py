@@ -1,0 +1,69 @@
+"""Configuration by environment, validated at start: a service that is set up wrongly says so in one line and ends."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import msgspec
+
+from services.messaging.database import MysqlSettings
+
+
+class Settings:
+    """Reads settings and collects what is wrong with them, so that all of it is told at once."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+        self._wrong: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environment.get(name) or default
+        if value is None:
+            self._wrong.append(f"{name} is not set")
+            return ""
+        return value
+
+    def number(self, name: str, *, lowest: int = 0, highest: int = 65535, default: int | None = None) -> int:
+        value = self.text(name, None if default is None else str(default))
+        try:
+            number = int(value)
+        except ValueError:
+            if value:
+                self._wrong.append(f"{name} must be a whole number, it is {value!r}")
+            return lowest
+        if not lowest <= number <= highest:
+            self._wrong.append(f"{name} must be between {lowest} and {highest}, it is {number}")
+        return number
+
+    def address(self, name: str) -> tuple[str, int]:
+        """host:port"""
+        host, _, port = self.text(name).rpartition(":")
+        if not host or not port.isdigit():
+            self._wrong.append(f"{name} must be host:port, it is {self._environment.get(name, '')!r}")
+            return "", 0
+        return host, int(port)
+
+    def mysql(self, database: str | None = None) -> MysqlSettings:
+        return MysqlSettings(
+            host=self.text("MYSQL_HOST"),
+            port=self.number("MYSQL_PORT", lowest=1),
+            user=self.text("MYSQL_USER"),
+            password=self.text("MYSQL_PASSWORD"),
+            database=database or self.text("MYSQL_DATABASE"),
+        )
+
+    def address_bits(self) -> int:
+        """This instance's own 48 bits of the message ids."""
+        return self.number("EVENTUATE_MAC_ADDRESS", highest=(1 << 48) - 1)
+
+    def instance(self) -> str:
+        """The name of this process among all: `default.orders.0`."""
+        parts = self.text("LABKIT_STACK", "default"), self.text("LABKIT_COMPONENT"), self.text("LABKIT_INSTANCE", "0")
+        return ".".join(parts)
+
+    def check(self) -> None:
+        """End the process with exit code 78 (configuration error) when anything is wrong."""
+        if self._wrong:
+            line = {"event": "wrong settings", "wrong": self._wrong}
+            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+            sys.exit(78)
