@@ -3,7 +3,7 @@
 from services.web.app import service_app
 from services.web.body import Id, path_id, read_body, read_json
 from services.web.health import Health
-from services.web.problem import Problem, empty, reply
+from services.web.problem import Problem, RawResponse, empty, reply
 from services.web.server import serve
 
-__all__ = ["Health", "Id", "Problem", "empty", "path_id", "read_body", "read_json", "reply", "serve", "service_app"]
+__all__ = ["Health", "Id", "Problem", "RawResponse", "empty", "path_id", "read_body", "read_json", "reply", "serve", "service_app"]

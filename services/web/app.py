@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.web import log
+from services.messaging.log import log
 from services.web.health import Health
+from services.web.log import stack
 from services.web.problem import Problem, empty
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -64,6 +65,6 @@ async def _crash(request: Request, error: Exception) -> Response:
     fields = {"method": request.method, "path": request.scope["path"], "error": repr(error)}
     if now >= _next_full_trace:
         _next_full_trace = now + 1.0
-        fields["traceback"] = log.stack(error)
-    log.write("error", "a request failed", **fields)
+        fields["traceback"] = stack(error)
+    log("a request failed", level="error", **fields)
     return Problem(500, "the service failed on this request; its log says why").response()

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.web import log
+from services.web.log import uvicorn_in_our_log
 from services.web.problem import Problem
 
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
@@ -90,7 +90,7 @@ def serve(app: Starlette) -> None:
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 2,
     }
-    log.uvicorn_as_json_lines()
+    uvicorn_in_our_log()
     # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -1,0 +1,106 @@
+"""The API gateway: one address for the three services. A plain proxy: status and body pass unchanged, in both directions."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.gateway.upstream import Answer, BadAnswer, NoAnswer, Upstream
+from services.settings import Settings
+from services.web import Health, Problem, RawResponse, read_body, service_app
+
+# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot tell
+# "too late" from "not done".
+GET_TIMEOUT_MS = 1000
+POST_TIMEOUT_MS = 5000
+
+_PASSED_ON = {b"content-type", b"allow", b"retry-after"}
+
+
+def gateway() -> Starlette:
+    """Ends the process with a line of what is wrong when the environment is."""
+    settings = Settings()
+    customers = Upstream("customers", settings.text("CUSTOMERS_URL"))
+    orders = Upstream("orders", settings.text("ORDERS_URL"))
+    order_history = Upstream("order-history", settings.text("ORDER_HISTORY_URL"))
+    get_timeout = settings.number("GATEWAY_GET_TIMEOUT_MS", lowest=1, highest=600_000, default=GET_TIMEOUT_MS) / 1000
+    post_timeout = settings.number("GATEWAY_POST_TIMEOUT_MS", lowest=1, highest=600_000, default=POST_TIMEOUT_MS) / 1000
+    settings.check()
+
+    def get(path: str, upstream: Upstream) -> Route:
+        return Route(path, _proxy(upstream, "GET", get_timeout), methods=["GET"])
+
+    def post(path: str, upstream: Upstream) -> Route:
+        return Route(path, _proxy(upstream, "POST", post_timeout), methods=["POST"])
+
+    # The first that matches answers: /customers/count before /customers/{customerId}.
+    routes = [
+        post("/orders", orders),
+        get("/orders/{orderId}", orders),
+        post("/customers", customers),
+        get("/customers/count", order_history),
+        get("/customers/{customerId}", customers),
+        get("/customers/{customerId}/orderhistory", order_history),
+        post("/orders/{orderId}/cancel", orders),
+        get("/orders/customer/{customerId}", orders),
+        get("/customers", customers),
+        get("/orders", orders),
+    ]
+    upstreams = (customers, orders, order_history)
+    health = Health()
+    for upstream in upstreams:
+        health.probe(upstream.name, _ready(upstream, get_timeout))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for upstream in upstreams:
+            upstream.close()
+
+    return service_app("gateway", routes, health=health, lifespan=lifespan, openapi=Path(__file__).with_name("openapi.json"))
+
+
+def _proxy(upstream: Upstream, method: str, timeout: float) -> Callable[[Request], Awaitable[Response]]:
+    verb = method.encode()
+
+    async def forward(request: Request) -> Response:
+        scope = request.scope
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        if method == "GET":
+            body, content_type = b"", None
+        else:
+            body, content_type = await read_body(request), _content_type(request)
+        try:
+            answer = await upstream.request(verb, target, body, content_type=content_type, timeout=timeout)
+        except TimeoutError:
+            unsure = "" if method == "GET" else "; it is not known whether it did what was asked"
+            raise Problem(504, f"{upstream.name} did not answer within {timeout:g} s{unsure}; labkit status") from None
+        except BadAnswer as error:
+            raise Problem(502, f"{upstream.name} answered, but {error}; labkit logs {upstream.name}") from None
+        except NoAnswer as error:
+            raise Problem(503, f"{upstream.name} does not answer: {error}; labkit status") from None
+        return _as_it_is(answer)
+
+    return forward
+
+
+def _as_it_is(answer: Answer) -> Response:
+    response = RawResponse(answer.body, answer.status, None)
+    response.raw_headers += [header for header in answer.headers if header[0] in _PASSED_ON]
+    return response
+
+
+def _content_type(request: Request) -> bytes | None:
+    return next((value for name, value in request.scope["headers"] if name == b"content-type"), None)
+
+
+def _ready(upstream: Upstream, timeout: float) -> Callable[[], Awaitable[None]]:
+    async def ask() -> None:
+        if (await upstream.request(b"GET", b"/health", timeout=timeout)).status != 200:
+            raise NoAnswer("it is not ready")
+
+    return ask
