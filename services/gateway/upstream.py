@@ -101,7 +101,8 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
 
     async def request(self, data: bytes) -> Answer:
-        waiter = self._waiter = self._loop.create_future()
+        waiter: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiter = waiter
         self._parser = httptools.HttpResponseParser(self)
         self.transport.write(data)
         try:

@@ -1,5 +1,6 @@
 """Serving: uvicorn on uvloop and httptools, with the limits that uvicorn leaves open."""
 
+import asyncio
 import os
 import re
 import signal
@@ -15,18 +16,20 @@ from services.web.log import uvicorn_in_our_log
 from services.web.problem import Problem
 
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
+BODY_TIMEOUT = 10.0  # seconds for a client to send what it announced
 DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read away, so that the client sees the answer and not a reset
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, plus: a bound on headers, a bound on what is read after the answer, problem documents for broken HTTP, and
-    clients that offer HTTP/2 (Java's HttpClient does on every request; httptools then loses the body)."""
+    """uvicorn's protocol, plus: bounds on headers, on the time of a body and on what is read after the answer; problem documents for broken
+    HTTP; and clients that offer HTTP/2 (Java's HttpClient does on every request; httptools then loses the body)."""
 
     _head = 0
     _reading_head = True
     _drained = 0
+    _body_timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         if self._reading_head:
@@ -37,6 +40,8 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._reading_head and self._head > HEAD_LIMIT and not self.transport.is_closing():
             self._refuse(431, "the headers are larger than 64 KiB")
+        if not self._reading_head and self._body_timer is None and not self.transport.is_closing():
+            self._body_timer = self.loop.call_later(BODY_TIMEOUT, self._late)  # rare: head and body mostly come together
 
     def on_message_begin(self) -> None:
         self._head = self._drained = 0
@@ -57,10 +62,26 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._head = 0
         self._reading_head = True
+        self._cancel_body_timer()
         super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_body_timer()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "this is not an HTTP/1.1 request")
+
+    def _late(self) -> None:
+        if self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._refuse(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s")
+
+    def _cancel_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
     def _refuse(self, status: int, detail: str) -> None:
         cycle = self.cycle

@@ -24,7 +24,7 @@ _PAGE = """<!doctype html>
   <div id="swagger-ui"></div>
   <script src="swagger-ui-bundle.js"></script>
   <script>
-    SwaggerUIBundle({{url: "/openapi.json", dom_id: "#swagger-ui", validatorUrl: null, tryItOutEnabled: true}});
+    SwaggerUIBundle({{url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null, tryItOutEnabled: true}});
   </script>
 </body>
 </html>
