@@ -20,7 +20,7 @@ Id = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 
 async def read_body(request: Request) -> bytes:
     """The body, at most 64 KiB. Raises Problem 413 without reading further than that. (A body that does not arrive is the server's affair:
-    408 after 10 s.)"""
+    408 after 5 s.)"""
     announced = _header(request, b"content-length")
     if announced is not None and int(announced) > BODY_LIMIT:  # httptools lets only digits pass
         raise _too_large()

@@ -16,7 +16,7 @@ from services.web.log import uvicorn_in_our_log
 from services.web.problem import Problem
 
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
-BODY_TIMEOUT = 10.0  # seconds for a client to send what it announced
+BODY_TIMEOUT = 5.0  # seconds for a client to send what it announced
 DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read away, so that the client sees the answer and not a reset
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
@@ -44,7 +44,7 @@ class Protocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(BODY_TIMEOUT, self._late)  # rare: head and body mostly come together
 
     def on_message_begin(self) -> None:
-        self._head = self._drained = 0
+        self._drained = 0
         self._reading_head = True
         super().on_message_begin()
 
@@ -108,6 +108,7 @@ def serve(app: Starlette) -> None:
         "access_log": False,
         "log_config": None,
         "server_header": False,
+        "proxy_headers": False,
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 2,
     }

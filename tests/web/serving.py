@@ -1,0 +1,61 @@
+"""Starts a service's process for a test and stops it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Served:
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(arguments: list[str], log: Path, **environment: str) -> Iterator[Served]:
+    """The process answers HTTP when this yields; whether it is *ready* is another question. It must end with 0 when it is told to stop."""
+    port = free_port()
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port), **environment}
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, *arguments], env=env, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _until_it_answers(port, process, log)
+        yield Served(port, process, log)
+        process.terminate()
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health", timeout=3, trust_env=False)
+            return
+        except httpx.TransportError:
+            time.sleep(0.02)
+    raise AssertionError(f"no answer on port {port}:\n{log.read_text()}")
