@@ -11,7 +11,7 @@ class Customer:
     credit_limit: Decimal
 
 
-@dataclass(frozen=True)
+@dataclass
 class CreditAccount:
     """A customer whose credit is being decided about: nobody else decides about it meanwhile."""
 

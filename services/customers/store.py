@@ -1,6 +1,7 @@
 """Customers and their credit reservations in SQL."""
 
 import time
+from collections.abc import Collection
 from decimal import Decimal
 
 from services.customers.domain import CreditAccount, Customer
@@ -26,18 +27,31 @@ async def all_customers(database: Database) -> list[Customer]:
 
 async def lock_customer(tx: Transaction, customer_id: int) -> CreditAccount | None:
     """The customer's credit as of now, held until the end of the transaction."""
-    customer = await tx.row("SELECT id, amount FROM customer WHERE id = %s FOR UPDATE", customer_id)
-    if customer is None:
-        return None
-    reserved = await tx.row("SELECT COALESCE(SUM(amount), 0) FROM customer_credit_reservations WHERE customer_id = %s", customer_id)
-    assert reserved is not None
-    return CreditAccount(*customer, *reserved)
+    if (CreditAccount, customer_id) not in tx.locked:
+        await lock_customers(tx, {customer_id})
+    account: CreditAccount | None = tx.locked[CreditAccount, customer_id]
+    return account
 
 
-def reserve(tx: Transaction, customer_id: int, order_id: int, amount: Decimal) -> None:
+async def lock_customers(tx: Transaction, customer_ids: Collection[int]) -> None:
+    """Lock several customers in the order of their ids, as everybody does, so that nobody waits in a circle."""
+    ids = sorted(customer_ids)
+    some = ", ".join(["%s"] * len(ids))
+    customers, reservations = await tx.results(
+        (f"SELECT id, amount FROM customer WHERE id IN ({some}) ORDER BY id FOR UPDATE", ids),
+        (f"SELECT customer_id, SUM(amount) FROM customer_credit_reservations WHERE customer_id IN ({some}) GROUP BY customer_id", ids),
+    )
+    reserved = dict(reservations)
+    tx.locked.update({(CreditAccount, customer_id): None for customer_id in ids})
+    for customer_id, credit_limit in customers:
+        tx.locked[CreditAccount, customer_id] = CreditAccount(customer_id, credit_limit, reserved.get(customer_id, Decimal(0)))
+
+
+def reserve(tx: Transaction, account: CreditAccount, order_id: int, amount: Decimal) -> None:
+    account.reserved += amount
     tx.write(
         "INSERT INTO customer_credit_reservations (customer_id, credit_reservations_key, amount) VALUES (%s, %s, %s)",
-        *(customer_id, order_id, amount),
+        *(account.id, order_id, amount),
     )
 
 
@@ -47,3 +61,4 @@ def release(tx: Transaction, customer_id: int, order_id: int) -> None:
         "DELETE FROM customer_credit_reservations WHERE customer_id = %s AND credit_reservations_key = %s",
         *(customer_id, order_id),
     )
+    tx.locked.pop((CreditAccount, customer_id), None)  # how much it freed is for the database to say

@@ -23,6 +23,7 @@ BATCH = 200
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 IDLE_WAIT_MS = 500
+BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 ACKNOWLEDGE_EVERY_S = 0.2
 
 
@@ -113,9 +114,15 @@ class Consumer:
                 await self._consume(receiver)
             except StartAgain as reason:
                 log("rejoining", subscriber=self._subscriber, reason=str(reason))
-            except BrokerUnavailable as error:
+            except Exception as error:
+                # Whatever it is, a consumer does not end by itself: it says so, joins again and takes the same records again.
                 self._report(False, describe(error))
-                log("broker unavailable", subscriber=self._subscriber, error=describe(error))
+                log(
+                    "consumer interrupted",
+                    subscriber=self._subscriber,
+                    error=describe(error),
+                    expected=isinstance(error, BrokerUnavailable),
+                )
                 await self._pause(failures)
                 failures += 1
             finally:
@@ -130,7 +137,7 @@ class Consumer:
         acknowledger = _Acknowledger(receiver)
         try:
             while not self._stopping.is_set():
-                records = await receiver.receive(wait_ms=5 if acknowledger.is_behind else IDLE_WAIT_MS, limit=BATCH)
+                records = await receiver.receive(wait_ms=BEHIND_WAIT_MS if acknowledger.is_behind else IDLE_WAIT_MS, limit=BATCH)
                 if receiver.is_assigned():
                     self._report(True, "")
                 if records and await self._take([d for record in records for d in decode(record, self._handlers)]):

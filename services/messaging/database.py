@@ -6,7 +6,7 @@ the same statements in the same order, in fewer round trips.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -81,6 +81,9 @@ class Transaction:
         self._events: list[DomainEvent] = []
         self._messages = 0
         self.commit_was_sent = False
+        self.locked: dict[tuple[type, int], Any] = {}
+        """Identity map: what this transaction has locked, by type and id, so that a batch can lock all of it in one statement.
+        https://martinfowler.com/eaaCatalog/identityMap.html"""
 
     def write(self, sql: str, *values: object) -> None:
         """Change something whose result nobody needs; sent with the next statement or the COMMIT. `%s` stands for a value."""
@@ -105,6 +108,16 @@ class Transaction:
         await self._send(self._cursor.mogrify(sql, values))
         return list(await self._cursor.fetchall())
 
+    async def results(self, *queries: tuple[str, Sequence[object]]) -> list[list[tuple[Any, ...]]]:
+        """The rows of several queries, asked in one round trip and answered in their order."""
+        first, *others = [self._cursor.mogrify(sql, tuple(values)) for sql, values in queries]
+        await self._send(first, *others)
+        results = [list(await self._cursor.fetchall())]
+        for _ in others:
+            await self._cursor.nextset()
+            results.append(list(await self._cursor.fetchall()))
+        return results
+
     def publish(self, event: DomainEvent) -> None:
         """Publish an event with this transaction: as a row of the outbox, which the relay sends to the broker after the commit."""
         outbox.insert_event(self, self._ids, event)
@@ -119,10 +132,10 @@ class Transaction:
     def note_message(self) -> None:
         self._messages += 1
 
-    async def _send(self, statement: str) -> None:
-        """Send what is waiting and this statement; the cursor then stands on this statement's result."""
+    async def _send(self, statement: str, *more: str) -> None:
+        """Send what is waiting and these statements; the cursor then stands on the result of the first of these."""
         behind = len(self._unsent)
-        text = ";\n".join([*self._unsent, statement])
+        text = ";\n".join([*self._unsent, statement, *more])
         self._unsent.clear()
         await self._cursor.execute(text)
         for _ in range(behind):

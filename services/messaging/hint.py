@@ -16,8 +16,16 @@ class HintSender:
         self._address = address
         self._body = schema.encode()
         self._socket: socket.socket | None = None
+        self._due = False
 
     def send(self) -> None:
+        """Send one hint for all commits of this turn of the event loop."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        self._due = False
         try:
             if self._socket is None:
                 self._socket = self._connected()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from pymysql.converters import escape_string
 
 from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
 from services.messaging.database import MysqlSettings, connect, is_transient
@@ -21,9 +22,10 @@ BATCH = 500
 BATCH_BYTES = 800_000
 POLL_S = 0.5
 RETRY_S = 0.1
+PUBLISHED = 1
 SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
 
-_UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT %s"
+_UNPUBLISHED = f"SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT {BATCH}"
 _headers = msgspec.json.Decoder(dict[str, str])
 
 Row = tuple[str, str, str, str]
@@ -94,33 +96,36 @@ class OutboxRelay:
 
     async def _relay(self, connection: Any, publisher: Publisher) -> None:
         async with connection.cursor() as cursor:
+            statements: list[str] = []
             while not self._stopping:
                 self.news.clear()
-                await cursor.execute(_UNPUBLISHED, (BATCH,))
+                # Marking the last batch and looking for the next one share a round trip.
+                await cursor.execute(";".join([*statements, _UNPUBLISHED]))
+                for _ in statements:
+                    await cursor.nextset()
                 rows = _bounded(await cursor.fetchall())
-                if rows:
-                    await self._publish(cursor, publisher, rows)
-                else:
+                statements = await self._publish(publisher, rows) if rows else []
+                if not rows:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self.news.wait(), POLL_S)
+            for statement in statements:
+                await cursor.execute(statement)
 
-    async def _publish(self, cursor: Any, publisher: Publisher, rows: Sequence[Row]) -> None:
+    async def _publish(self, publisher: Publisher, rows: Sequence[Row]) -> list[str]:
+        """Returns the statements that mark these rows; the broker has acknowledged them, or will never take them."""
         try:
             await publisher.publish([_record(row) for row in rows])
         except (RecordRefused, ValueError, KeyError) as error:
             if len(rows) > 1:
-                for row in rows:
-                    await self._publish(cursor, publisher, [row])
-                return
+                return [statement for row in rows for statement in await self._publish(publisher, [row])]
             log("message set aside", outbox=self._schema, message_id=rows[0][0], error=describe(error))
-            await _mark(cursor, rows, SET_ASIDE)
-        else:
-            await _mark(cursor, rows, 1)
+            return [_mark(rows, SET_ASIDE)]
+        return [_mark(rows, PUBLISHED)]
 
 
-async def _mark(cursor: Any, rows: Sequence[Row], published: int) -> None:
-    places = ", ".join(["%s"] * len(rows))
-    await cursor.execute(f"UPDATE message SET published = {published} WHERE id IN ({places})", [row[0] for row in rows])
+def _mark(rows: Sequence[Row], published: int) -> str:
+    ids = ", ".join(f"'{escape_string(row[0])}'" for row in rows)
+    return f"UPDATE message SET published = {published} WHERE id IN ({ids})"
 
 
 def _bounded(rows: Sequence[Row]) -> list[Row]:

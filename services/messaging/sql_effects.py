@@ -8,6 +8,7 @@ from services.messaging.broker import Place
 from services.messaging.consumer import Delivery, SeveralFailed, log_handled
 from services.messaging.database import Database, is_transient
 from services.messaging.dead_letter import park
+from services.messaging.events import EventHandlers
 
 
 class SqlEffects:
@@ -15,8 +16,9 @@ class SqlEffects:
 
     keeps_positions = False
 
-    def __init__(self, subscriber: str, database: Database) -> None:
+    def __init__(self, subscriber: str, handlers: EventHandlers, database: Database) -> None:
         self._subscriber = subscriber
+        self._handlers = handlers
         self._database = database
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
@@ -27,6 +29,9 @@ class SqlEffects:
                 if len(deliveries) > 1:
                     raise SeveralFailed("some of these were received before")
                 return
+            events = [d.event for d in deliveries if d.event is not None]
+            if len(events) > 1 and self._handlers.prepare is not None:
+                await self._handlers.prepare(events, tx)
             for delivery in deliveries:
                 if delivery.reaction is not None:
                     await delivery.reaction.handler(delivery.event, tx)

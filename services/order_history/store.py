@@ -64,11 +64,14 @@ class ViewStore:
         pipeline = self._redis.pipeline(transaction=False)
         for step in steps:
             pipeline.evalsha(self._sha, 3, *self._arguments(step))
-        try:
-            return list(await pipeline.execute())
-        except NoScriptError:  # Redis was restarted
+        answers = await pipeline.execute(raise_on_error=False)
+        failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        if isinstance(failed, NoScriptError):  # Redis was restarted; what went before is known to it when it comes again
             self._sha = ""
             return await self.write(steps)
+        if failed is not None:
+            raise failed
+        return list(answers)
 
     def _arguments(self, step: Step) -> list[str | int]:
         change = step.change

@@ -111,7 +111,7 @@ class OrderApi:
 def order_service(parts: Parts) -> Starlette:
     health = Health("mysql", "broker")
     consumer = Consumer(
-        *(SUBSCRIBER, customer_events, SqlEffects(SUBSCRIBER, parts.database), parts.broker),
+        *(SUBSCRIBER, customer_events, SqlEffects(SUBSCRIBER, customer_events, parts.database), parts.broker),
         report=lambda up, why: health.set("broker", up, why),
     )
 

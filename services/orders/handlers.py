@@ -1,14 +1,21 @@
 """How the Order service reacts to what the Customer service says about an order's credit."""
 
+from collections.abc import Sequence
+
 from services.customers.events import CreditAnswer, CustomerCreditReservationFailed, CustomerCreditReserved, CustomerValidationFailed
 from services.messaging.database import Transaction
-from services.messaging.events import EventHandlers
+from services.messaging.events import DomainEvent, EventHandlers
 from services.orders import store
 from services.orders.domain import OrderState, RejectionReason
 from services.orders.events import OrderApproved, OrderRejected
 
 SUBSCRIBER = "customerServiceEvents"
 customer_events = EventHandlers()
+
+
+@customer_events.before_batch
+async def lock_orders(events: Sequence[DomainEvent], tx: Transaction) -> None:
+    await store.lock_orders(tx, {event.order_id for event in events if isinstance(event, CreditAnswer)})
 
 
 @customer_events.handles(CustomerCreditReserved)
