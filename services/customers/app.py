@@ -91,10 +91,7 @@ class CustomerApi:
 def customer_service(parts: Parts) -> Starlette:
     health = Health("mysql", "broker")
     consumer = Consumer(
-        SUBSCRIBER,
-        order_events,
-        SqlEffects(SUBSCRIBER, order_events, parts.database),
-        parts.broker,
+        *(SUBSCRIBER, order_events, SqlEffects(SUBSCRIBER, order_events, parts.database), parts.broker),
         report=lambda up, why: health.set("broker", up, why),
     )
 
