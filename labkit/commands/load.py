@@ -1,0 +1,116 @@
+"""labkit load: place orders, watch them finish, and say how fast and what did not."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections import Counter
+
+from labkit.errors import ExitCode
+from labkit.load import Load, Plan, Tally, Target, run
+from labkit.stack import state
+
+EXAMPLES = 5
+
+
+def load(
+    stack_name: str, *, clients: int, rate: float | None, seconds: float, customers: int, direct: bool, as_json: bool, seed: int | None
+) -> ExitCode:
+    """Exit code 1 when an order did not finish, finished wrongly, or could not be placed."""
+    stack = state.load(stack_name)
+    mysql = stack.mysql
+    target = Target(
+        customers_url=stack.url("customers" if direct else "gateway"),
+        orders_url=stack.url("orders" if direct else "gateway"),
+        mysql_host=mysql.host,
+        mysql_port=mysql.port,
+        mysql_user=mysql.user,
+        mysql_password=mysql.password,
+    )
+    plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
+    tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
+    print(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
+    return ExitCode.FAIL if tally.unfinished or tally.wrong or tally.failed_posts else ExitCode.OK
+
+
+def _any_seed() -> int:
+    import secrets
+
+    return secrets.randbelow(1_000_000)
+
+
+def _attend(load: Load, *, live: bool) -> "asyncio.Task[None]":
+    """Ctrl-C ends the posting and shows what was measured; a second one ends everything."""
+    loop = asyncio.get_running_loop()
+
+    def first_interrupt() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        load.stop()
+
+    loop.add_signal_handler(signal.SIGINT, first_interrupt)
+    return loop.create_task(_show(load) if live else asyncio.sleep(0))
+
+
+async def _show(load: Load) -> None:
+    try:
+        while True:
+            tally = load.tally
+            recent = sorted(tally.latencies[-500:])
+            p50 = f"{recent[len(recent) // 2] * 1000:.1f} ms" if recent else "–"
+            failed = f"   refused {tally.failed_posts.total()}" if tally.failed_posts else ""
+            line = f"{tally.finished:7} sagas   {tally.rate:7.0f} sagas/s   p50 {p50}   outstanding {tally.outstanding}{failed}"
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+            await asyncio.sleep(0.2)
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def figures(plan: Plan, tally: Tally) -> dict[str, object]:
+    """The result as JSON: latencies in milliseconds, null when nothing finished."""
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    return {
+        "seconds": round(tally.ended - tally.started, 3),
+        "clients": None if plan.rate else plan.clients,
+        "rate": plan.rate,
+        "seed": plan.seed,
+        "posted": tally.posted,
+        "finished": tally.finished,
+        "sagas_per_second": round(tally.rate, 1),
+        "latency_ms": {
+            name: _rounded(tally.percentile(share)) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+        },
+        "states": dict(tally.states),
+        "unfinished": {"count": len(tally.unfinished), "examples": tally.unfinished[:EXAMPLES]},
+        "wrong": {"count": len(tally.wrong), "examples": tally.wrong[:EXAMPLES]},
+        "refused": dict(tally.failed_posts),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def text(plan: Plan, tally: Tally, *, through: str) -> str:
+    how = f"{plan.rate:g} orders/s" if plan.rate else f"{plan.clients} {'client' if plan.clients == 1 else 'clients'}"
+    lines = [
+        f"{tally.finished} sagas in {tally.ended - tally.started:.1f} s: {tally.rate:.0f} sagas/s ({how}, {through}, seed {plan.seed})",
+    ]
+    if tally.latencies:
+        p50, p95, p99 = (tally.percentile(share) or 0.0 for share in (0.5, 0.95, 0.99))
+        lines.append(f"From POST to final state: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")
+    if tally.states:
+        lines.append("Ended " + ", ".join(f"{state} {count}" for state, count in sorted(tally.states.items())))
+    if tally.unfinished:
+        examples = ", ".join(map(str, tally.unfinished[:EXAMPLES])) + (", …" if len(tally.unfinished) > EXAMPLES else "")
+        lines += ["", f"✗ {_orders(len(tally.unfinished))} still PENDING after 10 s: {examples}", "  next  labkit status"]
+    if tally.wrong:
+        lines += ["", f"✗ {_orders(len(tally.wrong))} ended wrongly: {tally.wrong[0]}"]
+    for reason, count in Counter(tally.failed_posts).most_common(3):
+        lines += ["", f"✗ {_orders(count)} not answered with 200: {reason}"]
+    return "\n".join(lines)
+
+
+def _orders(count: int) -> str:
+    return f"{count} order" if count == 1 else f"{count} orders"

@@ -1,0 +1,284 @@
+"""The load generator: places orders and measures each from its POST to its final state.
+
+Final states are read from `order_db.orders` by one connection that asks for all outstanding orders at once, every 1 to 4 ms, and not by
+GET requests: that costs the stack almost nothing and is exact to the asking interval, whatever the number of orders. Nobody asks for an
+order that is younger than what the fastest lately took.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from labkit.errors import UserError
+from labkit.http_client import Client, NoAnswer
+
+LIMIT = "10000000.00"  # what a customer may spend: enough for any run
+TOO_MUCH = "10000000.01"
+REJECTED_SHARE, UNKNOWN_SHARE = 0.10, 0.05
+NOBODY = 9_000_000_000_000_000_000  # customer ids from here on do not exist
+POST_TIMEOUT = 10.0  # seconds
+FINISH_TIMEOUT = 10.0  # seconds from POST to final state; then a client goes on and counts the order as not finished
+MAX_OUTSTANDING = 5_000  # at a fixed rate; beyond it the stack does not keep up and posting waits
+BATCH = 500  # ids in one question to the database
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to post, and the database to read final states from."""
+
+    customers_url: str
+    orders_url: str
+    mysql_host: str
+    mysql_port: int
+    mysql_user: str
+    mysql_password: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`rate` in orders/s, or `clients` that each wait for the end of their order before they post the next. Figures leave out what ends
+    in the first `warm_up` seconds."""
+
+    seconds: float
+    clients: int = 16
+    rate: float | None = None
+    customers: int = 100
+    seed: int = 0
+    warm_up: float = 0.0
+
+
+@dataclass
+class Tally:
+    """What happened so far. Latencies in seconds."""
+
+    started: float = 0.0
+    ended: float = 0.0
+    posted: int = 0
+    finished: int = 0
+    latencies: list[float] = field(default_factory=list)
+    states: Counter[str] = field(default_factory=Counter)
+    failed_posts: Counter[str] = field(default_factory=Counter)
+    unfinished: list[int] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    outstanding: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Sagas per second."""
+        seconds = (self.ended or time.perf_counter()) - self.started
+        return self.finished / seconds if self.started and seconds > 0 else 0.0
+
+    def percentile(self, share: float) -> float | None:
+        """The latency that `share` (0 to 1) of all sagas stayed within, in milliseconds."""
+        if not self.latencies:
+            return None
+        return sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))] * 1000
+
+
+class Load:
+    """One run. `stop()` ends the posting early; what is outstanding is waited for all the same."""
+
+    def __init__(self, target: Target, plan: Plan) -> None:
+        self.tally = Tally()
+        self._target = target
+        self._plan = plan
+        self._dice = random.Random(plan.seed)
+        self._stopping = asyncio.Event()
+        self._outstanding: dict[int, _Order] = {}
+        self._news = asyncio.Event()
+        self._recent: deque[float] = deque(maxlen=50)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> Tally:
+        """Raises UserError when the stack does not answer."""
+        customers, self._orders = Client(self._target.customers_url), Client(self._target.orders_url)
+        self._customers = await _create_customers(customers, self._plan)
+        watching = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as group:
+                posting = group.create_task(self._post_at_rate() if self._plan.rate else self._post_by_clients())
+                timing = group.create_task(self._time())
+                watching.add_done_callback(lambda _: (posting.cancel(), timing.cancel()))
+            await self._drain(watching)
+        finally:
+            watching.cancel()
+            for client in (customers, self._orders):
+                client.close()
+        await asyncio.gather(watching, return_exceptions=True)
+        if not watching.cancelled() and (error := watching.exception()):
+            raise error
+        return self.tally
+
+    async def _time(self) -> None:
+        """Opens and closes the time in which sagas count."""
+        await self._sleep(self._plan.warm_up)
+        self.tally.started = time.perf_counter()
+        await self._sleep(self._plan.seconds)
+        self.stop()
+        self.tally.ended = time.perf_counter()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _post_by_clients(self) -> None:
+        async def client() -> None:
+            while not self._stopping.is_set():
+                order = await self._post(time.perf_counter())
+                if order is None:
+                    await self._sleep(0.1)  # a stack that refuses is not helped by asking as fast as possible
+                    continue
+                try:
+                    async with asyncio.timeout(FINISH_TIMEOUT):
+                        await order.final
+                except TimeoutError:
+                    continue
+
+        await asyncio.gather(*(client() for _ in range(self._plan.clients)))
+
+    async def _post_at_rate(self) -> None:
+        """Latency counts from when an order was due, so that a stack that stalls cannot hide it by slowing the generator."""
+        assert self._plan.rate is not None
+        posts: set[asyncio.Task[_Order | None]] = set()
+        due = time.perf_counter()
+        while not self._stopping.is_set():
+            while due <= time.perf_counter() and len(self._outstanding) + len(posts) < MAX_OUTSTANDING:
+                post = asyncio.create_task(self._post(due))
+                posts.add(post)
+                post.add_done_callback(posts.discard)
+                due += 1 / self._plan.rate
+            await self._sleep(max(0.001, due - time.perf_counter()))
+        await asyncio.gather(*posts)
+
+    async def _post(self, since: float) -> "_Order | None":
+        kind = self._dice.random()
+        customer: int = self._dice.choice(self._customers)
+        expected, total = "APPROVED", f"{self._dice.randint(1, 20)}.{self._dice.randint(0, 99):02d}"
+        if kind < UNKNOWN_SHARE:
+            expected, customer = "REJECTED", NOBODY + self._dice.randrange(1_000_000)
+        elif kind < UNKNOWN_SHARE + REJECTED_SHARE:
+            expected, total = "REJECTED", TOO_MUCH
+        self.tally.posted += 1
+        body = f'{{"customerId":{customer},"orderTotal":{{"amount":{total}}}}}'
+        try:
+            status, answer = await self._orders.post("/orders", body, timeout=POST_TIMEOUT)
+        except (NoAnswer, TimeoutError) as error:
+            self.tally.failed_posts[str(error) or "no answer in time"] += 1
+            return None
+        if status != 200:
+            self.tally.failed_posts[f"{status} {_detail(answer)}"] += 1
+            return None
+        order = _Order(since, expected, asyncio.get_running_loop().create_future())
+        self._outstanding[int(msgspec.json.decode(answer)["orderId"])] = order
+        self._news.set()
+        return order
+
+    async def _watch(self) -> None:
+        """Asks for the state of what is outstanding, for ever."""
+        import aiomysql
+
+        at = self._target
+        try:
+            database = await aiomysql.connect(
+                host=at.mysql_host, port=at.mysql_port, user=at.mysql_user, password=at.mysql_password, autocommit=True
+            )
+        except Exception as error:
+            raise UserError(f"MySQL does not answer at {at.mysql_host}:{at.mysql_port}: {error}", "labkit status") from error
+        try:
+            async with database.cursor() as cursor:
+                while True:
+                    await self._news.wait()
+                    ids = self._old_enough()
+                    for start in range(0, len(ids), BATCH):
+                        chosen = ",".join(map(str, ids[start : start + BATCH]))
+                        await cursor.execute(f"SELECT id, state FROM order_db.orders WHERE id IN ({chosen}) AND state <> 'PENDING'")
+                        now = time.perf_counter()
+                        for order_id, state in await cursor.fetchall():
+                            self._finish(order_id, state, now)
+                    self.tally.outstanding = len(self._outstanding)
+                    if not self._outstanding:
+                        self._news.clear()
+                    await asyncio.sleep(0.001 if len(ids) <= 4 else 0.004)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            raise UserError(f"MySQL stopped answering during the load: {error}", "labkit status") from error
+        finally:
+            database.close()
+
+    def _old_enough(self) -> list[int]:
+        """The outstanding orders that may have ended. 0.7: so that a stack that gets faster is noticed."""
+        born_before = time.perf_counter() - 0.7 * min(self._recent, default=0.0)
+        return [order_id for order_id, order in self._outstanding.items() if order.since <= born_before]
+
+    def _finish(self, order_id: int, state: str, now: float) -> None:
+        order = self._outstanding.pop(order_id)
+        self._recent.append(now - order.since)
+        if not order.final.done():
+            order.final.set_result(state)
+        self.tally.states[state] += 1
+        if state != order.expected:
+            self.tally.wrong.append(f"order {order_id} is {state}, {order.expected} is right")
+        if self.tally.started and not self.tally.ended:
+            self.tally.finished += 1
+            self.tally.latencies.append(now - order.since)
+
+    async def _drain(self, watching: "asyncio.Task[None]") -> None:
+        """Give what is outstanding its time, and note what is left."""
+        deadline = self.tally.ended + FINISH_TIMEOUT
+        while self._outstanding and time.perf_counter() < deadline and not watching.done():
+            await asyncio.wait([watching], timeout=0.01)
+        self.tally.unfinished = sorted(self._outstanding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    since: float
+    expected: str
+    final: "asyncio.Future[str]"
+
+
+async def _create_customers(client: Client, plan: Plan) -> list[int]:
+    ids = []
+    for number in range(plan.customers):
+        body = f'{{"name":"Load {plan.seed}.{number}","creditLimit":{{"amount":{LIMIT}}}}}'
+        try:
+            status, answer = await client.post("/customers", body, timeout=POST_TIMEOUT)
+        except (NoAnswer, TimeoutError) as error:
+            raise UserError(f"No customer could be created: {error or 'no answer in time'}.", "labkit status") from error
+        if status != 200:
+            raise UserError(f"No customer could be created: {status} {_detail(answer)}.", "labkit status")
+        ids.append(int(msgspec.json.decode(answer)["customerId"]))
+    return ids
+
+
+def _detail(answer: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(answer)["detail"])
+    except Exception:
+        return answer[:200].decode(errors="replace")
+
+
+def run(target: Target, plan: Plan, *, watch: Callable[[Load], object] | None = None) -> Tally:
+    """Run a load to its end. `watch` gets the Load as soon as it exists, inside its event loop: for live figures and for stop()."""
+    import uvloop
+
+    async def main() -> Tally:
+        load = Load(target, plan)
+        watching = watch(load) if watch else None
+        try:
+            return await load.run()
+        finally:
+            if isinstance(watching, asyncio.Task):
+                watching.cancel()
+
+    return uvloop.run(main())
