@@ -42,7 +42,7 @@ class Target:
 @dataclass(frozen=True)
 class Plan:
     """`rate` in orders/s, or `clients` that each wait for the end of their order before they post the next. Figures leave out what ends
-    in the first `warm_up` seconds."""
+    in the first `warm_up` seconds. `orders` ends the run after that many."""
 
     seconds: float
     clients: int = 16
@@ -50,6 +50,7 @@ class Plan:
     customers: int = 100
     seed: int = 0
     warm_up: float = 0.0
+    orders: int | None = None
 
 
 @dataclass
@@ -81,10 +82,13 @@ class Tally:
 
 
 class Load:
-    """One run. `stop()` ends the posting early; what is outstanding is waited for all the same."""
+    """One run. `stop()` ends the posting early; what is outstanding is waited for all the same. `on_open` and `on_close` are called when
+    the time in which sagas count begins and ends."""
 
     def __init__(self, target: Target, plan: Plan) -> None:
         self.tally = Tally()
+        self.on_open: Callable[[], None] = lambda: None
+        self.on_close: Callable[[], None] = lambda: None
         self._target = target
         self._plan = plan
         self._dice = random.Random(plan.seed)
@@ -120,9 +124,11 @@ class Load:
         """Opens and closes the time in which sagas count."""
         await self._sleep(self._plan.warm_up)
         self.tally.started = time.perf_counter()
+        self.on_open()
         await self._sleep(self._plan.seconds)
         self.stop()
         self.tally.ended = time.perf_counter()
+        self.on_close()
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -168,6 +174,8 @@ class Load:
         elif kind < UNKNOWN_SHARE + REJECTED_SHARE:
             expected, total = "REJECTED", TOO_MUCH
         self.tally.posted += 1
+        if self.tally.posted == self._plan.orders:
+            self.stop()
         body = f'{{"customerId":{customer},"orderTotal":{{"amount":{total}}}}}'
         try:
             status, answer = await self._orders.post("/orders", body, timeout=POST_TIMEOUT)

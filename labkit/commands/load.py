@@ -78,9 +78,7 @@ def figures(plan: Plan, tally: Tally) -> dict[str, object]:
         "posted": tally.posted,
         "finished": tally.finished,
         "sagas_per_second": round(tally.rate, 1),
-        "latency_ms": {
-            name: _rounded(tally.percentile(share)) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
-        },
+        "latency_ms": {name: _rounded(tally.percentile(share)) for name, share in shares.items()},
         "states": dict(tally.states),
         "unfinished": {"count": len(tally.unfinished), "examples": tally.unfinished[:EXAMPLES]},
         "wrong": {"count": len(tally.wrong), "examples": tally.wrong[:EXAMPLES]},

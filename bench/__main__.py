@@ -1,0 +1,168 @@
+"""`make bench`: start-up, memory, latency, throughput and processor time of the whole stack in one table, with the goals beside them."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench import durability, machine
+from bench.stack import Labkit, Status, own_labkit
+from labkit.load import Load, Plan, Tally, run
+
+SETTLE = 3.0  # seconds; memory right after the start still holds what starting took
+CLIENTS = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    figure: str
+    goal: str = ""
+    met: bool | None = None
+
+
+def at_most(what: str, value: float, unit: str, goal: float | None = None, digits: int = 1) -> Row:
+    return _row(what, value, unit, goal, digits, "≤", lambda limit: value <= limit)
+
+
+def at_least(what: str, value: float, unit: str, goal: float | None = None) -> Row:
+    return _row(what, value, unit, goal, 0, "≥", lambda limit: value >= limit)
+
+
+def _row(what: str, value: float, unit: str, goal: float | None, digits: int, sign: str, met: Callable[[float], bool]) -> Row:
+    figure = f"{value:,.{digits}f} {unit}"
+    return Row(what, figure) if goal is None else Row(what, figure, f"{sign} {goal:,g} {unit}", met(goal))
+
+
+def starting(labkit: Labkit) -> list[Row]:
+    """Leaves the stack up and without data."""
+    say("labkit --help, up cold, up warm")
+    helping = statistics.median(labkit.timed("--help") for _ in range(9)) * 1000
+    cold, warm = [], []
+    for _ in range(3):
+        cold.append(labkit.timed("up"))
+        labkit("down", "--data")
+    labkit("up")
+    for _ in range(3):
+        labkit("down")
+        warm.append(labkit.timed("up"))
+    return [
+        at_most("labkit --help", helping, "ms", 80, 0),
+        at_most("labkit up, the very first in this home", cold[0], "s", 6, 2),
+        at_most("labkit up cold (no data)", statistics.median(cold[1:]), "s", 6, 2),
+        at_most("labkit up warm", statistics.median(warm), "s", 2.5, 2),
+    ]
+
+
+def resetting(labkit: Labkit) -> list[Row]:
+    say("labkit reset")
+    resets, first = [], []
+    for attempt in range(3):
+        load(labkit.status(), Plan(seconds=0.3, clients=4, customers=4, seed=attempt))
+        start = time.perf_counter()
+        labkit("reset", "--yes")
+        resets.append(time.perf_counter() - start)
+        one_saga(labkit.status())
+        first.append(time.perf_counter() - start)
+    return [
+        at_most("labkit reset", statistics.median(resets), "s", digits=2),
+        at_most("labkit reset to the first saga after it", statistics.median(first), "s", 1.5, 2),
+    ]
+
+
+def one_saga(status: Status) -> None:
+    run(status.target(direct=False), Plan(seconds=10, clients=1, customers=1, orders=1))
+
+
+def memory(status: Status, when: str, goal: float | None) -> list[Row]:
+    figures = {name: machine.pss_mb(pid) for name, pid in status.pids.items()}
+    each = ", ".join(f"{name} {figure:.0f}" for name, figure in figures.items())
+    return [at_most(f"PSS of all {len(figures)} processes, {when}", sum(figures.values()), "MB", goal, 0), Row("", each)]
+
+
+def load(status: Status, plan: Plan, *, direct: bool = False) -> tuple[Tally, dict[str, float]]:
+    """The tally, and the processor time of each process per saga in milliseconds."""
+    spent = dict.fromkeys(status.pids, 0.0)
+
+    def count(sign: int) -> None:
+        for name, pid in status.pids.items():
+            spent[name] += sign * machine.cpu_seconds(pid)
+
+    def watch(load: Load) -> None:
+        load.on_open, load.on_close = lambda: count(-1), lambda: count(+1)
+
+    tally = run(status.target(direct=direct), plan, watch=watch)
+    if tally.unfinished or tally.wrong or tally.failed_posts:
+        sys.exit(f"the load did not go well: {len(tally.unfinished)} unfinished, wrong {tally.wrong[:3]}, refused {tally.failed_posts}")
+    return tally, {name: seconds / max(1, tally.finished) * 1000 for name, seconds in spent.items()}
+
+
+def latency(status: Status) -> list[Row]:
+    """One order at a time; runs alternate, so that a busy moment of the machine meets both."""
+    say("one order at a time")
+    found: dict[bool, list[Tally]] = {True: [], False: []}
+    for attempt in range(3):
+        for direct in (True, False):
+            plan = Plan(seconds=2, clients=1, customers=10, seed=attempt, warm_up=0.3)
+            found[direct].append(load(status, plan, direct=direct)[0])
+    rows = []
+    for direct, p50_goal in ((True, 7.0), (False, 8.0)):
+        p50, p95 = (statistics.median(tally.percentile(share) or 0.0 for tally in found[direct]) for share in (0.5, 0.95))
+        how = "direct" if direct else "through the gateway"
+        rows += [at_most(f"one saga, {how}, p50", p50, "ms", p50_goal), at_most(f"one saga, {how}, p95", p95, "ms", 14)]
+    return rows
+
+
+def throughput(status: Status) -> list[Row]:
+    rows = []
+    for clients in CLIENTS:
+        say(f"{clients} clients")
+        tally, cpu = load(status, Plan(seconds=5, clients=clients, customers=200, seed=clients, warm_up=1))
+        last = clients == CLIENTS[-1]
+        p50, p95 = tally.percentile(0.5) or 0.0, tally.percentile(0.95) or 0.0
+        rows += [
+            at_least(f"sustained, {clients} clients (p50 {p50:.0f} ms, p95 {p95:.0f} ms)", tally.rate, "sagas/s", 1500 if last else None),
+            at_most("  processor time of the stack", sum(cpu.values()), "ms/saga", 1.2 if last else None, 2),
+        ]
+    each = ", ".join(f"{name} {figure:.2f}" for name, figure in sorted(cpu.items(), key=lambda item: -item[1]))
+    return [*rows, Row("", each)]
+
+
+def say(what: str) -> None:
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+def table(rows: list[Row]) -> str:
+    width = max(len(row.what) for row in rows)
+    lines = []
+    for row in rows:
+        if not row.what:
+            lines.append(f"  {row.figure}")
+            continue
+        mark = {None: " ", True: "✓", False: "✗"}[row.met]
+        lines.append(f"{mark} {row.what:{width}}  {row.figure:>15}  {row.goal}".rstrip())
+    return "\n".join(lines)
+
+
+def main() -> None:
+    began, busy = time.perf_counter(), machine.busy()
+    with own_labkit() as labkit:
+        rows = starting(labkit)
+        rows += resetting(labkit)
+        time.sleep(SETTLE)
+        status = labkit.status()
+        rows += memory(status, "idle", 420)
+        say("warming up")
+        load(status, Plan(seconds=6, clients=16, customers=100))
+        rows += latency(status)
+        rows += throughput(status)
+        time.sleep(SETTLE)
+        rows += memory(status, "after load", None)
+        durable = durability.settings(status.connections)
+    print(f"{machine.describe()}; load average before: {busy:.1f}\n\n{table(rows)}\n\nDurability: {durable}")
+    print(f"Took {time.perf_counter() - began:.0f} s. Latency runs from POST to final state, read every 1 to 4 ms.")
+
+
+if __name__ == "__main__":
+    main()

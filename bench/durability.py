@@ -1,0 +1,47 @@
+"""The settings that make a commit a commit, read from the running servers."""
+
+import asyncio
+from typing import Any
+
+
+def settings(connections: dict[str, Any]) -> str:
+    return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), asyncio.run(_kafka(connections["kafka"]["bootstrap"]))))
+
+
+def _mysql(at: dict[str, Any]) -> str:
+    import pymysql
+
+    names = ("sync_binlog", "innodb_flush_log_at_trx_commit", "binlog_format", "binlog_row_image")
+    with (
+        pymysql.connect(host=at["host"], port=at["port"], user=at["user"], password=at["password"]) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}")
+        found = dict(cursor.fetchall())
+        cursor.execute("SELECT @@version")
+        (version,) = cursor.fetchone()
+    return f"MySQL {version} " + " ".join(f"{name}={found[name]}" for name in names)
+
+
+def _redis(at: dict[str, Any]) -> str:
+    import redis
+
+    with redis.Redis(host=at["host"], port=at["port"], decode_responses=True) as connection:
+        found: dict[str, str] = connection.config_get("append*")
+    return f"Redis appendonly={found['appendonly']} appendfsync={found['appendfsync']}"
+
+
+async def _kafka(bootstrap: str) -> str:
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
+    names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        found = {entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]}
+    finally:
+        await admin.close()
+    return "Kafka " + " ".join(f"{name}={found[name]}" for name in names if name in found)

@@ -1,0 +1,74 @@
+"""The bench's own stack, driven through the command line as a person would: own LABKIT_HOME, own name, gone afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.load import Target
+
+NAME = "bench"
+
+
+@dataclass(frozen=True)
+class Status:
+    pids: dict[str, int]
+    endpoints: dict[str, str]
+    connections: dict[str, Any]
+
+    def target(self, *, direct: bool) -> Target:
+        mysql = self.connections["mysql"]
+        return Target(
+            customers_url=self.endpoints["customers" if direct else "gateway"],
+            orders_url=self.endpoints["orders" if direct else "gateway"],
+            mysql_host=mysql["host"],
+            mysql_port=mysql["port"],
+            mysql_user=mysql["user"],
+            mysql_password=mysql["password"],
+        )
+
+
+class Labkit:
+    def __init__(self, home: Path) -> None:
+        self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME}
+        script = Path(sys.executable).with_name("labkit")
+        self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]
+
+    def __call__(self, *arguments: str) -> str:
+        """Its standard output. Ends the bench with what it said when it fails."""
+        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            sys.exit(f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def timed(self, *arguments: str) -> float:
+        """How long it took, in seconds."""
+        start = time.perf_counter()
+        self(*arguments)
+        return time.perf_counter() - start
+
+    def status(self) -> Status:
+        status = json.loads(self("status", "--json"))
+        components = status["components"]
+        return Status(
+            pids={component["name"]: component["pid"] for component in components if component["pid"]},
+            endpoints={component["name"]: component["endpoint"] for component in components},
+            connections=status["connections"],
+        )
+
+
+@contextmanager
+def own_labkit() -> Iterator[Labkit]:
+    with tempfile.TemporaryDirectory(prefix="labkit-bench-") as home:
+        labkit = Labkit(Path(home))
+        try:
+            yield labkit
+        finally:
+            labkit("down", "--data")
