@@ -6,8 +6,8 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from services.gateway.upstream import Answer, BadAnswer, NoAnswer, Upstream
 from services.settings import Settings
@@ -32,10 +32,10 @@ def gateway() -> Starlette:
     settings.check()
 
     def get(path: str, upstream: Upstream) -> Route:
-        return Route(path, _proxy(upstream, "GET", get_timeout), methods=["GET"])
+        return Route(path, _Proxy(upstream, "GET", get_timeout), methods=["GET"])
 
     def post(path: str, upstream: Upstream) -> Route:
-        return Route(path, _proxy(upstream, "POST", post_timeout), methods=["POST"])
+        return Route(path, _Proxy(upstream, "POST", post_timeout), methods=["POST"])
 
     # The first that matches answers: /customers/count before /customers/{customerId}.
     routes = [
@@ -64,38 +64,35 @@ def gateway() -> Starlette:
     return service_app("gateway", routes, health=health, lifespan=lifespan, openapi=Path(__file__).with_name("openapi.json"))
 
 
-def _proxy(upstream: Upstream, method: str, timeout: float) -> Callable[[Request], Awaitable[Response]]:
-    verb = method.encode()
+class _Proxy:
+    """Passes requests of one method on to `upstream`. An ASGI app: all that Starlette would prepare for a handler is not needed here."""
 
-    async def forward(request: Request) -> Response:
-        scope = request.scope
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        if method == "GET":
-            body, content_type = b"", None
-        else:
-            body, content_type = await read_body(request), _content_type(request)
+    def __init__(self, upstream: Upstream, method: str, timeout: float) -> None:
+        self._upstream = upstream
+        self._method = method.encode()
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        response = RawResponse(answer.body, answer.status, None)
+        response.raw_headers += [header for header in answer.headers if header[0] in _PASSED_ON]
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        """The upstream's answer as it is. Raises Problem 502, 503 or 504 when there is none."""
+        name, is_get = self._upstream.name, self._method == b"GET"
+        target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+        body = b"" if is_get else await read_body(Request(scope, receive))
+        content_type = None if is_get else next((value for header, value in scope["headers"] if header == b"content-type"), None)
         try:
-            answer = await upstream.request(verb, target, body, content_type=content_type, timeout=timeout)
+            return await self._upstream.request(self._method, target, body, content_type=content_type, timeout=self._timeout)
         except TimeoutError:
-            unsure = "" if method == "GET" else "; it is not known whether it did what was asked"
-            raise Problem(504, f"{upstream.name} did not answer within {timeout:g} s{unsure}; labkit status") from None
+            unsure = "" if is_get else "; it is not known whether it did what was asked"
+            raise Problem(504, f"{name} did not answer within {self._timeout:g} s{unsure}; labkit status") from None
         except BadAnswer as error:
-            raise Problem(502, f"{upstream.name} answered, but {error}; labkit logs {upstream.name}") from None
+            raise Problem(502, f"{name} answered, but {error}; labkit logs {name}") from None
         except NoAnswer as error:
-            raise Problem(503, f"{upstream.name} does not answer: {error}; labkit status") from None
-        return _as_it_is(answer)
-
-    return forward
-
-
-def _as_it_is(answer: Answer) -> Response:
-    response = RawResponse(answer.body, answer.status, None)
-    response.raw_headers += [header for header in answer.headers if header[0] in _PASSED_ON]
-    return response
-
-
-def _content_type(request: Request) -> bytes | None:
-    return next((value for name, value in request.scope["headers"] if name == b"content-type"), None)
+            raise Problem(503, f"{name} does not answer: {error}; labkit status") from None
 
 
 def _ready(upstream: Upstream, timeout: float) -> Callable[[], Awaitable[None]]:

@@ -6,8 +6,7 @@ chunked, bounds on time, size and connections.
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -17,8 +16,7 @@ MAX_ANSWER = 32 * 1024 * 1024  # bytes
 IDLE_LIMIT = 60.0  # seconds; the services close after 75, so that a POST never meets a connection that is just being closed
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]  # names in lower case
     body: bytes
@@ -99,12 +97,12 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._idle = idle
         self._waiter: asyncio.Future[Answer] | None = None
+        self._parser = httptools.HttpResponseParser(self)
         self.idle_since = 0.0
 
     async def request(self, data: bytes) -> Answer:
         waiter: asyncio.Future[Answer] = self._loop.create_future()
         self._waiter = waiter
-        self._parser = httptools.HttpResponseParser(self)
         self.transport.write(data)
         try:
             return await waiter
