@@ -1,0 +1,232 @@
+"""Kafka on a JRE: find or fetch its jars, begin its log, and call it so that it starts fast and stays small."""
+
+import base64
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.errors import UserError
+from labkit.stack.servers.cache import cache_dir, version_text
+
+VERSION = "4.4.0"
+OLDEST_JAVA = 17
+NODE_ID = 1
+
+
+@dataclass(frozen=True)
+class KafkaServer:
+    """Kafka's jars in `libs` and the JVM that runs them. Versions like "4.4.0" and "17.0.15"."""
+
+    libs: Path
+    java: Path
+    version: str
+    java_version: str
+
+
+def find() -> KafkaServer | None:
+    """Kafka from `KAFKA_HOME` or the cache with a JRE from `JAVA_HOME`, PATH or the usual places; None when either is missing."""
+    libs, java = find_libs(), find_java()
+    return KafkaServer(libs[0], java[0], libs[1], java[1]) if libs and java else None
+
+
+def find_libs() -> tuple[Path, str] | None:
+    """The folder of the jars and Kafka's version. UserError when KAFKA_HOME has none that labkit can run."""
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        libs = fetched_libs()
+        return (libs, VERSION) if libs.is_dir() else None
+    libs = Path(home, "libs").absolute()
+    found = next((m for jar in libs.glob("kafka_2.13-*.jar") if (m := re.fullmatch(r"kafka_2\.13-((\d+)\.\d+\.\d+)\.jar", jar.name))), None)
+    if found is None or int(found[2]) < 4:
+        raise UserError(f"KAFKA_HOME is {home}, and there is no Kafka 4 in its libs folder.", "unset KAFKA_HOME, or correct it")
+    return libs, found[1]
+
+
+def fetched_libs() -> Path:
+    """Where the jars are once they are fetched."""
+    return cache_dir() / f"kafka-{VERSION}" / "libs"
+
+
+def find_java() -> tuple[Path, str] | None:
+    """The JVM and its version, 17 or later."""
+    for java in _javas():
+        found = re.search(r'version "((\d+)[^"]*)"', version_text(java, "-version"))
+        if found and int(found[2]) >= OLDEST_JAVA:
+            return java, found[1]
+    return None
+
+
+def _javas() -> Iterator[Path]:
+    home = os.environ.get("JAVA_HOME")
+    if home:
+        yield Path(home, "bin", "java").absolute()
+    on_path = shutil.which("java")
+    if on_path:
+        yield Path(on_path)
+    for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"):
+        yield Path(brew, "opt/openjdk/bin/java")
+    for installed in (Path("/usr/lib/jvm"), Path("/Library/Java/JavaVirtualMachines")):
+        yield from sorted(installed.glob("*/bin/java")) + sorted(installed.glob("*/Contents/Home/bin/java"))
+
+
+def prepare_data(server: KafkaServer, data: Path) -> None:
+    """Begin an empty log in `data`, or keep the one that is there. It does what kafka-storage.sh format does, without a JVM."""
+    log = _log(data)
+    log.mkdir(parents=True, exist_ok=True)
+    meta = log / "meta.properties"
+    if meta.exists():
+        return
+    fresh = meta.with_suffix(".unfinished")
+    fresh.write_text(f"version=1\ncluster.id={_uuid()}\nnode.id={NODE_ID}\ndirectory.id={_uuid()}\n")
+    fresh.replace(meta)
+
+
+def command(server: KafkaServer, *, data: Path, port: int, controller_port: int, archive: Path | None) -> list[str]:
+    """The whole command line. Writes `data`/server.properties, which it names."""
+    settings = data / "server.properties"
+    settings.write_text(_properties(data, port, controller_port), encoding="ascii")
+    shared = [f"-XX:SharedArchiveFile={archive}"] if archive else []
+    return [*_java(server), *shared, *_program(server, settings)]
+
+
+def archive(server: KafkaServer) -> Path | None:
+    """The class-data archive that was made for exactly this JVM, these flags and these jars."""
+    place = archive_place(server)
+    return place if place.is_file() else None
+
+
+def archive_place(server: KafkaServer) -> Path:
+    java = server.java.resolve()
+    parts = [str(java), str(java.stat().st_mtime_ns), version_text(server.java, "-version"), *FLAGS]
+    for jar in _jars(server):
+        file = jar.stat()
+        parts += [str(jar), str(file.st_size), str(file.st_mtime_ns)]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return cache_dir() / "archives" / f"kafka-{server.version}-{key}.jsa"
+
+
+def make_archive(server: KafkaServer) -> Path | None:
+    """Make the class-data archive by running a broker once; None when that fails, and Kafka then starts slower without it."""
+    from labkit.stack.servers.archive import record
+
+    return record(server)
+
+
+def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, into: Path) -> list[str]:
+    """As `command`, and the JVM writes the archive to `into` when it ends."""
+    plain = command(server, data=data, port=port, controller_port=controller_port, archive=None)
+    java = _java(server)
+    return [*java, f"-XX:ArchiveClassesAtExit={into}", *plain[len(java) :]]
+
+
+# C1 and the serial collector: half the CPU time and 100 MB less than the defaults for a broker of this size.
+FLAGS = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xms32m",
+    "-Xmx256m",
+    "-Xshare:auto",  # an archive that does not fit is ignored, never a reason not to start
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Djava.net.preferIPv4Stack=true",
+)
+
+
+def _java(server: KafkaServer) -> list[str]:
+    return [str(server.java), *FLAGS]
+
+
+def _program(server: KafkaServer, settings: Path) -> list[str]:
+    return [
+        *LOGGING,
+        "-cp", ":".join(str(jar) for jar in _jars(server)),
+        "kafka.Kafka", str(settings),
+    ]  # fmt: skip
+
+
+def _jars(server: KafkaServer) -> list[Path]:
+    return sorted(server.libs.glob("*.jar"))
+
+
+LOGGING = (
+    "-Dorg.slf4j.simpleLogger.logFile=System.out",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
+    "-Dorg.slf4j.simpleLogger.showThreadName=false",
+)
+
+
+def _log(data: Path) -> Path:
+    return data / "log"
+
+
+def _uuid() -> str:
+    """Kafka's own way to write 16 random bytes. It does not take one that begins like an option."""
+    while (text := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
+
+
+def _properties(data: Path, port: int, controller_port: int) -> str:
+    log = str(_log(data))
+    if "," in log:
+        raise UserError(f"Kafka cannot keep its data in a folder with a comma in its name: {log}", "set LABKIT_HOME to another folder")
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": NODE_ID,
+        "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "log.dirs": log,
+    }
+    return "".join(f"{name}={_escaped(str(value))}\n" for name, value in (settings | SETTINGS).items())
+
+
+def _escaped(value: str) -> str:
+    """A value as Java's properties reader takes it: ASCII, backslashes doubled."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    codes = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)
+
+
+SETTINGS: dict[str, int | str] = {
+    # Topics: four partitions, and nothing is ever deleted but by `labkit reset`. Evidence rests on it.
+    "auto.create.topics.enable": "true",
+    "num.partitions": 4,
+    "log.cleanup.policy": "delete",
+    "log.retention.ms": -1,
+    "log.retention.bytes": -1,
+    "offsets.retention.minutes": 525600,
+    # One node: one replica of everything.
+    "default.replication.factor": 1,
+    "min.insync.replicas": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+    # Groups form at once, and labs may use short sessions.
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    # Small: few threads, no JMX beans, a small buffer for the log cleaner.
+    "num.network.threads": 2,
+    "num.io.threads": 3,
+    "background.threads": 2,
+    "num.recovery.threads.per.data.dir": 1,
+    "num.replica.alter.log.dirs.threads": 1,
+    "group.coordinator.threads": 1,
+    "log.cleaner.threads": 1,
+    "log.cleaner.dedupe.buffer.size": 4194304,
+    "metric.reporters": "",
+}
