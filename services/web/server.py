@@ -1,7 +1,6 @@
 """Serving: uvicorn on uvloop and httptools, with the limits that uvicorn leaves open."""
 
 import asyncio
-import os
 import re
 import signal
 import sys
@@ -12,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.settings import Settings
 from services.web.log import uvicorn_in_our_log
 from services.web.problem import Problem
 
@@ -97,10 +97,12 @@ class Protocol(HttpToolsProtocol):
 
 
 def serve(app: Starlette) -> None:
-    """Serve `app` on HTTP_HOST:HTTP_PORT until SIGTERM or SIGINT; then finish what is under way, 2 s at most, and exit with 0."""
+    """Serve `app` on HTTP_HOST:HTTP_PORT until SIGTERM or SIGINT; then finish what is under way, 2 s at most, and exit with 0.
+    Wrong settings end the process with a line that says so."""
+    settings = Settings()
     options: dict[str, Any] = {
-        "host": os.environ.get("HTTP_HOST", "127.0.0.1"),
-        "port": int(os.environ["HTTP_PORT"]),
+        "host": settings.text("HTTP_HOST", "127.0.0.1"),
+        "port": settings.number("HTTP_PORT", lowest=1),
         "loop": "uvloop",
         "http": Protocol,
         "ws": "none",
@@ -112,6 +114,7 @@ def serve(app: Starlette) -> None:
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 2,
     }
+    settings.check()
     uvicorn_in_our_log()
     # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
     signal.signal(signal.SIGTERM, _stop)
