@@ -1,7 +1,7 @@
 """The gateway's HTTP client: one upstream service over kept-alive connections.
 
-Own, because it is on every request's path: measured side by side it takes 38 µs of CPU a request where aiohttp's client takes 160, and the
-gateway's process is 23 MB instead of 33. It does what a gateway needs and no more: HTTP/1.1 to a fixed address, answers with a length or
+Own, because it is on every request's path: measured side by side, the gateway takes 67 µs of CPU a request with it and 150 with aiohttp's
+client, and 22 MB instead of 31. It does what a gateway needs and no more: HTTP/1.1 to a fixed address, answers with a length or
 chunked, bounds on time, size and connections.
 """
 
