@@ -1,0 +1,1 @@
+"""Labs: their catalogue, and the API that their checks are written against."""

@@ -1,0 +1,89 @@
+"""The application as tests use it: REST by its own small client, stores by plain SQL and Redis reads."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ORDER_CHANNEL = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
+CUSTOMER_CHANNEL = "io.eventuate.examples.tram.ordersandcustomers.customers.domain.Customer"
+
+
+def request(
+    method: str, url: str, body: object = None, *, raw: bytes | None = None, content_type: str = "application/json"
+) -> tuple[int, bytes]:
+    """Status and body. Raises OSError when there is no answer."""
+    data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data=data, method=method, headers={"content-type": content_type} if data is not None else {})
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def get(url: str) -> Any:
+    status, body = request("GET", url)
+    assert status == 200, (status, body)
+    return json.loads(body, parse_float=Decimal)
+
+
+def post(url: str, body: object = None) -> Any:
+    status, answer = request("POST", url, body)
+    assert status == 200, (status, answer)
+    return json.loads(answer, parse_float=Decimal)
+
+
+def new_customer(gateway: str, limit: str = "15.00", name: str = "Ada") -> int:
+    return int(post(f"{gateway}/customers", {"name": name, "creditLimit": {"amount": limit}})["customerId"])
+
+
+def new_order(gateway: str, customer: int, total: str) -> int:
+    return int(post(f"{gateway}/orders", {"customerId": customer, "orderTotal": {"amount": total}})["orderId"])
+
+
+def order_state(gateway: str, order: int) -> tuple[str, str | None]:
+    answer = get(f"{gateway}/orders/{order}")
+    return answer["orderState"], answer["rejectionReason"]
+
+
+def eventually(look: Callable[[], T], expected: Callable[[T], bool] | T, within_s: float = 20.0) -> T:
+    """Look until it is as expected; what was seen last when the time is up fails the test."""
+    deadline = time.monotonic() + within_s
+    is_expected: Callable[[T], bool] = expected if callable(expected) else lambda seen: seen == expected
+    while not is_expected(seen := look()):
+        assert time.monotonic() < deadline, f"after {within_s:.0f} s it is still {seen!r}"
+        time.sleep(0.02)
+    return seen
+
+
+def settled(gateway: str, order: int, within_s: float = 20.0) -> tuple[str, str | None]:
+    return eventually(lambda: order_state(gateway, order), lambda state: state[0] != "PENDING", within_s)
+
+
+def expected_views(sql: Callable[..., list[dict[str, Any]]]) -> dict[int, dict[str, Any]]:
+    """The view of each customer that the owners' tables amount to."""
+    views: dict[int, dict[str, Any]] = {}
+    for row in sql("select id, name, amount from customer_db.customer"):
+        views[row["id"]] = {"name": row["name"], "creditLimit": row["amount"], "orders": {}}
+    for row in sql("select id, customer_id, amount, state from order_db.orders"):
+        view = views.setdefault(row["customer_id"], {"name": None, "creditLimit": None, "orders": {}})
+        view["orders"][row["id"]] = (row["state"], row["amount"])
+    return views
+
+
+def actual_views(redis: Any) -> dict[int, dict[str, Any]]:
+    """The views as they are in Redis, in the same form."""
+    views: dict[int, dict[str, Any]] = {}
+    for customer in redis.smembers("customerviews"):
+        fields: Mapping[str, str] = redis.hgetall(f"customerview:{customer}")
+        limit = fields.get("creditLimit")
+        ids = [int(field.split(":")[1]) for field in fields if field.endswith(":state")]
+        orders = {order: (fields[f"order:{order}:state"], Decimal(fields[f"order:{order}:total"])) for order in ids}
+        views[int(customer)] = {"name": fields.get("name"), "creditLimit": limit and Decimal(limit), "orders": orders}
+    return views

@@ -1,0 +1,121 @@
+"""One bad message never stops the others: it is parked with its cause and its bytes. What is not its fault parks nothing."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.conftest import RunningStack
+from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
+
+POISON = b'{"payload": "\xff not a message'
+
+
+def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> int:
+    """Returns the offset."""
+
+    async def send() -> int:
+        producer = AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap)
+        await producer.start()
+        try:
+            record = await producer.send_and_wait(topic, key=b"poison", value=value, partition=partition)
+            return int(record.offset)
+        finally:
+            await producer.stop()
+
+    return asyncio.run(send())
+
+
+@pytest.mark.parametrize(
+    ("topic", "schema", "subscriber"),
+    [(ORDER_CHANNEL, "customer_db", "OrderEventConsumer"), (CUSTOMER_CHANNEL, "order_db", "customerServiceEvents")],
+)
+def test_a_malformed_record_is_parked_and_later_orders_finish(stack: RunningStack, topic: str, schema: str, subscriber: str) -> None:
+    places = {partition: produce(stack, topic, partition, POISON) for partition in range(4)}
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "1000.00")
+    # keys spread over all four partitions, so some of these stand behind each poisoned record
+    orders = [new_order(gateway, ada, "1.00") for _ in range(24)]
+    assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
+    query = f"select channel_partition as p, position, cause, record_value from {schema}.dead_letter where subscriber = %s and channel = %s"
+    parked = eventually(lambda: stack.sql(query, subscriber, topic), lambda rows: len(rows) >= 4)
+    assert {row["p"]: row["position"] for row in parked} == places
+    assert all(row["record_value"] == POISON and "not a message" in row["cause"] for row in parked)
+    announced = stack.sql(f"select payload from {schema}.message where destination = %s", f"{subscriber}.dead-letter")
+    assert len(announced) == 4
+    view_parked = [e for _, e in stack.redis.xrange("deadletter:customerHistoryServiceEvents") if e["channel"] == topic]
+    assert {int(e["partition"]): int(e["position"]) for e in view_parked} == places
+    stack.labkit("reset", "--yes")
+
+
+@pytest.fixture
+def changed(stack: RunningStack, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the services that the stack runs from during a test, for the test to break."""
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    yield tmp_path
+    stack.labkit("up", "--services", str(root))
+    stack.labkit("reset", "--yes")
+
+
+def test_a_handler_that_raises_for_one_order_does_not_stop_the_others(stack: RunningStack, changed: Path) -> None:
+    handlers = changed / "services" / "customers" / "handlers.py"
+    line = "    customer = await store.lock_customer(tx, order.customer_id)\n"
+    source = handlers.read_text()
+    assert line in source
+    handlers.write_text(source.replace(line, f'{line}    if str(order.total) == "6.66":\n        raise ValueError("666 is no total")\n'))
+    stack.labkit("up", "--services", str(changed))
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "1000.00")
+    # held while they are posted, so that they come as one batch
+    stack.signal(stack.pid("customers"), signal.SIGSTOP)
+    try:
+        orders = [new_order(gateway, ada, "6.66" if n == 7 else "1.00") for n in range(20)]
+        eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
+    finally:
+        stack.signal(stack.pid("customers"), signal.SIGCONT)
+    bad = orders.pop(7)
+    assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
+    held = stack.sql(
+        "select credit_reservations_key as o, amount from customer_db.customer_credit_reservations where customer_id = %s", ada
+    )
+    assert sorted(row["o"] for row in held) == sorted(orders)
+    [parked] = eventually(lambda: stack.sql("select * from customer_db.dead_letter"), lambda rows: len(rows) == 1)
+    assert "666 is no total" in parked["cause"]
+    assert str(bad).encode() in parked["record_value"]
+    answers = stack.sql("select json_value(payload, '$.orderId') as o from customer_db.message where payload like '%%orderId%%'")
+    assert sorted(int(row["o"]) for row in answers) == sorted(orders)
+
+
+def test_a_locked_row_delays_and_parks_nothing(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    with stack.transaction() as cursor:
+        cursor.execute("select * from customer_db.customer where id = %s for update", (ada,))
+        order = new_order(gateway, ada, "12.34")
+        waiting = "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
+        eventually(lambda: stack.sql(waiting)[0]["n"], lambda n: n >= 1)
+        # longer than the lock wait time-out of the service: it must have tried again at least once
+        retried = "trying again"
+        eventually(lambda: retried in stack.log("customers"), lambda seen: seen, within_s=30)
+    assert settled(gateway, order) == ("APPROVED", None)
+    assert stack.sql("select * from customer_db.dead_letter") == []
+
+
+def test_a_database_outage_parks_nothing(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    stack.signal(stack.pid("customers"), signal.SIGSTOP)
+    order = new_order(gateway, ada, "12.34")
+    before = stack.sql("select count(*) as n from customer_db.dead_letter")
+    eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
+    stack.signal(stack.pid("mysql"), signal.SIGKILL)
+    stack.signal(stack.pid("customers"), signal.SIGCONT)
+    eventually(lambda: "trying again" in stack.log("customers"), lambda seen: seen)
+    stack.labkit("up")
+    assert settled(gateway, order) == ("APPROVED", None)
+    assert stack.sql("select count(*) as n from customer_db.dead_letter") == before

@@ -1,0 +1,118 @@
+"""kill -9 of any process in the middle of a load, then `labkit up`: nothing that was accepted is lost or done twice.
+
+The judge is plain SQL and Redis reads here, from this test's own log of answers.
+"""
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+
+from tests.conftest import RunningStack
+from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
+
+VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
+MOMENTS = [(seed, VICTIMS[seed % len(VICTIMS)]) for seed in range(20)]
+RATE, CLIENTS = 50, 4  # orders per second, from this many threads
+IN_CI = (0, 1, 3, 5, 6, 7)
+
+
+class Load:
+    """50 orders/s in the background; `accepted` holds each order that was answered with 200."""
+
+    def __init__(self, stack: RunningStack, seed: int) -> None:
+        self._stack = stack
+        self._random = random.Random(seed)
+        self._stopping = threading.Event()
+        self.accepted: dict[int, tuple[int, Decimal]] = {}
+        self.unanswered = 0
+        self.customers = [new_customer(stack.url("gateway"), "150.00") for _ in range(10)]
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while not self._stopping.wait(max(0.0, due - time.monotonic())):
+            due += CLIENTS / RATE
+            customer, total = self._random.choice(self.customers), Decimal(self._random.randint(1, 3000)) / 100
+            body = b'{"customerId":%d,"orderTotal":{"amount":%s}}' % (customer, str(total).encode())
+            try:
+                status, answer = request("POST", self._stack.url("orders") + "/orders", raw=body)
+            except OSError:
+                self.unanswered += 1
+                continue
+            if status == 200:
+                self.accepted[int(answer.split(b":")[1].rstrip(b"}"))] = customer, total
+            else:
+                assert status == 503, (status, answer)
+
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self.run, daemon=True) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            for thread in threads:
+                thread.join()
+
+
+def pending(stack: RunningStack) -> int:
+    return int(stack.sql("select count(*) as n from order_db.orders where state = 'PENDING'")[0]["n"])
+
+
+def survives(stack: RunningStack, seed: int, victim: str) -> None:
+    load = Load(stack, seed)
+    # A pile of PENDING orders does not come by luck: who would answer them is held while the load goes on.
+    with load.in_background():
+        holding = stack.pid("customers" if victim != "customers" else "relay")
+        stack.signal(holding, signal.SIGSTOP)
+        try:
+            eventually(lambda: pending(stack), lambda n: n >= 10)
+            time.sleep(random.Random(seed).random() * 0.3)  # the seeded moment
+            stack.signal(stack.pid(victim), signal.SIGKILL)
+        finally:
+            stack.signal(holding, signal.SIGCONT)
+        stack.labkit("up")
+        # It must also go on: orders are accepted and end after the repair.
+        before = len(load.accepted)
+        eventually(lambda: len(load.accepted), lambda n: n > before + 20)
+    judge(stack, load)
+
+
+def judge(stack: RunningStack, load: Load) -> None:
+    eventually(lambda: pending(stack), 0, within_s=40)
+    some = ", ".join(map(str, load.customers))
+    rows = {r["id"]: r for r in stack.sql(f"select id, customer_id, amount, state from order_db.orders where customer_id in ({some})")}
+    for order, (customer, total) in load.accepted.items():
+        assert (rows[order]["customer_id"], rows[order]["amount"]) == (customer, total)
+        assert rows[order]["state"] in ("APPROVED", "REJECTED")
+    held = {
+        r["credit_reservations_key"]: (r["customer_id"], r["amount"])
+        for r in stack.sql(f"select * from customer_db.customer_credit_reservations where customer_id in ({some})")
+    }
+    assert held == {o: (r["customer_id"], r["amount"]) for o, r in rows.items() if r["state"] == "APPROVED"}
+    for customer in load.customers:
+        assert sum((amount for c, amount in held.values() if c == customer), Decimal(0)) <= Decimal("150.00")
+    assert stack.sql("select count(*) as n from customer_db.dead_letter union all select count(*) from order_db.dead_letter") == [
+        {"n": 0},
+        {"n": 0},
+    ]
+    wanted = {c: v for c, v in expected_views(stack.sql).items() if c in load.customers}
+    eventually(lambda: {c: v for c, v in actual_views(stack.redis).items() if c in load.customers}, wanted, within_s=40)
+
+
+@pytest.mark.parametrize(("seed", "victim"), [MOMENTS[i] for i in IN_CI])
+def test_nothing_is_lost_when_a_process_is_killed(stack: RunningStack, seed: int, victim: str) -> None:
+    survives(stack, seed, victim)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("seed", "victim"), MOMENTS)
+def test_nothing_is_lost_at_any_of_20_moments(stack: RunningStack, seed: int, victim: str) -> None:
+    survives(stack, seed, victim)
