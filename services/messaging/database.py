@@ -78,6 +78,7 @@ class Transaction:
         self._cursor = cursor
         self._ids = ids
         self._unsent: list[str] = ["BEGIN"]
+        self._expected: dict[int, tuple[int, Exception]] = {}
         self._events: list[DomainEvent] = []
         self._messages = 0
         self.commit_was_sent = False
@@ -88,6 +89,11 @@ class Transaction:
     def write(self, sql: str, *values: object) -> None:
         """Change something whose result nobody needs; sent with the next statement or the COMMIT. `%s` stands for a value."""
         self._unsent.append(self._cursor.mogrify(sql, values))
+
+    def expect(self, rows: int, otherwise: Exception) -> None:
+        """The last `write` must change exactly so many rows; else `otherwise` is raised, by the next statement that is sent or before
+        the COMMIT: what was written on that assumption is never committed, what is read never seen."""
+        self._expected[len(self._unsent) - 1] = rows, otherwise
 
     async def run(self, sql: str, *values: object) -> int:
         """Change something now. Returns the number of rows that were changed."""
@@ -134,16 +140,25 @@ class Transaction:
 
     async def _send(self, statement: str, *more: str) -> None:
         """Send what is waiting and these statements; the cursor then stands on the result of the first of these."""
-        behind = len(self._unsent)
+        behind, expected = len(self._unsent), self._expected
         text = ";\n".join([*self._unsent, statement, *more])
-        self._unsent.clear()
+        self._unsent, self._expected = [], {}
         await self._cursor.execute(text)
-        for _ in range(behind):
+        unmet: Exception | None = None
+        for index in range(behind):
+            if index in expected and self._cursor.rowcount != expected[index][0]:
+                unmet = unmet or expected[index][1]
             await self._cursor.nextset()
+        if unmet is not None:
+            while await self._cursor.nextset():
+                continue
+            raise unmet
 
     async def commit(self) -> None:
         if self._unsent == ["BEGIN"]:
             return
+        if self._expected:
+            await self._send("DO 0")
         self.commit_was_sent = True
         await self._send("COMMIT")
 

@@ -9,12 +9,23 @@ from collections.abc import Sequence
 from services.messaging.database import Transaction
 
 
-async def receive(tx: Transaction, subscriber: str, message_ids: Sequence[str]) -> int:
-    """Note these messages as received by this subscriber. Returns how many of them are new to it.
+class ReceivedBefore(Exception):
+    """At least one of the messages was taken by an earlier transaction. Raised before anything is done about any of them."""
 
-    A concurrent transaction that holds one of them makes this one wait until that is decided.
+
+def receive(tx: Transaction, subscriber: str, message_ids: Sequence[str]) -> None:
+    """Note these messages as received by this subscriber, for the first time: see `receive_again` for those that may be known.
+
+    The transaction raises ReceivedBefore when one of them is not new. A concurrent transaction that holds one of them makes this one
+    wait until that is decided.
     """
+    receive_again(tx, subscriber, message_ids)
+    tx.expect(len(message_ids), ReceivedBefore(subscriber))
+
+
+def receive_again(tx: Transaction, subscriber: str, message_ids: Sequence[str]) -> None:
+    """Note these messages as received, whether they were or not: for messages that have no effect."""
     now = time.time_ns() // 1_000_000
     rows = ", ".join(["(%s, %s, %s)"] * len(message_ids))
     values = [value for message_id in message_ids for value in (subscriber, message_id, now)]
-    return await tx.run(f"INSERT IGNORE INTO received_messages (consumer_id, message_id, creation_time) VALUES {rows}", *values)
+    tx.write(f"INSERT IGNORE INTO received_messages (consumer_id, message_id, creation_time) VALUES {rows}", *values)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from services.messaging import inbox
 from services.messaging.broker import Place
 from services.messaging.consumer import Delivery, SeveralFailed, log_handled
-from services.messaging.database import Database, is_transient
+from services.messaging.database import Database, Transaction, is_transient
 from services.messaging.dead_letter import park
-from services.messaging.events import EventHandlers
+from services.messaging.events import DomainEvent, EventHandlers
 
 
 class SqlEffects:
@@ -23,19 +23,27 @@ class SqlEffects:
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
-        async with self._database.transaction() as tx:
-            new = await inbox.receive(tx, self._subscriber, [d.message.id for d in deliveries if d.message])
-            if new < len(deliveries):
-                if len(deliveries) > 1:
-                    raise SeveralFailed("some of these were received before")
-                return
-            events = [d.event for d in deliveries if d.event is not None]
-            if len(events) > 1 and self._handlers.prepare is not None:
-                await self._handlers.prepare(events, tx)
-            for delivery in deliveries:
-                if delivery.reaction is not None:
-                    await delivery.reaction.handler(delivery.event, tx)
-        log_handled(deliveries, begin)
+        message_ids = [d.message.id for d in deliveries if d.message]
+        events = [d.event for d in deliveries if d.event is not None]
+        try:
+            async with self._database.transaction() as tx:
+                if not events:
+                    inbox.receive_again(tx, self._subscriber, message_ids)
+                else:
+                    inbox.receive(tx, self._subscriber, message_ids)
+                    await self._handle(deliveries, events, tx)
+        except inbox.ReceivedBefore:
+            if len(deliveries) > 1:
+                raise SeveralFailed("some of these were received before") from None
+        else:
+            log_handled(deliveries, begin)
+
+    async def _handle(self, deliveries: Sequence[Delivery], events: Sequence[DomainEvent], tx: Transaction) -> None:
+        if len(events) > 1 and self._handlers.prepare is not None:
+            await self._handlers.prepare(events, tx)
+        for delivery in deliveries:
+            if delivery.reaction is not None:
+                await delivery.reaction.handler(delivery.event, tx)
 
     async def park(self, delivery: Delivery, cause: str) -> None:
         async with self._database.transaction() as tx:
