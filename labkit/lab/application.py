@@ -91,6 +91,21 @@ class Application:
             detail = answer.get("detail", answer) if isinstance(answer, dict) else answer
             raise NotJudged(f"{what} answered {status}: {detail}.", next_step="labkit status")
 
+    def not_ready(self) -> list[tuple[str, str, str]]:
+        """(name, state, how it ended) of each component that is not up and ready."""
+        from labkit.commands.status import facts
+
+        components = [c for c in facts(self.stack)["components"] if c["state"] != "running" and c["name"] != "supervisor"]
+        return [(c["name"], c["state"], "" if c["pid"] else self._how_it_ended(c["name"])) for c in components]
+
+    def _how_it_ended(self, name: str) -> str:
+        from labkit.stack.wait import last_end
+
+        end = last_end(self.stack.directory, name, 0.0)
+        if end is None:
+            return "nobody saw it end"
+        return f"ended by signal {end['signal']}" if end.get("signal") else f"ended with exit code {end.get('exit_code')}"
+
     # stores
 
     def sql(self, query: str, *values: object) -> list[dict[str, Any]]:

@@ -59,14 +59,13 @@ class Lab:
 
 @check("1.1", "Every component is up and ready", gate=True)
 def everything_is_up(lab: Lab) -> None:
-    for component in lab.app.stack_components():
-        if component.state != "running":
-            raise Failed(
-                f"{component.name} is {component.state}.",
-                expected="running and ready",
-                found=component.detail or component.state,
-                next_step="labkit up" if component.state == "stopped" else f"labkit logs {component.name}",
-            )
+    for name, state, how_it_ended in lab.app.not_ready():
+        raise Failed(
+            f"{name} is not running." if how_it_ended else f"{name} is {state}.",
+            expected="running and ready",
+            found=how_it_ended or state,
+            next_step="labkit up" if how_it_ended else f"labkit logs {name}",
+        )
 
 
 @check("1.2", "An order within the credit limit is approved")

@@ -49,7 +49,8 @@ def test_1_1_a_stopped_service_is_named(stack: RunningStack) -> None:
     stack.labkit("up")
     assert code == 1
     assert checks["1.1"]["verdict"] == "fail"
-    assert checks["1.1"]["sentence"].startswith("customers is stopped")
+    assert checks["1.1"]["sentence"] == "customers is not running."
+    assert checks["1.1"]["found"] == "ended by signal 9"
     assert {checks[f"1.{n}"]["verdict"] for n in range(2, 7)} == {"unknown"}
 
 
