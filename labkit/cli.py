@@ -1,0 +1,173 @@
+"""The command line: names, options and help. Each command is imported when it is called."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.errors import ExitCode, UserError
+
+app = typer.Typer(
+    name="labkit",
+    help="A workshop on distributed data: sagas, transactional outbox, idempotent consumers and CQRS, on real servers.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[str, typer.Option("--name", envvar="LABKIT_NAME", metavar="NAME", help="Which stack.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command(short_help="Find or get the servers that a stack needs.")
+def setup(yes: Yes = False) -> int:
+    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey."""
+    from labkit.commands.setup import setup
+
+    return setup(yes=yes)
+
+
+@app.command(short_help="Start the stack, or repair what is missing.")
+def up(
+    name: Name = "default",
+    runtime: Annotated[str | None, typer.Option(metavar="native", help="How the stack runs.")] = None,
+    services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
+) -> int:
+    """Start the stack and wait until all of it is ready. When it runs already, repair what is missing."""
+    from labkit.commands.up import up
+
+    return up(name, runtime=runtime, services=services)
+
+
+@app.command(short_help="Stop the stack; its data is kept.")
+def down(name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Remove its data too.")] = False) -> int:
+    """Stop every process of the stack. Its data is kept unless --data is given."""
+    from labkit.commands.down import down
+
+    return down(name, data=data)
+
+
+@app.command(short_help="Show what runs and where.")
+def status(name: Name = "default", as_json: Json = False) -> int:
+    """Show each component with its state, endpoint, process and memory. Exit code 1 when not all is ready."""
+    from labkit.commands.status import status
+
+    return status(name, as_json=as_json)
+
+
+@app.command(short_help="Show what the components wrote.")
+def logs(
+    component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many lines from the end.")] = None,
+    name: Name = "default",
+) -> int:
+    """Show the log of one component, or the last lines of each."""
+    from labkit.commands.logs import logs
+
+    return logs(name, component, follow=follow, lines=lines)
+
+
+@app.command(short_help="Stop components and start them again.")
+def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT...")], name: Name = "default") -> int:
+    """Stop components and start them again, services with their files as they are now."""
+    from labkit.commands.restart import restart
+
+    return restart(name, components)
+
+
+@app.command(short_help="Empty all stores and begin anew.")
+def reset(name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Start cold, without data.")] = False, yes: Yes = False) -> int:
+    """Empty the tables, the messages and the view, and begin anew."""
+    from labkit.commands.reset import reset
+
+    return reset(name, data=data, yes=yes)
+
+
+@app.command(short_help="List the labs.")
+def labs(as_json: Json = False) -> int:
+    """List the labs."""
+    from labkit.commands.lab import labs
+
+    return labs(as_json=as_json)
+
+
+@app.command(short_help="Work on a lab: labkit lab 1 check.")
+def lab(
+    number: Annotated[int, typer.Argument(metavar="N")],
+    action: Annotated[str, typer.Argument(metavar="check")],
+    only: Annotated[list[str] | None, typer.Argument(metavar="[CHECK]...", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeat a check with its names and amounts.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Judge a lab on the running stack; CHECK, such as 1.2, names some of its checks."""
+    if action != "check":
+        message = f"labkit lab cannot {action}."
+        raise UserError(message, f"labkit lab {number} check", exit_code=ExitCode.USAGE)
+    from labkit.commands.lab import check
+
+    return check(name, number, only or [], as_json=as_json, seed=seed)
+
+
+@app.command(short_help="Place orders and measure how fast they finish.")
+def load(
+    clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second, instead of clients.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 100,
+    direct: Annotated[bool, typer.Option("--direct", help="Past the gateway.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run's amounts.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Place orders at a rate or with a number of clients; end with sagas a second, latencies and what did not finish."""
+    from labkit.commands.load import load
+
+    return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
+
+
+def main() -> None:
+    """The entry point, and the one place where errors become exit codes."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    from labkit import say
+
+    try:
+        return int(app(arguments, prog_name="labkit", standalone_mode=False) or 0)
+    except UserError as error:
+        say.problem(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say.problem("\nStopped.")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAIL
+    except Exception as error:
+        return _usage(error) if hasattr(error, "format_message") else _internal(error, arguments)
+
+
+def _usage(error: Exception) -> int:
+    """Click's errors: wrong options and arguments."""
+    from labkit import say
+
+    context = getattr(error, "ctx", None)
+    say.problem(f"{error.format_message()}\nNext: {context.command_path if context else 'labkit'} --help")  # type: ignore[attr-defined]
+    return ExitCode.USAGE
+
+
+def _internal(error: Exception, arguments: list[str]) -> int:
+    """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
+    from labkit import say
+    from labkit.report import write_report
+
+    say.problem(f"labkit failed: {type(error).__name__}: {error}\nReport: {write_report(error, arguments)}")
+    return ExitCode.INTERNAL

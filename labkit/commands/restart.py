@@ -1,0 +1,26 @@
+"""labkit restart: stop components and start them again, with the files as they are now."""
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.stack import lifecycle, native, state
+from labkit.stack.model import COMPONENTS
+from labkit.up_view import Table
+
+
+def restart(stack_name: str, components: list[str]) -> ExitCode:
+    """Ends when everything is ready again."""
+    for component in components:
+        if component not in COMPONENTS:
+            message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
+            raise UserError(message, f"labkit restart {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
+    with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
+        stack = state.load(stack_name)
+        runtime = native.Native(stack)
+        if not runtime.running():
+            raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+        runtime.stop(components)
+        with Table() as table:
+            lifecycle.bring_up(directory, stack_name, stack.source, table)
+    say.line()
+    say.line(f"Restarted {', '.join(components)}.")
+    return ExitCode.OK

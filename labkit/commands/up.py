@@ -1,0 +1,92 @@
+"""labkit up: bring the stack up, or repair what is missing of it."""
+
+import time
+from pathlib import Path
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.stack import lifecycle, processes, state
+from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack.wait import NotReady
+from labkit.up_view import LiveTable, Table
+
+NATIVE = "native"
+
+
+def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCode:
+    """Everything at once; ends when all is ready."""
+    state.refuse_foreign_platform()
+    _refuse_other_runtime(runtime)
+    begun = time.monotonic()
+    with state.exclusive(stack_name, "up") as directory:
+        _interrupt_on_termination()
+        if not any(processes.running(directory, name) for name in COMPONENTS):
+            say.line("The servers run as processes on this machine: the Docker runtime is not built yet.\n")
+        brought = _bring_up(directory, stack_name, services)
+    _conclude(brought, time.monotonic() - begun, wanted_source=services)
+    return ExitCode.OK
+
+
+def _bring_up(directory: Path, stack_name: str, services: Path | None) -> lifecycle.Brought:
+    with LiveTable() if say.on_terminal() else Table() as table:
+        try:
+            return lifecycle.bring_up(directory, stack_name, services.absolute() if services else None, table)
+        except NotReady as error:
+            raise _explained(error) from error
+
+
+def _explained(error: NotReady) -> UserError:
+    next_step = f"mend what the log says, then labkit up (all of it: labkit logs {error.component})"
+    return UserError(f"✗ {error.message}", next_step, details=error.details)
+
+
+def _refuse_other_runtime(runtime: str | None) -> None:
+    if runtime not in (None, NATIVE):
+        raise UserError(f"There is no runtime {runtime!r} yet, only native.", "labkit up --runtime native", exit_code=ExitCode.USAGE)
+
+
+def _interrupt_on_termination() -> None:
+    """SIGTERM and a closed terminal stop what was started, as Ctrl-C does."""
+    import signal
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+
+
+def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path | None) -> None:
+    stack = brought.stack
+    pids = [pid for name in (*COMPONENTS, SUPERVISOR) if (pid := stack.pid(name))]
+    total = sum(processes.memory(pid) or 0 for pid in pids)
+    if brought.reset_finished:
+        say.line("The reset that was interrupted is finished: all stores are empty.")
+    if not brought.started:
+        say.line(f"All is well: {len(pids)} processes, {say.megabytes(total)}. The gateway is at {stack.url('gateway')}.")
+    elif len(brought.started) < len(COMPONENTS):
+        say.line(f"\nStarted {_enumerated(brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
+    else:
+        kept = f"Your data is kept between `{_command('down', stack)}` and `{_command('up', stack)}`."
+        say.line(f"\nReady in {seconds:.1f} s: {len(pids)} processes, {say.megabytes(total)}. {kept}")
+    if wanted_source is None and stack.source != state.default_source():
+        say.line(f"The services run from {stack.source}.")
+    _tell_of_edits(stack)
+    say.line(f"Next: {_command('lab 1 check', stack)}")
+
+
+def _tell_of_edits(stack: Stack) -> None:
+    digest = state.digest_of(stack.source)
+    stale = [c.name for c in stack.components if c.digest and c.digest != digest]
+    if stale:
+        restart = " ".join(stale)
+        say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack)}")
+
+
+def _enumerated(names: "frozenset[str] | list[str]") -> str:
+    ordered = [name for name in COMPONENTS if name in names]
+    return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} and {ordered[-1]}"
+
+
+def _command(words: str, stack: Stack) -> str:
+    return f"labkit {words}" + ("" if stack.name == "default" else f" --name {stack.name}")

@@ -1,0 +1,71 @@
+"""Where labkit keeps things: state under LABKIT_HOME, what can be made again in the cache, sockets in a short private directory."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.errors import UserError
+
+
+def home() -> Path:
+    """Stacks and reports. `LABKIT_HOME`, else the user's state directory."""
+    return _from_environment("LABKIT_HOME") or _platform_directory("user_state_path")
+
+
+def cache() -> Path:
+    """Downloads, prepared data directories, class-data archives. `LABKIT_CACHE`, else the user's cache directory."""
+    return _from_environment("LABKIT_CACHE") or _platform_directory("user_cache_path")
+
+
+def _from_environment(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _platform_directory(function: str) -> Path:
+    import platformdirs
+
+    path: Path = getattr(platformdirs, function)("labkit", appauthor=False)
+    return path
+
+
+def private_directory() -> Path:
+    """A directory of this user alone with a short path: a socket's path must stay under about 100 bytes."""
+    path = Path(f"/tmp/labkit-{os.getuid()}")
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise UserError(f"{path} is not a private directory of yours.", f"remove {path}")
+    return path
+
+
+def socket_directory(stack_directory: Path) -> Path:
+    """Where the sockets of one stack are."""
+    path = private_directory() / hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:10]
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the file in one step: whoever reads sees the old or the new text, also after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; waits. For what several stacks share."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

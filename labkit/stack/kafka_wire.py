@@ -1,0 +1,111 @@
+"""The three questions that labkit asks Kafka, in its own protocol: no client library is as quick to load.
+
+https://kafka.apache.org/protocol: a request is its length, api key, version, correlation id and client id, then the body; big-endian.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+
+from labkit.stack.model import Endpoint
+
+METADATA, DELETE_RECORDS = 3, 21
+INTERNAL = "__"  # topics of Kafka's own begin so
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    partitions: int
+
+
+class Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, form: str) -> int:
+        (value,) = struct.unpack_from(f">{form}", self._data, self._at)
+        self._at += struct.calcsize(f">{form}")
+        return int(value)
+
+    def text(self) -> str:
+        length = max(self.take("h"), 0)  # -1 is null
+        self._at += length
+        return self._data[self._at - length : self._at].decode()
+
+
+class Broker:
+    """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
+        self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
+        self._socket.settimeout(timeout)
+
+    def __enter__(self) -> "Broker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _ask(self, api: int, version: int, body: bytes) -> Reader:
+        request = struct.pack(">hhih6s", api, version, 1, 6, b"labkit") + body
+        self._socket.sendall(struct.pack(">i", len(request)) + request)
+        (length,) = struct.unpack(">i", self._receive(4))
+        reader = Reader(self._receive(length))
+        reader.take("i")  # correlation id
+        return reader
+
+    def _receive(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            part = self._socket.recv(length - len(data))
+            if not part:
+                raise ConnectionError("Kafka closed the connection")
+            data += part
+        return data
+
+    def topics(self) -> list[Topic]:
+        """All topics, Kafka's own left out. Raises ValueError while the broker is not a member of its cluster."""
+        answer = self._ask(METADATA, 1, struct.pack(">i", -1))
+        brokers = answer.take("i")
+        for _ in range(brokers):
+            answer.take("i"), answer.text(), answer.take("i"), answer.text()
+        controller = answer.take("i")
+        if not brokers or controller < 0:
+            raise ValueError("the broker has not joined its cluster")
+        topics = [self._topic(answer) for _ in range(answer.take("i"))]
+        return [topic for topic in topics if not topic.name.startswith(INTERNAL)]
+
+    @staticmethod
+    def _topic(answer: Reader) -> Topic:
+        answer.take("h")
+        name, _internal, partitions = answer.text(), answer.take("b"), answer.take("i")
+        for _ in range(partitions):
+            answer.take("h"), answer.take("i"), answer.take("i")
+            for _ in range(2):  # replicas, those in sync
+                for _ in range(answer.take("i")):
+                    answer.take("i")
+        return Topic(name, partitions)
+
+    def delete_all_records(self, topics: list[Topic], *, timeout_ms: int = 5000) -> dict[str, list[int]]:
+        """Delete every record. Returns where each partition's log begins now: its end."""
+        if not topics:
+            return {}
+        body = struct.pack(">i", len(topics))
+        for topic in topics:
+            body += struct.pack(">h", len(topic.name)) + topic.name.encode() + struct.pack(">i", topic.partitions)
+            for partition in range(topic.partitions):
+                body += struct.pack(">iq", partition, -1)  # -1: up to the high watermark
+        answer = self._ask(DELETE_RECORDS, 1, body + struct.pack(">i", timeout_ms))
+        answer.take("i")  # throttle time
+        starts: dict[str, list[int]] = {}
+        for _ in range(answer.take("i")):
+            name, count = answer.text(), answer.take("i")
+            offsets = [0] * count
+            for _ in range(count):
+                partition, start, error = answer.take("i"), answer.take("q"), answer.take("h")
+                if error:
+                    raise ValueError(f"Kafka did not delete the records of {name}, partition {partition}: error {error}")
+                offsets[partition] = start
+            starts[name] = offsets
+        return starts

@@ -1,0 +1,98 @@
+"""What runs, as data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+SERVERS = ("mysql", "kafka", "redis")
+SERVICES = ("customers", "orders", "order-history", "relay", "gateway")
+STORE_WRITERS = ("relay", "customers", "orders", "order-history")  # must be stopped while stores are emptied
+COMPONENTS = (*SERVERS, *SERVICES)
+SUPERVISOR = "supervisor"
+SCHEMAS = ("customer_db", "order_db")
+DEFAULT_PORTS = {
+    "mysql": 3306,
+    "kafka": 9092,
+    "redis": 6379,
+    "customers": 8082,
+    "orders": 8083,
+    "order-history": 8084,
+    "relay": 8090,
+    "gateway": 8081,
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    host: str
+    port: int
+    scheme: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}" if self.scheme else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of a stack. `digest` is that of the services' files when it was started, empty for a server."""
+
+    name: str
+    kind: str  # mysql, kafka, redis or service
+    endpoint: Endpoint
+    version: str = ""
+    port_note: str = ""  # why it has another than its default port
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class MysqlAccount:
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it was last brought up; whether it runs now is another question (`pid`)."""
+
+    name: str
+    directory: Path
+    runtime: str
+    source: Path  # the folder that its services run from
+    address_bits: int  # 24 bits, this stack's own part of message ids
+    components: tuple[Component, ...]
+    controller_port: int  # Kafka's own second port
+
+    def __getitem__(self, name: str) -> Component:
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise UserError(f"There is no component {name!r}; a stack has {', '.join(COMPONENTS)}.", "labkit status")
+
+    def url(self, name: str) -> str:
+        """`http://127.0.0.1:8081`"""
+        return str(self[name].endpoint)
+
+    @property
+    def mysql(self) -> MysqlAccount:
+        """The administrator: may read and write everything."""
+        endpoint = self["mysql"].endpoint
+        return MysqlAccount(endpoint.host, endpoint.port, "admin", "admin")
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return str(self["kafka"].endpoint)
+
+    @property
+    def redis(self) -> Endpoint:
+        return self["redis"].endpoint
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a component that runs, else None."""
+        from labkit.stack import processes
+
+        process = processes.recorded(self.directory, name)
+        return process.pid if process and process.alive() else None

@@ -1,0 +1,105 @@
+"""Ports on 127.0.0.1: the default one, or the next free one and who holds the default."""
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.stack import processes
+from labkit.stack.model import LOOPBACK
+
+TRIES = 200
+FIRST_FREE = 20000  # where the search for a port without a default begins
+
+
+@dataclass(frozen=True)
+class Port:
+    number: int
+    note: str = ""  # why it is not the default
+
+
+def is_free(port: int) -> bool:
+    """Nobody listens there, and we may: TCP, and UDP for the relay's hint."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                return False
+    if sys.platform == "linux":
+        return True
+    with socket.socket() as probe:  # elsewhere one may bind beside a listener on 0.0.0.0
+        probe.settimeout(0.2)
+        return probe.connect_ex((LOOPBACK, port)) != 0
+
+
+def choose(wanted: dict[str, int]) -> dict[str, Port]:
+    """A port for each name: the wanted one when it is free, else the next one that is; 0 wants any.
+
+    A chosen port is reserved on this machine until this process ends, so that two commands that bring up stacks at the same time do
+    not choose the same one."""
+    with paths.locked(paths.private_directory() / "ports.lock"):
+        taken = _reserved()
+        found = {name: Port(port) for name, port in wanted.items() if port and port not in taken and is_free(port)}
+        used = {port.number for port in found.values()} | taken | set(wanted.values())
+        for name, port in wanted.items():
+            if name not in found:
+                number = _next_free(port + 1 if port else FIRST_FREE, used)
+                used.add(number)
+                found[name] = Port(number, f"port {port} is held by {_holder(port)}" if port else "")
+        _reserve(port.number for port in found.values())
+    return found
+
+
+def _next_free(start: int, used: set[int]) -> int:
+    for number in range(start, start + TRIES):
+        if number not in used and number < 65536 and is_free(number):
+            return number
+    raise UserError(f"No port from {start} to {start + TRIES - 1} is free.", "stop what listens there: labkit down, ss -ltnp")
+
+
+def _holder(port: int) -> str:
+    """`java (pid 812)`, or the stack that it belongs to."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("inet4"):
+            listens = connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+            if listens and connection.laddr and connection.laddr.port == port and connection.pid:
+                name, stack = psutil.Process(connection.pid).name(), processes.stack_of(connection.pid)
+                return f"{name} (pid {connection.pid}" + (f", stack {stack})" if stack else ")")
+    return "another program"
+
+
+def _reserved() -> set[int]:
+    """Ports that a living labkit has chosen but perhaps not used yet."""
+    ports = set()
+    for file in (paths.private_directory() / "ports").glob("*"):
+        pid, _, start = file.read_text().partition(" ")
+        if processes.Process(int(pid), start).alive():
+            ports.add(int(file.name))
+        else:
+            file.unlink()
+    return ports
+
+
+def _reserve(numbers: Iterable[int]) -> None:
+    directory = paths.private_directory() / "ports"
+    directory.mkdir(exist_ok=True)
+    me = processes.identified(os.getpid())
+    for number in numbers:
+        paths.write(directory / str(number), f"{me.pid} {me.start}")
+
+
+def release() -> None:
+    """Give back what this process reserved: the servers listen now, or never will."""
+    for file in (paths.private_directory() / "ports").glob("*"):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if int(file.read_text().partition(" ")[0]) == os.getpid():
+                file.unlink()

@@ -1,0 +1,97 @@
+"""Is a component ready? Asked from outside, over its endpoint."""
+
+import json
+import socket
+from functools import partial
+from pathlib import Path
+
+from labkit import paths
+from labkit.stack import provision, sql, stores
+from labkit.stack.kafka_wire import Broker
+from labkit.stack.model import Endpoint, MysqlAccount, Stack
+from labkit.stack.wait import Probe, Waiting
+
+READY_TIMEOUT = 30.0  # seconds; MySQL and Kafka recover first when they were killed
+MAX_ANSWER = 64 * 1024
+
+
+def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
+    endpoint = stack[name].endpoint
+    match stack[name].kind:
+        case "mysql":
+            return partial(mysql, stack.mysql, timeout)
+        case "kafka":
+            return partial(kafka, endpoint, timeout)
+        case "redis":
+            return partial(redis, endpoint, timeout)
+        case _:
+            return partial(health, endpoint, timeout)
+
+
+def waiting_for(stack: Stack, name: str, *, new_database: bool = False) -> Waiting:
+    """A database that has no accounts yet is asked over its socket."""
+    probe = partial(mysql_socket, mysql_socket_of(stack.directory)) if name == "mysql" and new_database else probe_of(stack, name)
+    return Waiting(name, stack.directory, probe, READY_TIMEOUT)
+
+
+def mysql_socket_of(stack_directory: Path) -> Path:
+    return paths.socket_directory(stack_directory) / "mysql.sock"
+
+
+def mysql(account: MysqlAccount, timeout: float = 1.0) -> str | None:
+    try:
+        with sql.connected(account, timeout) as cursor:
+            cursor.execute("SELECT 1")
+    except OSError as error:
+        return f"it does not answer at {account.host}:{account.port}: {error}"
+    return None
+
+
+def mysql_socket(path: Path, timeout: float = 1.0) -> str | None:
+    try:
+        with sql.connected(provision.ROOT, timeout, unix_socket=str(path)) as cursor:
+            cursor.execute("SELECT 1")
+    except OSError as error:
+        return f"it does not answer on its socket: {error}"
+    return None
+
+
+def kafka(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
+    try:
+        with Broker(endpoint, timeout=timeout) as broker:
+            broker.topics()
+    except (OSError, ValueError) as error:
+        return f"it does not answer at {endpoint}: {error}"
+    return None
+
+
+def redis(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
+    try:
+        answer = stores.ask_redis(endpoint, "PING", timeout=timeout)
+    except OSError as error:
+        return f"it does not answer at {endpoint}: {error}"
+    return None if answer == "+PONG" else f"it answers {answer[:80]}"
+
+
+def health(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
+    """GET /health; says what is down when it is not 200."""
+    try:
+        with socket.create_connection((endpoint.host, endpoint.port), timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(f"GET /health HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())
+            answer = b""
+            while len(answer) < MAX_ANSWER and (part := connection.recv(MAX_ANSWER)):
+                answer += part
+    except OSError as error:
+        return f"it does not answer at {endpoint}: {error}"
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 200"):
+        return None
+    try:
+        components = json.loads(body)["components"]
+        down = [f"{name} is down ({state['detail']})" if state.get("detail") else f"{name} is down" for name, state in components.items()
+                if state["status"] != "UP"]  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        down = []
+    status = head.partition(b"\r\n")[0].decode(errors="replace")
+    return ", ".join(down) or f"GET /health answers {status or 'nothing'}"

@@ -1,0 +1,182 @@
+"""Processes of a stack: a pid counts only together with its start time, since pids are given out again."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+MARKER = "LABKIT_STACK_DIR"  # in the environment of every process of a stack
+START_TOLERANCE = 2.0  # seconds; where the system cannot tell the start time exactly
+
+
+@dataclass(frozen=True)
+class Process:
+    """`start` is as the supervisor wrote it: `<boot id>:<ticks>` on Linux, `<epoch seconds>` elsewhere."""
+
+    pid: int
+    start: str
+
+    def alive(self) -> bool:
+        """False also for a zombie."""
+        if LINUX:
+            state, ticks = _stat(self.pid)
+            return state not in ("", "Z", "X") and self.start == f"{_boot_id()}:{ticks}"
+        return _alive_by_psutil(self)
+
+    def paused(self) -> bool:
+        return LINUX and self.alive() and _stat(self.pid)[0] == "T"
+
+    def send(self, number: signal.Signals) -> bool:
+        """False when it does not run any more."""
+        try:
+            if LINUX:
+                return self._send_by_handle(number)
+            if not self.alive():
+                return False
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _send_by_handle(self, number: signal.Signals) -> bool:
+        handle = os.pidfd_open(self.pid)
+        try:
+            if not self.alive():
+                return False
+            signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
+        return True
+
+    def uptime(self) -> float | None:
+        """Seconds since its start."""
+        if not LINUX:
+            return max(0.0, time.time() - float(self.start))
+        with contextlib.suppress(OSError, ValueError):
+            ticks = int(self.start.partition(":")[2])
+            return max(0.0, float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK"))
+        return None
+
+
+def _stat(pid: int) -> tuple[str, str]:
+    """State and start ticks; empty when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  (hot: asked for every component, again and again)
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return "", ""
+    return fields[0].decode(), fields[19].decode()
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _alive_by_psutil(process: Process) -> bool:
+    import psutil
+
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - float(process.start)) < START_TOLERANCE
+        return bool(same and found.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def identified(pid: int) -> Process:
+    """The process that has this pid now."""
+    if LINUX:
+        return Process(pid, f"{_boot_id()}:{_stat(pid)[1]}")
+    import psutil
+
+    return Process(pid, str(psutil.Process(pid).create_time()))
+
+
+def recorded(directory: Path, name: str) -> Process | None:
+    """The process that was last started as component `name`, alive or not."""
+    try:
+        pid, _, start = (directory / "processes" / name).read_text().partition(" ")
+        return Process(int(pid), start.strip())
+    except (OSError, ValueError):
+        return None
+
+
+def running(directory: Path, name: str) -> Process | None:
+    process = recorded(directory, name)
+    return process if process and process.alive() else None
+
+
+def marked(directory: Path, components: Iterable[str] | None = None) -> list[Process]:
+    """All processes that carry the stack's marker, wherever they come from; only those of `components` when given."""
+    marker = f"{MARKER}={directory}".encode()
+    wanted = None if components is None else {f"LABKIT_COMPONENT={name}".encode() for name in components}
+    return [
+        identified(pid)
+        for pid, environment in _environments()
+        if marker in environment and (wanted is None or wanted & environment) and pid != os.getpid()
+    ]
+
+
+def stack_of(pid: int) -> str | None:
+    """The name of the stack that a process belongs to."""
+    for other, environment in _environments([pid]):
+        for entry in environment:
+            if other == pid and entry.startswith(f"{MARKER}=".encode()):
+                return Path(os.fsdecode(entry.partition(b"=")[2])).name
+    return None
+
+
+def _environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[bytes]]]:
+    if LINUX:
+        for pid in pids or (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):  # noqa: PTH208
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+                yield pid, set(file.read().split(b"\0"))
+        return
+    import psutil
+
+    for pid in pids or psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):
+            yield pid, {os.fsencode(f"{key}={value}") for key, value in psutil.Process(pid).environ().items()}
+
+
+def stop(processes: Iterable[Process], *, grace: float) -> list[Process]:
+    """Ask each to end and kill what has not after `grace` seconds. Returns those that had to be killed."""
+    left = [process for process in processes if process.send(signal.SIGTERM)]
+    for process in left:
+        process.send(signal.SIGCONT)  # a paused process would not see it
+    left = wait_gone(left, grace)
+    for process in left:
+        process.send(signal.SIGKILL)
+    wait_gone(left, 5.0)
+    return left
+
+
+def wait_gone(processes: Iterable[Process], timeout: float) -> list[Process]:
+    """Those that are still alive after `timeout` seconds."""
+    left, deadline = list(processes), time.monotonic() + timeout
+    while (left := [process for process in left if process.alive()]) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return left
+
+
+def memory(pid: int) -> int | None:
+    """Bytes of memory of its own, shared pages shared out (PSS); resident size where the system cannot tell."""
+    if LINUX:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:  # noqa: PTH123
+                for line in file:
+                    if line.startswith(b"Pss:"):
+                        return int(line.split()[1]) * 1024
+        except OSError:
+            return None
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None

@@ -1,0 +1,62 @@
+"""Emptying every store, and the mark from which evidence then begins."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.stack import sql
+from labkit.stack.kafka_wire import Broker
+from labkit.stack.model import SCHEMAS, Endpoint, MysqlAccount, Stack
+
+TIMEOUT = 30.0  # seconds
+
+
+def empty(stack: Stack) -> None:
+    """Tables, records, view. No service may write now. Raises UserError when a store refuses; what is empty by then stays empty."""
+    try:
+        empty_redis(stack.redis)
+        with Broker(stack["kafka"].endpoint, timeout=TIMEOUT) as broker:
+            offsets = broker.delete_all_records(broker.topics())
+        binlog = empty_mysql(stack.mysql)
+    except (OSError, ValueError) as error:
+        raise UserError(f"The stores could not be emptied: {error}.", "labkit reset") from error
+    write_mark(stack.directory, binlog, offsets)
+
+
+def write_mark(directory: Path, binlog: dict[str, object], offsets: dict[str, list[int]]) -> None:
+    """`{"time": epoch seconds, "binlog": {"file", "position"}, "kafka": {topic: [end offset of each partition]}}`"""
+    mark = {"time": round(time.time(), 3), "binlog": binlog, "kafka": offsets}
+    paths.write(directory / "mark.json", json.dumps(mark))
+
+
+def empty_mysql(account: MysqlAccount) -> dict[str, object]:
+    """Truncate all tables of the services. The binlog of before goes too: evidence begins at the position that is returned."""
+    with sql.connected(account, TIMEOUT) as cursor:
+        cursor.execute("SET SESSION lock_wait_timeout = 5, foreign_key_checks = 0")
+        cursor.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema IN %s", [SCHEMAS]
+        )
+        for schema, table in cursor.fetchall():
+            cursor.execute(f"TRUNCATE TABLE `{schema}`.`{table}`")
+        cursor.execute("FLUSH BINARY LOGS")
+        mark = sql.binlog_position(cursor)
+        cursor.execute("PURGE BINARY LOGS TO %s", [mark["file"]])
+        return mark
+
+
+def empty_redis(endpoint: Endpoint) -> None:
+    answer = ask_redis(endpoint, "FLUSHDB", timeout=TIMEOUT)
+    if answer != "+OK":
+        raise OSError(f"Redis answered FLUSHDB with {answer}")
+
+
+def ask_redis(endpoint: Endpoint, *words: str, timeout: float) -> str:
+    """The first line of the answer. Raises OSError when nobody answers."""
+    with socket.create_connection((endpoint.host, endpoint.port), timeout) as connection:
+        connection.settimeout(timeout)
+        request = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+        connection.sendall(request.encode())
+        return connection.makefile("rb").readline().decode().strip()

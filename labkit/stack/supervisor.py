@@ -1,0 +1,197 @@
+# ruff: noqa: PTH - pathlib alone is 1.5 MB
+"""The supervisor: parent of a stack's processes, and the only one that can tell how each of them ended.
+
+Run as a script, `python -I -S supervisor.py STACK_DIRECTORY SOCKET [COMPONENT...]`, with the standard library alone and as little of it as
+possible: it counts in the stack's memory. It starts the named components of `plan.json`, takes over those that an earlier supervisor left
+running, and writes each start and end to `events.jsonl`. It restarts nothing. On the socket it takes `start COMPONENT...` and answers
+`ok`. On SIGTERM it starts nothing more and ends with the last of its processes. If it is killed, its processes run on.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+ADOPTED_INTERVAL = 0.5  # seconds between two looks at processes that are not its children
+LOG_LIMIT = 32 * 1024 * 1024  # bytes; a larger log is put aside when its component starts
+COMMAND_TIMEOUT = 2.0  # seconds for a command to arrive whole
+
+
+def start_time(pid: int) -> str:
+    """What tells this process from a later one with the same pid; empty when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat, open("/proc/sys/kernel/random/boot_id") as boot:
+            fields = stat.read().rpartition(b")")[2].split()
+            return "" if fields[0] in (b"Z", b"X") else f"{boot.read().strip()}:{fields[19].decode()}"
+    except OSError:
+        if os.path.isdir("/proc/self"):
+            return ""
+    with contextlib.suppress(OSError):  # no /proc here: only labkit, which has psutil, can tell exactly
+        os.kill(pid, 0)
+        return str(time.time())
+    return ""
+
+
+class Supervisor:
+    def __init__(self, directory: str, socket_path: str) -> None:
+        self.directory = directory
+        self.children: dict[int, str] = {}
+        self.adopted: dict[str, tuple[int, str]] = {}
+        self.closing = False
+        self.events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.wake, wake_write = os.pipe()
+        os.set_blocking(self.wake, False)
+        os.set_blocking(wake_write, False)
+        signal.signal(signal.SIGTERM, self.close)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self.note_process("supervisor")
+        self.tell("start", "supervisor", os.getpid())
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(socket_path)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(socket_path)
+
+    def close(self, *_: object) -> None:
+        self.closing = True
+
+    def tell(self, event: str, component: str, pid: int, **facts: object) -> None:
+        line = {"time": round(time.time(), 3), "event": event, "component": component, "pid": pid, **facts}
+        os.write(self.events, (json.dumps(line) + "\n").encode())
+
+    def note_process(self, component: str) -> None:
+        """Write down this process as that of `component`."""
+        path = os.path.join(self.directory, "processes", component)
+        aside = f"{path}.{os.getpid()}"
+        with open(aside, "w") as file:
+            file.write(f"{os.getpid()} {start_time(os.getpid())}")
+        os.replace(aside, path)
+
+    def recorded(self, component: str) -> tuple[int, str]:
+        try:
+            with open(os.path.join(self.directory, "processes", component)) as file:
+                pid, _, start = file.read().partition(" ")
+            return int(pid), start.strip()
+        except (OSError, ValueError):
+            return 0, ""
+
+    def runs(self, component: str) -> bool:
+        pid, start = self.recorded(component)
+        found = start_time(pid) if pid else ""
+        return bool(found) and (found == start or ":" not in found)
+
+    def adopt(self, components: list[str]) -> None:
+        for component in components:
+            if self.runs(component):
+                self.adopted[component] = self.recorded(component)
+                self.tell("adopt", component, self.adopted[component][0])
+
+    def plan(self) -> dict[str, dict[str, object]]:
+        with open(os.path.join(self.directory, "plan.json")) as file:
+            plan: dict[str, dict[str, object]] = json.load(file)
+        return plan
+
+    def start(self, components: list[str]) -> str:
+        if self.closing:
+            return "closing"
+        plan = self.plan()
+        for component in components:
+            if component not in plan:
+                return f"unknown component {component}"
+        for component in components:
+            if component not in self.children.values() and not self.runs(component):
+                self.adopted.pop(component, None)
+                self.spawn(component, plan[component])
+        return "ok"
+
+    def spawn(self, component: str, how: dict[str, object]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self.become(component, how)
+        self.children[pid] = component
+        self.tell("start", component, pid)
+
+    def become(self, component: str, how: dict[str, object]) -> None:
+        """In the child: write down who it is, then turn into the component. Never returns."""
+        log = os.path.join(self.directory, "logs", f"{component}.log")
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            if os.path.exists(log) and os.path.getsize(log) > LOG_LIMIT:
+                os.replace(log, f"{log}.1")
+            output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            self.note_process(component)
+            os.chdir(str(how["cwd"]))
+            argv, environment = how["argv"], how["env"]
+            assert isinstance(argv, list)
+            assert isinstance(environment, dict)
+            os.execve(argv[0], argv, environment)
+        except BaseException as error:
+            os.write(2, f"cannot start {component}: {error}\n".encode())
+        finally:
+            os._exit(127)
+
+    def reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                code = os.waitstatus_to_exitcode(status)
+                how = {"exit_code": code} if code >= 0 else {"signal": -code}
+                self.tell("end", self.children.pop(pid, "?"), pid, **how)
+
+    def look_after_adopted(self) -> None:
+        for component, (pid, start) in list(self.adopted.items()):
+            found = start_time(pid)
+            if not found or (":" in found and found != start):
+                del self.adopted[component]
+                self.tell("end", component, pid, exit_code=None)  # not its child: nobody can know how it ended
+
+    def answer(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection:
+            connection.settimeout(COMMAND_TIMEOUT)
+            try:
+                verb, *components = connection.makefile("r").readline().split()
+                answer = self.start(components) if verb == "start" else f"unknown command {verb}"
+            except (OSError, ValueError) as error:
+                answer = f"error: {error}"
+            with contextlib.suppress(OSError):
+                connection.sendall(f"{answer}\n".encode())
+
+    def run(self) -> None:
+        self.listener.listen(8)
+        while not (self.closing and not self.children and not self.adopted):
+            ready, _, _ = select.select([self.listener.fileno(), self.wake], [], [], ADOPTED_INTERVAL if self.adopted else None)
+            if self.wake in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self.wake, 4096)
+            self.reap()
+            self.look_after_adopted()
+            if self.listener.fileno() in ready:
+                self.answer()
+        self.tell("end", "supervisor", os.getpid(), exit_code=0)
+
+
+def main() -> None:
+    directory, socket_path, *components = sys.argv[1:]
+    supervisor = Supervisor(directory, socket_path)
+    supervisor.adopt(list(supervisor.plan()))
+    supervisor.start(components)
+    supervisor.run()
+
+
+if __name__ == "__main__":
+    main()
