@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import subprocess
@@ -59,6 +60,7 @@ def _answers(broker: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 async def _use(bootstrap: str) -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says while the broker is still waking up is no news
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 

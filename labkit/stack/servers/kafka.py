@@ -143,7 +143,7 @@ def _java(server: KafkaServer) -> list[str]:
 
 def _program(server: KafkaServer, settings: Path) -> list[str]:
     return [
-        *LOGGING,
+        *_logging(server, settings.with_name("log4j2.properties")),
         "-cp", ":".join(str(jar) for jar in _jars(server)),
         "kafka.Kafka", str(settings),
     ]  # fmt: skip
@@ -153,14 +153,34 @@ def _jars(server: KafkaServer) -> list[Path]:
     return sorted(server.libs.glob("*.jar"))
 
 
-LOGGING = (
+def _logging(server: KafkaServer, settings: Path) -> list[str]:
+    """Warnings, and the line that it has started, to the standard output. A Kafka of one's own (KAFKA_HOME) logs by Log4j."""
+    if not list(server.libs.glob("log4j-slf4j*.jar")):
+        return list(SIMPLE_LOGGER)
+    settings.write_text(LOG4J)
+    return [f"-Dlog4j2.configurationFile={settings.absolute().as_uri()}", "-Dlog4j2.disable.jmx=true"]
+
+
+SIMPLE_LOGGER = (
     "-Dorg.slf4j.simpleLogger.logFile=System.out",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=error",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
     "-Dorg.slf4j.simpleLogger.showThreadName=false",
 )
+LOG4J = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %c - %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.started.name = kafka.server.KafkaRaftServer
+logger.started.level = info
+"""
 
 
 def _log(data: Path) -> Path:
@@ -219,6 +239,11 @@ SETTINGS: dict[str, int | str] = {
     # Groups form at once, and labs may use short sessions.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
+    # After kill -9 the controller takes a broker back only when its session has run out: 9 s by default, in which nobody can use it.
+    "broker.heartbeat.interval.ms": 300,
+    "broker.session.timeout.ms": 1500,
+    # A lone controller need not prove twice a second that it lives.
+    "metadata.max.idle.interval.ms": 0,
     # Small: few threads, no JMX beans, a small buffer for the log cleaner.
     "num.network.threads": 2,
     "num.io.threads": 3,
