@@ -18,19 +18,15 @@ def read_records(bootstrap: str, topic: str, *, timeout_s: float = 10.0) -> list
 
 
 async def _read(bootstrap: str, topic: str) -> list[bytes]:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka import AIOKafkaConsumer
 
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.topics()
-        places = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(places)
+        places = consumer.assignment()
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         values: list[bytes] = []
         unread = {place for place in places if starts[place] < ends[place]}
-        for place in places:
-            consumer.seek(place, starts[place])
         while unread:
             for place, records in (await consumer.getmany(timeout_ms=200)).items():
                 values += [record.value for record in records if record.value is not None]

@@ -9,6 +9,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -22,6 +23,7 @@ from services.messaging.multi_message import decode_record
 BATCH = 200
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+REJOIN_S = 0.05
 IDLE_WAIT_MS = 500
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 ACKNOWLEDGE_EVERY_S = 0.2
@@ -105,7 +107,7 @@ class Consumer:
 
     async def run(self) -> None:
         """Consume until stopped."""
-        failures = 0
+        failures, pause_s = 0, 0.0
         while not self._stopping.is_set():
             receiver: Receiver | None = None
             try:
@@ -117,17 +119,15 @@ class Consumer:
             except Exception as error:
                 # Whatever it is, a consumer does not end by itself: it says so, joins again and takes the same records again.
                 self._report(False, describe(error))
-                log(
-                    "consumer interrupted",
-                    subscriber=self._subscriber,
-                    error=describe(error),
-                    expected=isinstance(error, BrokerUnavailable),
-                )
-                await self._pause(failures)
+                pause_s = REJOIN_S if isinstance(error, BrokerUnavailable) else BACKOFF_S[-1]
+                if failures == 0:
+                    log("consumer interrupted", subscriber=self._subscriber, error=describe(error), again_in=pause_s)
                 failures += 1
             finally:
                 if receiver is not None:
                     await receiver.close()
+            if failures:
+                await self._pause_s(pause_s)
 
     async def _join(self) -> Receiver:
         start: StartPositions | None = self._effects.start_positions if self._effects.keeps_positions else None
@@ -208,11 +208,12 @@ class Consumer:
                 return False
 
     async def _pause(self, failures: int) -> None:
-        """Back off, but no longer than until it is stopped."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-        except TimeoutError:
-            return
+        await self._pause_s(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+
+    async def _pause_s(self, seconds: float) -> None:
+        """Wait, but no longer than until it is stopped."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
 class _Acknowledger:

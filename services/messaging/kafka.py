@@ -53,11 +53,19 @@ class Kafka:
             request_timeout_ms=15_000,
         )
         with _as_unavailable():
+            await self._answers()
             await _started(producer)
         return KafkaPublisher(producer)
 
+    async def _answers(self) -> None:
+        """Cheap to ask again and again, where a client that is made in vain costs milliseconds. Raises OSError."""
+        host, _, port = self._bootstrap.rpartition(":")
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), ANSWER_TIMEOUT_S)
+        writer.close()
+
     async def receiver(self, subscriber: str, channels: Sequence[str], start: StartPositions | None = None) -> "KafkaReceiver":
         with _as_unavailable():
+            await self._answers()
             await ensure_topics(self._bootstrap, channels, self._partitions)
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap,
@@ -138,13 +146,10 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         if self._start is not None and assigned:
-            ends = await self._consumer.end_offsets(assigned)
+            beginnings, ends = await self._consumer.beginning_offsets(assigned), await self._consumer.end_offsets(assigned)
             positions = await self._start({(tp.topic, tp.partition): end for tp, end in ends.items()})
             for tp in assigned:
-                if (tp.topic, tp.partition) in positions:
-                    self._consumer.seek(tp, positions[tp.topic, tp.partition])
-                else:
-                    await self._consumer.seek_to_beginning(tp)
+                self._consumer.seek(tp, positions.get((tp.topic, tp.partition), beginnings[tp]))
         self.assigned = True
 
 
