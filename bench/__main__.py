@@ -49,7 +49,7 @@ def starting(labkit: Labkit) -> list[Row]:
         warm.append(labkit.timed("up"))
     return [
         at_most("labkit --help", helping, "ms", 80, 0),
-        at_most("labkit up, the very first in this home", cold[0], "s", 6, 2),
+        at_most("labkit up, the very first in this home", cold[0], "s", digits=2),
         at_most("labkit up cold (no data)", statistics.median(cold[1:]), "s", 6, 2),
         at_most("labkit up warm", statistics.median(warm), "s", 2.5, 2),
     ]
