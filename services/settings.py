@@ -3,10 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.messaging.database import MysqlSettings
+if TYPE_CHECKING:
+    from services.messaging.database import MysqlSettings
 
 
 class Settings:
@@ -43,7 +45,9 @@ class Settings:
             return "", 0
         return host, int(port)
 
-    def mysql(self, database: str | None = None) -> MysqlSettings:
+    def mysql(self, database: str | None = None) -> "MysqlSettings":
+        from services.messaging.database import MysqlSettings  # here, to spare the services without a database its driver
+
         return MysqlSettings(
             host=self.text("MYSQL_HOST"),
             port=self.number("MYSQL_PORT", lowest=1),

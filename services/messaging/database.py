@@ -5,7 +5,6 @@ the same statements in the same order, in fewer round trips.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -244,7 +243,3 @@ def _lost(connection: Any) -> bool:
     """Has the server closed this idle connection? The driver tells only through its reader, as its own pool asks it."""
     reader = connection._reader
     return connection.closed or reader is None or reader.at_eof() or reader.exception() is not None or reader.eof_received
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -4,14 +4,14 @@ https://www.enterpriseintegrationpatterns.com/patterns/messaging/DeadLetterChann
 """
 
 import base64
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.messaging.database import Transaction, now_ms
-
 if TYPE_CHECKING:
     from services.messaging.consumer import Delivery
+    from services.messaging.database import Transaction
 
 MAX_CAUSE = 16_000
 
@@ -47,7 +47,7 @@ def dead_letter(subscriber: str, delivery: "Delivery", cause: str) -> DeadLetter
     )
 
 
-async def park(tx: Transaction, subscriber: str, delivery: "Delivery", cause: str) -> None:
+async def park(tx: "Transaction", subscriber: str, delivery: "Delivery", cause: str) -> None:
     """Write the dead-letter row and, once for each message, the outbox row that tells of it."""
     record = delivery.record
     parked = dead_letter(subscriber, delivery, cause)
@@ -55,7 +55,7 @@ async def park(tx: Transaction, subscriber: str, delivery: "Delivery", cause: st
         "INSERT IGNORE INTO dead_letter (subscriber, channel, channel_partition, position, message_index, message_id, cause,"
         " record_key, record_value, creation_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         *(subscriber, record.channel, record.partition, record.position, delivery.index, parked.message_id, parked.cause),
-        *(record.key, record.value, now_ms()),
+        *(record.key, record.value, time.time_ns() // 1_000_000),
     )
     if is_new:
         partition_id = f"{record.channel}-{record.partition}"

@@ -1,12 +1,13 @@
 """The life of a service that has a database and a subscription: start in any order, report readiness, stop cleanly."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from services.messaging.consumer import Consumer
 from services.messaging.database import Database, TransientError
 from services.messaging.log import describe, log
+from services.messaging.tasks import finished
 
 PROBE_EVERY_S = 1.0
 RETRY_S = 0.1
@@ -50,13 +51,3 @@ async def watch_database(database: Database, report: Report) -> None:
             # Also "no such table" and "access denied": the tables and accounts may be on their way.
             report("mysql", False, describe(error.__cause__ or error if isinstance(error, TransientError) else error))
             await asyncio.sleep(RETRY_S)
-
-
-async def finished(tasks: Sequence[asyncio.Task[None]], timeout_s: float = 2.0) -> None:
-    """Wait for tasks that were told to stop; what does not stop in time is cancelled. Their errors are logged."""
-    _, late = await asyncio.wait(tasks, timeout=timeout_s)
-    for task in late:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            log("ended with an error", error=describe(result))

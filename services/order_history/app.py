@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from services.messaging.consumer import Consumer
 from services.messaging.kafka import Kafka
-from services.messaging.service import finished
+from services.messaging.tasks import finished
 from services.order_history.effects import ViewEffects
 from services.order_history.store import ViewStore
 from services.order_history.view import SUBSCRIBER, history_events

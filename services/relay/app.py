@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from services.messaging.hint import listen_for_hints
 from services.messaging.kafka import Kafka
 from services.messaging.relay import OutboxRelay
-from services.messaging.service import finished
+from services.messaging.tasks import finished
 from services.settings import Settings
 from services.web import Health, service_app
 
