@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import Counter
 
+from labkit import say
 from labkit.errors import ExitCode
 from labkit.load import Load, Plan, Tally, Target, run
 from labkit.stack import state
@@ -29,7 +30,7 @@ def load(
     )
     plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
     tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
-    print(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
+    say.line(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
     return ExitCode.FAIL if tally.unfinished or tally.wrong or tally.failed_posts else ExitCode.OK
 
 

@@ -1,0 +1,56 @@
+"""`labkit load` on the running stack: what it reports is what happened."""
+
+import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.conftest import RunningStack
+
+
+def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
+    return json.loads(stack.labkit("load", *options, "--json", ok=ok).stdout)
+
+
+def test_clients_post_no_faster_than_their_orders_finish(stack: RunningStack) -> None:
+    before = stack.sql("select count(*) as n from order_db.orders")
+    found = figures(stack, "--clients", "4", "--seconds", "1", "--customers", "5", "--seed", "7")
+    after = stack.sql("select count(*) as n from order_db.orders")
+    assert found["seed"] == 7
+    assert found["unfinished"]["count"] == found["wrong"]["count"] == 0
+    assert found["posted"] == sum(found["states"].values())
+    assert found["posted"] - found["finished"] <= 4
+    assert found["states"]["APPROVED"] > 0
+    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
+    assert before != after
+
+
+def test_a_rate_is_kept_past_the_gateway(stack: RunningStack) -> None:
+    found = figures(stack, "--rate", "20", "--seconds", "2", "--customers", "5", "--direct")
+    assert 30 <= found["posted"] <= 45
+    assert found["posted"] == sum(found["states"].values())
+
+
+def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) -> None:
+    newest = "select max(id) as id from order_db.orders"
+    known = stack.sql(newest)
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(stack.labkit, "load", "--clients", "3", "--seconds", "3", "--customers", "1", "--json", ok=False)
+        while stack.sql(newest) == known:
+            assert not load.done()
+        customers = stack.pid("customers")
+        stack.signal(customers, signal.SIGSTOP)
+        try:
+            done = load.result()
+        finally:
+            stack.signal(customers, signal.SIGCONT)
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert found["unfinished"]["count"] == len(found["unfinished"]["examples"]) == 3
+
+
+def test_without_a_stack_it_says_what_to_do(stack: RunningStack) -> None:
+    done = stack.labkit("load", "--name", "no-such", ok=False)
+    assert done.returncode == 1
+    assert "labkit up" in done.stderr
+    assert "Traceback" not in done.stderr
