@@ -19,7 +19,7 @@ def _mysql(at: dict[str, Any]) -> str:
         cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}")
         found = dict(cursor.fetchall())
         cursor.execute("SELECT @@version")
-        (version,) = cursor.fetchone()
+        ((version,),) = cursor.fetchall()
     return f"MySQL {version} " + " ".join(f"{name}={found[name]}" for name in names)
 
 
