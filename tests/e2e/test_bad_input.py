@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunningStack
+from tests.e2e.running import RunningStack
 from tests.e2e.shop import new_customer, new_order, request, settled
 
 MAX = 2**63 - 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunningStack
+from tests.e2e.running import RunningStack
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from tests.conftest import RunningStack
+from tests.e2e.running import RunningStack
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
 
 POISON = b'{"payload": "\xff not a message'

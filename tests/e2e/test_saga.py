@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import RunningStack
+from tests.e2e.running import RunningStack
 from tests.e2e.shop import eventually, get, new_customer, new_order, order_state, post, request, settled
 
 

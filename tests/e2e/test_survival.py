@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.conftest import RunningStack
+from tests.e2e.running import RunningStack
 from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
 
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
