@@ -82,7 +82,9 @@ def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT..
 
 
 @app.command(short_help="Empty all stores and begin anew.")
-def reset(name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Start cold, without data.")] = False, yes: Yes = False) -> int:
+def reset(
+    name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Start cold, without data.")] = False, yes: Yes = False
+) -> int:
     """Empty the tables, the messages and the view, and begin anew."""
     from labkit.commands.reset import reset
 

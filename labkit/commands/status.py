@@ -1,6 +1,7 @@
 """labkit status: what runs, where, and how much memory it takes. Changes nothing and never waits long."""
 
 import json
+import signal
 import threading
 from typing import Any
 
@@ -58,12 +59,15 @@ def _component(stack: Stack, name: str, ready: set[str]) -> dict[str, Any]:
 
 def _state(stack: Stack, name: str, process: processes.Process | None, ready: set[str]) -> str:
     if process is None:
-        end = last_end(stack.directory, name, 0.0)
-        failed = end is not None and (end.get("exit_code") not in (0, None) or end.get("signal") not in (15, None))
-        return "failed" if failed else "stopped"
+        return "failed" if _failed(last_end(stack.directory, name, 0.0)) else "stopped"
     if process.paused():
         return "paused"
     return "running" if name in ready or name == SUPERVISOR else "starting"
+
+
+def _failed(end: dict[str, object] | None) -> bool:
+    """Did it end otherwise than by being asked to? A JVM that is asked to ends with 143."""
+    return end is not None and (end.get("exit_code") not in (0, 143, None) or end.get("signal") not in (signal.SIGTERM, None))
 
 
 def _ready(stack: Stack) -> set[str]:

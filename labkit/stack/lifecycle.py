@@ -1,9 +1,11 @@
 """Bringing a stack up, or back up; emptying it; taking it down. Each can be interrupted anywhere and is finished by the next `up`."""
 
 import json
+import logging
 import os
 import secrets
 import shutil
+import signal
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -49,7 +51,7 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
     if intent == RESET_ALL:
         take_down(directory, old, data=True)
         old = intent = None
-    alive = {component for component in COMPONENTS if processes.running(directory, component)}
+    alive = {component for component in COMPONENTS if (process := processes.running(directory, component)) and _wake(process)}
     if not alive:
         processes.stop(processes.marked(directory), grace=1.0)  # left by a labkit that was killed before it could write them down
     has = installed.find_all()
@@ -77,7 +79,9 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
     return Brought(stack, frozenset(missing), reset_finished=intent is not None)
 
 
-def _start_and_wait(runtime: native.Native, stack: Stack, plan: dict[str, Any], missing: set[str], view: View, *, intent: str | None) -> None:
+def _start_and_wait(
+    runtime: native.Native, stack: Stack, plan: dict[str, Any], missing: set[str], view: View, *, intent: str | None
+) -> None:
     view.starting(stack, missing)
 
     def tell(ready: Ready) -> None:
@@ -102,10 +106,13 @@ def _start_and_wait(runtime: native.Native, stack: Stack, plan: dict[str, Any], 
         (stack.directory / "reset.json").unlink()
 
 
+def _wake(process: processes.Process) -> bool:
+    """One that was paused goes on."""
+    return not process.paused() or process.send(signal.SIGCONT)
+
+
 def _undo(runtime: native.Native, stack: Stack, started: set[str]) -> None:
     """After Ctrl-C: stop what this command started."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if started == set(COMPONENTS):
         runtime.down()
@@ -178,6 +185,7 @@ def _prepare_data(directory: Path, has: installed.Installed, alive: set[str], vi
             kafka.prepare_data(has.kafka, data / "kafka")
             if kafka.archive(has.kafka) is None:
                 view.preparing("Kafka's class-data archive, which makes it start faster")
+                logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new broker answers "not yet" a few times
                 kafka.make_archive(has.kafka)
         (data / "redis").mkdir(parents=True, exist_ok=True)
     finally:

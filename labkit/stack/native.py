@@ -36,9 +36,7 @@ def plan(stack: Stack, has: Installed) -> dict[str, Any]:
         "kafka": kafka.command(has.kafka, data=data / "kafka", port=ports["kafka"], controller_port=stack.controller_port, archive=archive),
         "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"]),
     }
-    entries = {
-        name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()
-    }
+    entries = {name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()}
     for name in SERVICES:
         argv = [sys.executable, "-m", f"services.{name.replace('-', '_')}"]
         entries[name] = {"argv": argv, "env": {**marker, **service_environment(stack, name)}, "cwd": str(stack.source)}

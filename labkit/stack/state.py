@@ -1,10 +1,10 @@
 """A stack's directory, `$LABKIT_HOME/stacks/NAME/`:
 
-    stack.json      what runs and where, see `Stack`          plan.json       how each component is started, for the supervisor
-    processes/      pid and start time of each component      events.jsonl    each start and end of a component
-    logs/           one file a component                      data/           mysql, kafka, redis
-    mark.json       where evidence begins                     reset.json      a reset is under way
-    lock            held by the command that changes the stack
+stack.json      what runs and where, see `Stack`          plan.json       how each component is started, for the supervisor
+processes/      pid and start time of each component      events.jsonl    each start and end of a component
+logs/           one file a component                      data/           mysql, kafka, redis
+mark.json       where evidence begins                     reset.json      a reset is under way
+lock            held by the command that changes the stack
 """
 
 import json
@@ -105,4 +105,6 @@ def digest_of(source: Path) -> str:
 
 def refuse_foreign_platform() -> None:
     if sys.platform not in ("linux", "darwin"):
-        raise UserError("labkit runs on Linux and macOS; on Windows it runs inside WSL2.", "https://learn.microsoft.com/windows/wsl/install")
+        raise UserError(
+            "labkit runs on Linux and macOS; on Windows it runs inside WSL2.", "https://learn.microsoft.com/windows/wsl/install"
+        )

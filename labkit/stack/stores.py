@@ -37,7 +37,8 @@ def empty_mysql(account: MysqlAccount) -> dict[str, object]:
     with sql.connected(account, TIMEOUT) as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = 5, foreign_key_checks = 0")
         cursor.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema IN %s", [SCHEMAS]
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema IN %s",
+            [SCHEMAS],
         )
         for schema, table in cursor.fetchall():
             cursor.execute(f"TRUNCATE TABLE `{schema}`.`{table}`")

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH - pathlib alone is 1.5 MB
+# ruff: noqa: PTH105, PTH108, PTH110, PTH112, PTH118, PTH123, PTH202 (pathlib alone takes 1.5 MB)
 """The supervisor: parent of a stack's processes, and the only one that can tell how each of them ended.
 
 Run as a script, `python -I -S supervisor.py STACK_DIRECTORY SOCKET [COMPONENT...]`, with the standard library alone and as little of it as

@@ -66,9 +66,7 @@ def last_end(directory: Path, component: str, since: float) -> dict[str, object]
     return None
 
 
-def wait_all(
-    waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None
-) -> None:
+def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
     """Wait for all at once; they were started at `since` (epoch seconds). Raises NotReady for the first that ended or took too long."""
     waits = list(waits)
     results: queue.SimpleQueue[Ready | NotReady] = queue.SimpleQueue()

@@ -1,0 +1,58 @@
+"""One stack for all tests, brought up through the command line, in a LABKIT_HOME of its own whose path has a space in it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import Labkit, RunningStack
+
+__all__ = ["RunningStack"]
+
+
+@pytest.fixture(scope="session")
+def labkit_home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="labkit test "))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_stack(labkit_home: Path) -> Iterator[RunningStack]:
+    labkit = Labkit(labkit_home, "shared")
+    try:
+        labkit("up")
+        yield RunningStack(labkit)
+    finally:
+        labkit("down", "--data")
+
+
+@pytest.fixture
+def stack(shared_stack: RunningStack) -> RunningStack:
+    """The shared stack, whole again if the test before broke something."""
+    if not shared_stack.labkit.status()["ready"]:
+        shared_stack.labkit("up")
+    return shared_stack
+
+
+@pytest.fixture
+def new_labkit(labkit_home: Path) -> Iterator[Callable[..., Labkit]]:
+    """Makes command lines for stacks of their own, which are gone after the test."""
+    made: list[Labkit] = []
+
+    def make(name: str, **environment: str) -> Labkit:
+        labkit = Labkit(labkit_home, name, environment)
+        made.append(labkit)
+        return labkit
+
+    yield make
+    for labkit in made:
+        labkit("down", "--data")
+
+
+@pytest.fixture
+def labkit(new_labkit: Callable[..., Labkit]) -> Labkit:
+    """The command line with a stack of its own that does not run yet."""
+    return new_labkit("own")

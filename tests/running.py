@@ -1,0 +1,156 @@
+"""labkit and its stacks as tests use them: the real command line in a process, the real servers behind it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pymysql.cursors
+import redis as redis_client
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 120.0  # seconds for one command; the first `up` on a machine makes Kafka's class-data archive
+
+
+@dataclass(frozen=True)
+class Labkit:
+    """The command line, with a LABKIT_HOME and a stack's name of its own."""
+
+    home: Path
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        return self.home / "stacks" / self.name
+
+    def __call__(self, *arguments: str, ok: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Runs `labkit ARGUMENTS` without a terminal. With `ok`, an exit code other than 0 fails the test with what was printed."""
+        done = subprocess.run(
+            self._command(arguments),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        said = f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0 or not ok, said
+        return done
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts `labkit ARGUMENTS` in a process group of its own, to be interrupted."""
+        return subprocess.Popen(
+            self._command(arguments),
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self("status", "--json", ok=False).stdout)
+        return status
+
+    def processes(self) -> dict[int, str]:
+        """Every process on this machine that belongs to the stack, with its command line, found by nothing that labkit wrote down."""
+        marker = f"LABKIT_STACK_DIR={self.directory}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and marker in (entry / "environ").read_bytes().split(b"\0"):
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.directory / "events.jsonl").read_text().splitlines()]
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "labkit", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        passed_on = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name == "LABKIT_CACHE"}
+        return {**passed_on, "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(self.home), "LABKIT_NAME": self.name, **self.environment}
+
+
+class RunningStack:
+    """A stack that is up."""
+
+    def __init__(self, labkit: Labkit) -> None:
+        self.labkit = labkit
+
+    @cached_property
+    def _first_status(self) -> dict[str, Any]:
+        return self.labkit.status()
+
+    def url(self, component: str) -> str:
+        """`http://127.0.0.1:8081`"""
+        return next(str(c["endpoint"]) for c in self._first_status["components"] if c["name"] == component)
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return str(self._first_status["connections"]["kafka"]["bootstrap"])
+
+    @cached_property
+    def redis(self) -> "redis_client.Redis":
+        at = self._first_status["connections"]["redis"]
+        return redis_client.Redis(host=at["host"], port=at["port"], decode_responses=True)
+
+    def sql(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
+        """Rows as dictionaries; as administrator, in a connection of its own, committed."""
+        at = self._first_status["connections"]["mysql"]
+        connection = pymysql.connect(**at, autocommit=True, cursorclass=pymysql.cursors.DictCursor)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, arguments or None)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    def pid(self, component: str) -> int:
+        """As it is now."""
+        found = next(c["pid"] for c in self.labkit.status()["components"] if c["name"] == component)
+        assert found is not None, f"{component} does not run"
+        return int(found)
+
+    def pids(self) -> dict[str, int | None]:
+        return {c["name"]: c["pid"] for c in self.labkit.status()["components"]}
+
+    def restart(self, component: str) -> None:
+        self.labkit("restart", component)
+
+    @staticmethod
+    def signal(pid: int, number: signal.Signals) -> None:
+        os.kill(pid, number)
+
+    @staticmethod
+    def wait_ended(pid: int) -> None:
+        wait_until(lambda: not is_alive(pid), f"process {pid} ends")
+
+
+def is_alive(pid: int) -> bool:
+    """False also for a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], object], what: str, within: float = 30.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within:.0f} s until {what}"
+        time.sleep(0.01)

@@ -1,0 +1,90 @@
+"""What the command line says and how it ends, without a stack."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, Labkit
+
+COMMANDS = ("setup", "up", "down", "status", "logs", "restart", "reset", "labs", "lab", "load")
+HEAVY = (
+    "asyncio",
+    "docker",
+    "httpx",
+    "rich",
+    "yaml",
+    "aiohttp",
+    "aiokafka",
+    "pymysql",
+    "redis",
+    "psutil",
+    "pydantic",
+    "importlib.metadata",
+)
+
+
+def test_help_lists_every_command_with_one_line(labkit: Labkit) -> None:
+    shown = labkit("--help").stdout
+    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.strip()]
+    assert sorted(listed) == sorted(COMMANDS)
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "labkit", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "fix"),
+    [
+        (["upp"], "upp", "Next: labkit --help"),
+        (["up", "--nmae", "x"], "--nmae", "Next: labkit up --help"),
+        (["restart"], "COMPONENT", "Next: labkit restart --help"),
+        (["restart", "kafak"], "'kafak'", "Next: labkit restart customers"),
+        (["logs", "kafak"], "'kafak'", "Next: labkit logs customers"),
+        (["up", "--runtime", "podman"], "'podman'", "Next: labkit up --runtime native"),
+        (["up", "--name", "My Stack"], "'My Stack'", "Next: labkit up --name mine"),
+        (["lab", "1", "chekc"], "chekc", "Next: labkit lab 1 check"),
+    ],
+)
+def test_wrong_usage_ends_with_254_and_the_fix(labkit: Labkit, arguments: list[str], said: str, fix: str) -> None:
+    done = labkit(*arguments, ok=False)
+    assert done.returncode == 254
+    assert said in done.stderr
+    assert done.stderr.splitlines()[-1] == fix
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "reset"])
+def test_without_a_stack_the_next_step_is_up(labkit: Labkit, command: str) -> None:
+    done = labkit(command, ok=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["There is no stack 'own'.", "Next: labkit up --name own"]
+
+
+def test_down_without_a_stack_is_done_already(labkit: Labkit) -> None:
+    assert "nothing to stop" in labkit("down").stdout
+
+
+def test_a_folder_without_services_is_refused(labkit: Labkit, tmp_path: Path) -> None:
+    done = labkit("up", "--services", str(tmp_path), ok=False)
+    assert done.returncode == 1
+    assert f"{tmp_path} is no folder of services" in done.stderr
+
+
+def test_a_mistake_of_labkit_leaves_a_report(labkit: Labkit) -> None:
+    labkit.directory.mkdir(parents=True, exist_ok=True)
+    (labkit.directory / "stack.json").write_text("{")
+    done = labkit("status", ok=False)
+    (labkit.directory / "stack.json").unlink()
+    assert done.returncode == 255
+    assert "Traceback" not in done.stderr
+    report = Path(done.stderr.rpartition("Report: ")[2].strip())
+    assert "command   labkit status" in report.read_text()
+    assert "Traceback" in report.read_text()

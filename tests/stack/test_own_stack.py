@@ -1,0 +1,151 @@
+"""Stacks of their own: begun, interrupted, hindered, side by side."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunningStack
+from tests.running import ROOT, Labkit, is_alive, wait_until
+
+
+def test_down_leaves_no_process_and_keeps_the_data(labkit: Labkit) -> None:
+    labkit("up")
+    running = RunningStack(labkit)
+    running.sql("insert into customer_db.customer (name, amount) values ('Ada', 15)")
+    pids = labkit.processes()
+    assert len(pids) == 9
+    assert labkit("down").stdout == "own is down. Its data is kept: `labkit up` brings it back.\n"
+    assert labkit.processes() == {}
+    assert not any(map(is_alive, pids))
+    assert {c["state"] for c in labkit.status()["components"]} == {"stopped"}
+    labkit("up")
+    assert [row["name"] for row in RunningStack(labkit).sql("select name from customer_db.customer")] == ["Ada"]
+    labkit("down", "--data")
+    assert sorted(path.name for path in labkit.directory.iterdir()) == ["lock"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_labkit_was_killed_during_up_down_leaves_nothing(labkit: Labkit, seed: int) -> None:
+    starting = labkit.begin("up")
+    wanted = random.Random(seed).randint(1, 9)
+    wait_until(lambda: len(labkit.processes()) >= wanted, f"{wanted} processes run")
+    starting.kill()
+    starting.wait()
+    labkit("down")
+    assert labkit.processes() == {}
+
+
+def test_up_after_labkit_was_killed_during_up(labkit: Labkit) -> None:
+    starting = labkit.begin("up")
+    wait_until(lambda: len(labkit.processes()) >= 3, "3 processes run")
+    starting.kill()
+    starting.wait()
+    labkit("up")
+    assert labkit.status()["ready"]
+    assert len(labkit.processes()) == 9
+
+
+def test_ctrl_c_during_up_stops_what_it_started(labkit: Labkit) -> None:
+    starting = labkit.begin("up")
+    wait_until(lambda: len(labkit.processes()) >= 9, "all processes run")
+    os.killpg(starting.pid, signal.SIGINT)
+    assert starting.wait(30) == 130
+    assert labkit.processes() == {}
+
+
+def test_ctrl_c_during_a_repair_leaves_what_ran_before(labkit: Labkit) -> None:
+    labkit("up")
+    running = RunningStack(labkit)
+    before = running.pids()
+    pid = running.pid("kafka")
+    running.signal(pid, signal.SIGKILL)
+    running.wait_ended(pid)
+    repairing = labkit.begin("up")
+    wait_until(lambda: running.pids()["kafka"] not in (None, pid), "kafka is started")
+    os.killpg(repairing.pid, signal.SIGINT)
+    assert repairing.wait(30) in (0, 130)
+    if repairing.returncode == 130:
+        after = running.pids()
+        assert {name for name in after if after[name] != before[name]} == {"kafka"}
+        assert after["kafka"] is None
+
+
+def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
+    with socket.socket() as gateway, socket.socket() as mysql:
+        for busy, port in ((gateway, 8081), (mysql, 3306)):
+            busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                busy.bind(("127.0.0.1", port))
+                busy.listen()
+            except OSError:
+                continue  # somebody else holds it: as good
+        shown = {line.split()[0]: line for line in labkit("up").stdout.splitlines() if line.startswith("  ")}
+    assert "port 8081 is held by " in shown["gateway"]
+    assert "port 3306 is held by " in shown["mysql"]
+    assert f"(pid {os.getpid()})" in shown["gateway"] or "stack" in shown["gateway"] or "pid" in shown["gateway"]
+    status = labkit.status()
+    assert status["ready"]
+    assert status["connections"]["mysql"]["port"] != 3306
+
+
+def test_a_service_that_cannot_start_is_named_with_its_log(labkit: Labkit, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "services" / "orders" / "__main__.py").write_text("raise RuntimeError('a learner was here')\n")
+    done = labkit("up", "--services", str(tmp_path), ok=False)
+    assert done.returncode == 1
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("✗ orders did not get ready")
+    assert "with exit code 1" in first
+    assert any("last lines of its log (labkit logs orders)" in line for line in rest)
+    assert any("RuntimeError: a learner was here" in line for line in rest)
+    assert rest[-1].startswith("Next: ")
+    assert "Traceback" not in done.stderr.partition("last lines")[0]
+    labkit("up", "--services", str(ROOT))
+    assert labkit.status()["ready"]
+
+
+def test_services_run_from_the_folder_that_was_asked_for(labkit: Labkit, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    shutil.copytree(ROOT / "services", folder / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    labkit("up")
+    running = RunningStack(labkit)
+    before = running.pids()
+    shown = labkit("up", "--services", str(folder)).stdout
+    assert "Started customers, orders, order-history, relay and gateway; the rest ran." in shown
+    after = running.pids()
+    assert {name for name in after if after[name] == before[name]} == {"mysql", "kafka", "redis", "supervisor"}
+    assert {os.readlink(f"/proc/{after[name]}/cwd") for name in ("customers", "gateway")} == {str(folder)}  # noqa: PTH115
+    (folder / "services" / "orders" / "domain.py").open("a").write("# edited\n")
+    assert "files changed since" in labkit("up").stdout
+
+
+def test_two_stacks_side_by_side(new_labkit: Callable[..., Labkit]) -> None:
+    one, other = new_labkit("one"), new_labkit("other")
+    starting = [one.begin("up"), other.begin("up")]
+    for process in starting:
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    ports = [{str(c["endpoint"]) for c in labkit.status()["components"] if c["endpoint"]} for labkit in (one, other)]
+    assert not ports[0] & ports[1]
+    bits = [(labkit.directory / "stack.json").read_text().partition('"address_bits": ')[2].split(",")[0] for labkit in (one, other)]
+    assert bits[0] != bits[1]
+    one("down")
+    assert one.processes() == {}
+    assert other.status()["ready"]
+
+
+def test_a_pid_of_before_a_reboot_counts_for_nothing(labkit: Labkit) -> None:
+    """After a reboot the recorded pids belong to strangers: here, to this very test."""
+    labkit("up")
+    labkit("down")
+    for component in ("mysql", "kafka", "supervisor", "orders"):
+        (labkit.directory / "processes" / component).write_text(f"{os.getpid()} 00000000-0000-0000-0000-000000000000:1")
+    assert {c["state"] for c in labkit.status()["components"]} == {"stopped"}
+    labkit("up")
+    assert labkit.status()["ready"]

@@ -1,0 +1,90 @@
+"""labkit reset: nothing of before remains, and an interrupted one is finished."""
+
+import json
+import signal
+
+from tests.conftest import RunningStack
+from tests.e2e.shop import new_customer, new_order, settled
+from tests.running import wait_until
+
+TABLES = {
+    "customer_db": ("customer", "customer_credit_reservations", "message", "received_messages", "dead_letter"),
+    "order_db": ("orders", "message", "received_messages", "dead_letter"),
+}
+
+
+def some_history(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    assert settled(gateway, new_order(gateway, new_customer(gateway), "12.34")) == ("APPROVED", None)
+
+
+def rows(stack: RunningStack) -> int:
+    counts = [stack.sql(f"select count(*) as n from {schema}.{table}")[0]["n"] for schema, tables in TABLES.items() for table in tables]
+    return sum(map(int, counts))
+
+
+def records(stack: RunningStack) -> dict[tuple[str, int], int]:
+    """Records in each partition."""
+    import asyncio
+
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    async def count() -> dict[tuple[str, int], int]:
+        async with AIOKafkaConsumer(bootstrap_servers=stack.kafka_bootstrap) as consumer:
+            places = [TopicPartition(t, p) for t in await consumer.topics() for p in consumer.partitions_for_topic(t)]
+            first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+            return {(p.topic, p.partition): end[p] - first[p] for p in places}
+
+    return asyncio.run(count())
+
+
+def test_nothing_of_before_remains(stack: RunningStack) -> None:
+    some_history(stack)
+    stack.sql("create table order_db.a_lab_made_it (id int)")
+    stack.sql("insert into order_db.a_lab_made_it values (1)")
+    assert rows(stack) > 0
+    assert sum(records(stack).values()) > 0
+    before = stack.pids()
+
+    stack.labkit("reset", "--yes")
+
+    assert rows(stack) == 0
+    assert stack.sql("select * from order_db.a_lab_made_it") == () or stack.sql("select * from order_db.a_lab_made_it") == []
+    stack.sql("drop table order_db.a_lab_made_it")
+    left = records(stack)
+    assert len(left) >= 8
+    assert not any(left.values())
+    assert stack.redis.smembers("customerviews") == set()
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {"relay", "customers", "orders", "order-history"}
+    some_history(stack)
+
+
+def test_the_mark_is_where_the_logs_stand(stack: RunningStack) -> None:
+    some_history(stack)
+    stack.labkit("reset", "--yes")
+    mark = json.loads((stack.labkit.directory / "mark.json").read_text())
+    assert list(mark) == ["time", "binlog", "kafka"]
+    assert [log["Log_name"] for log in stack.sql("show binary logs")] == [mark["binlog"]["file"]]
+    topics = [topic for topic in mark["kafka"] if topic.endswith(("domain.Order", "domain.Customer"))]
+    assert len(topics) == 2
+    assert all(len(mark["kafka"][topic]) == 4 and sum(mark["kafka"][topic]) > 0 for topic in topics)
+
+
+def test_an_interrupted_reset_is_finished_by_up(stack: RunningStack) -> None:
+    some_history(stack)
+    resetting = stack.labkit.begin("reset", "--yes")
+    wait_until((stack.labkit.directory / "reset.json").exists, "the reset has begun")
+    resetting.send_signal(signal.SIGKILL)
+    resetting.wait()
+    assert "The reset that was interrupted is finished" in stack.labkit("up").stdout
+    assert rows(stack) == 0
+    some_history(stack)
+
+
+def test_reset_with_data_starts_cold(stack: RunningStack) -> None:
+    some_history(stack)
+    stack.labkit("reset", "--data", "--yes")
+    assert rows(stack) == 0
+    assert not any(records(stack).values())
+    some_history(stack)

@@ -1,0 +1,136 @@
+"""A stack that runs: looked at, disturbed and repaired."""
+
+import fcntl
+import signal
+import subprocess
+
+import pytest
+
+from tests.conftest import RunningStack
+from tests.running import is_alive, wait_until
+
+COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history", "relay", "gateway", "supervisor"]
+
+
+def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
+    status = stack.labkit.status()
+    assert list(status) == ["name", "runtime", "ready", "components", "connections"]
+    assert (status["name"], status["runtime"], status["ready"]) == ("shared", "native", True)
+    assert [c["name"] for c in status["components"]] == COMPONENTS
+    assert [c["kind"] for c in status["components"]] == ["mysql", "kafka", "redis", *["service"] * 5, "supervisor"]
+    for component in status["components"]:
+        assert list(component) == ["name", "kind", "state", "endpoint", "pid", "memory_bytes", "uptime_s"]
+        assert component["state"] == "running"
+        assert is_alive(component["pid"])
+        assert component["memory_bytes"] > 1_000_000
+        assert component["uptime_s"] >= 0
+    assert list(status["connections"]) == ["mysql", "kafka", "redis"]
+    assert list(status["connections"]["mysql"]) == ["host", "port", "user", "password"]
+    stack.sql("create table customer_db.admin_may_write (id int)")
+    stack.sql("drop table customer_db.admin_may_write")
+
+
+def test_the_supervisor_is_small(stack: RunningStack) -> None:
+    status = open(f"/proc/{stack.pid('supervisor')}/status").read()  # noqa: SIM115, PTH123
+    assert int(status.partition("VmRSS:")[2].split()[0]) <= 12 * 1024
+
+
+def test_up_again_says_that_all_is_well_and_starts_nothing(stack: RunningStack) -> None:
+    before = stack.pids()
+    assert stack.labkit("up").stdout.startswith("All is well: 9 processes")
+    assert stack.pids() == before
+
+
+@pytest.mark.parametrize("component", ["customers", "kafka", "mysql", "redis", "relay"])
+def test_up_repairs_exactly_what_was_killed(stack: RunningStack, component: str) -> None:
+    before = stack.pids()
+    stack.signal(stack.pid(component), signal.SIGKILL)
+    stack.wait_ended(before[component] or 0)
+    wait_until(lambda: stack.labkit.events()[-1]["event"] == "end", "the supervisor writes down the end")
+    assert stack.labkit.events()[-1] | {"time": 0} == {
+        "time": 0,
+        "event": "end",
+        "component": component,
+        "pid": before[component],
+        "signal": 9,
+    }
+    broken = stack.labkit.status()
+    assert not broken["ready"]
+    assert [c["state"] for c in broken["components"] if c["name"] == component] == ["failed"]
+    assert f"Started {component}; the rest ran." in stack.labkit("up").stdout
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {component}
+
+
+def test_a_paused_component_is_shown_and_goes_on_with_up(stack: RunningStack) -> None:
+    stack.signal(stack.pid("redis"), signal.SIGSTOP)
+    states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
+    assert states["redis"] == "paused"
+    stack.labkit("up")
+    assert stack.labkit.status()["ready"]
+
+
+def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: RunningStack) -> None:
+    before = stack.pids()
+    stack.signal(stack.pid("supervisor"), signal.SIGKILL)
+    stack.wait_ended(before["supervisor"] or 0)
+    assert stack.labkit.status()["ready"]
+    stack.labkit("up")
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {"supervisor"}
+    # the new one also notices when a process that it did not start ends
+    stack.signal(stack.pid("gateway"), signal.SIGKILL)
+    wait_until(lambda: stack.labkit.events()[-1]["event"] == "end", "the supervisor writes down the end")
+    assert stack.labkit.events()[-1]["exit_code"] is None
+    stack.labkit("up")
+
+
+def test_a_component_killed_after_its_supervisor_is_repaired(stack: RunningStack) -> None:
+    before = stack.pids()
+    for name in ("supervisor", "orders"):
+        stack.signal(stack.pid(name), signal.SIGKILL)
+        stack.wait_ended(before[name] or 0)
+    stack.labkit("up")
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {"supervisor", "orders"}
+
+
+def test_restart_gives_a_new_process_on_the_same_endpoint(stack: RunningStack) -> None:
+    before = stack.pids()
+    stack.restart("order-history")
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {"order-history"}
+
+
+def test_logs_of_one_component_and_of_all(stack: RunningStack) -> None:
+    assert "ready for connections" in stack.labkit("logs", "mysql").stdout
+    everything = stack.labkit("logs").stdout.splitlines()
+    assert {line.split(" ", 1)[0] for line in everything} >= {"mysql", "kafka", "redis"}
+    assert len(stack.labkit("logs", "mysql", "-n", "2").stdout.splitlines()) == 2
+
+
+def test_logs_can_be_followed(stack: RunningStack) -> None:
+    following = stack.labkit.begin("logs", "redis", "-f", "-n", "1")
+    assert following.stdout is not None
+    following.stdout.readline()
+    with (stack.labkit.directory / "logs" / "redis.log").open("a") as log:
+        log.write("a new line\n")
+    assert following.stdout.readline() == "a new line\n"
+    following.send_signal(signal.SIGINT)
+    assert following.wait(10) == 130
+
+
+def test_a_second_command_says_who_is_at_work(stack: RunningStack) -> None:
+    with (stack.labkit.directory / "lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("labkit reset (pid 4711, since 12:00:00)")
+        lock.flush()
+        done = stack.labkit("up", ok=False)
+        lock.truncate(0)
+    assert done.returncode == 1
+    assert "labkit reset (pid 4711, since 12:00:00) is at work on the stack 'shared'." in done.stderr
+
+
+def test_no_process_of_the_stack_holds_the_lock(stack: RunningStack) -> None:
+    lock = stack.labkit.directory / "lock"
+    subprocess.run(["flock", "--nonblock", lock, "true"], check=True)
