@@ -5,7 +5,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.conftest import RunningStack
+from tests.running import RunningStack
 
 
 def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
