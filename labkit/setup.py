@@ -81,8 +81,8 @@ def prepare(tell: Tell) -> None:
     tell(f"  kafka   Kafka {broker.version}  {broker.libs}")
     tell(f"          Java {broker.java_version}  {broker.java}")
     if kafka.archive(broker) is None:
-        tell("          making its class-data archive, once (about 10 s) …")
-        if kafka.make_archive(broker) is None:
+        tell("          making its class-data archive, once (about 5 s) …")
+        if kafka.make_archive(broker, again=True) is None:
             tell("          no archive could be made: Kafka will start about a second later each time")
     tell(f"  redis   {view.kind} {view.version}  {_shown(view.binary)}")
 

@@ -60,32 +60,32 @@ def _answers(broker: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 async def _use(bootstrap: str) -> None:
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says while the broker is still waking up is no news
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+    await send_one(bootstrap, "t")
+    group = {"group_id": "g", "group_instance_id": "i", "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    async with AIOKafkaConsumer("t", bootstrap_servers=bootstrap, **group) as consumer:
+        await consumer.getone()
+        await consumer.commit()
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.list_consumer_group_offsets("g")
+        await admin.delete_records({TopicPartition("t", 0): RecordsToDelete(before_offset=1)})
+        await admin.delete_topics(["t"])
+    finally:
+        await admin.close()
+
+
+async def send_one(bootstrap: str, topic: str) -> int:
+    """Store one record in partition 0 of a topic, which the broker makes by itself; the record's offset."""
+    from aiokafka import AIOKafkaProducer
 
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        await admin.start()
-        try:
-            await admin.create_topics([NewTopic("t", num_partitions=4, replication_factor=1)])
-            await producer.send_and_wait("t", b"v", key=b"k", partition=0)
-            consumer = AIOKafkaConsumer(
-                "t",
-                bootstrap_servers=bootstrap,
-                group_id="g",
-                group_instance_id="i",
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-            )
-            async with consumer:
-                await consumer.getone()
-                await consumer.commit()
-            await admin.list_consumer_group_offsets("g")
-            await admin.delete_records({TopicPartition("t", 0): RecordsToDelete(before_offset=1)})
-            await admin.delete_topics(["t"])
-        finally:
-            await admin.close()
+        stored = await producer.send_and_wait(topic, b"v", key=b"k", partition=0)
+        return int(stored.offset)
 
 
 def _free_ports() -> tuple[int, int]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit import paths
 from labkit.errors import UserError
 from labkit.stack.servers.cache import cache_dir, version_text
 
@@ -95,7 +96,10 @@ def command(server: KafkaServer, *, data: Path, port: int, controller_port: int,
 
 
 def archive(server: KafkaServer) -> Path | None:
-    """The class-data archive that was made for exactly this JVM, these flags and these jars."""
+    """The class-data archive that was made for exactly this JVM, these flags and these jars.
+
+    (In a cache whose path has a space it does little: the JVM takes none of the jars' classes from it.)
+    """
     place = archive_place(server)
     return place if place.is_file() else None
 
@@ -110,11 +114,22 @@ def archive_place(server: KafkaServer) -> Path:
     return cache_dir() / "archives" / f"kafka-{server.version}-{key}.jsa"
 
 
-def make_archive(server: KafkaServer) -> Path | None:
-    """Make the class-data archive by running a broker once; None when that fails, and Kafka then starts slower without it."""
+def make_archive(server: KafkaServer, *, again: bool = False) -> Path | None:
+    """Make the class-data archive by running a broker once (about 5 s); None when that fails, and Kafka then starts slower without it.
+
+    What failed once is tried no more, unless `again`.
+    """
     from labkit.stack.servers.archive import record
 
-    return record(server)
+    failed = archive_place(server).with_suffix(".failed")
+    if failed.exists() and not again:
+        return None
+    made = record(server)
+    if made is None:
+        paths.write(failed, "")
+    else:
+        failed.unlink(missing_ok=True)
+    return made
 
 
 def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, into: Path) -> list[str]:
