@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from labkit import paths
 from labkit.stack import installed, native, ports, probes, processes, provision, sql, state, stores
-from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
+from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, SUPERVISOR, Component, Endpoint, Stack
 from labkit.stack.servers import kafka, mysql
 from labkit.stack.wait import Ready, wait_all
 
@@ -95,7 +95,8 @@ def _start_and_wait(
 
     new = not _provisioned(stack.directory).exists()
     first = missing - set(STORE_WRITERS) if intent else missing
-    since = runtime.start(plan, sorted(first, key=COMPONENTS.index)) if first else time.time()
+    supervised = processes.running(stack.directory, SUPERVISOR) is not None
+    since = runtime.start(plan, sorted(first, key=COMPONENTS.index)) if first or not supervised else time.time()
     if intent:
         wait_all([probes.waiting_for(stack, name, new_database=new) for name in SERVERS], since=since, tell=tell, tick=tick)
         stores.empty(stack)

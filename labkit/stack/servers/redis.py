@@ -35,6 +35,7 @@ def command(server: RedisServer, *, data: Path, port: int) -> list[str]:
         "--port", str(port),
         "--dir", str(data),
         "--daemonize", "no",
+        "--set-proc-title", "no",  # the title would overwrite the environment, by which a stack's processes are found
         "--appendonly", "yes",
         "--appendfsync", "everysec",
         "--save", "",
