@@ -121,7 +121,8 @@ class Consumer:
                 self._report(False, describe(error))
                 pause_s = REJOIN_S if isinstance(error, BrokerUnavailable) else BACKOFF_S[-1]
                 if failures == 0:
-                    log("consumer interrupted", subscriber=self._subscriber, error=describe(error), again_in=pause_s)
+                    stack = None if isinstance(error, BrokerUnavailable) else traceback.format_exc()
+                    log("consumer interrupted", subscriber=self._subscriber, error=describe(error), again_in=pause_s, traceback=stack)
                 failures += 1
             finally:
                 if receiver is not None:

@@ -53,12 +53,16 @@ async def park(tx: "Transaction", subscriber: str, delivery: "Delivery", cause: 
     parked = dead_letter(subscriber, delivery, cause)
     is_new = await tx.run(
         "INSERT IGNORE INTO dead_letter (subscriber, channel, channel_partition, position, message_index, message_id, cause,"
-        " record_key, record_value, creation_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " record_key, record_value, creation_time) VALUES (%s, %s, %s, %s, %s, %s, %s, UNHEX(%s), UNHEX(%s), %s)",
         *(subscriber, record.channel, record.partition, record.position, delivery.index, parked.message_id, parked.cause),
-        *(record.key, record.value, time.time_ns() // 1_000_000),
+        *(_hex(record.key), _hex(record.value), time.time_ns() // 1_000_000),
     )
     if is_new:
         partition_id = f"{record.channel}-{record.partition}"
         payload = msgspec.json.encode(parked).decode()
         headers = {"dead-letter-cause": parked.cause.splitlines()[-1][:500]}
         tx.publish_message(dead_letter_channel(subscriber), partition_id, headers, payload)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()

@@ -12,6 +12,7 @@ from services.web.problem import Problem
 T = TypeVar("T")
 
 BODY_LIMIT = 64 * 1024  # bytes
+READ_AWAY_LIMIT = 16 * 1024 * 1024  # bytes of a refused body that are read first: many clients look at the answer only when all is sent
 MAX_ID = 2**63 - 1
 
 # An id in a body, for msgspec Structs: what fits a BIGINT. Zero and below are well formed; nobody has them.
@@ -19,10 +20,10 @@ Id = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, at most 64 KiB. Raises Problem 413 without reading further than that. (A body that does not arrive is the server's affair:
+    """The body, at most 64 KiB. Raises Problem 413, for a larger one. (A body that does not arrive is the server's affair:
     408 after 5 s.)"""
-    announced = _header(request, b"content-length")
-    if announced is not None and int(announced) > BODY_LIMIT:  # httptools lets only digits pass
+    announced = int(_header(request, b"content-length") or 0)  # httptools lets only digits pass
+    if announced > READ_AWAY_LIMIT or (announced > BODY_LIMIT and _header(request, b"expect") is not None):
         raise _too_large()
     chunks: list[bytes] = []
     size = 0
@@ -30,12 +31,16 @@ async def read_body(request: Request) -> bytes:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunks.append(message["body"])
         size += len(message["body"])
-        if size > BODY_LIMIT:
+        if size > READ_AWAY_LIMIT:
             raise _too_large()
+        if size <= BODY_LIMIT:
+            chunks.append(message["body"])
         if not message["more_body"]:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            break
+    if size > BODY_LIMIT:
+        raise _too_large()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def read_json(request: Request, type_: type[T]) -> T:

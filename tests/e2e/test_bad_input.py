@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import RunningStack
 from tests.e2e.shop import new_customer, new_order, request, settled
+from tests.running import RunningStack
 
 MAX = 2**63 - 1
 CUSTOMER: list[tuple[str, str, str | None]] = [

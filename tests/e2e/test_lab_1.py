@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import RunningStack
+from tests.running import RunningStack
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import RunningStack
 from tests.e2e.shop import eventually, get, new_customer, new_order, order_state, post, request, settled
+from tests.running import RunningStack
 
 
 def history(gateway: str, customer: int) -> Any:

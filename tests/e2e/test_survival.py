@@ -13,8 +13,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.e2e.running import RunningStack
 from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
+from tests.running import RunningStack
 
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
 MOMENTS = [(seed, VICTIMS[seed % len(VICTIMS)]) for seed in range(20)]
