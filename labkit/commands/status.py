@@ -11,7 +11,7 @@ from labkit.stack import lifecycle, probes, processes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
 from labkit.stack.wait import last_end
 
-PROBE_TIMEOUT = 0.5  # seconds
+PROBE_TIMEOUT = 1.0  # seconds
 
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
@@ -82,7 +82,7 @@ def _ready(stack: Stack) -> set[str]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(2 * PROBE_TIMEOUT)
+        thread.join(1.5 * PROBE_TIMEOUT)
     return ready
 
 

@@ -53,7 +53,7 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
         old = intent = None
     alive = {component for component in COMPONENTS if (process := processes.running(directory, component)) and _wake(process)}
     if not alive:
-        processes.stop(processes.marked(directory), grace=1.0)  # left by a labkit that was killed before it could write them down
+        processes.stop(dict.fromkeys(processes.marked(directory), native.STRAY_GRACE))  # left by a labkit that was killed before it could write them down
     has = installed.find_all()
     source = wanted_source or (old.source if old and alive & set(SERVICES) else state.default_source())
     provision.statements(source)  # is this a folder of services at all?

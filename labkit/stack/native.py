@@ -19,7 +19,9 @@ from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
 from labkit.stack.probes import mysql_socket_of
 from labkit.stack.servers import kafka, mysql, redis
 
-SERVICE_GRACE, SERVER_GRACE = 4.0, 10.0  # seconds to end by itself
+# Seconds to end by itself. Kafka recovers as well from a kill, and one that is only just starting does not hear.
+GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0, **dict.fromkeys(SERVICES, 4.0)}
+STRAY_GRACE = 1.0
 SUPERVISOR_TIMEOUT = 5.0
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -140,11 +142,9 @@ class Native:
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
 
     def stop(self, names: Collection[str]) -> None:
-        grace = SERVICE_GRACE if set(names) <= set(SERVICES) else SERVER_GRACE
-        recorded = [process for name in names if (process := processes.running(self._directory, name))]
-        processes.stop(recorded, grace=grace)
-        if names:
-            processes.stop(processes.marked(self._directory, names), grace=0.5)  # none may be left, recorded or not
+        processes.stop({process: GRACE[name] for name in names if (process := processes.running(self._directory, name))})
+        if names:  # none may be left, recorded or not
+            processes.stop(dict.fromkeys(processes.marked(self._directory, names), STRAY_GRACE))
 
     def down(self) -> None:
         supervisor = processes.running(self._directory, SUPERVISOR)
@@ -157,4 +157,4 @@ class Native:
         if supervisor and processes.wait_gone([supervisor], 2.0):
             supervisor.send(signal.SIGKILL)
         while strays := processes.marked(self._directory):
-            processes.stop(strays, grace=1.0)
+            processes.stop(dict.fromkeys(strays, STRAY_GRACE))

@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
 MARKER = "LABKIT_STACK_DIR"  # in the environment of every process of a stack
+ASK_AGAIN = 1.0  # seconds
 START_TOLERANCE = 2.0  # seconds; where the system cannot tell the start time exactly
 
 
@@ -144,16 +145,18 @@ def _environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[
             yield pid, {os.fsencode(f"{key}={value}") for key, value in psutil.Process(pid).environ().items()}
 
 
-def stop(processes: Iterable[Process], *, grace: float) -> list[Process]:
-    """Ask each to end and kill what has not after `grace` seconds. Returns those that had to be killed."""
-    left = [process for process in processes if process.send(signal.SIGTERM)]
-    for process in left:
-        process.send(signal.SIGCONT)  # a paused process would not see it
-    left = wait_gone(left, grace)
-    for process in left:
-        process.send(signal.SIGKILL)
-    wait_gone(left, 5.0)
-    return left
+def stop(grace: Mapping[Process, float]) -> None:
+    """Ask each to end, and kill those that have not after their own grace (seconds). On return none of them runs.
+
+    Asked again every second: MariaDB loses a SIGTERM that comes while it starts."""
+    begun = time.monotonic()
+    left = list(grace)
+    while left:
+        waited = time.monotonic() - begun
+        for process in left:
+            process.send(signal.SIGTERM if waited < grace[process] else signal.SIGKILL)
+            process.send(signal.SIGCONT)  # a paused process would not see it
+        left = wait_gone(left, ASK_AGAIN)
 
 
 def wait_gone(processes: Iterable[Process], timeout: float) -> list[Process]:
