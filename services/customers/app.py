@@ -89,10 +89,11 @@ class CustomerApi:
 
 
 def customer_service(parts: Parts) -> Starlette:
-    health = Health("mysql", "broker")
+    health = Health("mysql", "subscription")
+    health.probe("broker", parts.broker.check)
     consumer = Consumer(
         *(SUBSCRIBER, order_events, SqlEffects(SUBSCRIBER, order_events, parts.database), parts.broker),
-        report=lambda up, why: health.set("broker", up, why),
+        report=lambda up, why: health.set("subscription", up, why),
     )
 
     @asynccontextmanager

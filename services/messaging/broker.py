@@ -1,6 +1,6 @@
 """What messaging needs of a broker. Channels have partitions; a partition is a sequence of records at rising positions."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -44,13 +44,10 @@ class Publisher(Protocol):
         Raises BrokerUnavailable or RecordRefused; any of them may then have been stored or not.
         """
 
-    async def check(self) -> None:
-        """Raises BrokerUnavailable when the broker does not answer."""
-
     async def close(self) -> None: ...
 
 
-StartPositions = Callable[[Mapping[Place, int]], Awaitable[Mapping[Place, int]]]
+StartPositions = Callable[[Mapping[Place, int]], Coroutine[None, None, Mapping[Place, int]]]
 """Where to start reading, for a subscriber that keeps its own positions. It is given the places that it got, each with its end
 position; a place that it leaves out of its answer is read from its beginning."""
 
@@ -61,19 +58,20 @@ class Receiver(Protocol):
     async def receive(self, *, wait_ms: int, limit: int) -> list[Record]:
         """Up to `limit` records, in order within each partition; an empty list after `wait_ms`. Raises BrokerUnavailable."""
 
-    async def acknowledge(self, positions: Mapping[Place, int]) -> None:
-        """The subscriber needs nothing before these positions any more. Losing this costs only redelivery. Raises BrokerUnavailable."""
+    def acknowledge(self, positions: Mapping[Place, int]) -> None:
+        """The subscriber needs nothing before these positions any more. Told to the broker with the next `receive`, at the latest by
+        `close`; losing it costs only redelivery."""
 
     def is_assigned(self) -> bool:
         """Does it have its partitions, or does it know that there are none for it?"""
-
-    async def check(self) -> None:
-        """Raises BrokerUnavailable when the broker does not answer."""
 
     async def close(self) -> None: ...
 
 
 class Broker(Protocol):
+    async def check(self) -> None:
+        """Raises BrokerUnavailable when the broker does not answer."""
+
     async def publisher(self) -> Publisher:
         """Raises BrokerUnavailable."""
 

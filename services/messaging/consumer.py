@@ -24,7 +24,7 @@ BATCH = 200
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
-IDLE_WAIT_MS = 500
+IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 ACKNOWLEDGE_EVERY_S = 0.2
 
@@ -143,9 +143,9 @@ class Consumer:
                     self._report(True, "")
                 if records and await self._take([d for record in records for d in decode(record, self._handlers)]):
                     acknowledger.note(records)
-                acknowledger.go_on(at_once=not records)
+                acknowledger.tell(at_once=not records)
         finally:
-            await acknowledger.finish()
+            acknowledger.tell(at_once=True)
 
     async def _take(self, deliveries: Sequence[Delivery]) -> bool:
         """False when it was stopped before all of them were taken."""
@@ -218,13 +218,12 @@ class Consumer:
 
 
 class _Acknowledger:
-    """Acknowledges beside the work, so that nobody waits for it; at once when there is nothing else to do."""
+    """Acknowledges now and then while there is work, and at once when there is none."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._positions: dict[Place, int] = {}
         self._last = 0.0
-        self._running: asyncio.Task[None] | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -234,26 +233,11 @@ class _Acknowledger:
         for record in records:
             self._positions[record.place] = record.position + 1
 
-    def go_on(self, *, at_once: bool) -> None:
-        if self._running is not None and self._running.done():
-            done, self._running = self._running, None
-            done.result()
-        due = at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S
-        if self._positions and due and self._running is None:
-            positions, self._positions = self._positions, {}
+    def tell(self, *, at_once: bool) -> None:
+        if self._positions and (at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S):
             self._last = time.monotonic()
-            self._running = asyncio.create_task(self._receiver.acknowledge(positions))
-
-    async def finish(self) -> None:
-        """The last word before the receiver is closed. What cannot be said now is delivered again and known."""
-        try:
-            async with asyncio.timeout(1.0):
-                if self._running is not None:
-                    await self._running
-                if self._positions:
-                    await self._receiver.acknowledge(self._positions)
-        except (BrokerUnavailable, TimeoutError) as error:
-            log("positions not acknowledged", error=describe(error))
+            self._receiver.acknowledge(self._positions)
+            self._positions = {}
 
 
 def _about(delivery: Delivery) -> dict[str, object]:

@@ -1,182 +1,245 @@
-"""Kafka as the broker: a channel is a topic, a position an offset, a subscriber a consumer group with static membership."""
+"""Kafka as the broker: a channel is a topic, a position an offset, a subscriber a consumer group with static membership.
+
+Kafka's client blocks, so each consumer has a thread of its own on which all its calls are made, one after another, and each producer
+has one that waits for acknowledgements.
+"""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalStateError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordTooLargeError,
-    TopicAlreadyExistsError,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from services.messaging.broker import BrokerUnavailable, OutgoingRecord, Place, Record, RecordRefused, StartPositions
 
+T = TypeVar("T")
+
 SESSION_TIMEOUT_MS = 6_000
-# A relay's whole batch for one partition is one Kafka batch, so that no part of it can overtake another when a send fails.
-MAX_BATCH_BYTES = 900_000
 ANSWER_TIMEOUT_S = 5.0
+JOIN_SLICE_S = 0.02  # while it waits for its partitions
+REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 
 
-@contextmanager
-def _as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (InvalidTopicError, MessageSizeTooLargeError, RecordTooLargeError) as error:
-        raise RecordRefused(str(error)) from error
-    except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
-        raise BrokerUnavailable(str(error) or type(error).__name__) from error
+def _failure(error: Any) -> Exception:
+    """For a KafkaError, or the exception that carries one."""
+    if isinstance(error, KafkaException):
+        error = error.args[0]
+    return RecordRefused(str(error)) if error.code() in REFUSALS else BrokerUnavailable(str(error))
 
 
 class Kafka:
-    """`instance` names this member among all: the same process, restarted, takes its place in its groups at once."""
+    """`instance` names this process among all: restarted, it takes its place in its groups at once."""
 
     def __init__(self, bootstrap: str, *, instance: str, partitions: int = 4) -> None:
         self._bootstrap = bootstrap
-        self._instance = instance
         self._partitions = partitions
+        self._instance = instance
+        self._settings: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "client.id": instance,
+            "log_level": 2,
+            "socket.nagle.disable": True,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 200,
+            "retry.backoff.ms": 50,
+        }
 
-    async def publisher(self) -> "KafkaPublisher":
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            client_id=self._instance,
-            enable_idempotence=True,
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_BATCH_BYTES + 100_000,
-            request_timeout_ms=15_000,
-        )
-        with _as_unavailable():
-            await self._answers()
-            await _started(producer)
-        return KafkaPublisher(producer)
-
-    async def _answers(self) -> None:
-        """Cheap to ask again and again, where a client that is made in vain costs milliseconds. Raises OSError."""
+    async def check(self) -> None:
         host, _, port = self._bootstrap.rpartition(":")
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), ANSWER_TIMEOUT_S)
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), ANSWER_TIMEOUT_S)
+        except OSError as error:
+            raise BrokerUnavailable(str(error)) from error
         writer.close()
 
+    async def publisher(self) -> "KafkaPublisher":
+        await self.check()
+        return KafkaPublisher(
+            {
+                **self._settings,
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                # the partitioner of Kafka's Java client, so that a key goes where a Java relay would send it
+                "partitioner": "murmur2_random",
+            }
+        )
+
     async def receiver(self, subscriber: str, channels: Sequence[str], start: StartPositions | None = None) -> "KafkaReceiver":
-        with _as_unavailable():
-            await self._answers()
-            await ensure_topics(self._bootstrap, channels, self._partitions)
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap,
-                client_id=self._instance,
-                group_id=subscriber,
-                group_instance_id=f"{self._instance}.{subscriber}",
-                session_timeout_ms=SESSION_TIMEOUT_MS,
-                heartbeat_interval_ms=1_500,
-                max_poll_interval_ms=24 * 3600 * 1000,  # a database that is away for an hour must not cost the membership
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                request_timeout_ms=15_000,
-                retry_backoff_ms=50,
-            )
-            listener = _Assignments(consumer, start)
-            consumer.subscribe(list(channels), listener=listener)
-            await _started(consumer)
-        return KafkaReceiver(consumer, listener)
-
-
-async def _started(client: Any) -> None:
-    try:
-        await asyncio.wait_for(client.start(), ANSWER_TIMEOUT_S)
-    except BaseException:
-        await client.stop()
-        raise
-
-
-async def ensure_topics(bootstrap: str, topics: Sequence[str], partitions: int) -> None:
-    """Make the topics that are missing. Raises KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
-    try:
-        await asyncio.wait_for(admin.start(), ANSWER_TIMEOUT_S)
-        missing = set(topics) - set(await admin.list_topics())
-        if not missing:
-            return
-        new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in sorted(missing)]
-        for _, code, *detail in (await admin.create_topics(new)).topic_errors:
-            if code not in (0, TopicAlreadyExistsError.errno):
-                raise KafkaError(f"cannot make a topic: error {code} {detail}")
-    finally:
-        await admin.close()
+        await self.check()
+        settings = {
+            **self._settings,
+            "group.id": subscriber,
+            "group.instance.id": f"{self._instance}.{subscriber}",
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "heartbeat.interval.ms": 1_500,
+            "max.poll.interval.ms": 24 * 3600 * 1000,  # a database that is away for an hour must not cost the membership
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "queued.max.messages.kbytes": 4_096,
+            "fetch.queue.backoff.ms": 5,
+        }
+        receiver = KafkaReceiver(settings, start)
+        try:
+            await receiver.join(channels, self._partitions)
+        except BaseException:
+            await receiver.close()
+            raise
+        return receiver
 
 
 class KafkaPublisher:
-    def __init__(self, producer: Any) -> None:
-        self._producer = producer
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._producer = Producer(settings)
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+        threading.Thread(target=self._wait_for_acknowledgements, daemon=True, name="acknowledgements").start()
+
+    def _wait_for_acknowledgements(self) -> None:
+        while not self._closing:
+            self._producer.poll(0.2)
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
-        with _as_unavailable():
-            sent = [await self._producer.send(r.channel, key=r.key, value=r.value) for r in records]
-            for acknowledgement in await asyncio.gather(*sent, return_exceptions=True):
-                if isinstance(acknowledgement, BaseException):
-                    raise acknowledgement
+        acknowledged: asyncio.Future[None] = self._loop.create_future()
+        failures: list[KafkaError] = []
+        left = len(records)
 
-    async def check(self) -> None:
-        with _as_unavailable():
-            await asyncio.wait_for(self._producer.client.fetch_all_metadata(), ANSWER_TIMEOUT_S)
+        def on_delivery(error: KafkaError | None, _: Message) -> None:
+            nonlocal left
+            left -= 1
+            if error is not None:
+                failures.append(error)
+            if left == 0:
+                self._loop.call_soon_threadsafe(_finish, acknowledged)
+
+        for record in records:
+            try:
+                self._producer.produce(record.channel, key=record.key, value=record.value, on_delivery=on_delivery)
+            except KafkaException as error:
+                raise _failure(error) from error
+            except BufferError as error:
+                raise BrokerUnavailable(str(error)) from error
+        try:
+            await asyncio.wait_for(acknowledged, ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerUnavailable(f"no acknowledgement within {ANSWER_TIMEOUT_S:.0f} s") from None
+        if failures:
+            raise _failure(failures[0])
 
     async def close(self) -> None:
         """Give up what is not acknowledged yet: its rows are still in the outbox."""
-        try:
-            await asyncio.wait_for(self._producer.stop(), 1.0)
-        except (KafkaError, TimeoutError, OSError):
-            await self._producer.client.close()
+        self._closing = True
+        self._producer.purge()
 
 
-class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Puts a subscriber that keeps its own positions where it left off whenever it gets partitions."""
-
-    def __init__(self, consumer: Any, start: StartPositions | None) -> None:
-        self._consumer = consumer
-        self._start = start
-        self.assigned = False
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self.assigned = False
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        if self._start is not None and assigned:
-            beginnings, ends = await self._consumer.beginning_offsets(assigned), await self._consumer.end_offsets(assigned)
-            positions = await self._start({(tp.topic, tp.partition): end for tp, end in ends.items()})
-            for tp in assigned:
-                self._consumer.seek(tp, positions.get((tp.topic, tp.partition), beginnings[tp]))
-        self.assigned = True
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class KafkaReceiver:
-    def __init__(self, consumer: Any, assignments: _Assignments) -> None:
-        self._consumer = consumer
-        self._assignments = assignments
+    def __init__(self, settings: dict[str, Any], start: StartPositions | None) -> None:
+        self._start = start
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="consumer")
+        self._bootstrap = settings["bootstrap.servers"]
+        self._consumer = Consumer(settings)
+        self._assigned = False
+        self._to_commit: dict[Place, int] = {}
+
+    async def _on_its_thread(self, call: Callable[[], T]) -> T:
+        try:
+            return await self._loop.run_in_executor(self._thread, call)
+        except KafkaException as error:
+            raise _failure(error) from error
+
+    async def join(self, channels: Sequence[str], partitions: int) -> None:
+        def call() -> None:
+            missing = set(channels) - set(self._consumer.list_topics(timeout=ANSWER_TIMEOUT_S).topics)
+            if missing:
+                _make_topics(self._bootstrap, sorted(missing), partitions)
+            self._consumer.subscribe(list(channels), on_assign=self._on_assign, on_revoke=self._on_revoke)
+
+        await self._on_its_thread(call)
 
     async def receive(self, *, wait_ms: int, limit: int) -> list[Record]:
-        with _as_unavailable():
-            polled = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
-        return [Record(place.topic, place.partition, r.offset, r.key, r.value) for place, records in polled.items() for r in records]
+        messages = await self._on_its_thread(lambda: self._poll(wait_ms / 1000, limit))
+        for message in messages:
+            if (error := message.error()) is not None:
+                raise _failure(error)
+        return [Record(m.topic() or "", m.partition() or 0, m.offset() or 0, _bytes(m.key()), _bytes(m.value())) for m in messages]
 
-    async def acknowledge(self, positions: Mapping[Place, int]) -> None:
-        # Suppressed: the partition went to another member meanwhile, which will see these records again and know them.
-        with _as_unavailable(), suppress(CommitFailedError, IllegalStateError):
-            await self._consumer.commit({TopicPartition(*place): position for place, position in positions.items()})
+    def _poll(self, wait_s: float, limit: int) -> list[Message]:
+        if self._to_commit:
+            self._commit(asynchronous=True)
+        first = self._consumer.poll(wait_s if self._assigned else min(wait_s, JOIN_SLICE_S))
+        return [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
+
+    def acknowledge(self, positions: Mapping[Place, int]) -> None:
+        self._to_commit.update(positions)
+
+    def _commit(self, *, asynchronous: bool) -> None:
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._to_commit.items()]
+        self._to_commit = {}
+        if asynchronous:
+            self._consumer.commit(offsets=offsets)
+        else:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
 
     def is_assigned(self) -> bool:
-        return self._assignments.assigned
+        return self._assigned
 
-    async def check(self) -> None:
-        with _as_unavailable():
-            await asyncio.wait_for(self._consumer.topics(), ANSWER_TIMEOUT_S)
+    def _on_assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        bounds = {place: consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S) for place in assigned}
+        if self._start is not None:
+            ends = {(place.topic, place.partition): high for place, (_, high) in bounds.items()}
+            positions = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result()
+            for place, (low, _) in bounds.items():
+                place.offset = positions.get((place.topic, place.partition), low)
+            consumer.assign(assigned)
+        self._commit_the_deleted(consumer, {(place.topic, place.partition): low for place, (low, _) in bounds.items()})
+        self._assigned = True
+
+    def _commit_the_deleted(self, consumer: Consumer, lows: Mapping[Place, int]) -> None:
+        """Records that were deleted before the group took them are nobody's lag any more."""
+        for place in consumer.committed([TopicPartition(*place) for place in lows], timeout=ANSWER_TIMEOUT_S):
+            low = lows[place.topic, place.partition]
+            if 0 <= place.offset < low:
+                self._to_commit[place.topic, place.partition] = low
+
+    def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
+        self._assigned = False
 
     async def close(self) -> None:
+        """Say the last word about positions, and leave. What cannot be said now is delivered again, and known."""
+
+        def call() -> None:
+            with suppress(KafkaException):
+                if self._to_commit:
+                    self._commit(asynchronous=False)
+            self._consumer.close()
+
+        with suppress(BrokerUnavailable, TimeoutError):
+            await asyncio.wait_for(self._on_its_thread(call), 2.0)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _make_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
+    """Raises KafkaException; that another service was faster is none."""
+    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
+    for result in admin.create_topics(new, operation_timeout=ANSWER_TIMEOUT_S).values():
         try:
-            await asyncio.wait_for(self._consumer.stop(), 2.0)
-        except (KafkaError, TimeoutError, OSError):
-            return
+            result.result(ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise

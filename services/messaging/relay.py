@@ -63,10 +63,10 @@ class OutboxRelay:
                 await self._lead(connection)
                 self._report("mysql", True, "")
                 publisher = await self._broker.publisher()
-                self._report("broker", True, "")
+                self._report("publisher", True, "")
                 await self._relay(connection, publisher)
             except BrokerUnavailable as error:
-                self._report("broker", False, describe(error))
+                self._report("publisher", False, describe(error))
                 log("broker unavailable", outbox=self._schema, error=describe(error))
                 await asyncio.sleep(RETRY_S)
             except Exception as error:

@@ -54,9 +54,10 @@ def order_history_service() -> Starlette:
     settings.check()
 
     store = ViewStore(Redis(host=host, port=port, socket_connect_timeout=2, socket_timeout=5), SUBSCRIBER)
-    health = Health("redis", "broker")
+    health = Health("subscription")
     health.probe("redis", store.ping)
-    consumer = Consumer(SUBSCRIBER, history_events, ViewEffects(store), broker, report=lambda up, why: health.set("broker", up, why))
+    health.probe("broker", broker.check)
+    consumer = Consumer(SUBSCRIBER, history_events, ViewEffects(store), broker, report=lambda up, why: health.set("subscription", up, why))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -109,10 +109,11 @@ class OrderApi:
 
 
 def order_service(parts: Parts) -> Starlette:
-    health = Health("mysql", "broker")
+    health = Health("mysql", "subscription")
+    health.probe("broker", parts.broker.check)
     consumer = Consumer(
         *(SUBSCRIBER, customer_events, SqlEffects(SUBSCRIBER, customer_events, parts.database), parts.broker),
-        report=lambda up, why: health.set("broker", up, why),
+        report=lambda up, why: health.set("subscription", up, why),
     )
 
     @asynccontextmanager

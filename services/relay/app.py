@@ -23,7 +23,8 @@ def relay_service() -> Starlette:
     broker = Kafka(settings.text("KAFKA_BOOTSTRAP"), instance=settings.instance())
     settings.check()
 
-    health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "broker")))
+    health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "publisher")))
+    health.probe("broker", broker.check)
     relays = {
         outbox.database or "": OutboxRelay(
             outbox,

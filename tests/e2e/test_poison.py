@@ -1,6 +1,5 @@
 """One bad message never stops the others: it is parked with its cause and its bytes. What is not its fault parks nothing."""
 
-import asyncio
 import shutil
 import signal
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from aiokafka import AIOKafkaProducer
+from confluent_kafka import Producer
 
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
 from tests.running import RunningStack
@@ -18,17 +17,11 @@ POISON = b'{"payload": "\xff not a message'
 
 def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> int:
     """Returns the offset."""
-
-    async def send() -> int:
-        producer = AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap)
-        await producer.start()
-        try:
-            record = await producer.send_and_wait(topic, key=b"poison", value=value, partition=partition)
-            return int(record.offset)
-        finally:
-            await producer.stop()
-
-    return asyncio.run(send())
+    offsets: list[int] = []
+    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    producer.produce(topic, key=b"poison", value=value, partition=partition, on_delivery=lambda _, m: offsets.append(m.offset()))
+    assert producer.flush(10) == 0
+    return offsets[0]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import struct
 from decimal import Decimal
 
 import pytest
-from aiokafka.partitioner import DefaultPartitioner
 
 from services.customers.events import CustomerCreated, CustomerCreditReserved
 from services.messaging.events import decode_event, event_headers, event_payload
@@ -59,16 +58,6 @@ def test_a_row_becomes_the_record_of_the_original() -> None:
 )
 def test_dates_have_no_leading_zero_in_the_day(seconds: int, text: str) -> None:
     assert http_date(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("key", "of_2", "of_3"),
-    [("1", 1, 0), ("2", 0, 2), ("3", 1, 2), ("4", 1, 1), ("10", 0, 1), ("42", 0, 1), ("101", 0, 2)],
-)
-def test_keys_go_to_the_partitions_of_the_java_client(key: str, of_2: int, of_3: int) -> None:
-    partitioner = DefaultPartitioner()
-    assert partitioner(key.encode(), [0, 1], [0, 1]) == of_2
-    assert partitioner(key.encode(), [0, 1, 2], [0, 1, 2]) == of_3
 
 
 def test_events_survive_the_way_there_and_back() -> None:

@@ -1,0 +1,78 @@
+"""Records on the real broker are those that a Java relay would have written."""
+
+import asyncio
+import json
+
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from services.messaging.broker import OutgoingRecord
+from services.messaging.kafka import Kafka
+from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, settled
+from tests.running import RunningStack, wait_until
+
+OF_2 = {"1": 1, "2": 0, "3": 1, "4": 1, "10": 0, "42": 0, "101": 0}
+OF_3 = {"1": 0, "2": 2, "3": 2, "4": 1, "10": 1, "42": 1, "101": 2}
+
+
+def read_all(stack: RunningStack, topic: str, count: int) -> list[tuple[int, bytes, bytes, object]]:
+    """(partition, key, value, headers) of at least `count` records of a topic."""
+    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    found: list[tuple[int, bytes, bytes, object]] = []
+
+    def enough() -> bool:
+        found.extend((m.partition() or 0, m.key() or b"", m.value() or b"", m.headers()) for m in consumer.consume(1000, 0.2))
+        return len(found) >= count
+
+    try:
+        wait_until(enough, f"{topic} has {count} records")
+    finally:
+        consumer.close()
+    return found
+
+
+def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> None:
+    admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
+    topics = {"vectors-2": OF_2, "vectors-3": OF_3}
+    made = admin.create_topics([NewTopic(topic, num_partitions=int(topic[-1]), replication_factor=1) for topic in topics])
+    try:
+        for result in made.values():
+            result.result(10)
+
+        async def publish() -> None:
+            publisher = await Kafka(stack.kafka_bootstrap, instance="vectors").publisher()
+            await publisher.publish([OutgoingRecord(topic, key.encode(), b"x") for topic, keys in topics.items() for key in keys])
+            await publisher.close()
+
+        asyncio.run(publish())
+        for topic, keys in topics.items():
+            assert {key.decode(): partition for partition, key, _, _ in read_all(stack, topic, len(keys))} == keys
+    finally:
+        for result in admin.delete_topics(list(topics)).values():
+            result.result(10)
+
+
+def test_an_order_leaves_the_records_of_the_specification(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    order = new_order(gateway, ada, "12.34")
+    assert settled(gateway, order) == ("APPROVED", None)
+    query = "select id, headers, payload from order_db.message where json_value(headers, '$.PARTITION_ID') = %s order by id"
+    rows = stack.sql(query, str(order))
+    records = [r for r in read_all(stack, ORDER_CHANNEL, 2) if r[1] == str(order).encode()]
+    details = f'{{"orderDetails":{{"customerId":{ada},"orderTotal":{{"amount":12.34}}}}}}'
+    assert [row["payload"] for row in rows] == [details, details]
+    for (_, _, value, kafka_headers), row, name in zip(records, rows, ("OrderCreatedEvent", "OrderApprovedEvent"), strict=True):
+        headers = json.loads(row["headers"])
+        assert json.loads(value) == {"payload": details, "headers": headers}
+        assert kafka_headers is None
+        assert headers == {
+            "ID": row["id"],
+            "PARTITION_ID": str(order),
+            "DESTINATION": ORDER_CHANNEL,
+            "DATE": headers["DATE"],
+            "event-aggregate-type": ORDER_CHANNEL,
+            "event-aggregate-id": str(order),
+            "event-type": f"{ORDER_CHANNEL.rpartition('.')[0]}.{name}",
+        }
