@@ -1,11 +1,10 @@
 """The settings that make a commit a commit, read from the running servers."""
 
-import asyncio
 from typing import Any
 
 
 def settings(connections: dict[str, Any]) -> str:
-    return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), asyncio.run(_kafka(connections["kafka"]["bootstrap"]))))
+    return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), _kafka(connections["kafka"]["bootstrap"])))
 
 
 def _mysql(at: dict[str, Any]) -> str:
@@ -31,17 +30,11 @@ def _redis(at: dict[str, Any]) -> str:
     return f"Redis appendonly={found['appendonly']} appendfsync={found['appendfsync']}"
 
 
-async def _kafka(bootstrap: str) -> str:
-    from aiokafka.admin import AIOKafkaAdminClient
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+def _kafka(bootstrap: str) -> str:
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
     names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-        found = {entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]}
-    finally:
-        await admin.close()
-    return "Kafka " + " ".join(f"{name}={found[name]}" for name in names if name in found)
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    found = AdminClient({"bootstrap.servers": bootstrap}).describe_configs([resource])[resource].result(10)
+    return "Kafka " + " ".join(f"{name}={found[name].value}" for name in names if name in found)

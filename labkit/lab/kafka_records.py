@@ -1,37 +1,49 @@
-"""All records that Kafka holds of a topic, without joining any group."""
+"""All records that Kafka holds of a topic, without any group hearing of it."""
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from labkit.lab.check import NotJudged
 
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
 
-def read_records(bootstrap: str, topic: str, *, timeout_s: float = 10.0) -> list[bytes]:
+ANSWER_S = 5.0
+
+
+def read_records(bootstrap: str, topic: str) -> list[bytes]:
     """The values of all records from the log's start to its end at the time of the call. Raises NotJudged."""
+    from confluent_kafka import Consumer, KafkaException
+
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "labkit", "enable.auto.commit": False, "log_level": 2})
     try:
-        return asyncio.run(asyncio.wait_for(_read(bootstrap, topic), timeout_s))
-    except Exception as error:
-        from aiokafka.errors import KafkaError
-
-        if isinstance(error, KafkaError | TimeoutError | OSError):
-            raise NotJudged(f"Kafka does not answer: {error or type(error).__name__}.", next_step="labkit status") from error
-        raise
-
-
-async def _read(bootstrap: str, topic: str) -> list[bytes]:
-    from aiokafka import AIOKafkaConsumer
-
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        places = consumer.assignment()
-        starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        values: list[bytes] = []
-        unread = {place for place in places if starts[place] < ends[place]}
-        while unread:
-            for place, records in (await consumer.getmany(timeout_ms=200)).items():
-                values += [record.value for record in records if record.value is not None]
-                if await consumer.position(place) >= ends[place]:
-                    unread.discard(place)
-        return values
+        return _read(consumer, topic)
+    except KafkaException as error:
+        raise NotJudged(f"Kafka does not answer: {error.args[0].str()}.", next_step="labkit status") from error
     finally:
-        await consumer.stop()
+        consumer.close()
+
+
+def _read(consumer: "Consumer", topic: str) -> list[bytes]:
+    from confluent_kafka import KafkaException, TopicPartition
+
+    places = [TopicPartition(topic, p) for p in consumer.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions]
+    unread: dict[int, int] = {}
+    for place in places:
+        place.offset, end = consumer.get_watermark_offsets(place, timeout=ANSWER_S)
+        if place.offset < end:
+            unread[place.partition] = end
+    consumer.assign([place for place in places if place.partition in unread])
+    values: list[bytes] = []
+    while unread:
+        messages = consumer.consume(500, ANSWER_S if not values else 0.2)
+        for message in messages:
+            if (error := message.error()) is not None:
+                raise KafkaException(error)
+            partition, offset, value = message.partition(), message.offset(), message.value()
+            if isinstance(value, bytes):
+                values.append(value)
+            if partition is not None and offset is not None and offset + 1 >= unread.get(partition, 0):
+                unread.pop(partition, None)
+        if not messages and not values:
+            raise NotJudged(f"Kafka gave no record of {topic} within {ANSWER_S:.0f} s.", next_step="labkit status")
+    return values

@@ -235,7 +235,7 @@ def _make_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
     """Raises KafkaException; that another service was faster is none."""
     from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
     for result in admin.create_topics(new, operation_timeout=ANSWER_TIMEOUT_S).values():
         try:

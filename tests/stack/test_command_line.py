@@ -16,7 +16,7 @@ HEAVY = (
     "rich",
     "yaml",
     "aiohttp",
-    "aiokafka",
+    "confluent_kafka",
     "pymysql",
     "redis",
     "psutil",

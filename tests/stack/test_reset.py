@@ -3,6 +3,8 @@
 import json
 import signal
 
+from confluent_kafka import Consumer, TopicPartition
+
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
 from tests.running import wait_until
@@ -25,22 +27,14 @@ def rows(stack: RunningStack) -> int:
 
 def records(stack: RunningStack) -> dict[tuple[str, int], int]:
     """Records in each partition."""
-    import asyncio
-
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    async def count() -> dict[tuple[str, int], int]:
-        async with AIOKafkaConsumer(bootstrap_servers=stack.kafka_bootstrap) as consumer:
-            admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka_bootstrap)
-            await admin.start()
-            topics = [topic for topic in await admin.describe_topics() if not topic["topic"].startswith("__")]
-            await admin.close()
-            places = [TopicPartition(t["topic"], p["partition"]) for t in topics for p in t["partitions"]]
-            first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-            return {(p.topic, p.partition): end[p] - first[p] for p in places}
-
-    return asyncio.run(count())
+    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "counting"})
+    try:
+        topics = [topic for name, topic in consumer.list_topics(timeout=10).topics.items() if not name.startswith("__")]
+        places = [TopicPartition(topic.topic, partition) for topic in topics for partition in topic.partitions]
+        bounds = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=10) for p in places}
+        return {place: end - first for place, (first, end) in bounds.items()}
+    finally:
+        consumer.close()
 
 
 def test_nothing_of_before_remains(stack: RunningStack) -> None:

@@ -1,19 +1,22 @@
 """Kafka's class-data archive: one broker, run once and used the way the services use it, so that later ones start in half the time."""
 
-import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labkit.stack.servers import kafka
 from labkit.stack.servers.cache import move_into_place, scratch_dir
 
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
 READY_S = 60.0
+ANSWER_S = 15.0
 END_S = 60.0
 
 
@@ -29,7 +32,7 @@ def record(server: kafka.KafkaServer) -> Path | None:
             if not _answers(broker, port):
                 return None
             with contextlib.suppress(Exception):  # an archive with fewer classes is still one
-                asyncio.run(asyncio.wait_for(_use(f"127.0.0.1:{port}"), 20))
+                _use(f"127.0.0.1:{port}")
             broker.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 broker.wait(END_S)
@@ -59,33 +62,55 @@ def _answers(broker: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-async def _use(bootstrap: str) -> None:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+def _use(bootstrap: str) -> None:
+    """What a stack asks of its broker, so that the classes for it are in the archive. Raises KafkaException."""
+    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka.admin import AdminClient
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says while the broker is still waking up is no news
-    await send_one(bootstrap, "t")
-    group = {"group_id": "g", "group_instance_id": "i", "auto_offset_reset": "earliest", "enable_auto_commit": False}
-    async with AIOKafkaConsumer("t", bootstrap_servers=bootstrap, **group) as consumer:
-        await consumer.getone()
-        await consumer.commit()
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
+    send_one(bootstrap, "t")
+    group: dict[str, str | int | float | bool] = {"group.id": "g", "group.instance.id": "i", "auto.offset.reset": "earliest"}
+    consumer = Consumer({**_client(bootstrap), **group, "enable.auto.commit": False})
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "g",
+            "group.instance.id": "i",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
     try:
-        await admin.list_consumer_group_offsets("g")
-        await admin.delete_records({TopicPartition("t", 0): RecordsToDelete(before_offset=1)})
-        await admin.delete_topics(["t"])
+        consumer.subscribe(["t"])
+        if consumer.poll(ANSWER_S) is not None:
+            consumer.commit(asynchronous=False)
     finally:
-        await admin.close()
+        consumer.close()
+    admin = AdminClient(_client(bootstrap))
+    for done in (admin.delete_records([TopicPartition("t", 0, 1)]), admin.delete_topics(["t"])):
+        for result in done.values():
+            result.result(ANSWER_S)
 
 
-async def send_one(bootstrap: str, topic: str) -> int:
-    """Store one record in partition 0 of a topic, which the broker makes by itself; the record's offset."""
-    from aiokafka import AIOKafkaProducer
+def _client(bootstrap: str) -> dict[str, str | int | float | bool]:
+    """A client that says nothing by itself: the broker ends before it does."""
+    return {"bootstrap.servers": bootstrap, "log_level": 0}
 
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
-        stored = await producer.send_and_wait(topic, b"v", key=b"k", partition=0)
-        return int(stored.offset)
+
+def send_one(bootstrap: str, topic: str) -> int:
+    """Store one record in partition 0 of a topic, which the broker makes by itself; the record's offset. Raises OSError."""
+    from confluent_kafka import Producer
+
+    offsets: list[int] = []
+
+    def stored(error: object, message: "Message") -> None:
+        if error is None:
+            offsets.append(message.offset() or 0)
+
+    producer = Producer({**_client(bootstrap), "enable.idempotence": True})
+    producer.produce(topic, b"v", key=b"k", partition=0, on_delivery=stored)
+    producer.flush(ANSWER_S)
+    if not offsets:
+        raise OSError("the broker took no record")
+    return offsets[0]
 
 
 def _free_ports() -> tuple[int, int]:
