@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pymysql
 import pymysql.cursors
 import redis as redis_client
@@ -120,6 +122,19 @@ class RunningStack:
         finally:
             connection.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A cursor of the administrator in a transaction that is rolled back at the end."""
+        connection = pymysql.connect(**self._first_status["connections"]["mysql"])
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def log(self, component: str) -> str:
+        return (self.labkit.directory / "logs" / f"{component}.log").read_text(errors="replace")
+
     def pid(self, component: str) -> int:
         """As it is now."""
         found = next(c["pid"] for c in self.labkit.status()["components"] if c["name"] == component)
@@ -139,6 +154,11 @@ class RunningStack:
     @staticmethod
     def wait_ended(pid: int) -> None:
         wait_until(lambda: not is_alive(pid), f"process {pid} ends")
+
+
+def user_cache() -> Path:
+    """The cache that stacks of tests share with everybody: what is in it is expensive to make."""
+    return Path(os.environ.get("LABKIT_CACHE") or platformdirs.user_cache_path("labkit", appauthor=False))
 
 
 def is_alive(pid: int) -> bool:

@@ -7,6 +7,7 @@ from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.stack import lifecycle, processes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack.servers import kafka
 from labkit.stack.wait import NotReady
 from labkit.up_view import LiveTable, Table
 
@@ -36,8 +37,11 @@ def _bring_up(directory: Path, stack_name: str, services: Path | None) -> lifecy
 
 
 def _explained(error: NotReady) -> UserError:
-    next_step = f"mend what the log says, then labkit up (all of it: labkit logs {error.component})"
-    return UserError(f"✗ {error.message}", next_step, details=error.details)
+    details, next_step = list(error.details), f"mend what the log says, then labkit up (all of it: labkit logs {error.component})"
+    if error.component == "kafka" and kafka.blames_archive(error.log) and kafka.forget_archive():
+        details += ["", "labkit removed the stale archive."]
+        next_step = "labkit up"
+    return UserError(f"✗ {error.message}", next_step, details=details)
 
 
 def _refuse_other_runtime(runtime: str | None) -> None:

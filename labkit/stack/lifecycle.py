@@ -1,7 +1,6 @@
 """Bringing a stack up, or back up; emptying it; taking it down. Each can be interrupted anywhere and is finished by the next `up`."""
 
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -53,7 +52,9 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
         old = intent = None
     alive = {component for component in COMPONENTS if (process := processes.running(directory, component)) and _wake(process)}
     if not alive:
-        processes.stop(dict.fromkeys(processes.marked(directory), native.STRAY_GRACE))  # left by a labkit that was killed before it could write them down
+        processes.stop(
+            dict.fromkeys(processes.marked(directory), native.STRAY_GRACE)
+        )  # left by a labkit that was killed before it could write them down
     has = installed.find_all()
     source = wanted_source or (old.source if old and alive & set(SERVICES) else state.default_source())
     provision.statements(source)  # is this a folder of services at all?
@@ -186,7 +187,6 @@ def _prepare_data(directory: Path, has: installed.Installed, alive: set[str], vi
             kafka.prepare_data(has.kafka, data / "kafka")
             if kafka.archive(has.kafka) is None:
                 view.preparing("Kafka's class-data archive, which makes it start faster")
-                logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new broker answers "not yet" a few times
                 kafka.make_archive(has.kafka)
         (data / "redis").mkdir(parents=True, exist_ok=True)
     finally:

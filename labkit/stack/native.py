@@ -22,6 +22,7 @@ from labkit.stack.servers import kafka, mysql, redis
 # Seconds to end by itself. Kafka recovers as well from a kill, and one that is only just starting does not hear.
 GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0, **dict.fromkeys(SERVICES, 4.0)}
 STRAY_GRACE = 1.0
+HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -142,9 +143,22 @@ class Native:
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
 
     def stop(self, names: Collection[str]) -> None:
-        processes.stop({process: GRACE[name] for name in names if (process := processes.running(self._directory, name))})
+        processes.stop({process: self._grace(name) for name in names if (process := processes.running(self._directory, name))})
         if names:  # none may be left, recorded or not
             processes.stop(dict.fromkeys(processes.marked(self._directory, names), STRAY_GRACE))
+
+    def _grace(self, name: str) -> float:
+        ready = name != "mysql" or self._greets(name)
+        return GRACE[name] if ready else HANGING_GRACE
+
+    def _greets(self, name: str) -> bool:
+        """Does it speak first, as a MySQL does that takes connections?"""
+        try:
+            at = self.stack[name].endpoint
+            with socket.create_connection((at.host, at.port), HANGING_GRACE) as connection:
+                return bool(connection.recv(1))
+        except (OSError, UserError):
+            return False
 
     def down(self) -> None:
         supervisor = processes.running(self._directory, SUPERVISOR)

@@ -12,7 +12,7 @@ from labkit.errors import UserError
 from labkit.stack import processes
 
 INTERVAL = 0.02  # seconds between two probes of one component
-LAST_LINES = 8
+LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
 
 Probe = Callable[[], str | None]
 """None when ready, else a few words on what is missing. Must not raise or take longer than about a second."""
@@ -38,11 +38,11 @@ class NotReady(UserError):
     """Carries what a person needs: how it ended or what it said last, its log, and the next step."""
 
     def __init__(self, waiting: Waiting, seconds: float, why: str) -> None:
-        log = last_lines(waiting.directory / "logs" / f"{waiting.component}.log")
+        self.log = last_lines(waiting.directory / "logs" / f"{waiting.component}.log", LINES_KEPT)
+        log = self.log[-LAST_LINES:]
         details = [f"last lines of its log (labkit logs {waiting.component}):", *(f"  {line}" for line in log)] if log else []
         super().__init__(f"{waiting.component} did not get ready in {seconds:.0f} s: {why}.", "labkit up", details=details)
         self.component = waiting.component
-        self.log = log
 
 
 def last_lines(path: Path, count: int = LAST_LINES, *, size: int = 64 * 1024) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningStack
-from tests.running import ROOT, Labkit, is_alive, wait_until
+from tests.running import ROOT, Labkit, is_alive, user_cache, wait_until
 
 
 def assert_ready(labkit: Labkit) -> None:
@@ -151,5 +151,24 @@ def test_a_pid_of_before_a_reboot_counts_for_nothing(labkit: Labkit) -> None:
     for component in ("mysql", "kafka", "supervisor", "orders"):
         (labkit.directory / "processes" / component).write_text(f"{os.getpid()} 00000000-0000-0000-0000-000000000000:1")
     assert {c["state"] for c in labkit.status()["components"]} == {"stopped"}
+    labkit("up")
+    assert_ready(labkit)
+
+
+def test_a_damaged_class_data_archive_is_removed_and_the_next_up_works(new_labkit: Callable[..., Labkit], tmp_path: Path) -> None:
+    # in a cache of its own: another stack's JVM maps the archive
+    cache = tmp_path / "cache"
+    shutil.copytree(user_cache(), cache, symlinks=True)
+    labkit = new_labkit("own", LABKIT_CACHE=str(cache))
+    labkit("up")
+    labkit("down")
+    for archive in (cache / "archives").glob("*.jsa"):
+        archive.chmod(0o600)
+        os.truncate(archive, 20_000_000)
+    done = labkit("up", ok=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ kafka did not get ready")
+    assert "labkit removed the stale archive." in done.stderr
+    assert done.stderr.splitlines()[-1] == "Next: labkit up"
     labkit("up")
     assert_ready(labkit)

@@ -70,14 +70,6 @@ def _use(bootstrap: str) -> None:
     send_one(bootstrap, "t")
     group: dict[str, str | int | float | bool] = {"group.id": "g", "group.instance.id": "i", "auto.offset.reset": "earliest"}
     consumer = Consumer({**_client(bootstrap), **group, "enable.auto.commit": False})
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "g",
-            "group.instance.id": "i",
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
     try:
         consumer.subscribe(["t"])
         if consumer.poll(ANSWER_S) is not None:

@@ -114,6 +114,21 @@ def archive_place(server: KafkaServer) -> Path:
     return cache_dir() / "archives" / f"kafka-{server.version}-{key}.jsa"
 
 
+def blames_archive(log: list[str]) -> bool:
+    """Does the JVM say that it ended because of its archive? It ignores one that does not fit, and crashes on one that is damaged."""
+    return any(word in line for line in log for word in ("shared archive", "SharedArchive", "FileMapInfo", "MetaspaceShared"))
+
+
+def forget_archive() -> bool:
+    """Remove the archive, to be made again when it is next needed. False when there is none."""
+    server = find()
+    place = archive(server) if server else None
+    if place is None:
+        return False
+    place.unlink()
+    return True
+
+
 def make_archive(server: KafkaServer, *, again: bool = False) -> Path | None:
     """Make the class-data archive by running a broker once (about 5 s); None when that fails, and Kafka then starts slower without it.
 
