@@ -15,6 +15,7 @@ from labkit import paths
 from labkit.stack import installed, native, ports, probes, processes, provision, sql, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, SUPERVISOR, Component, Endpoint, Stack
 from labkit.stack.servers import kafka, mysql
+from labkit.stack.runtime import Runtime
 from labkit.stack.wait import Ready, wait_all
 
 RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
@@ -61,7 +62,7 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
     _prepare_data(directory, has, alive, view)
     stack = _describe(directory, name, source, has, old, alive)
     plan = native.plan(stack, has)
-    runtime = native.Native(stack)
+    runtime: Runtime = native.Native(stack)
 
     before = native.planned(directory)
     changed = {component for component in alive if _differs(before.get(component), plan[component])}
@@ -80,9 +81,7 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View)
     return Brought(stack, frozenset(missing), reset_finished=intent is not None)
 
 
-def _start_and_wait(
-    runtime: native.Native, stack: Stack, plan: dict[str, Any], missing: set[str], view: View, *, intent: str | None
-) -> None:
+def _start_and_wait(runtime: Runtime, stack: Stack, plan: dict[str, Any], missing: set[str], view: View, *, intent: str | None) -> None:
     view.starting(stack, missing)
 
     def tell(ready: Ready) -> None:
@@ -91,7 +90,7 @@ def _start_and_wait(
         view.ready(ready)
 
     def tick() -> None:
-        runtime.check_supervisor()
+        runtime.check()
         view.tick()
 
     new = not _provisioned(stack.directory).exists()
@@ -113,7 +112,7 @@ def _wake(process: processes.Process) -> bool:
     return not process.paused() or process.send(signal.SIGCONT)
 
 
-def _undo(runtime: native.Native, stack: Stack, started: set[str]) -> None:
+def _undo(runtime: Runtime, stack: Stack, started: set[str]) -> None:
     """After Ctrl-C: stop what this command started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if started == set(COMPONENTS):
@@ -201,7 +200,7 @@ def _provision(stack: Stack) -> None:
     """Accounts, and the tables that the services' files have and the database has not yet; the mark of the first start."""
     done, digest = _provisioned(stack.directory), provision.digest(stack.source)
     if not done.exists() or done.read_text() != digest:
-        provision.apply(probes.mysql_socket_of(stack.directory), stack.source)
+        provision.apply(stack.source, stack.mysql if done.exists() else probes.mysql_socket_of(stack.directory))
         paths.write(done, digest)
     if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
         stores.write_mark(stack.directory, sql.first_binlog_position(stack.mysql), {})

@@ -134,7 +134,7 @@ class Native:
                 env={**passed_on, processes.MARKER: str(self._directory), "LABKIT_COMPONENT": SUPERVISOR},
             )
 
-    def check_supervisor(self) -> None:
+    def check(self) -> None:
         """Raises UserError when the supervisor that was just started has ended."""
         if self._spawned and self._spawned.poll() is not None:
             from labkit.stack.wait import last_lines

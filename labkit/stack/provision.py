@@ -44,11 +44,12 @@ def digest(source: Path) -> str:
     return hashlib.sha256("\0".join(statements(source)).encode()).hexdigest()[:16]
 
 
-def apply(socket: Path, source: Path) -> None:
-    """Make what is missing in the server that listens on `socket`. Raises UserError with the statement that failed."""
+def apply(source: Path, server: MysqlAccount | Path) -> None:
+    """Make what is missing; a server that has no accounts yet is given by its socket. Raises UserError with the statement that failed."""
+    account, options = (ROOT, {"unix_socket": str(server)}) if isinstance(server, Path) else (server, {})
     statement = ""
     try:
-        with sql.connected(ROOT, TIMEOUT, unix_socket=str(socket)) as cursor:
+        with sql.connected(account, TIMEOUT, **options) as cursor:
             for statement in statements(source):
                 cursor.execute(statement)
     except OSError as error:

@@ -17,6 +17,9 @@ class Runtime(Protocol):
     def start(self, plan: Mapping[str, Any], names: Collection[str]) -> float:
         """Start these at once and return when that was (epoch seconds); waits for nothing."""
 
+    def check(self) -> None:
+        """Raises UserError when what should look after the components has ended."""
+
     def stop(self, names: Collection[str]) -> None:
         """Ask these to end, and kill those that do not. On return none of them runs."""
 

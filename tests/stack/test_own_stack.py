@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.stack.servers import kafka
 from tests.conftest import RunningStack
 from tests.running import ROOT, Labkit, is_alive, user_cache, wait_until
 
@@ -155,20 +156,36 @@ def test_a_pid_of_before_a_reboot_counts_for_nothing(labkit: Labkit) -> None:
     assert_ready(labkit)
 
 
-def test_a_damaged_class_data_archive_is_removed_and_the_next_up_works(new_labkit: Callable[..., Labkit], tmp_path: Path) -> None:
-    # in a cache of its own: another stack's JVM maps the archive
-    cache = tmp_path / "cache"
+def test_a_damaged_class_data_archive_is_removed(
+    new_labkit: Callable[..., Labkit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"  # its own: another stack's JVM maps the archive
     shutil.copytree(user_cache(), cache, symlinks=True)
+    monkeypatch.setenv("LABKIT_CACHE", str(cache))
+    good = next((cache / "archives").glob("*.jsa"))
+    server = kafka.find()
+    assert server is not None
+    damaged = kafka.archive_place(server)
+    damaged.write_bytes(good.read_bytes()[:20_000_000])
     labkit = new_labkit("own", LABKIT_CACHE=str(cache))
-    labkit("up")
-    labkit("down")
-    for archive in (cache / "archives").glob("*.jsa"):
-        archive.chmod(0o600)
-        os.truncate(archive, 20_000_000)
     done = labkit("up", ok=False)
     assert done.returncode == 1
     assert done.stderr.startswith("✗ kafka did not get ready")
     assert "labkit removed the stale archive." in done.stderr
     assert done.stderr.splitlines()[-1] == "Next: labkit up"
+    assert not damaged.exists()
+
+
+def test_a_changed_schema_is_brought_to_the_database(labkit: Labkit, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    labkit("up", "--services", str(tmp_path))
+    with (tmp_path / "services" / "orders" / "schema.sql").open("a") as schema:
+        schema.write("\nCREATE TABLE IF NOT EXISTS saga_instance (id BIGINT PRIMARY KEY);\n")
     labkit("up")
-    assert_ready(labkit)
+    assert RunningStack(labkit).sql("select * from order_db.saga_instance") == []
+    with (tmp_path / "services" / "orders" / "schema.sql").open("a") as schema:
+        schema.write("\nCREATE TABEL IF NOT EXISTS nonsense (id BIGINT PRIMARY KEY);\n")
+    done = labkit("up", ok=False)
+    assert done.returncode == 1
+    assert "The tables of the services could not be made: " in done.stderr
+    assert "CREATE TABEL IF NOT EXISTS nonsense" in done.stderr
