@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from labkit import paths
 from labkit.stack import installed, native, ports, probes, processes, provision, sql, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, SUPERVISOR, Component, Endpoint, Stack
-from labkit.stack.servers import kafka, mysql
 from labkit.stack.runtime import Runtime
+from labkit.stack.servers import kafka, mysql
 from labkit.stack.wait import Ready, wait_all
 
 RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
