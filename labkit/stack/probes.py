@@ -31,7 +31,7 @@ def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
 def waiting_for(stack: Stack, name: str, *, new_database: bool = False) -> Waiting:
     """A database that has no accounts yet is asked over its socket."""
     probe = partial(mysql_socket, mysql_socket_of(stack.directory)) if name == "mysql" and new_database else probe_of(stack, name)
-    return Waiting(name, stack.directory, probe, READY_TIMEOUT)
+    return Waiting(name, stack.directory, probe, READY_TIMEOUT, stack[name].endpoint.port)
 
 
 def mysql_socket_of(stack_directory: Path) -> Path:

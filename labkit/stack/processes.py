@@ -167,6 +167,19 @@ def wait_gone(processes: Iterable[Process], timeout: float) -> list[Process]:
     return left
 
 
+def listens(process: Process, port: int) -> bool:
+    """Is it this process that listens on the port? True also where the system does not tell."""
+    import psutil
+
+    try:
+        found = psutil.Process(process.pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, OSError):
+        return True
+    return any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in found)
+
+
 def memory(pid: int) -> int | None:
     """Bytes of memory of its own, shared pages shared out (PSS); resident size where the system cannot tell."""
     if LINUX:

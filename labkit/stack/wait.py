@@ -26,6 +26,7 @@ class Waiting:
     directory: Path
     probe: Probe
     timeout: float
+    port: int
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,10 @@ def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], 
 
 def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | NotReady]", given_up: threading.Event) -> None:
     while not given_up.is_set():
-        running = processes.running(waiting.directory, waiting.component) is not None
+        running = processes.running(waiting.directory, waiting.component)
         why = waiting.probe() if running else "it does not run"
+        if why is None and running and not processes.listens(running, waiting.port):
+            why = f"another program answers on its port {waiting.port}"  # ours is about to find that out, and to end
         seconds = time.time() - since
         if why is None:
             results.put(Ready(waiting.component, seconds))
