@@ -6,6 +6,7 @@ has one that waits for acknowledgements.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -148,6 +149,7 @@ class KafkaReceiver:
         self._bootstrap = settings["bootstrap.servers"]
         self._consumer = Consumer(settings)
         self._assigned = False
+        self._new_places: list[TopicPartition] | None = None
         self._to_commit: dict[Place, int] = {}
 
     async def _on_its_thread(self, call: Callable[[], T]) -> T:
@@ -161,6 +163,8 @@ class KafkaReceiver:
             missing = set(channels) - set(self._consumer.list_topics(timeout=ANSWER_TIMEOUT_S).topics)
             if missing:
                 _make_topics(self._bootstrap, sorted(missing), partitions)
+            # Asking for a committed offset waits just until the group's coordinator is there; joining before that costs 3 s.
+            self._consumer.committed([TopicPartition(channels[0], 0)], timeout=ANSWER_TIMEOUT_S)
             self._consumer.subscribe(list(channels), on_assign=self._on_assign, on_revoke=self._on_revoke)
 
         await self._on_its_thread(call)
@@ -176,6 +180,11 @@ class KafkaReceiver:
         if self._to_commit:
             self._commit(asynchronous=True)
         first = self._consumer.poll(wait_s if self._assigned else min(wait_s, JOIN_SLICE_S))
+        if self._new_places is not None:
+            self._take_places(self._new_places)
+            self._new_places, self._assigned = None, True
+            if self._start is not None:
+                return []  # what came until now was read from a position that was not ours
         return [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
 
     def acknowledge(self, positions: Mapping[Place, int]) -> None:
@@ -192,20 +201,29 @@ class KafkaReceiver:
     def is_assigned(self) -> bool:
         return self._assigned
 
-    def _on_assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
-        bounds = {place: consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S) for place in assigned}
-        if self._start is not None:
-            ends = {(place.topic, place.partition): high for place, (_, high) in bounds.items()}
-            positions = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result()
-            for place, (low, _) in bounds.items():
-                place.offset = positions.get((place.topic, place.partition), low)
-            consumer.assign(assigned)
-        self._commit_the_deleted(consumer, {(place.topic, place.partition): low for place, (low, _) in bounds.items()})
-        self._assigned = True
+    def _on_assign(self, _: Consumer, assigned: list[TopicPartition]) -> None:
+        self._new_places = assigned
 
-    def _commit_the_deleted(self, consumer: Consumer, lows: Mapping[Place, int]) -> None:
+    def _take_places(self, places: list[TopicPartition]) -> None:
+        """Begin where the subscriber wants to; asks again while the broker is still finding out who leads what."""
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while True:
+            try:
+                bounds = {(p.topic, p.partition): self._consumer.get_watermark_offsets(p, timeout=ANSWER_TIMEOUT_S) for p in places}
+                break
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(JOIN_SLICE_S)
+        if self._start is not None:
+            ends = {place: high for place, (_, high) in bounds.items()}
+            wanted = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result(ANSWER_TIMEOUT_S)
+            self._consumer.assign([TopicPartition(*place, wanted.get(place, low)) for place, (low, _) in bounds.items()])
+        self._commit_the_deleted({place: low for place, (low, _) in bounds.items()})
+
+    def _commit_the_deleted(self, lows: Mapping[Place, int]) -> None:
         """Records that were deleted before the group took them are nobody's lag any more."""
-        for place in consumer.committed([TopicPartition(*place) for place in lows], timeout=ANSWER_TIMEOUT_S):
+        for place in self._consumer.committed([TopicPartition(*place) for place in lows], timeout=ANSWER_TIMEOUT_S):
             low = lows[place.topic, place.partition]
             if 0 <= place.offset < low:
                 self._to_commit[place.topic, place.partition] = low
