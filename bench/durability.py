@@ -36,5 +36,6 @@ def _kafka(bootstrap: str) -> str:
     topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
     names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    found = AdminClient({"bootstrap.servers": bootstrap}).describe_configs([resource])[resource].result(10)
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # must live until its answer is there
+    found = admin.describe_configs([resource])[resource].result(10)
     return "Kafka " + " ".join(f"{name}={found[name].value}" for name in names if name in found)
