@@ -35,8 +35,10 @@ def _read(consumer: "Consumer", topic: str) -> list[bytes]:
     consumer.assign([place for place in places if place.partition in unread])
     values: list[bytes] = []
     while unread:
-        messages = consumer.consume(500, ANSWER_S if not values else 0.2)
-        for message in messages:
+        first = consumer.poll(ANSWER_S)
+        if first is None:
+            raise NotJudged(f"Kafka gave no further record of {topic} within {ANSWER_S:.0f} s.", next_step="labkit status")
+        for message in [first, *consumer.consume(500, 0)]:
             if (error := message.error()) is not None:
                 raise KafkaException(error)
             partition, offset, value = message.partition(), message.offset(), message.value()
@@ -44,6 +46,4 @@ def _read(consumer: "Consumer", topic: str) -> list[bytes]:
                 values.append(value)
             if partition is not None and offset is not None and offset + 1 >= unread.get(partition, 0):
                 unread.pop(partition, None)
-        if not messages and not values:
-            raise NotJudged(f"Kafka gave no record of {topic} within {ANSWER_S:.0f} s.", next_step="labkit status")
     return values

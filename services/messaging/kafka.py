@@ -149,7 +149,7 @@ class KafkaReceiver:
         self._bootstrap = settings["bootstrap.servers"]
         self._consumer = Consumer(settings)
         self._assigned = False
-        self._new_places: list[TopicPartition] | None = None
+        self._failure: Exception | None = None
         self._to_commit: dict[Place, int] = {}
 
     async def _on_its_thread(self, call: Callable[[], T]) -> T:
@@ -180,11 +180,9 @@ class KafkaReceiver:
         if self._to_commit:
             self._commit(asynchronous=True)
         first = self._consumer.poll(wait_s if self._assigned else min(wait_s, JOIN_SLICE_S))
-        if self._new_places is not None:
-            self._take_places(self._new_places)
-            self._new_places, self._assigned = None, True
-            if self._start is not None:
-                return []  # what came until now was read from a position that was not ours
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         return [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
 
     def acknowledge(self, positions: Mapping[Place, int]) -> None:
@@ -201,25 +199,32 @@ class KafkaReceiver:
     def is_assigned(self) -> bool:
         return self._assigned
 
-    def _on_assign(self, _: Consumer, assigned: list[TopicPartition]) -> None:
-        self._new_places = assigned
+    def _on_assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        """Begin where the subscriber wants to.
 
-    def _take_places(self, places: list[TopicPartition]) -> None:
-        """Begin where the subscriber wants to; asks again while the broker is still finding out who leads what."""
+        Here, before anything is fetched: a fetch that waits for records holds up every later question on its connection.
+        """
+        try:
+            bounds = {(p.topic, p.partition): self._bounds(p) for p in assigned}
+            if self._start is not None:
+                ends = {place: high for place, (_, high) in bounds.items()}
+                wanted = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result(ANSWER_TIMEOUT_S)
+                consumer.assign([TopicPartition(*place, wanted.get(place, low)) for place, (low, _) in bounds.items()])
+            self._commit_the_deleted({place: low for place, (low, _) in bounds.items()})
+            self._assigned = True
+        except Exception as error:  # must not pass through Kafka's client, which is in the middle of a rebalance
+            self._failure = error
+
+    def _bounds(self, place: TopicPartition) -> tuple[int, int]:
+        """First and end offset; asks again while the broker is still finding out who leads what. Raises KafkaException."""
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while True:
             try:
-                bounds = {(p.topic, p.partition): self._consumer.get_watermark_offsets(p, timeout=ANSWER_TIMEOUT_S) for p in places}
-                break
+                return self._consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(JOIN_SLICE_S)
-        if self._start is not None:
-            ends = {place: high for place, (_, high) in bounds.items()}
-            wanted = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result(ANSWER_TIMEOUT_S)
-            self._consumer.assign([TopicPartition(*place, wanted.get(place, low)) for place, (low, _) in bounds.items()])
-        self._commit_the_deleted({place: low for place, (low, _) in bounds.items()})
 
     def _commit_the_deleted(self, lows: Mapping[Place, int]) -> None:
         """Records that were deleted before the group took them are nobody's lag any more."""
