@@ -1,10 +1,28 @@
 """The settings that make a commit a commit, read from the running servers."""
 
+import time
 from typing import Any
 
 
 def settings(connections: dict[str, Any]) -> str:
     return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), _kafka(connections["kafka"]["bootstrap"])))
+
+
+def commits_per_second(at: dict[str, Any], seconds: float = 2.0) -> float:
+    """Durable commits of one row over one connection: the machine's own measure, to compare figures of different machines with."""
+    import pymysql
+
+    with pymysql.connect(**at, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE yardstick")
+        try:
+            cursor.execute("CREATE TABLE yardstick.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100)) ENGINE=InnoDB")
+            begun, count = time.perf_counter(), 0
+            while time.perf_counter() - begun < seconds:
+                cursor.execute("INSERT INTO yardstick.t (text) VALUES ('one row')")
+                count += 1
+            return count / (time.perf_counter() - begun)
+        finally:
+            cursor.execute("DROP DATABASE yardstick")
 
 
 def _mysql(at: dict[str, Any]) -> str:

@@ -27,15 +27,17 @@ class ViewEffects:
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
         known = dict(self._known)
+        last = {d.record.place: d for d in deliveries}
         steps = []
         for delivery, following in zip(deliveries, [*deliveries[1:], None], strict=True):
             change = delivery.reaction.handler(delivery.event) if delivery.reaction else None
             record = delivery.record
-            is_last = following is None or following.record is not record
-            after = record.position + 1
-            steps.append(Step(record.place if is_last else None, after, known.get(record.place), change))
-            if is_last:
-                known[record.place] = after
+            if change is None and delivery is not last[record.place]:
+                continue  # only a position, and a later one of its partition follows
+            ends_record = following is None or following.record is not record
+            steps.append(Step(record.place if ends_record else None, record.position + 1, known.get(record.place), change))
+            if ends_record:
+                known[record.place] = record.position + 1
         if -1 in await self._store.write(steps):
             raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
         self._known = known
