@@ -21,6 +21,7 @@ from services.messaging.message import Message, UndecodableMessage
 from services.messaging.multi_message import decode_record
 
 BATCH = 200
+BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather for a moment
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
@@ -91,9 +92,12 @@ class Consumer:
         effects: Effects,
         broker: Broker,
         *,
+        linger_s: float = LINGER_S,
         report: Callable[[bool, str], None] = lambda up, detail: None,
     ) -> None:
-        """`report` hears whether the subscriber has its partitions, and if not, why."""
+        """`report` hears whether the subscriber has its partitions, and if not, why. `linger_s` is how long it lets records gather
+        under load: each takes that much longer, all together take far less work."""
+        self._linger_s = linger_s
         self._subscriber = subscriber
         self._handlers = handlers
         self._effects = effects
@@ -144,6 +148,8 @@ class Consumer:
                 if records and await self._take([d for record in records for d in decode(record, self._handlers)]):
                     acknowledger.note(records)
                 acknowledger.tell(at_once=not records)
+                if len(records) >= BUSY:
+                    await self._pause_s(self._linger_s)
         finally:
             acknowledger.tell(at_once=True)
 

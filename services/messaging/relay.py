@@ -20,6 +20,7 @@ from services.messaging.message import ID, PARTITION_ID, record_value
 
 BATCH = 500
 BATCH_BYTES = 800_000
+BUSY, LINGER_S = 3, 0.010  # from so many rows in a batch on, let the next ones gather for a moment
 POLL_S = 0.5
 RETRY_S = 0.1
 PUBLISHED = 1
@@ -105,6 +106,8 @@ class OutboxRelay:
                     await cursor.nextset()
                 rows = _bounded(await cursor.fetchall())
                 statements = await self._publish(publisher, rows) if rows else []
+                if len(rows) >= BUSY:
+                    await asyncio.sleep(LINGER_S)
                 if not rows:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self.news.wait(), POLL_S)
