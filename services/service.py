@@ -1,20 +1,26 @@
-"""What the services with a database share: their parts from the environment, and answers when the database is away."""
+"""What the services with a database share: how they are put together, and their answers when the database is away."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from services.messaging.broker import Broker
+from services.messaging.consumer import Consumer
 from services.messaging.database import Database, TransientError
+from services.messaging.events import EventHandlers
 from services.messaging.hint import HintSender
 from services.messaging.ids import IdGenerator
 from services.messaging.kafka import Kafka
+from services.messaging.service import database_and_consumer
+from services.messaging.sql_effects import SqlEffects
 from services.money import NoMoney, read_money
 from services.settings import Settings
-from services.web import Problem
+from services.web import Health, Problem, service_app
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,21 @@ def parts_from_environment() -> Parts:
         database=Database(mysql, IdGenerator(address_bits), after_publish=hint.send),
         broker=Kafka(bootstrap, instance=instance),
     )
+
+
+def subscribing_service(name: str, routes: Sequence[Route], subscriber: str, handlers: EventHandlers, parts: Parts) -> Starlette:
+    """A REST API whose service also reacts to events, on one database."""
+    health = Health("mysql", "subscription")
+    health.probe("broker", parts.broker.check)
+    effects = SqlEffects(subscriber, handlers, parts.database)
+    consumer = Consumer(subscriber, handlers, effects, parts.broker, report=lambda up, why: health.set("subscription", up, why))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with database_and_consumer(parts.database, consumer, health.set):
+            yield
+
+    return service_app(name, routes, health=health, lifespan=lifespan)
 
 
 @asynccontextmanager

@@ -1,7 +1,5 @@
 """The Customer service's REST API, and how its parts are put together."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
@@ -14,13 +12,10 @@ from services.customers import store
 from services.customers.domain import Customer
 from services.customers.events import CustomerCreated
 from services.customers.handlers import SUBSCRIBER, order_events
-from services.messaging.consumer import Consumer
 from services.messaging.database import Database
-from services.messaging.service import database_and_consumer
-from services.messaging.sql_effects import SqlEffects
 from services.money import Money, with_cents
-from services.service import Parts, amount_of, answering_503
-from services.web import Health, Problem, empty, path_id, read_json, reply, service_app
+from services.service import Parts, amount_of, answering_503, subscribing_service
+from services.web import Problem, empty, path_id, read_json, reply
 
 MAX_NAME = 255
 
@@ -89,16 +84,4 @@ class CustomerApi:
 
 
 def customer_service(parts: Parts) -> Starlette:
-    health = Health("mysql", "subscription")
-    health.probe("broker", parts.broker.check)
-    consumer = Consumer(
-        *(SUBSCRIBER, order_events, SqlEffects(SUBSCRIBER, order_events, parts.database), parts.broker),
-        report=lambda up, why: health.set("subscription", up, why),
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with database_and_consumer(parts.database, consumer, health.set):
-            yield
-
-    return service_app("customers", CustomerApi(parts.database).routes(), health=health, lifespan=lifespan)
+    return subscribing_service("customers", CustomerApi(parts.database).routes(), SUBSCRIBER, order_events, parts)

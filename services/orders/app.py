@@ -1,7 +1,5 @@
 """The Order service's REST API, and how its parts are put together."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
@@ -10,16 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.messaging.consumer import Consumer
 from services.messaging.database import Database
-from services.messaging.service import database_and_consumer
-from services.messaging.sql_effects import SqlEffects
 from services.orders import store
 from services.orders.domain import CannotCancel, Order
 from services.orders.events import OrderCancelled, OrderCreated
 from services.orders.handlers import SUBSCRIBER, customer_events
-from services.service import Parts, amount_of, answering_503
-from services.web import Health, Problem, empty, path_id, read_json, reply, service_app
+from services.service import Parts, amount_of, answering_503, subscribing_service
+from services.web import Problem, empty, path_id, read_json, reply
 
 MAX_ID = 2**63 - 1
 
@@ -109,16 +104,4 @@ class OrderApi:
 
 
 def order_service(parts: Parts) -> Starlette:
-    health = Health("mysql", "subscription")
-    health.probe("broker", parts.broker.check)
-    consumer = Consumer(
-        *(SUBSCRIBER, customer_events, SqlEffects(SUBSCRIBER, customer_events, parts.database), parts.broker),
-        report=lambda up, why: health.set("subscription", up, why),
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with database_and_consumer(parts.database, consumer, health.set):
-            yield
-
-    return service_app("orders", OrderApi(parts.database).routes(), health=health, lifespan=lifespan)
+    return subscribing_service("orders", OrderApi(parts.database).routes(), SUBSCRIBER, customer_events, parts)
