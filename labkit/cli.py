@@ -11,7 +11,6 @@ from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
     name="labkit",
-    help="A workshop on distributed data: sagas, transactional outbox, idempotent consumers and CQRS, on real servers.",
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
@@ -132,6 +131,21 @@ def load(
     from labkit.commands.load import load
 
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from labkit import __version__
+
+        print(f"labkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """A workshop on distributed data: sagas, transactional outbox, idempotent consumers and CQRS, on real servers."""
 
 
 def main() -> None:

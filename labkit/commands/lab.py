@@ -72,7 +72,7 @@ def _explain(outcomes: list[Outcome], number: int, seed: int) -> None:
     words = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
     counts = [(sum(o.verdict is verdict for o in outcomes), word) for verdict, word in words.items()]
     seconds = sum(o.seconds for o in outcomes)
-    print(f"\n{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s.")
+    print(f"\n{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).")
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
