@@ -17,7 +17,7 @@ import msgspec
 from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
 from services.messaging.log import describe, log, log_many
-from services.messaging.message import Message, UndecodableMessage
+from services.messaging.message import Message, UndecodableMessage, storable
 from services.messaging.multi_message import decode_record
 
 BATCH = 200
@@ -200,7 +200,7 @@ class Consumer:
                 return False
 
     async def _park(self, delivery: Delivery, cause: str) -> bool:
-        failures = 0
+        failures, cause = 0, storable(cause)
         while True:
             try:
                 await self._effects.park(delivery, cause)

@@ -1,5 +1,6 @@
 """Log lines as JSON on standard output, one a line, for people and for display; no verdict rests on them."""
 
+import json
 import sys
 import time
 from typing import Any
@@ -24,7 +25,11 @@ def log_many(lines: list[tuple[str, dict[str, Any]]]) -> None:
 
 
 def write(event: str, details: dict[str, Any]) -> None:
-    _write(_encode({"time": round(time.time(), 6), "event": event, **details}) + b"\n")
+    line = {"time": round(time.time(), 6), "event": event, **details}
+    try:
+        _write(_encode(line) + b"\n")
+    except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, or no JSON: a line that looks odd is better than none
+        _write(json.dumps(line, default=repr).encode() + b"\n")
 
 
 def describe(error: BaseException) -> str:

@@ -49,6 +49,11 @@ _Envelope.decoder = msgspec.json.Decoder(_Envelope)
 _encode = msgspec.json.Encoder().encode
 
 
+def storable(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which cannot be written as UTF-8."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 def http_date(seconds: float) -> str:
     """RFC 1123 in GMT as java.time writes it: `Wed, 1 Apr 2026 07:26:10 GMT`, the day without a leading zero."""
     t = time.gmtime(seconds)
@@ -76,7 +81,8 @@ def decode_value(channel: str, value: bytes) -> Message:
         envelope = _Envelope.decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableMessage(f"the record is not a message: {error}") from error
-    message_id = envelope.headers.get(ID)
-    if not message_id or len(message_id) > MAX_ID_LENGTH:
+    message_id = envelope.headers.get(ID, "")
+    # half of a surrogate pair passes as JSON, and no store can take it
+    if not 0 < len(message_id) <= MAX_ID_LENGTH or storable(message_id) != message_id:
         raise UndecodableMessage("the message has no usable ID header")
     return Message(channel, envelope.headers, envelope.payload)

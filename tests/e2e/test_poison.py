@@ -1,5 +1,6 @@
 """One bad message never stops the others: it is parked with its cause and its bytes. What is not its fault parks nothing."""
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 import redis
 from confluent_kafka import Producer
 
-from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
+from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, request, settled
 from tests.running import RunningStack
 
 POISON = b'{"payload": "\xff not a message'
@@ -123,3 +124,19 @@ def test_a_database_outage_parks_nothing(stack: RunningStack) -> None:
     stack.labkit("up")
     assert settled(gateway, order) == ("APPROVED", None)
     assert stack.sql("select count(*) as n from customer_db.dead_letter") == before
+
+
+@pytest.mark.usefixtures("emptied")
+def test_text_that_no_store_can_take_stops_nobody(stack: RunningStack) -> None:
+    half_a_pair = '{"payload":"{}","headers":{"ID":"m-1","event-aggregate-type":"\\ud800","event-type":"\\ud800","event-aggregate-id":"1"}}'
+    name = '{\\"name\\":\\"\\\\ud800\\",\\"creditLimit\\":{\\"amount\\":1}}'
+    created = f'"event-aggregate-type":"{CUSTOMER_CHANNEL}","event-type":"{CUSTOMER_CHANNEL}CreatedEvent","event-aggregate-id":"1"'
+    for partition in range(4):
+        for topic in (ORDER_CHANNEL, CUSTOMER_CHANNEL):
+            produce(stack, topic, partition, half_a_pair.encode())
+        produce(stack, CUSTOMER_CHANNEL, partition, f'{{"payload":"{name}","headers":{{"ID":"m-2-{partition}",{created}}}}}'.encode())
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "1000.00")
+    orders = [new_order(gateway, ada, "1.00") for _ in range(12)]
+    assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
+    eventually(lambda: len(json.loads(request("GET", f"{gateway}/customers/{ada}/orderhistory")[1] or b"{}").get("orders", {})), 12)

@@ -112,7 +112,19 @@ def test_the_single_message_frame_is_the_published_62_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, b"", b"\xff", b"{", b"[]", b'{"payload":"x"}', b'{"payload":"x","headers":{}}', b'{"payload":1,"headers":{"ID":"a"}}']
+    "value",
+    [
+        None,
+        b"",
+        b"\xff",
+        b"{",
+        b"[]",
+        b'{"payload":"x"}',
+        b'{"payload":"x","headers":{}}',
+        b'{"payload":1,"headers":{"ID":"a"}}',
+        b'{"payload":"x","headers":{"ID":"\\ud800"}}',
+        b'{"payload":"x","headers":{"ID":"%s"}}' % (b"9" * 256),
+    ],
 )
 def test_values_that_are_no_messages_are_undecodable(value: bytes | None) -> None:
     with pytest.raises(UndecodableMessage):
