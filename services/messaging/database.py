@@ -19,9 +19,10 @@ from services.messaging.events import DomainEvent
 from services.messaging.ids import IdGenerator
 
 # Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
+LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)
 TRANSIENT_CODES = frozenset(
     {
-        *(1020, 1205, 1213, 1614),  # record changed since last read, lock wait time-out, deadlock (two kinds)
+        *LOCK_CODES,
         *(2002, 2003, 2006, 2013, 2014, 2055),  # cannot connect, gone away, lost during a query, out of sync
         *(1040, 1053, 1077, 1079, 1152, 1159, 1161, 1184, 1203, 1317, 1927, 3169, 4031),  # too many, shutdown, killed, idle
         *(1290, 1836),  # read-only for now
@@ -191,7 +192,8 @@ class Database:
             except Exception as error:
                 reusable = await _rolled_back(connection)
                 if is_transient(error) and not isinstance(error, TransientError):
-                    raise TransientError(error, outcome_unknown=tx.commit_was_sent) from error
+                    was_answered = error.args and error.args[0] in LOCK_CODES  # by a statement before the COMMIT in the same packet
+                    raise TransientError(error, outcome_unknown=tx.commit_was_sent and not was_answered) from error
                 raise
             finally:
                 # A connection in an unknown state (lost, or cancelled in the middle of an answer) is not used again.
