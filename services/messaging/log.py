@@ -14,22 +14,21 @@ _flush = sys.stdout.buffer.flush
 
 def log(event: str, **details: Any) -> None:
     """Write one line at once. Times are UTC seconds with microseconds."""
-    write(event, details)
-    _flush()
+    log_many([(event, details)])
 
 
 def log_many(lines: list[tuple[str, dict[str, Any]]]) -> None:
-    for event, details in lines:
-        write(event, details)
+    """Write several lines at once: one call of the system, however many they are."""
+    _write(b"".join([_line(event, details) for event, details in lines]))
     _flush()
 
 
-def write(event: str, details: dict[str, Any]) -> None:
+def _line(event: str, details: dict[str, Any]) -> bytes:
     line = {"time": round(time.time(), 6), "event": event, **details}
     try:
-        _write(_encode(line) + b"\n")
+        return _encode(line) + b"\n"
     except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, or no JSON: a line that looks odd is better than none
-        _write(json.dumps(line, default=repr).encode() + b"\n")
+        return json.dumps(line, default=repr).encode() + b"\n"
 
 
 def describe(error: BaseException) -> str:
