@@ -272,7 +272,7 @@ async def _create_customers(client: Client, plan: Plan) -> list[int]:
 def _detail(answer: bytes) -> str:
     try:
         return str(msgspec.json.decode(answer)["detail"])
-    except Exception:
+    except (ValueError, KeyError, TypeError):  # not JSON, or not a problem document
         return answer[:200].decode(errors="replace")
 
 

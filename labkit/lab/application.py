@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labkit.lab.check import NotJudged
+from labkit.stack.sql import connected
 
 if TYPE_CHECKING:
     from labkit.stack.model import Stack
@@ -40,25 +41,22 @@ class Application:
 
     def __init__(self, stack: "Stack") -> None:
         import httpx
-        import pymysql
         import redis
 
         self.stack = stack
         self._http = httpx.Client(base_url=stack.url("gateway"), timeout=10.0, trust_env=False)
-        self._pymysql = pymysql
-        self._mysql: Any = None
         self._redis = redis.Redis(host=stack.redis.host, port=stack.redis.port, decode_responses=True, socket_timeout=5.0)
 
     # REST
 
-    def request(self, method: str, path: str, body: object | None = None, *, base: str = "") -> tuple[int, Any]:
+    def request(self, method: str, path: str, body: object | None = None) -> tuple[int, Any]:
         """Status and JSON (None for an empty body; amounts as Decimal). Raises NotJudged when nobody answers."""
         import httpx
 
-        content = None if body is None else json.dumps(body, default=float)
+        content = None if body is None else json.dumps(body)
         headers = {} if body is None else {"content-type": "application/json"}
         try:
-            answer = self._http.request(method, base + path, content=content, headers=headers)
+            answer = self._http.request(method, path, content=content, headers=headers)
         except httpx.HTTPError as error:
             raise NotJudged(f"{method} {path} got no answer: {error}.", next_step="labkit status") from error
         try:
@@ -110,19 +108,14 @@ class Application:
 
     def sql(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of a query, read as the administrator, each time as committed now."""
-        errors = self._pymysql.err
+        from pymysql.cursors import DictCursor
+
         try:
-            if self._mysql is None:
-                at = self.stack.mysql
-                self._mysql = self._pymysql.connect(
-                    host=at.host, port=at.port, user=at.user, password=at.password, autocommit=True, ssl_disabled=True
-                )
-            with self._mysql.cursor(self._pymysql.cursors.DictCursor) as cursor:
+            with connected(self.stack.mysql, cursorclass=DictCursor) as cursor:
                 cursor.execute(query, values)
-                return list(cursor.fetchall())
-        except (errors.OperationalError, errors.InterfaceError) as error:
-            self._mysql = None
-            raise NotJudged(f"MySQL does not answer: {error.args[-1]}.", next_step="labkit status") from error
+                return [dict(row) for row in cursor.fetchall()]
+        except OSError as error:
+            raise NotJudged(f"MySQL cannot be asked: {error}.", next_step="labkit status") from error
 
     def view(self, customer_id: int) -> dict[str, str]:
         """The fields of a customer's view in Redis; empty when there is none."""

@@ -79,7 +79,6 @@ class Transaction:
         self._ids = ids
         self._unsent: list[str] = ["BEGIN"]
         self._expected: dict[int, tuple[int, Exception]] = {}
-        self._events: list[DomainEvent] = []
         self._messages = 0
         self.commit_was_sent = False
         self.locked: dict[tuple[type, int], Any] = {}
