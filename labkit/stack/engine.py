@@ -1,0 +1,183 @@
+"""The Docker engine of this machine: where it is, whether it can be used and if not why, and how it is asked.
+
+Whether one answers is asked without the docker SDK, which takes a quarter of a second to import: `labkit up` asks every time.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import UserError
+
+if TYPE_CHECKING:
+    import docker
+
+DEFAULT_SOCKETS = ("/var/run/docker.sock", "~/.docker/run/docker.sock", "~/.docker/desktop/docker.sock", "~/.colima/default/docker.sock")
+OLDEST_ENGINE, OLDEST_COMPOSE = (20, 10), (2, 20)
+PING_TIMEOUT = 2.0  # seconds
+COMPOSE_TIMEOUT = 120.0
+
+MISSING, STOPPED, DENIED, REMOTE, OLD, NO_COMPOSE = "missing", "stopped", "denied", "remote", "old", "no compose"
+
+
+class NoEngine(UserError):
+    """No engine that labkit can use: `kind` is one of the constants of this module; the sentence says why, the next step what mends it."""
+
+    def __init__(self, kind: str, message: str, next_step: str) -> None:
+        super().__init__(message, next_step)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers. `architecture` as Docker names it for images: amd64, arm64. Memory in bytes."""
+
+    host: str  # unix:///var/run/docker.sock
+    version: str
+    architecture: str
+
+    @property
+    def socket(self) -> Path:
+        return Path(self.host.removeprefix("unix://"))
+
+
+def find() -> Engine:
+    """The engine that the docker command would use. Raises NoEngine."""
+    host = _host()
+    if not host.startswith("unix://"):
+        raise NoEngine(REMOTE, f"The Docker engine at {host} is not reached by a socket of this machine.", "unset DOCKER_HOST")
+    try:
+        answer = ask(host, "/version")
+    except PermissionError:
+        raise NoEngine(
+            DENIED, f"You may not use the Docker engine's socket {host}.", "sudo usermod -aG docker $USER, then log in again"
+        ) from None
+    except OSError as error:
+        raise _nobody(host, error) from None
+    engine = Engine(host, str(answer["Version"]), str(answer["Arch"]))
+    if _numbers(engine.version) < OLDEST_ENGINE:
+        raise NoEngine(OLD, f"The Docker engine is {engine.version}; labkit needs {_dotted(OLDEST_ENGINE)} or later.", "update Docker")
+    return engine
+
+
+def _nobody(host: str, error: OSError) -> NoEngine:
+    path = host.removeprefix("unix://")
+    why = "no socket" if isinstance(error, FileNotFoundError) else "nobody answers"
+    if isinstance(error, FileNotFoundError) and not shutil.which("docker"):
+        return NoEngine(
+            MISSING, f"No Docker engine is installed (no docker command, no socket at {host}).", "https://docs.docker.com/engine/install"
+        )
+    start = "open -a Docker" if Path("/Applications/Docker.app").exists() else "sudo systemctl start docker, or start Docker Desktop"
+    return NoEngine(STOPPED, f"No Docker engine answers ({why} at {path if why == 'nobody answers' else host}).", start)
+
+
+def _host() -> str:
+    """DOCKER_HOST, else the current context's, else the first of the usual sockets that is there."""
+    if named := os.environ.get("DOCKER_HOST"):
+        return named
+    config = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser()
+    context = os.environ.get("DOCKER_CONTEXT") or _read_json(config / "config.json").get("currentContext")
+    if context and context != "default":
+        meta = _read_json(config / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json")
+        host = meta.get("Endpoints", {}).get("docker", {}).get("Host")
+        if host:
+            return str(host)
+    sockets = [Path(path).expanduser() for path in DEFAULT_SOCKETS]
+    return f"unix://{next((path for path in sockets if path.exists()), sockets[0])}"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
+    """GET of the engine's API as JSON. Raises OSError when nobody answers, or answers otherwise."""
+    connection = _UnixConnection(host.removeprefix("unix://"), timeout)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise OSError(f"the engine answers {response.status} to {path}")
+        return json.loads(body)
+    except (http.client.HTTPException, ValueError) as error:
+        raise OSError(f"what answers is no Docker engine: {error}") from error
+    finally:
+        connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def client(engine: Engine) -> "docker.DockerClient":
+    """The docker SDK's client of this engine."""
+    import docker
+
+    return docker.DockerClient(base_url=engine.host, timeout=60)
+
+
+def compose_version() -> str:
+    """Of the docker command's compose plugin. Raises NoEngine when it is missing or too old."""
+    done = run(["docker", "compose", "version", "--short"])
+    version = done.stdout.strip().removeprefix("v")
+    if done.returncode != 0 or not version[:1].isdigit():
+        if shutil.which("docker") is None:
+            raise NoEngine(MISSING, "There is no docker command.", "https://docs.docker.com/engine/install")
+        raise NoEngine(
+            NO_COMPOSE,
+            "The docker command has no compose plugin.",
+            "sudo apt-get install docker-compose-plugin (https://docs.docker.com/compose/install)",
+        )
+    if _numbers(version) < OLDEST_COMPOSE:
+        raise NoEngine(
+            OLD, f"Docker Compose is {version}; labkit needs {_dotted(OLDEST_COMPOSE)} or later.", "update docker-compose-plugin"
+        )
+    return version
+
+
+def run(
+    command: Sequence[str], *, environment: dict[str, str] | None = None, timeout: float = COMPOSE_TIMEOUT
+) -> "subprocess.CompletedProcess[str]":
+    """Run a docker command and keep what it says. A command that is not there ends with 127."""
+    try:
+        return subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(list(command), 127, "", f"{command[0]} is not on this machine")
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    parts = [int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]]
+    return parts[0], parts[1] if len(parts) > 1 else 0
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return ".".join(map(str, numbers))
