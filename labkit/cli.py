@@ -34,7 +34,7 @@ def setup(yes: Yes = False) -> int:
 @app.command(short_help="Start the stack, or repair what is missing.")
 def up(
     name: Name = "default",
-    runtime: Annotated[str | None, typer.Option(metavar="native", help="How the stack runs.")] = None,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
 ) -> int:
     """Start the stack and wait until all of it is ready. When it runs already, repair what is missing."""
@@ -70,6 +70,14 @@ def logs(
     from labkit.commands.logs import logs
 
     return logs(name, component, follow=follow, lines=lines)
+
+
+@app.command(short_help="Open a shell where a component runs.")
+def shell(component: Annotated[str, typer.Argument(metavar="COMPONENT")], name: Name = "default") -> int:
+    """Open a shell where a component runs: in its container, or natively in its folder with its environment."""
+    from labkit.commands.shell import shell
+
+    return shell(name, component)
 
 
 @app.command(short_help="Stop components and start them again.")

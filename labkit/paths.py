@@ -12,7 +12,11 @@ from labkit.errors import UserError
 
 def home() -> Path:
     """Stacks and reports. `LABKIT_HOME`, else the user's state directory."""
-    return _from_environment("LABKIT_HOME") or _platform_directory("user_state_path")
+    return _from_environment("LABKIT_HOME") or usual_home()
+
+
+def usual_home() -> Path:
+    return _platform_directory("user_state_path")
 
 
 def cache() -> Path:
@@ -30,6 +34,17 @@ def _platform_directory(function: str) -> Path:
 
     path: Path = getattr(platformdirs, function)("labkit", appauthor=False)
     return path
+
+
+def content() -> Path:
+    """The folder of `services`, `labs` and `compose`: the clone's root, or the wheel's content."""
+    package = Path(__file__).resolve().parent
+    inside = package / "content"
+    return inside if inside.is_dir() else package.parent
+
+
+def compose_directory() -> Path:
+    return content() / "compose"
 
 
 def private_directory() -> Path:

@@ -85,7 +85,14 @@ class Labkit:
 
     def _environment(self) -> dict[str, str]:
         passed_on = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name == "LABKIT_CACHE"}
-        return {**passed_on, "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(self.home), "LABKIT_NAME": self.name, **self.environment}
+        return {
+            **passed_on,
+            "PYTHONPATH": str(ROOT),
+            "LABKIT_HOME": str(self.home),
+            "LABKIT_NAME": self.name,
+            "LABKIT_RUNTIME": "native",
+            **self.environment,
+        }
 
 
 class RunningStack:
@@ -133,7 +140,7 @@ class RunningStack:
             connection.close()
 
     def log(self, component: str) -> str:
-        return (self.labkit.directory / "logs" / f"{component}.log").read_text(errors="replace")
+        return self.labkit("logs", component).stdout
 
     def pid(self, component: str) -> int:
         """As it is now."""

@@ -2,7 +2,7 @@
 
 from labkit import say
 from labkit.errors import ExitCode
-from labkit.stack import lifecycle, processes, state
+from labkit.stack import lifecycle, runtimes, state
 
 
 def down(stack_name: str, *, data: bool) -> ExitCode:
@@ -12,8 +12,8 @@ def down(stack_name: str, *, data: bool) -> ExitCode:
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
         return ExitCode.OK
     with state.exclusive(stack_name, "down"):
-        ran = bool(processes.marked(directory))
         known = state.find(stack_name)
+        ran = any(runtimes.of(name, directory).running() for name in ([known.runtime] if known else runtimes.usable()))
         lifecycle.take_down(directory, known, data=data)
     if data:
         say.line(f"{stack_name} is down and its data is gone.")

@@ -2,7 +2,7 @@
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.stack import lifecycle, native, state
+from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
 
@@ -15,12 +15,12 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             raise UserError(message, f"labkit restart {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = state.load(stack_name)
-        runtime = native.Native(stack)
+        runtime = runtimes.of_stack(stack)
         if not runtime.running():
             raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
         runtime.stop(components)
         with Table() as table:
-            lifecycle.bring_up(directory, stack_name, stack.source, table)
+            lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")
     return ExitCode.OK

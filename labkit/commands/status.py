@@ -1,15 +1,14 @@
 """labkit status: what runs, where, and how much memory it takes. Changes nothing and never waits long."""
 
 import json
-import signal
 import threading
 from typing import Any
 
 from labkit import say
 from labkit.errors import ExitCode
-from labkit.stack import lifecycle, probes, processes, state
+from labkit.stack import lifecycle, probes, runtimes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
-from labkit.stack.wait import last_end
+from labkit.stack.runtime import RUNNING, WHAT_RUNS, Seen
 
 PROBE_TIMEOUT = 1.0  # seconds
 
@@ -27,13 +26,15 @@ def status(stack_name: str, *, as_json: bool) -> ExitCode:
 
 def facts(stack: Stack) -> dict[str, Any]:
     """The stack as JSON; memory in bytes, uptime in seconds, both null for what does not run."""
-    ready = _ready(stack)
-    components = [_component(stack, name, ready) for name in (*COMPONENTS, SUPERVISOR)]
+    runtime = runtimes.of_stack(stack)
+    seen, memory = runtime.look(), runtime.memory()
+    ready = _ready(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
+    components = [_component(stack, name, seen[name], memory.get(name), name in ready) for name in (*COMPONENTS, *runtime.extra)]
     mysql = stack.mysql
     return {
         "name": stack.name,
         "runtime": stack.runtime,
-        "ready": all(component["state"] == "running" for component in components[:-1]),
+        "ready": all(component["state"] == "running" for component in components if component["kind"] != SUPERVISOR),
         "components": components,
         "connections": {
             "mysql": {"host": mysql.host, "port": mysql.port, "user": mysql.user, "password": mysql.password},
@@ -43,34 +44,21 @@ def facts(stack: Stack) -> dict[str, Any]:
     }
 
 
-def _component(stack: Stack, name: str, ready: set[str]) -> dict[str, Any]:
-    process = processes.running(stack.directory, name)
-    uptime = process.uptime() if process else None
+def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: bool) -> dict[str, Any]:
+    is_component = name in COMPONENTS
     return {
         "name": name,
-        "kind": SUPERVISOR if name == SUPERVISOR else stack[name].kind,
-        "state": _state(stack, name, process, ready),
-        "endpoint": None if name == SUPERVISOR else str(stack[name].endpoint),
-        "pid": process.pid if process else None,
-        "memory_bytes": processes.memory(process.pid) if process else None,
-        "uptime_s": None if uptime is None else round(uptime, 1),
+        "kind": stack[name].kind if is_component else name,
+        "state": "starting" if seen.state == RUNNING and is_component and not ready else seen.state,
+        "endpoint": str(stack[name].endpoint) if is_component else None,
+        "pid": seen.pid,
+        "memory_bytes": memory,
+        "uptime_s": None if seen.uptime_s is None else round(seen.uptime_s, 1),
+        **({"health": seen.health} if seen.health else {}),
     }
 
 
-def _state(stack: Stack, name: str, process: processes.Process | None, ready: set[str]) -> str:
-    if process is None:
-        return "failed" if _failed(last_end(stack.directory, name, 0.0)) else "stopped"
-    if process.paused():
-        return "paused"
-    return "running" if name in ready or name == SUPERVISOR else "starting"
-
-
-def _failed(end: dict[str, object] | None) -> bool:
-    """Did it end otherwise than by being asked to? A JVM that is asked to ends with 143."""
-    return end is not None and (end.get("exit_code") not in (0, 143, None) or end.get("signal") not in (signal.SIGTERM, None))
-
-
-def _ready(stack: Stack) -> set[str]:
+def _ready(stack: Stack, names: list[str]) -> set[str]:
     """Those that answer now, all asked at once."""
     ready: set[str] = set()
 
@@ -78,7 +66,7 @@ def _ready(stack: Stack) -> set[str]:
         if probes.probe_of(stack, name, timeout=PROBE_TIMEOUT)() is None:
             ready.add(name)
 
-    threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in COMPONENTS if processes.running(stack.directory, name)]
+    threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -94,7 +82,8 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
         say.line(line.rstrip())
     running = [component for component in found["components"] if component["pid"]]
     total = sum(component["memory_bytes"] or 0 for component in running)
-    say.line(f"\n{stack.name}: {len(running)} processes, {say.megabytes(total)}; the services run from {stack.source}.")
+    what = WHAT_RUNS[stack.runtime]
+    say.line(f"\n{stack.name}: {len(running)} {what}, {say.megabytes(total)}; the services run from {stack.source}.")
     if lifecycle.reset_intent(stack.directory):
         say.line("A reset was interrupted; labkit up finishes it.")
     if not found["ready"]:

@@ -3,35 +3,35 @@
 import time
 from pathlib import Path
 
-from labkit import say
+from labkit import paths, say
 from labkit.errors import ExitCode, UserError
-from labkit.stack import lifecycle, processes, state
-from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack import lifecycle, runtimes, state
+from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.servers import kafka
 from labkit.stack.wait import NotReady
 from labkit.up_view import LiveTable, Table
-
-NATIVE = "native"
 
 
 def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCode:
     """Everything at once; ends when all is ready."""
     state.refuse_foreign_platform()
-    _refuse_other_runtime(runtime)
+    runtimes.refuse_unknown(runtime)
     begun = time.monotonic()
     with state.exclusive(stack_name, "up") as directory:
         _interrupt_on_termination()
-        if not any(processes.running(directory, name) for name in COMPONENTS):
-            say.line("The servers run as processes on this machine: the Docker runtime is not built yet.\n")
-        brought = _bring_up(directory, stack_name, services)
-    _conclude(brought, time.monotonic() - begun, wanted_source=services)
+        choice = runtimes.choose(runtime, state.find(stack_name))
+        if not runtimes.of(choice.runtime, directory).running():
+            say.line(f"{choice.why}\n")
+        brought = _bring_up(directory, stack_name, services, choice.runtime)
+        _conclude(brought, time.monotonic() - begun, wanted_source=services)
     return ExitCode.OK
 
 
-def _bring_up(directory: Path, stack_name: str, services: Path | None) -> lifecycle.Brought:
+def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: str) -> lifecycle.Brought:
     with LiveTable() if say.on_terminal() else Table() as table:
         try:
-            return lifecycle.bring_up(directory, stack_name, services.absolute() if services else None, table)
+            return lifecycle.bring_up(directory, stack_name, services.absolute() if services else None, table, runtime=runtime)
         except NotReady as error:
             raise _explained(error) from error
 
@@ -42,11 +42,6 @@ def _explained(error: NotReady) -> UserError:
         details += ["", "labkit removed the stale archive."]
         next_step = "labkit up"
     return UserError(f"✗ {error.message}", next_step, details=details)
-
-
-def _refuse_other_runtime(runtime: str | None) -> None:
-    if runtime not in (None, NATIVE):
-        raise UserError(f"There is no runtime {runtime!r} yet, only native.", "labkit up --runtime native", exit_code=ExitCode.USAGE)
 
 
 def _interrupt_on_termination() -> None:
@@ -62,18 +57,18 @@ def _interrupt_on_termination() -> None:
 
 def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path | None) -> None:
     stack = brought.stack
-    pids = [pid for name in (*COMPONENTS, SUPERVISOR) if (pid := stack.pid(name))]
-    total = sum(processes.memory(pid) or 0 for pid in pids)
+    memory = brought.runtime.memory()
+    runs = f"{len(memory)} {WHAT_RUNS[stack.runtime]}, {say.megabytes(sum(memory.values()))}"
     if brought.reset_finished:
         say.line("The reset that was interrupted is finished: all stores are empty.")
     if not brought.started:
-        say.line(f"All is well: {len(pids)} processes, {say.megabytes(total)}. The gateway is at {stack.url('gateway')}.")
+        say.line(f"All is well: {runs}. The gateway is at {stack.url('gateway')}.")
     elif len(brought.started) < len(COMPONENTS):
         say.line(f"\nStarted {_enumerated(brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
     else:
         kept = f"Your data is kept between `{_command('down', stack)}` and `{_command('up', stack)}`."
-        say.line(f"\nReady in {seconds:.1f} s: {len(pids)} processes, {say.megabytes(total)}. {kept}")
-    if wanted_source is None and stack.source != state.default_source():
+        say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")
+    if wanted_source is None and stack.source != paths.content():
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
     say.line(f"Next: {_command('lab 1 check', stack)}")

@@ -97,12 +97,10 @@ class Application:
         return [(c["name"], c["state"], "" if c["pid"] else self._how_it_ended(c["name"])) for c in components]
 
     def _how_it_ended(self, name: str) -> str:
-        from labkit.stack.wait import last_end
+        from labkit.stack import runtimes
 
-        end = last_end(self.stack.directory, name, 0.0)
-        if end is None:
-            return "nobody saw it end"
-        return f"ended by signal {end['signal']}" if end.get("signal") else f"ended with exit code {end.get('exit_code')}"
+        end = runtimes.of_stack(self.stack).last_end(name, 0.0)
+        return "nobody saw it end" if end is None else f"ended {end}"
 
     # stores
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from labkit import paths
 from labkit.errors import UserError
 from labkit.lab.check import Check, checks_of
-from labkit.stack.state import default_source
 
 if TYPE_CHECKING:
     from labkit.lab.application import Application
@@ -53,7 +53,7 @@ def all_labs() -> list[Lab]:
     import yaml
 
     labs: list[Lab] = []
-    for path in sorted((default_source() / "labs").glob("*/lab.yaml")):
+    for path in sorted((paths.content() / "labs").glob("*/lab.yaml")):
         data = msgspec.convert(yaml.safe_load(path.read_text()), _LabYaml)
         labs.append(Lab(data.number, data.title, data.minutes, path.parent))
     return labs

@@ -136,6 +136,18 @@ def client(engine: Engine) -> "docker.DockerClient":
     return docker.DockerClient(base_url=engine.host, timeout=60)
 
 
+def quoted(text: str) -> str:
+    """For the query of a path."""
+    from urllib.parse import quote
+
+    return quote(text)
+
+
+def memory_mb(engine: Engine) -> float:
+    """What the engine's machine has, which may be a virtual one."""
+    return float(ask(engine.host, "/info", timeout=10.0)["MemTotal"]) / 1e6
+
+
 def compose_version() -> str:
     """Of the docker command's compose plugin. Raises NoEngine when it is missing or too old."""
     done = run(["docker", "compose", "version", "--short"])

@@ -90,9 +90,6 @@ class Stack:
     def redis(self) -> Endpoint:
         return self["redis"].endpoint
 
-    def pid(self, name: str) -> int | None:
-        """The process id of a component that runs, else None."""
-        from labkit.stack import processes
-
-        process = processes.recorded(self.directory, name)
-        return process.pid if process and process.alive() else None
+    def own_address_bits(self, service: str) -> int:
+        """48 bits, the service's own part of message ids."""
+        return self.address_bits << 24 | (SERVICES.index(service) + 1) << 16

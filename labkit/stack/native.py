@@ -2,21 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import processes
-from labkit.stack.installed import Installed
+from labkit.stack import installed, log_files, processes
 from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
-from labkit.stack.probes import mysql_socket_of
+from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.stack.servers import kafka, mysql, redis
 
 # Seconds to end by itself. Kafka recovers as well from a kill, and one that is only just starting does not hear.
@@ -24,11 +24,12 @@ GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0, **dict.fromkeys(SERVICES, 4
 STRAY_GRACE = 1.0
 HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
+KILL_TIMEOUT = 5.0
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
-def plan(stack: Stack, has: Installed) -> dict[str, Any]:
+def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
     """How each component is started: argv, environment and working directory. The servers' data directories must be there."""
     data = stack.directory / "data"
     marker = {processes.MARKER: str(stack.directory), "TZ": "UTC"}
@@ -46,15 +47,23 @@ def plan(stack: Stack, has: Installed) -> dict[str, Any]:
     return entries
 
 
+def planned(stack_directory: Path) -> dict[str, Any]:
+    """The plan by which what runs now was started."""
+    try:
+        entries: dict[str, Any] = json.loads((stack_directory / "plan.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return entries
+
+
 def service_environment(stack: Stack, name: str) -> dict[str, str]:
-    """A service's configuration; the same names on every runtime."""
+    """A service's configuration; compose.yaml gives the same names."""
     endpoint, mysql_at = stack[name].endpoint, stack["mysql"].endpoint
-    own_bits = stack.address_bits << 24 | (SERVICES.index(name) + 1) << 16
     environment = {
         "LABKIT_STACK": stack.name,
         "LABKIT_COMPONENT": name,
         "LABKIT_INSTANCE": "0",
-        "EVENTUATE_MAC_ADDRESS": str(own_bits),
+        "EVENTUATE_MAC_ADDRESS": str(stack.own_address_bits(name)),
         "HTTP_HOST": endpoint.host,
         "HTTP_PORT": str(endpoint.port),
         "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
@@ -75,31 +84,108 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
     return environment
 
 
-def planned(stack_directory: Path) -> dict[str, Any]:
-    """The plan by which what runs now was started."""
-    try:
-        entries: dict[str, Any] = json.loads((stack_directory / "plan.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return entries
+def mysql_socket_of(stack_directory: Path) -> Path:
+    return paths.socket_directory(stack_directory) / "mysql.sock"
 
 
 class Native:
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self._directory = stack.directory
-        self._socket = paths.socket_directory(stack.directory) / "supervisor.sock"
+    name = NATIVE
+    extra: Sequence[str] = (SUPERVISOR,)
+    refused: Mapping[str, UserError] = {
+        "cut": UserError(
+            "The native runtime cannot cut a component off the network: its processes share this machine's.",
+            "labkit fault pause COMPONENT, or a stack on Docker: labkit up --name docker --runtime docker",
+        )
+    }
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = paths.socket_directory(directory) / "supervisor.sock"
         self._spawned: subprocess.Popen[bytes] | None = None
+        self._has: installed.Installed | None = None
+        self._plan: dict[str, Any] = {}
 
     def running(self) -> set[str]:
         return {name for name in COMPONENTS if processes.running(self._directory, name)}
 
-    def start(self, plan: Mapping[str, Any], names: Collection[str]) -> float:
+    def runs(self, component: str) -> bool:
+        return processes.running(self._directory, component) is not None
+
+    def look(self) -> dict[str, Seen]:
+        return {name: self._seen(name) for name in (*COMPONENTS, SUPERVISOR)}
+
+    def _seen(self, name: str) -> Seen:
+        process = processes.running(self._directory, name)
+        if process is None:
+            end = self.last_end(name, 0.0)
+            return Seen(STOPPED if end is None or end.asked_for else FAILED)
+        return Seen(PAUSED if process.paused() else RUNNING, process.pid, process.uptime())
+
+    def memory(self) -> dict[str, int]:
+        """PSS; without the processes that have just ended."""
+        running = {name: processes.running(self._directory, name) for name in (*COMPONENTS, SUPERVISOR)}
+        sizes = {name: processes.memory(process.pid) for name, process in running.items() if process}
+        return {name: size for name, size in sizes.items() if size is not None}
+
+    def is_ours(self, component: str, port: int) -> bool:
+        process = processes.running(self._directory, component)
+        return process is None or processes.listens(process, port)
+
+    def last_end(self, component: str, since: float) -> End | None:
+        for event in reversed(self._events(200)):
+            if event.get("component") == component and event.get("event") == "end" and float(event["time"]) >= since:
+                return End(float(event["time"]), event.get("exit_code"), event.get("signal"))
+        return None
+
+    def events(self, since: float) -> list[dict[str, Any]]:
+        return [event for event in self._events(None) if float(event["time"]) >= since]
+
+    def _events(self, count: int | None) -> list[dict[str, Any]]:
+        """What the supervisor wrote down; a line that is only half there is left out."""
+        found = []
+        for line in log_files.lines(self._directory / "events.jsonl", count):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def log(self, component: str, count: int | None) -> list[str]:
+        return log_files.lines(log_files.of(self._directory, component), count)
+
+    def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
+        return log_files.follow({name: log_files.of(self._directory, name) for name in components})
+
+    def wake(self) -> set[str]:
+        self.unpause(COMPONENTS)
+        return self.running()
+
+    def clear(self) -> None:
+        processes.stop(dict.fromkeys(processes.marked(self._directory), STRAY_GRACE))
+
+    def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
+        self._has = installed.find_all()
+        _prepare_data(self._directory, self._has, alive, view)
+        return self._has.versions()
+
+    def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
+        assert self._has is not None, "prepare comes before plan"
+        self._plan = plan_of(stack, self._has)
+        before = planned(self._directory)
+        return {component for component in alive if _differs(before.get(component), self._plan[component])}
+
+    def first_access(self, stack: Stack) -> Path:
+        return mysql_socket_of(self._directory)
+
+    def start(self, names: Collection[str]) -> float:
+        if not names and self.runs(SUPERVISOR):
+            return time.time()
         for folder in ("logs", "processes"):
             (self._directory / folder).mkdir(exist_ok=True)
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in plan.items()}
-        paths.write(self._directory / "plan.json", json.dumps(whole))
+        if self._plan:
+            whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in self._plan.items()}
+            paths.write(self._directory / "plan.json", json.dumps(whole))
         since = time.time()
         if not self._ask("start", *names):
             self._replace_supervisor(passed_on, names)
@@ -137,9 +223,7 @@ class Native:
     def check(self) -> None:
         """Raises UserError when the supervisor that was just started has ended."""
         if self._spawned and self._spawned.poll() is not None:
-            from labkit.stack.wait import last_lines
-
-            log = last_lines(self._directory / "logs" / "supervisor.log")
+            log = self.log(SUPERVISOR, 8)
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
 
     def stop(self, names: Collection[str]) -> None:
@@ -154,13 +238,35 @@ class Native:
     def _greets(self, name: str) -> bool:
         """Does it speak first, as a MySQL does that takes connections?"""
         try:
-            at = self.stack[name].endpoint
-            with socket.create_connection((at.host, at.port), HANGING_GRACE) as connection:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(HANGING_GRACE)
+                connection.connect(str(mysql_socket_of(self._directory)))
                 return bool(connection.recv(1))
-        except (OSError, UserError):
+        except OSError:
             return False
 
-    def down(self) -> None:
+    def kill(self, names: Collection[str]) -> None:
+        killed = [process for name in names if (process := processes.running(self._directory, name)) and process.send(signal.SIGKILL)]
+        processes.wait_gone(killed, KILL_TIMEOUT)
+
+    def pause(self, names: Collection[str]) -> None:
+        self._signal(names, signal.SIGSTOP)
+
+    def unpause(self, names: Collection[str]) -> None:
+        self._signal(names, signal.SIGCONT)
+
+    def _signal(self, names: Collection[str], number: signal.Signals) -> None:
+        for name in names:
+            if process := processes.running(self._directory, name):
+                process.send(number)
+
+    def cut(self, names: Collection[str]) -> None:
+        raise self.refused["cut"]
+
+    def join(self, names: Collection[str]) -> None:
+        """Nothing is ever cut."""
+
+    def down(self, *, data: bool) -> None:
         supervisor = processes.running(self._directory, SUPERVISOR)
         if supervisor:
             supervisor.send(signal.SIGTERM)  # from now on it starts nothing more
@@ -172,3 +278,42 @@ class Native:
             supervisor.send(signal.SIGKILL)
         while strays := processes.marked(self._directory):
             processes.stop(dict.fromkeys(strays, STRAY_GRACE))
+        shutil.rmtree(paths.socket_directory(self._directory), ignore_errors=True)
+        if data:
+            shutil.rmtree(self._directory / "data", ignore_errors=True)
+
+    def shell(self, component: str) -> list[str]:
+        """The user's shell; `labkit shell` gives it the component's folder and environment."""
+        return [os.environ.get("SHELL") or "/bin/sh"]
+
+
+def _differs(before: Any, now: dict[str, Any]) -> bool:
+    """Was it started in another way than it would be now? What is passed on from the caller's environment does not count."""
+    if before is None:
+        return True
+    own = {name: value for name, value in before["env"].items() if name not in PASSED_ON}
+    return bool((_without_archive(before["argv"]), own, before["cwd"]) != (_without_archive(now["argv"]), now["env"], now["cwd"]))
+
+
+def _without_archive(argv: list[str]) -> list[str]:
+    """An archive that was made since is no reason to restart Kafka."""
+    return [word for word in argv if not word.startswith("-XX:SharedArchiveFile=")]
+
+
+def _prepare_data(directory: Path, has: installed.Installed, alive: Collection[str], view: Preparing) -> None:
+    """The servers' data directories, and what is made once and kept in the cache."""
+    data = directory / "data"
+    os.environ[processes.MARKER] = str(directory)  # what is started here is found by `down` if labkit is killed
+    try:
+        if "mysql" not in alive and not (data / "mysql").is_dir():
+            if not mysql.has_template(has.mysql):
+                view.preparing("the database's data directory")
+            mysql.prepare_data(has.mysql, data / "mysql", directory / "scratch")
+        if "kafka" not in alive:
+            kafka.prepare_data(has.kafka, data / "kafka")
+            if kafka.archive(has.kafka) is None:
+                view.preparing("Kafka's class-data archive, which makes it start faster")
+                kafka.make_archive(has.kafka)
+        (data / "redis").mkdir(parents=True, exist_ok=True)
+    finally:
+        del os.environ[processes.MARKER]

@@ -5,13 +5,14 @@ import socket
 from functools import partial
 from pathlib import Path
 
-from labkit import paths
 from labkit.stack import provision, sql, stores
 from labkit.stack.kafka_wire import Broker
 from labkit.stack.model import Endpoint, MysqlAccount, Stack
+from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.stack.wait import Probe, Waiting
 
-READY_TIMEOUT = 30.0  # seconds; MySQL and Kafka recover first when they were killed
+# Seconds. MySQL and Kafka recover first when they were killed; an official MySQL image takes its time to begin a data directory.
+READY_TIMEOUT = {NATIVE: 30.0, DOCKER: 90.0}
 MAX_ANSWER = 64 * 1024
 
 
@@ -28,14 +29,12 @@ def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
             return partial(health, endpoint, timeout)
 
 
-def waiting_for(stack: Stack, name: str, *, new_database: bool = False) -> Waiting:
-    """A database that has no accounts yet is asked over its socket."""
-    probe = partial(mysql_socket, mysql_socket_of(stack.directory)) if name == "mysql" and new_database else probe_of(stack, name)
-    return Waiting(name, stack.directory, probe, READY_TIMEOUT, stack[name].endpoint.port)
-
-
-def mysql_socket_of(stack_directory: Path) -> Path:
-    return paths.socket_directory(stack_directory) / "mysql.sock"
+def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_database: bool = False) -> Waiting:
+    """A database that was never used is asked in the way in which it takes its first statements."""
+    probe = probe_of(stack, name)
+    if name == "mysql" and new_database and isinstance(access := runtime.first_access(stack), Path):
+        probe = partial(mysql_socket, access)
+    return Waiting(name, runtime, probe, READY_TIMEOUT[runtime.name], stack[name].endpoint.port)
 
 
 def mysql(account: MysqlAccount, timeout: float = 1.0) -> str | None:

@@ -3,41 +3,37 @@
 import hashlib
 from pathlib import Path
 
+from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.model import MysqlAccount
 
-TABLES = {
-    "customer_db": ("services/messaging/schema.sql", "services/customers/schema.sql"),
-    "order_db": ("services/messaging/schema.sql", "services/orders/schema.sql"),
-}
-DATA_OF_ONE_SERVICE = "SELECT, INSERT, UPDATE, DELETE"
-GRANTS = (
-    ("customer_service", DATA_OF_ONE_SERVICE, "customer_db.*"),
-    ("order_service", DATA_OF_ONE_SERVICE, "order_db.*"),
-    ("relay", "SELECT, UPDATE", "customer_db.message"),
-    ("relay", "SELECT, UPDATE", "order_db.message"),
-    ("observer", "SELECT, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT", "*.*"),
-    ("admin", "ALL", "*.*"),
-)
 ROOT = MysqlAccount("localhost", 0, "root", "")  # over the socket alone
 TIMEOUT = 30.0  # seconds a statement may take
+SOURCE = "SOURCE /labkit/"  # how provision.sql names a file of the services, as a container sees it
 
 
 def statements(source: Path) -> list[str]:
     """All of it as SQL that may run again at any time. Raises UserError when `source` is no folder of services."""
     found = []
-    for schema, files in TABLES.items():
-        found += [f"CREATE DATABASE IF NOT EXISTS {schema} CHARACTER SET utf8mb4", f"USE {schema}"]
-        for file in files:
-            try:
-                text = (source / file).read_text(encoding="utf-8")
-            except OSError as error:
-                raise UserError(f"{source} is no folder of services: {file} is missing.", "labkit up --services DIR") from error
-            found += [part.strip() for part in f"{text}\n".split(";\n") if part.strip()]
-    found += [f"CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{user}'" for user in dict.fromkeys(user for user, _, _ in GRANTS)]
-    found += [f"GRANT {rights} ON {what} TO '{user}'@'%'" + " WITH GRANT OPTION" * (user == "admin") for user, rights, what in GRANTS]
+    for statement in _split((paths.compose_directory() / "mysql/provision.sql").read_text(encoding="utf-8")):
+        if statement.startswith(SOURCE):
+            found += _split(_file_of_services(source, statement.removeprefix(SOURCE)))
+        else:
+            found.append(statement)
     return found
+
+
+def _split(text: str) -> list[str]:
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return [part.strip() for part in "\n".join([*lines, ""]).split(";\n") if part.strip()]
+
+
+def _file_of_services(source: Path, file: str) -> str:
+    try:
+        return (source / file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{source} is no folder of services: {file} is missing.", "labkit up --services DIR") from error
 
 
 def digest(source: Path) -> str:

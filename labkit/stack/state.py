@@ -84,13 +84,6 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
         file.truncate(0)
 
 
-def default_source() -> Path:
-    """The folder with the `services` that labkit brings: the clone's root, or the wheel's content."""
-    package = Path(__file__).resolve().parent.parent
-    content = package / "content"
-    return content if content.is_dir() else package.parent
-
-
 def digest_of(source: Path) -> str:
     """One digest of all files of the services."""
     import hashlib

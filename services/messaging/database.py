@@ -17,6 +17,7 @@ from pymysql.constants import CLIENT
 from services.messaging import outbox
 from services.messaging.events import DomainEvent
 from services.messaging.ids import IdGenerator
+from services.messaging.mysql_login import use_own_encryption
 
 # Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
 LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)
@@ -28,6 +29,8 @@ TRANSIENT_CODES = frozenset(
         *(1290, 1836),  # read-only for now
     }
 )
+
+use_own_encryption()
 
 
 class TransientError(Exception):

@@ -1,0 +1,182 @@
+"""docker compose and its files: the settings of a stack, and what the command's errors mean."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.stack import engine
+from labkit.stack.model import COMPONENTS, SERVICES, Stack
+
+if TYPE_CHECKING:
+    from labkit.images.catalog import Image
+
+SETTINGS = "compose.env"
+HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
+# MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
+MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
+
+
+def project_of(directory: Path) -> str:
+    """`labkit-NAME`, and a few characters more for a stack that is not in the user's own home of labkit."""
+    usual = paths.usual_home() / "stacks" / directory.name
+    suffix = "" if directory == usual else f"-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]}"
+    return f"labkit-{directory.name}{suffix}"
+
+
+def command(directory: Path, *words: str) -> list[str]:
+    """`docker compose` for the stack, with the settings that `write_settings` wrote."""
+    files = paths.compose_directory()
+    return [
+        "docker", "compose",
+        "--project-name", project_of(directory),
+        "--env-file", str(directory / SETTINGS),
+        "--file", str(files / "compose.yaml"),
+        "--file", str(files / "labkit.yaml"),
+        *words,
+    ]  # fmt: skip
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """The settings come from the file alone: a variable of the caller's would win over it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("LABKIT_", "COMPOSE_"))}
+    return {**own, "DOCKER_HOST": engine.find().host}
+
+
+def check_version() -> None:
+    """Raises NoEngine when the compose plugin is missing or too old."""
+    engine.compose_version()
+
+
+def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]") -> None:
+    """Raises UserError before anything is started."""
+    has, needs = engine.memory_mb(found), sum(MEMORY_NEEDED_MB.values())
+    if has < needs:
+        raise UserError(
+            f"The Docker engine has {has:.0f} MB of memory; the stack needs {needs} MB.",
+            "give it more (Docker Desktop: Settings, Resources), or without Docker: labkit up --runtime native",
+        )
+
+
+def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
+    """compose.env: every variable of compose.yaml that labkit decides."""
+    uid, gid = _user(stack.source)
+    settings = {
+        "LABKIT_NAME": stack.name,
+        "LABKIT_SOURCE": str(stack.source),
+        "LABKIT_UID": str(uid),
+        "LABKIT_GID": str(gid),
+        "LABKIT_HEALTH_INTERVAL": HEALTH_INTERVAL,
+        "LABKIT_SUBNET": _subnet(stack, api),
+        **{f"LABKIT_{kind.upper()}_IMAGE": reference for kind, reference in images.items()},
+        **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in COMPONENTS},
+        **{f"LABKIT_ADDRESS_{name.upper().replace('-', '_')}": str(stack.own_address_bits(name)) for name in SERVICES},
+    }
+    paths.write(stack.directory / SETTINGS, "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items()))
+
+
+def _quoted(value: str) -> str:
+    """As compose reads it literally."""
+    return "'" + value.replace("'", "\\'") + "'"
+
+
+def read_settings(directory: Path) -> dict[str, str]:
+    try:
+        lines = (directory / SETTINGS).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {name: value[1:-1].replace("\\'", "'") for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _user(source: Path) -> tuple[int, int]:
+    """Whom the services run as: labkit's user, so that files pass between them; never root."""
+    return (os.getuid(), os.getgid()) if os.getuid() else (1000, 1000)
+
+
+def _subnet(stack: Stack, api: Any) -> str:
+    """The stack's own: that of its network, else one that the engine finds free.
+
+    A container gets a wanted address back only in a subnet that was asked for by name: the engine is asked for any, and then for that."""
+    project = project_of(stack.directory)
+    networks = api.networks(filters={"label": [f"com.docker.compose.project={project}"]})
+    kept = read_settings(stack.directory).get("LABKIT_SUBNET")
+    if networks and kept:
+        return kept
+    trial = api.create_network(f"{project}-trial", labels={"com.docker.compose.project": project})
+    try:
+        subnet: str = api.inspect_network(trial["Id"])["IPAM"]["Config"][0]["Subnet"]
+        return subnet
+    finally:
+        api.remove_network(trial["Id"])
+
+
+def config_hashes(directory: Path) -> dict[str, str]:
+    """What compose knows a container's configuration by, for each component. Asked again only when a file has changed."""
+    files = [paths.compose_directory() / "compose.yaml", paths.compose_directory() / "labkit.yaml", directory / SETTINGS]
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    kept = directory / "compose.hashes.json"
+    try:
+        found: dict[str, Any] = json.loads(kept.read_text())
+        if found["digest"] == digest:
+            return dict(found["hashes"])
+    except (OSError, ValueError, KeyError):
+        pass
+    done = engine.run(command(directory, "config", "--hash", "*"), environment=_environment(directory))
+    if done.returncode != 0:
+        raise explained(done.stderr, directory)
+    hashes = dict(line.split() for line in done.stdout.splitlines())
+    paths.write(kept, json.dumps({"digest": digest, "hashes": hashes}))
+    return hashes
+
+
+def up(directory: Path, names: Collection[str]) -> None:
+    """Create and start these; what runs as it should is left alone. Raises UserError."""
+    words = ("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull", *names)
+    done = engine.run(command(directory, *words), environment=_environment(directory))
+    if done.returncode != 0:
+        raise explained(done.stderr, directory)
+
+
+def lines_of(command: list[str], directory: Path) -> Iterator[tuple[str, str]]:
+    """Of `compose logs`: component and line."""
+    with subprocess.Popen(command, env=_environment(directory), stdout=subprocess.PIPE, text=True, errors="replace") as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                container, _, text = line.rstrip("\n").partition("| ")
+                yield container.strip().rpartition("-")[0], text
+        finally:
+            process.terminate()
+
+
+def explained(said: str, directory: Path) -> UserError:
+    """What the engine or compose said, as one sentence and the next step."""
+    said = said.strip()
+    last = said.splitlines()[-1] if said else "it said nothing"
+    low = said.lower()
+    if "port is already allocated" in low or "address already in use" in low:
+        return UserError(f"A port was taken by another program in the meantime: {last}", "labkit up, which takes the next free one")
+    if "no such image" in low or "manifest unknown" in low:
+        return UserError(f"An image is not there: {last}", "labkit images build, or labkit images import FILE")
+    if "pool overlaps" in low:
+        return UserError("The stack's network address was taken by another network in the meantime.", "labkit up")
+    if "no space left" in low:
+        return UserError("The Docker engine's disk is full.", "docker system prune")
+    details = said.splitlines()[-8:] if len(said.splitlines()) > 1 else []
+    return UserError(f"Docker could not do that: {last}", "labkit doctor", details=details)
+
+
+def remove(api: Any, project: str, *, volumes: bool) -> None:
+    """Everything of a project, by compose's labels: containers, networks, and with `volumes` the data."""
+    label = {"label": [f"com.docker.compose.project={project}"]}
+    for container in api.containers(all=True, filters=label):
+        api.remove_container(container["Id"], force=True, v=True)
+    for network in api.networks(filters=label):
+        api.remove_network(network["Id"])
+    for volume in (api.volumes(filters=label)["Volumes"] or []) if volumes else []:
+        api.remove_volume(volume["Name"], force=True)

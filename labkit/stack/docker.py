@@ -1,0 +1,294 @@
+"""The Docker runtime: the servers and services as containers of the engine of this machine.
+
+`docker compose` makes them from compose/compose.yaml; the docker SDK does what happens to them afterwards, found by compose's own labels.
+"""
+
+import datetime
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.stack import compose, engine, log_files
+from labkit.stack.model import COMPONENTS, SERVICES, MysqlAccount, Stack
+from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
+
+# Seconds to end by itself.
+GRACE = {"mysql": 20, "kafka": 3, "redis": 10, **dict.fromkeys(SERVICES, 4)}
+FRESH = 0.1  # seconds for which a look at the containers counts
+KEPT_LINES = 2000  # of each log, when the containers are removed
+RUNS = {"running", "paused", "restarting"}
+EVENTS = {"start": "start", "die": "end", "pause": "pause", "unpause": "unpause", "oom": "oom"}
+
+
+class Docker:
+    name = DOCKER
+    extra: Sequence[str] = ()
+    refused: Mapping[str, UserError] = {}
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._project = compose.project_of(directory)
+        self._looked, self._seen_then = 0.0, dict[str, dict[str, Any]]()
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _engine(self) -> engine.Engine:
+        """Raises NoEngine."""
+        return engine.find()
+
+    @cached_property
+    def _api(self) -> Any:
+        return engine.client(self._engine).api
+
+    # what is
+
+    def _containers(self) -> dict[str, dict[str, Any]]:
+        """The containers of the stack by component, as the engine lists them. Nobody asks it more often than every tenth of a second."""
+        with self._lock:
+            if time.monotonic() - self._looked > FRESH:
+                query = json.dumps({"label": [f"com.docker.compose.project={self._project}"]})
+                found = engine.ask(self._engine.host, f"/containers/json?all=1&filters={engine.quoted(query)}", timeout=10.0)
+                self._seen_then = {c["Labels"]["com.docker.compose.service"]: c for c in found}
+                self._looked = time.monotonic()
+            return self._seen_then
+
+    def _look_again(self) -> None:
+        self._looked = 0.0
+
+    def running(self) -> set[str]:
+        try:
+            return {name for name, container in self._containers().items() if container["State"] in RUNS}
+        except engine.NoEngine:
+            return set()  # a container does not outlive its engine
+
+    def runs(self, component: str) -> bool:
+        return component in self.running()
+
+    def look(self) -> dict[str, Seen]:
+        try:
+            containers = self._containers()
+        except engine.NoEngine:
+            containers = {}
+        return dict(zip(COMPONENTS, self._each(COMPONENTS, lambda name: self._seen(containers.get(name))), strict=True))
+
+    def _seen(self, container: dict[str, Any] | None) -> Seen:
+        if container is None:
+            return Seen(STOPPED)
+        if container["State"] not in RUNS:
+            end = self._end_of(container["Id"])
+            return Seen(STOPPED if end is None or end.asked_for else FAILED)
+        state = self._inspect(container["Id"])["State"]
+        what = PAUSED if container["State"] == "paused" else RUNNING if container["NetworkSettings"]["Networks"] else CUT
+        uptime = time.time() - _epoch(state["StartedAt"])
+        return Seen(what, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
+
+    def _inspect(self, container_id: str) -> Any:
+        return engine.ask(self._engine.host, f"/containers/{container_id}/json", timeout=10.0)
+
+    def _end_of(self, container_id: str) -> End | None:
+        state = self._inspect(container_id)["State"]
+        if state["Status"] not in ("exited", "dead"):
+            return None
+        code = int(state["ExitCode"])
+        number = code - 128 if 128 < code < 160 and code != 143 else None  # a shell's way to write a signal, also the engine's
+        return End(_epoch(state["FinishedAt"]), None if number else code, number, bool(state["OOMKilled"]))
+
+    def memory(self) -> dict[str, int]:
+        """What the engine counts for each container, without the files that it keeps in memory and could drop."""
+        names = sorted(self.running(), key=COMPONENTS.index)
+        return {name: size for name, size in zip(names, self._each(names, self._memory_of), strict=True) if size is not None}
+
+    def _memory_of(self, name: str) -> int | None:
+        with suppress(OSError):  # it may just have ended
+            path = f"/containers/{self._id(name)}/stats?stream=false&one-shot=true"
+            usage = engine.ask(self._engine.host, path, timeout=10.0)["memory_stats"]
+            cache = usage["stats"].get("inactive_file", usage["stats"].get("total_inactive_file", 0))
+            return int(usage["usage"]) - int(cache)
+        return None
+
+    def is_ours(self, component: str, port: int) -> bool:
+        return True  # the engine gives a port to one container only, and refuses one that is taken
+
+    def last_end(self, component: str, since: float) -> End | None:
+        container = self._containers().get(component)
+        end = self._end_of(container["Id"]) if container else None
+        return end if end and end.time >= since else None
+
+    def events(self, since: float) -> list[dict[str, Any]]:
+        """As far back as the engine remembers: the last 256 events of all its containers."""
+        filters = {"label": [f"com.docker.compose.project={self._project}"], "type": ["container"], "event": list(EVENTS)}
+        found = self._api.events(since=f"{since:.3f}", until=f"{time.time():.3f}", filters=filters, decode=True)
+        return [_event(event) for event in found]
+
+    def log(self, component: str, count: int | None) -> list[str]:
+        """Of the container, or what was kept of it when it was removed."""
+        with suppress(engine.NoEngine, OSError):
+            container = self._containers().get(component)
+            if container:
+                text: bytes = self._api.logs(container["Id"], tail="all" if count is None else count)
+                return text.decode(errors="replace").splitlines()
+        return log_files.lines(log_files.of(self._directory, component), count)
+
+    def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Ends when the containers have ended."""
+        names = [name for name in components if name in self._containers()]
+        command = compose.command(self._directory, "logs", "--follow", "--tail", "0", "--no-color", *names)
+        yield from compose.lines_of(command, self._directory)
+
+    # bringing up
+
+    def wake(self) -> set[str]:
+        with suppress(engine.NoEngine):
+            self.unpause(COMPONENTS)
+            self.join(COMPONENTS)
+        return self.running()
+
+    def clear(self) -> None:
+        """Compose takes up what an interrupted command left."""
+
+    def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
+        from labkit.images import catalog, pull
+
+        compose.check_version()
+        images = catalog.chosen(self._engine)
+        if set(COMPONENTS) - set(alive):
+            compose.refuse_too_little_memory(self._engine, images)
+            pull.get_missing(self._engine, images, view)
+        self._images = images
+        return {kind: choice.description for kind, choice in images.items() if kind != "services"}
+
+    def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
+        references = {kind: choice.reference for kind, choice in self._images.items()}
+        compose.write_settings(stack, references, self._api)
+        if not alive:
+            return set()
+        hashes = compose.config_hashes(self._directory)
+        return {name for name in alive if self._containers()[name]["Labels"]["com.docker.compose.config-hash"] != hashes[name]}
+
+    def first_access(self, stack: Stack) -> MysqlAccount:
+        return stack.mysql  # the accounts come from provision.sql, which the image runs before it listens
+
+    def start(self, names: Collection[str]) -> float:
+        since = time.time()
+        containers = self._containers()
+        if names and all(name in containers and self._is_current(name, containers[name]) for name in names):
+            self._each(names, lambda name: self._api.start(containers[name]["Id"]))  # quicker than compose, which looks at everything
+        elif names:
+            compose.up(self._directory, names)
+        self._look_again()
+        return since
+
+    def _is_current(self, name: str, container: dict[str, Any]) -> bool:
+        return bool(compose.config_hashes(self._directory).get(name) == container["Labels"].get("com.docker.compose.config-hash"))
+
+    def check(self) -> None:
+        """The engine looks after them."""
+
+    # ending and disturbing
+
+    def _each(self, names: Collection[str], act: Callable[[str], Any]) -> list[Any]:
+        """The same for each, side by side. Raises UserError for what the engine refuses."""
+        import docker.errors
+
+        if not names:
+            return []
+        try:
+            with ThreadPoolExecutor(len(names)) as pool:
+                return list(pool.map(act, names))
+        except docker.errors.APIError as error:
+            raise compose.explained(str(error.explanation or error), self._directory) from None
+
+    def _id(self, name: str) -> str:
+        return str(self._containers()[name]["Id"])
+
+    def _act(self, names: Collection[str], states: Collection[str], act: Callable[[str], Any]) -> None:
+        """On each of these components whose container is in one of the states; `act` gets the component's name."""
+        self._look_again()
+        containers = self._containers()
+        self._each([name for name in names if name in containers and containers[name]["State"] in states], act)
+        self._look_again()
+
+    def stop(self, names: Collection[str]) -> None:
+        self.unpause(names)  # a paused process would not see that it is asked to end
+        self._act(names, RUNS, lambda name: self._api.stop(self._id(name), timeout=GRACE[name]))
+
+    def kill(self, names: Collection[str]) -> None:
+        self.unpause(names)
+
+        def kill(name: str) -> None:
+            import docker.errors
+
+            with suppress(docker.errors.APIError):  # it has just ended by itself
+                self._api.kill(self._id(name), signal="SIGKILL")
+            self._api.wait(self._id(name))
+
+        self._act(names, RUNS, kill)
+
+    def pause(self, names: Collection[str]) -> None:
+        self._act(names, {"running"}, lambda name: self._api.pause(self._id(name)))
+
+    def unpause(self, names: Collection[str]) -> None:
+        self._act(names, {"paused"}, lambda name: self._api.unpause(self._id(name)))
+
+    def cut(self, names: Collection[str]) -> None:
+        self._act(names, RUNS, self._cut)
+
+    def _cut(self, name: str) -> None:
+        """What the container had on its network is written down first: the engine forgets it, aliases first of all."""
+        for network, had in self._inspect(self._id(name))["NetworkSettings"]["Networks"].items():
+            kept = {"network": network, "aliases": had["Aliases"] or [], "address": had["IPAddress"]}
+            paths.write(self._cut_note(name), json.dumps(kept))
+            self._api.disconnect_container_from_network(self._id(name), network)
+
+    def _cut_note(self, name: str) -> Path:
+        return self._directory / "cut" / f"{name}.json"
+
+    def join(self, names: Collection[str]) -> None:
+        self._act([name for name in names if self._cut_note(name).exists()], {*RUNS, "created", "exited"}, self._join)
+
+    def _join(self, name: str) -> None:
+        had = json.loads(self._cut_note(name).read_text())
+        if not self._containers()[name]["NetworkSettings"]["Networks"]:
+            self._api.connect_container_to_network(
+                self._id(name), had["network"], aliases=had["aliases"], ipv4_address=had["address"] or None
+            )
+        self._cut_note(name).unlink()
+
+    def down(self, *, data: bool) -> None:
+        self._keep_logs()
+        self.stop(SERVICES)
+        self.stop(COMPONENTS)
+        compose.remove(self._api, self._project, volumes=data)
+        for note in (self._directory / "cut").glob("*.json"):
+            note.unlink()
+        self._look_again()
+
+    def _keep_logs(self) -> None:
+        (self._directory / "logs").mkdir(exist_ok=True)
+        for name in self._containers():
+            lines = self.log(name, KEPT_LINES)
+            log_files.of(self._directory, name).write_text("".join(f"{line}\n" for line in lines))
+
+    def shell(self, component: str) -> list[str]:
+        return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", self._id(component), "sh"]
+
+
+def _epoch(text: str) -> float:
+    """Of the engine's `2026-01-02T03:04:05.123456789Z`."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp()
+    return seconds + float(f"0.{fraction}") if fraction else seconds
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    attributes = event["Actor"]["Attributes"]
+    found = {"time": event["timeNano"] / 1e9, "event": EVENTS[event["Action"]], "component": attributes["com.docker.compose.service"]}
+    return found | ({"exit_code": int(attributes["exitCode"])} if "exitCode" in attributes else {})

@@ -1,0 +1,46 @@
+"""The log files of a stack's directory: one a component."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+INTERVAL = 0.2  # seconds between two looks when following
+TAIL_SIZE = 1024 * 1024  # bytes looked through for the last lines
+
+
+def of(directory: Path, component: str) -> Path:
+    return directory / "logs" / f"{component}.log"
+
+
+def lines(path: Path, count: int | None) -> list[str]:
+    """The last `count` lines (of the last megabyte), or all; nothing when there is no such file."""
+    if count == 0:
+        return []
+    try:
+        with path.open("rb") as file:
+            if count is not None:
+                file.seek(max(0, path.stat().st_size - TAIL_SIZE))
+            found = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return found if count is None else found[-count:]
+
+
+def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """What is written from now on, also to a file that comes later or was put aside; for ever."""
+    files: dict[str, BinaryIO] = {}
+    rest = dict.fromkeys(paths, b"")
+    for name, path in paths.items():
+        if path.exists():
+            files[name] = path.open("rb")
+            files[name].seek(0, os.SEEK_END)
+    while True:
+        for name, path in paths.items():
+            if path.exists() and (name not in files or path.stat().st_ino != os.fstat(files[name].fileno()).st_ino):
+                files[name] = path.open("rb")
+            if name in files:
+                *whole, rest[name] = (rest[name] + files[name].read()).split(b"\n")
+                yield from ((name, line.decode(errors="replace")) for line in whole)
+        time.sleep(INTERVAL)

@@ -1,0 +1,71 @@
+"""Which runtime a stack has: the one that was asked for, the one that its data is in, Docker where an engine answers, else native."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.errors import ExitCode, UserError
+from labkit.stack import engine
+from labkit.stack.model import Stack
+from labkit.stack.runtime import DOCKER, NAMES, NATIVE, Runtime
+
+
+@dataclass(frozen=True)
+class Choice:
+    runtime: str
+    why: str  # a sentence
+
+
+def refuse_unknown(wanted: str | None) -> None:
+    if wanted is not None and wanted not in NAMES:
+        message = f"There is no runtime {wanted!r}, only {' and '.join(NAMES)}."
+        raise UserError(message, "labkit up --runtime native", exit_code=ExitCode.USAGE)
+
+
+def choose(wanted: str | None, old: Stack | None) -> Choice:
+    """Raises UserError when what was asked for is not to be had, or the stack's data is in the other runtime."""
+    wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
+    if old is not None:
+        if wanted not in (None, old.runtime):
+            named = "" if old.name == "default" else f" --name {old.name}"
+            raise UserError(
+                f"The stack {old.name!r} has its data in the {old.runtime} runtime.",
+                f"labkit down --data{named}, then labkit up --runtime {wanted}{named}; or another stack beside it: --name other",
+            )
+        return Choice(old.runtime, f"The stack's data is in {_SPOKEN[old.runtime]}.")
+    if wanted == NATIVE:
+        return Choice(NATIVE, "The servers run as processes on this machine, as asked.")
+    try:
+        found = engine.find()
+    except engine.NoEngine as error:
+        if wanted == DOCKER:
+            raise UserError(error.message, f"{error.next_step}; or without Docker: labkit up --runtime native") from None
+        return Choice(NATIVE, f"{error.message.removesuffix('.')}, so the servers run as processes on this machine.")
+    return Choice(DOCKER, f"Docker {found.version} answers, so the servers run in containers.")
+
+
+_SPOKEN = {DOCKER: "Docker", NATIVE: "processes of this machine"}
+
+
+def of(name: str, directory: Path) -> Runtime:
+    """The stack's runtime; cheap, nothing is asked yet."""
+    if name == DOCKER:
+        from labkit.stack.docker import Docker
+
+        return Docker(directory)
+    from labkit.stack.native import Native
+
+    return Native(directory)
+
+
+def of_stack(stack: Stack) -> Runtime:
+    return of(stack.runtime, stack.directory)
+
+
+def usable() -> list[str]:
+    """The runtimes that can be asked now."""
+    try:
+        engine.find()
+    except engine.NoEngine:
+        return [NATIVE]
+    return [NATIVE, DOCKER]
