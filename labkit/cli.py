@@ -24,11 +24,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command(short_help="Find or get the servers that a stack needs.")
-def setup(yes: Yes = False) -> int:
-    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey."""
+def setup(
+    yes: Yes = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
+) -> int:
+    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey; nothing where Docker answers."""
     from labkit.commands.setup import setup
 
-    return setup(yes=yes)
+    return setup(yes=yes, runtime=runtime)
 
 
 @app.command(short_help="Start the stack, or repair what is missing.")
