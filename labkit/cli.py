@@ -144,6 +144,24 @@ def load(
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
 
 
+images = typer.Typer(no_args_is_help=True, help="The images of the Docker runtime: make, get, list and carry them.")
+app.add_typer(images, name="images", short_help="Make, get, list and carry images for Docker.")
+
+
+@images.command("build", short_help="Make them from packages, without a registry.")
+def images_build(
+    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="Which database; default: MySQL if it is to be had.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make the images from Debian's packages, Kafka's jars and Python's wheels. What has not changed is kept."""
+    if mysql not in (None, "mysql", "mariadb"):
+        raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
+    from labkit.commands.images import build
+
+    return build(database=mysql, fresh=fresh, as_json=as_json)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from labkit import __version__
