@@ -124,7 +124,9 @@ class Suite:
 
     def _failed(self, message: str, said: Sequence[str]) -> UserError:
         lines = [line for line in said if line.startswith(("E:", "W:", "Err:"))] or list(said)
-        return UserError(message, f"once the network answers, labkit images build; or {ELSEWHERE}", details=[line[:200] for line in lines[-5:]])
+        return UserError(
+            message, f"once the network answers, labkit images build; or {ELSEWHERE}", details=[line[:200] for line in lines[-5:]]
+        )
 
 
 def mirror(work: Work) -> str:
@@ -147,7 +149,8 @@ def refuse_without_tools() -> None:
     missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if missing:
         raise UserError(
-            f"Images are built from Debian's packages, and this machine has no {' and no '.join(missing)}: that needs Debian or Ubuntu.", ELSEWHERE
+            f"Images are built from Debian's packages, and this machine has no {' and no '.join(missing)}: that needs Debian or Ubuntu.",
+            ELSEWHERE,
         )
 
 
