@@ -6,7 +6,6 @@ there. An image whose recipe has not changed is kept.
 
 import os
 import shutil
-import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -60,7 +59,6 @@ class _Build:
         self._fresh = fresh
         self._suites: dict[str, Suite] = {}
         self._lists: dict[str, Future[None]] = {}
-        self._fetching = threading.Lock()
 
     def all(self, database: str | None) -> list[Built]:
         kinds = [database or MYSQL, REDIS, KAFKA, SERVICES]
@@ -169,13 +167,11 @@ class _Build:
         folder = scratch / "contexts" / recipe.kind
         folder.mkdir(parents=True)
         packages = self._packages(recipe, suite)
-        suite_name = recipe.kind
-        with timed(self._view, suite_name, f"{len(packages)} packages, {sum(p.size for p in packages) / 1e6:.0f} MB"):
-            # One at a time: packages that two images share are fetched once.
-            with self._fetching:
-                suite.fetch(suite_name, packages)
-            work.progress.state(suite_name, "unpacking packages")
-            suite.unpack(packages, folder / "packages.tar")
+        with timed(self._view, recipe.kind, f"{len(packages)} packages, {sum(p.size for p in packages) / 1e6:.0f} MB"):
+            suite.fetch(recipe.kind, packages, folder / "packages")
+            work.progress.state(recipe.kind, "unpacking packages")
+            suite.unpack(folder / "packages", folder / "packages.tar", recipe.leave_out)
+            shutil.rmtree(folder / "packages")
         for file in {*recipe.files.iterdir(), *recipe.folder.iterdir()}:
             if file.name != "Dockerfile" or file.parent == recipe.folder:
                 shutil.copy(file, folder)
