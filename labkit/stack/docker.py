@@ -23,6 +23,7 @@ from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, 
 # Seconds to end by itself.
 GRACE = {"mysql": 20, "kafka": 3, "redis": 10, **dict.fromkeys(SERVICES, 4)}
 ANSWER_TIMEOUT = 10.0
+FREEZE_TRIES = 10
 CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
 FRESH = 0.1  # seconds for which a look at the containers counts
 KEPT_LINES = 2000  # of each log, when the containers are removed
@@ -242,7 +243,19 @@ class Docker:
         self._act(names, RUNS, kill)
 
     def pause(self, names: Collection[str]) -> None:
-        self._act(names, {"running"}, lambda name: self._api.pause(self._id(name)))
+        self._act(names, {"running"}, self._pause)
+
+    def _pause(self, name: str) -> None:
+        """A container with many threads on a busy machine is not always frozen at the first try."""
+        import docker.errors
+
+        for attempt in range(FREEZE_TRIES):
+            try:
+                self._api.pause(self._id(name))
+                return
+            except docker.errors.APIError as error:
+                if attempt == FREEZE_TRIES - 1 or "freeze" not in str(error.explanation):
+                    raise
 
     def unpause(self, names: Collection[str]) -> None:
         self._act(names, {"paused"}, lambda name: self._api.unpause(self._id(name)))
