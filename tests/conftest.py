@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine import pytest_collection_modifyitems, pytest_terminal_summary, second_engine
 from tests.running import Labkit, RunningStack
 
-__all__ = ["RunningStack"]
+__all__ = ["RunningStack", "pytest_collection_modifyitems", "pytest_terminal_summary", "second_engine"]
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ class _Build:
     def all(self, database: str | None) -> list[Built]:
         kinds = [database or MYSQL, REDIS, KAFKA, SERVICES]
         stale = [kind for kind in kinds if self._is_stale(kind)]
-        if database is None and MYSQL in stale and not self._is_stale(MARIADB):
+        if database is None and _labels(self._api, recipes.load(MYSQL).image) is None and not self._is_stale(MARIADB):
             kinds[0] = MARIADB  # made here before, because MySQL could not be had, or asked for
             stale.remove(MYSQL)
         if stale:
@@ -172,7 +172,7 @@ class _Build:
             work.progress.state(recipe.kind, "unpacking packages")
             suite.unpack(folder / "packages", folder / "packages.tar", recipe.leave_out)
             shutil.rmtree(folder / "packages")
-        for file in {*recipe.files.iterdir(), *recipe.folder.iterdir()}:
+        for file in (*recipe.files.iterdir(), *recipe.folder.iterdir()):  # its own last
             if file.name != "Dockerfile" or file.parent == recipe.folder:
                 shutil.copy(file, folder)
         for need in needs:
