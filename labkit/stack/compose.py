@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from labkit.images.catalog import Image
 
 SETTINGS = "compose.env"
+PREFIX = "labkit-"  # of every project
+DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its directory, so that what it left can be found once that is gone
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
 MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
@@ -26,7 +28,7 @@ def project_of(directory: Path) -> str:
     """`labkit-NAME`, and a few characters more for a stack that is not in the user's own home of labkit."""
     usual = paths.usual_home() / "stacks" / directory.name
     suffix = "" if directory == usual else f"-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]}"
-    return f"labkit-{directory.name}{suffix}"
+    return f"{PREFIX}{directory.name}{suffix}"
 
 
 def command(directory: Path, *words: str) -> list[str]:
@@ -68,6 +70,7 @@ def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
     uid, gid = _user(stack.source)
     settings = {
         "LABKIT_NAME": stack.name,
+        "LABKIT_DIRECTORY": str(stack.directory),
         "LABKIT_SOURCE": str(stack.source),
         "LABKIT_UID": str(uid),
         "LABKIT_GID": str(gid),

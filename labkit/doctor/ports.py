@@ -1,0 +1,85 @@
+"""Each port with the process that holds it. A busy one is no fault: `labkit up` takes the next."""
+
+import contextlib
+import shlex
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from labkit.doctor.findings import BAD, NOTE, OK, Finding
+from labkit.doctor.subject import Subject
+from labkit.errors import UserError
+from labkit.stack import compose, ports, processes
+from labkit.stack.model import COMPONENTS, DEFAULT_PORTS
+
+SHOWN = 60  # characters of a command
+
+
+@dataclass(frozen=True)
+class Holder:
+    pid: int | None
+    name: str
+    command: str = ""
+    stack: str | None = None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return self.name
+        command = f"{self.command[:SHOWN]}…" if len(self.command) > SHOWN else self.command
+        return f"{self.name} (pid {self.pid}{f', stack {self.stack}' if self.stack else ''}): {command}"
+
+
+def examine(subject: Subject) -> Iterator[Finding]:
+    wanted = {c: subject.stack[c].endpoint.port if subject.stack and subject.running else DEFAULT_PORTS[c] for c in COMPONENTS}
+    free = {c for c, port in wanted.items() if ports.is_free(port)}
+    ours = {c for c in wanted if c in subject.running} - free
+    if ours:
+        shown = ", ".join(f"{wanted[c]} ({c})" for c in wanted if c in ours)
+        yield Finding("ports.ours", OK, f"This stack holds its ports: {shown}.", facts={"ports": {c: wanted[c] for c in wanted if c in ours}})
+    if free:
+        shown = ", ".join(f"{wanted[c]} ({c})" for c in wanted if c in free)
+        yield Finding("ports.free", OK, f"Free: {shown}.", facts={"ports": {c: wanted[c] for c in wanted if c in free}})
+    held = {c: port for c, port in wanted.items() if c not in free and c not in ours}
+    if held:
+        holders, instead = _holders(subject, set(held.values())), _instead(wanted, ours)
+        for component, port in held.items():
+            yield _held(component, port, holders.get(port), instead.get(component))
+
+
+def _instead(wanted: Mapping[str, int], ours: Collection[str]) -> Mapping[str, int]:
+    """Empty when the next up would find no port."""
+    try:
+        return ports.foresee({component: port for component, port in wanted.items() if component not in ours})
+    except UserError:
+        return {}
+
+
+def _held(component: str, port: int, holder: Holder | None, instead: int | None) -> Finding:
+    who = holder or Holder(None, "a program that only root may see")
+    facts = {"port": port, "component": component, "pid": who.pid, "command": who.command or who.name, "instead": instead}
+    sentence = f"Port {port} ({component}) is held by {who}"
+    if instead is None:
+        return Finding(f"ports.{component}", BAD, f"{sentence}; none of the next {ports.TRIES} is free.", "ss -ltnp, and stop some", facts)
+    show = f"sudo ss -ltnup 'sport = :{port}'" if holder is None else ""
+    return Finding(f"ports.{component}", NOTE, f"{sentence}. labkit up takes {instead}.", show, facts)
+
+
+def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
+    import psutil
+
+    found: dict[int, Holder] = {}
+    for container in subject.answers.containers if subject.answers else ():
+        name, project = container["Names"][0].lstrip("/"), container["Labels"].get("com.docker.compose.project", "")
+        for mapping in container.get("Ports") or []:
+            if mapping.get("PublicPort") in numbers:
+                kind = f"labkit's container {name}" if project.startswith(compose.PREFIX) else f"the container {name}"
+                found[mapping["PublicPort"]] = Holder(None, kind)
+    with contextlib.suppress(psutil.Error, OSError):  # macOS tells only root
+        for connection in psutil.net_connections("inet"):
+            listens = connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+            number = connection.laddr.port if listens and connection.laddr else 0
+            if number in numbers and number not in found and connection.pid:
+                with contextlib.suppress(psutil.Error, OSError):
+                    process = psutil.Process(connection.pid)
+                    found[number] = Holder(process.pid, process.name(), shlex.join(process.cmdline()), processes.stack_of(process.pid))
+    return found
