@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit import paths
-from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
+from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding, unless
 from labkit.doctor.subject import Subject
 from labkit.stack.runtime import NATIVE
 
@@ -24,7 +24,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def _writable(home: Path) -> Finding:
-    place = _existing(home)
+    place = existing(home)
     if not os.access(place, os.W_OK | os.X_OK):
         return Finding("folders.home", BAD, f"You may not write in {place}, where labkit keeps its stacks.", "export LABKIT_HOME=~/labkit")
     return Finding("folders.home", OK, f"Stacks are kept in {home}.", facts={"home": str(home)})
@@ -34,11 +34,14 @@ def _data(home: Path, subject: Subject) -> Finding:
     kind = kind_of(home)
     facts = {"place": str(home), "file_system": kind}
     if kind is None:
-        return Finding("folders.data", UNKNOWN, f"Of which kind the file system at {home} is cannot be seen.", f"df -T {_existing(home)}", facts)
+        return Finding(
+            "folders.data", UNKNOWN, f"Of which kind the file system at {home} is cannot be seen.", f"df -T {existing(home)}", facts
+        )
     if kind in WINDOWS | NETWORK | SHARED:
         what = "a folder of Windows" if kind in WINDOWS else "a network or shared file system"
         sentence = f"{home} lies on {what} ({kind}), where a database cannot keep its files safely."
-        return Finding("folders.data", BAD if subject.taken == NATIVE else NOTE, sentence, "export LABKIT_HOME=$HOME/.local/state/labkit", facts)
+        verdict = unless(subject.taken == NATIVE)
+        return Finding("folders.data", verdict, sentence, "export LABKIT_HOME=$HOME/.local/state/labkit", facts)
     if kind in MEMORY:
         sentence = f"{home} lies in memory ({kind}): data there is gone after a restart, and takes memory."
         return Finding("folders.data", NOTE, sentence, "unset LABKIT_HOME", facts)
@@ -60,7 +63,7 @@ def _source(source: Path) -> Finding:
 
 def kind_of(path: Path) -> str | None:
     """The file system's type, as the system names it."""
-    place = os.path.realpath(_existing(path))
+    place = os.path.realpath(existing(path))
     if sys.platform == "linux":
         try:
             return kind_in(Path("/proc/self/mountinfo").read_text(), place)
@@ -84,7 +87,8 @@ def kind_in(mounts: str, place: str) -> str | None:
     return found
 
 
-def _existing(path: Path) -> Path:
-    while not path.exists():
+def existing(path: Path) -> Path:
+    """It, or the nearest folder above it that is there and may be seen."""
+    while not os.path.exists(path):  # noqa: PTH110  (Path.exists raises where one may not look)
         path = path.parent
     return path

@@ -35,9 +35,11 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
             yield Finding(f"stack.{name}.lock", NOTE, f"{at_work} is at work on the stack {name!r}.")
         if intent := lifecycle.reset_intent(directory):
             what = "A removal of its data" if intent == lifecycle.RESET_ALL else "A reset"
-            yield Finding(f"stack.{name}.reset", NOTE, f"{what} was interrupted on the stack {name!r}; the next up finishes it.", f"labkit up{option}")
+            sentence = f"{what} was interrupted on the stack {name!r}; the next up finishes it."
+            yield Finding(f"stack.{name}.reset", NOTE, sentence, f"labkit up{option}")
         for fault in faults(directory):
-            yield Finding(f"stack.{name}.fault", NOTE, f"A fault of before is still there in the stack {name!r}: {fault}.", f"labkit heal{option}")
+            sentence = f"A fault of before is still there in the stack {name!r}: {fault}."
+            yield Finding(f"stack.{name}.fault", NOTE, sentence, f"labkit heal{option}")
         try:
             stack = state.find(name)
         except (OSError, ValueError, KeyError, TypeError):

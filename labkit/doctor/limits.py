@@ -25,8 +25,10 @@ def _files(subject: Subject) -> Finding:
     unlimited = soft == resource.RLIM_INFINITY
     facts = {"soft": None if unlimited else soft}
     if subject.taken == NATIVE and not unlimited and soft < FEWEST_FILES:
-        enough = hard == resource.RLIM_INFINITY or hard >= FEWEST_FILES
-        fix = f"ulimit -n {4096 if hard == resource.RLIM_INFINITY or hard >= 4096 else hard}" if enough else "sudo sh -c 'ulimit -n 4096 && exec su $SUDO_USER'"
+        unbounded = hard == resource.RLIM_INFINITY
+        fix = f"ulimit -n {4096 if unbounded else min(hard, 4096)}"
+        if not unbounded and hard < FEWEST_FILES:
+            fix = "sudo prlimit --nofile=4096 --pid $$"
         sentence = f"Here a process may open {soft} files; the servers need {FEWEST_FILES}."
         return Finding("limits.files", BAD, sentence, fix, facts)
     return Finding("limits.files", OK, f"A process may open {'any number of' if unlimited else soft} files.", facts=facts)

@@ -1,5 +1,6 @@
 """Architecture, memory and disk: what a stack needs against what is there."""
 
+import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.doctor import images
+from labkit.doctor import folders, images
 from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
 from labkit.doctor.subject import Subject
 from labkit.stack import compose
@@ -88,13 +89,13 @@ def _disk(subject: Subject) -> Finding:
     if subject.takes_docker:
         needs |= {f"image {kind}": size for kind, size in images.still_to_get(subject).items()}
         root = Path(str(subject.answers.info.get("DockerRootDir", ""))) if subject.answers else Path()
-        if not root.is_absolute() or not root.exists():
+        if not root.is_absolute() or not os.path.exists(root):
             sentence = f"The Docker engine's disk is not seen from here; the stack needs {_size(sum(needs.values()))} of it."
             return Finding("disk", NOTE, sentence, "docker system df", {"needed_mb": needs})
         where, fix = root, "docker system prune"
     else:
         where, fix = paths.home(), f"free some space, or keep the data elsewhere: export LABKIT_HOME=DIR (now {paths.home()})"
-        if not paths.cache().exists():
+        if not os.path.exists(paths.cache()):
             needs |= CACHE_MB
     free, total = _free_mb(where), sum(needs.values())
     facts = {"place": str(where), "free_mb": free, "needed_mb": needs, "needed_sum_mb": total}
@@ -105,10 +106,7 @@ def _disk(subject: Subject) -> Finding:
 
 
 def _free_mb(place: Path) -> int:
-    """Where it is, or will be made."""
-    while not place.exists():
-        place = place.parent
-    return round(shutil.disk_usage(place).free / 1e6)
+    return round(shutil.disk_usage(folders.existing(place)).free / 1e6)
 
 
 def _size(megabytes: int) -> str:

@@ -32,13 +32,12 @@ class Holder:
 def examine(subject: Subject) -> Iterator[Finding]:
     wanted = {c: subject.stack[c].endpoint.port if subject.stack and subject.running else DEFAULT_PORTS[c] for c in COMPONENTS}
     free = {c for c, port in wanted.items() if ports.is_free(port)}
-    ours = {c for c in wanted if c in subject.running} - free
-    if ours:
-        shown = ", ".join(f"{wanted[c]} ({c})" for c in wanted if c in ours)
-        yield Finding("ports.ours", OK, f"This stack holds its ports: {shown}.", facts={"ports": {c: wanted[c] for c in wanted if c in ours}})
-    if free:
-        shown = ", ".join(f"{wanted[c]} ({c})" for c in wanted if c in free)
-        yield Finding("ports.free", OK, f"Free: {shown}.", facts={"ports": {c: wanted[c] for c in wanted if c in free}})
+    ours = set(subject.running) - free
+    for identifier, said, those in (("ports.ours", "This stack holds its ports", ours), ("ports.free", "Free", free)):
+        numbers = {c: port for c, port in wanted.items() if c in those}
+        if numbers:
+            shown = ", ".join(f"{port} ({c})" for c, port in numbers.items())
+            yield Finding(identifier, OK, f"{said}: {shown}.", facts={"ports": numbers})
     held = {c: port for c, port in wanted.items() if c not in free and c not in ours}
     if held:
         holders, instead = _holders(subject, set(held.values())), _instead(wanted, ours)

@@ -141,7 +141,7 @@ def _conclude(found: examination.Examination, result: Rehearsed, as_json: bool) 
 
 
 def for_the_instructor(found: examination.Examination, result: Rehearsed) -> str:
-    """One line without names: `labkit 0.1.0: ready; native, MariaDB 10.11.19, …; Linux amd64, 2 cores, 24.1 GB, …; up 2.1 s, lab 1 6/6 in 3.0 s`."""
+    """One line without names: `labkit 0.1.0: ready; native, MariaDB 10.11.19, …; Linux x86_64, 2 cores, …; up 2.1 s, lab 1 6/6 in 3 s`."""
     memory: dict[str, Any] = next((dict(f.facts) for f in found.findings if f.id == "memory"), {})
     versions = ", ".join(version.partition(",")[0] for version in result.versions.values() if version)
     machine = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores"]

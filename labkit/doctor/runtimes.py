@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from labkit.doctor.findings import BAD, NOTE, OK, Finding, unless
+from labkit.doctor.findings import BAD, OK, Finding, unless
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
 from labkit.stack import engine, installed
@@ -10,7 +10,7 @@ from labkit.stack.runtime import NATIVE
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
-    if subject.refusal and subject.no_engine is None:
+    if subject.refusal and (subject.no_engine is None or subject.no_engine.message != subject.refusal.message):
         yield Finding("runtime", BAD, subject.refusal.message, subject.refusal.next_step or "labkit up --help")
     yield from _docker(subject)
     yield _native(subject)
@@ -42,8 +42,8 @@ def _native(subject: Subject) -> Finding:
     try:
         has = installed.find_all()
     except UserError as error:
-        sentence = error.message if subject.taken == NATIVE else f"As processes it would not run: {error.message[0].lower()}{error.message[1:]}"
-        return Finding("native.servers", BAD if subject.taken == NATIVE else NOTE, sentence, error.next_step or "labkit setup")
+        verdict = unless(subject.taken == NATIVE)
+        return Finding("native.servers", verdict, f"To run as processes: {error.message}", error.next_step or "labkit setup")
     versions = {
         "mysql": f"{has.mysql.kind} {has.mysql.version}",
         "kafka": f"Kafka {has.kafka.version}",

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import UserError
-from labkit.stack import engine, processes, runtimes, state
+from labkit.stack import engine as engines
+from labkit.stack import processes, runtimes, state
+from labkit.stack.engine import Engine, NoEngine
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import DOCKER, NATIVE
 
@@ -32,8 +34,8 @@ class Subject:
     wanted: str | None  # --runtime, LABKIT_RUNTIME
     stack: Stack | None
     damaged: bool  # its description cannot be read
-    engine: engine.Engine | None
-    no_engine: engine.NoEngine | None
+    engine: Engine | None
+    no_engine: NoEngine | None
     answers: Answers | None
     choice: runtimes.Choice | None
     refusal: UserError | None
@@ -50,6 +52,9 @@ class Subject:
 
 
 def look(name: str, wanted: str | None) -> Subject:
+    """Raises UserError for a stack's name or a runtime that cannot be."""
+    wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
+    runtimes.refuse_unknown(wanted)
     directory, stack, damaged = state.directory_of(name), None, False
     try:
         stack = state.find(name)
@@ -57,14 +62,12 @@ def look(name: str, wanted: str | None) -> Subject:
         damaged = True
     found, no_engine, answers = None, None, None
     try:
-        found = engine.find()
+        found = engines.find()
         answers = _ask(found)
-    except engine.NoEngine as error:
+    except NoEngine as error:
         no_engine = error
-    wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     choice, refusal = None, None
     try:
-        runtimes.refuse_unknown(wanted)
         choice = runtimes.choose(wanted, stack)
     except UserError as error:
         refusal = error
@@ -72,13 +75,13 @@ def look(name: str, wanted: str | None) -> Subject:
     return Subject(name, directory, wanted, stack, damaged, found, no_engine, answers, choice, refusal, running)
 
 
-def _ask(found: engine.Engine) -> Answers | None:
+def _ask(found: Engine) -> Answers | None:
     """None when it answers no more than its version."""
     try:
         asked = time.time()
-        info = engine.ask(found.host, "/info", timeout=ASK_TIMEOUT)
+        info = engines.ask(found.host, "/info", timeout=ASK_TIMEOUT)
         answered = time.time()
-        return Answers(info, tuple(engine.ask(found.host, "/containers/json?all=1", timeout=ASK_TIMEOUT)), asked, answered)
+        return Answers(info, tuple(engines.ask(found.host, "/containers/json?all=1", timeout=ASK_TIMEOUT)), asked, answered)
     except OSError:
         return None
 
