@@ -5,7 +5,7 @@
 # make soak    the long repetitions
 
 SHELL := /bin/sh
-.PHONY: up test lint bench soak setup
+.PHONY: up test lint bench soak setup native
 .DEFAULT_GOAL := up
 
 ifeq ($(OS),Windows_NT)
@@ -22,7 +22,11 @@ up: setup
 setup: $(STAMP)
 	$(BIN)/labkit setup
 
-test: setup
+# The servers of the native runtime, also where Docker answers.
+native: $(STAMP)
+	$(BIN)/labkit setup --runtime native
+
+test: native
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -30,10 +34,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup
+bench: native
 	$(BIN)/python -m bench
 
-soak: setup
+soak: native
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 # The first Python that will do; PYTHON=... names another. Distributions build theirs optimised (30 % less processor time

@@ -3,36 +3,15 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from bench import durability, machine
+from bench import docker, durability, machine
+from bench.docker import one_saga
+from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
 from labkit.load import Load, Plan, Tally, run
 
 SETTLE = 3.0  # seconds; memory right after the start still holds what starting took
 CLIENTS = (1, 4, 16, 64)
-
-
-@dataclass(frozen=True)
-class Row:
-    what: str
-    figure: str
-    goal: str = ""
-    met: bool | None = None
-
-
-def at_most(what: str, value: float, unit: str, goal: float | None = None, digits: int = 1) -> Row:
-    return _row(what, value, unit, goal, digits, "≤", lambda limit: value <= limit)
-
-
-def at_least(what: str, value: float, unit: str, goal: float | None = None) -> Row:
-    return _row(what, value, unit, goal, 0, "≥", lambda limit: value >= limit)
-
-
-def _row(what: str, value: float, unit: str, goal: float | None, digits: int, sign: str, met: Callable[[float], bool]) -> Row:
-    figure = f"{value:,.{digits}f} {unit}"
-    return Row(what, figure) if goal is None else Row(what, figure, f"{sign} {goal:,g} {unit}", met(goal))
 
 
 def starting(labkit: Labkit) -> list[Row]:
@@ -69,10 +48,6 @@ def resetting(labkit: Labkit) -> list[Row]:
         at_most("labkit reset", statistics.median(resets), "s", digits=2),
         at_most("labkit reset to the first saga after it", statistics.median(first), "s", 1.5, 2),
     ]
-
-
-def one_saga(status: Status) -> None:
-    run(status.target(direct=False), Plan(seconds=10, clients=1, customers=1, orders=1))
 
 
 def memory(status: Status, when: str, goal: float | None) -> list[Row]:
@@ -114,7 +89,8 @@ def latency(status: Status) -> list[Row]:
     return rows
 
 
-def throughput(status: Status) -> list[Row]:
+def throughput(status: Status) -> tuple[list[Row], float]:
+    """And the rate at the most clients."""
     rows = []
     for clients in CLIENTS:
         say(f"{clients} clients")
@@ -126,28 +102,12 @@ def throughput(status: Status) -> list[Row]:
             at_most("  processor time of the stack", sum(cpu.values()), "ms/saga", 1.2 if last else None, 2),
         ]
     each = ", ".join(f"{name} {figure:.2f}" for name, figure in sorted(cpu.items(), key=lambda item: -item[1]))
-    return [*rows, Row("", each)]
-
-
-def say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
-
-
-def table(rows: list[Row]) -> str:
-    width = max(len(row.what) for row in rows)
-    lines = []
-    for row in rows:
-        if not row.what:
-            lines.append(f"  {row.figure}")
-            continue
-        mark = {None: " ", True: "✓", False: "✗"}[row.met]
-        lines.append(f"{mark} {row.what:{width}}  {row.figure:>15}  {row.goal}".rstrip())
-    return "\n".join(lines)
+    return [*rows, Row("", each)], tally.rate
 
 
 def main() -> None:
     began, busy = time.perf_counter(), machine.busy()
-    with own_labkit() as labkit:
+    with own_labkit(LABKIT_RUNTIME="native") as labkit:
         rows = starting(labkit)
         rows += resetting(labkit)
         time.sleep(SETTLE)
@@ -156,11 +116,14 @@ def main() -> None:
         say("warming up")
         load(status, Plan(seconds=10, clients=CLIENTS[-1], customers=100))
         rows += latency(status)
-        rows += throughput(status)
+        measured, rate = throughput(status)
+        rows += measured
         time.sleep(SETTLE)
         rows += memory(status, "after load", None)
         durable = durability.settings(status.connections)
         commits = durability.commits_per_second(status.connections["mysql"])
+    if engine := docker.usable():
+        rows += docker.rows(engine, rate)
     print(f"{machine.describe()}; load average before: {busy:.1f}\n\n{table(rows)}\n\nDurability: {durable}")
     print(f"Yardstick: {commits:.0f} durable one-row commits/s over one connection; the goals were set on a machine with 2,300 to 2,500.")
     print(f"Took {time.perf_counter() - began:.0f} s. Latency runs from POST to final state, read every 1 to 4 ms.")

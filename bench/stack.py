@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ class Status:
     pids: dict[str, int]
     endpoints: dict[str, str]
     connections: dict[str, Any]
+    memory_mb: dict[str, float]
 
     def target(self, *, direct: bool) -> Target:
         mysql = self.connections["mysql"]
@@ -36,8 +37,8 @@ class Status:
 
 
 class Labkit:
-    def __init__(self, home: Path) -> None:
-        self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME}
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME, **environment}
         script = Path(sys.executable).with_name("labkit")
         self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]
 
@@ -61,13 +62,14 @@ class Labkit:
             pids={component["name"]: component["pid"] for component in components if component["pid"]},
             endpoints={component["name"]: component["endpoint"] for component in components},
             connections=status["connections"],
+            memory_mb={component["name"]: component["memory_bytes"] / 1e6 for component in components if component["memory_bytes"]},
         )
 
 
 @contextmanager
-def own_labkit() -> Iterator[Labkit]:
+def own_labkit(**environment: str) -> Iterator[Labkit]:
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as home:
-        labkit = Labkit(Path(home))
+        labkit = Labkit(Path(home), environment)
         try:
             yield labkit
         finally:

@@ -24,11 +24,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command(short_help="Find or get the servers that a stack needs.")
-def setup(yes: Yes = False) -> int:
-    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey."""
+def setup(
+    yes: Yes = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
+) -> int:
+    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey; nothing where Docker answers."""
     from labkit.commands.setup import setup
 
-    return setup(yes=yes)
+    return setup(yes=yes, runtime=runtime)
 
 
 @app.command(short_help="Start the stack, or repair what is missing.")
@@ -161,6 +164,24 @@ def support(file: Annotated[Path, typer.Argument(metavar="FILE")], name: Name = 
     from labkit.commands.support import support
 
     return support(name, file)
+
+
+images = typer.Typer(no_args_is_help=True, help="The images of the Docker runtime: make, get, list and carry them.")
+app.add_typer(images, name="images", short_help="Make, get, list and carry images for Docker.")
+
+
+@images.command("build", short_help="Make them from packages, without a registry.")
+def images_build(
+    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="Which database; default: MySQL if it is to be had.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make the images from Debian's packages, Kafka's jars and Python's wheels. What has not changed is kept."""
+    if mysql not in (None, "mysql", "mariadb"):
+        raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
+    from labkit.commands.images import build
+
+    return build(database=mysql, fresh=fresh, as_json=as_json)
 
 
 def _version(wanted: bool) -> None:

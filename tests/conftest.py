@@ -1,5 +1,6 @@
 """One stack for all tests, brought up through the command line, in a LABKIT_HOME of its own whose path has a space in it."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,9 +20,19 @@ def labkit_home() -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that uses a stack runs natively; one that is marked both_runtimes on Docker too; LABKIT_TEST_RUNTIME=docker runs all there."""
+    if "runtime" in metafunc.fixturenames:
+        docker = pytest.param("docker", marks=pytest.mark.docker)
+        both = metafunc.definition.get_closest_marker("both_runtimes") is not None
+        only_docker = os.environ.get("LABKIT_TEST_RUNTIME") == "docker" and not metafunc.definition.get_closest_marker("native")
+        names = [docker] if only_docker else ["native", docker] if both else ["native"]
+        metafunc.parametrize("runtime", names, scope="session")
+
+
 @pytest.fixture(scope="session")
-def shared_stack(labkit_home: Path) -> Iterator[RunningStack]:
-    labkit = Labkit(labkit_home, "shared")
+def shared_stack(labkit_home: Path, runtime: str) -> Iterator[RunningStack]:
+    labkit = Labkit(labkit_home, {"native": "shared", "docker": "docked"}[runtime], {"LABKIT_RUNTIME": runtime})
     try:
         labkit("up")
         yield RunningStack(labkit)

@@ -18,6 +18,9 @@ import pymysql
 import pymysql.cursors
 import redis as redis_client
 
+from labkit.stack import runtimes
+from labkit.stack.runtime import Runtime
+
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120.0  # seconds for one command; the first `up` on a machine makes Kafka's class-data archive
 
@@ -151,8 +154,26 @@ class RunningStack:
     def pids(self) -> dict[str, int | None]:
         return {c["name"]: c["pid"] for c in self.labkit.status()["components"]}
 
+    @property
+    def runtime(self) -> Runtime:
+        """To disturb the stack as labkit does."""
+        return runtimes.of(str(self._first_status["runtime"]), self.labkit.directory)
+
     def restart(self, component: str) -> None:
         self.labkit("restart", component)
+
+    def kill(self, component: str) -> None:
+        """As kill -9, by the runtime; it has ended afterwards."""
+        self.runtime.kill([component])
+
+    @contextmanager
+    def paused(self, component: str) -> Iterator[None]:
+        runtime = self.runtime
+        runtime.pause([component])
+        try:
+            yield
+        finally:
+            runtime.unpause([component])
 
     @staticmethod
     def signal(pid: int, number: signal.Signals) -> None:

@@ -1,11 +1,19 @@
 """labkit setup: get the servers."""
 
+from labkit import say
 from labkit.errors import ExitCode
 from labkit.setup import setup as set_up
+from labkit.stack import runtimes
+from labkit.stack.runtime import DOCKER
 
 
-def setup(*, yes: bool) -> ExitCode:
-    """Find the servers, get what is missing, say what was found where."""
-    set_up(assume_yes=yes, tell=lambda line: print(line, flush=True))
-    print("Next: labkit up")
+def setup(*, yes: bool, runtime: str | None) -> ExitCode:
+    """Find the servers, get what is missing, say what was found where. Where Docker answers they come as images, with `up`."""
+    runtimes.refuse_unknown(runtime)
+    choice = runtimes.choose(runtime, None)
+    if choice.runtime == DOCKER:
+        say.line(f"{choice.why} labkit up gets their images. (Servers for this machine: labkit setup --runtime native)")
+    else:
+        set_up(assume_yes=yes, tell=lambda line: print(line, flush=True))
+    say.line("Next: labkit up")
     return ExitCode.OK

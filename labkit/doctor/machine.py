@@ -1,6 +1,5 @@
 """Architecture, memory and disk: what a stack needs against what is there."""
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
@@ -89,13 +88,13 @@ def _disk(subject: Subject) -> Finding:
     if subject.takes_docker:
         needs |= {f"image {kind}": size for kind, size in images.still_to_get(subject).items()}
         root = Path(str(subject.answers.info.get("DockerRootDir", ""))) if subject.answers else Path()
-        if not root.is_absolute() or not os.path.exists(root):
+        if not root.is_absolute() or folders.existing(root) != root:
             sentence = f"The Docker engine's disk is not seen from here; the stack needs {_size(sum(needs.values()))} of it."
             return Finding("disk", NOTE, sentence, "docker system df", {"needed_mb": needs})
         where, fix = root, "docker system prune"
     else:
         where, fix = paths.home(), f"free some space, or keep the data elsewhere: export LABKIT_HOME=DIR (now {paths.home()})"
-        if not os.path.exists(paths.cache()):
+        if folders.existing(paths.cache()) != paths.cache():
             needs |= CACHE_MB
     free, total = _free_mb(where), sum(needs.values())
     facts = {"place": str(where), "free_mb": free, "needed_mb": needs, "needed_sum_mb": total}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SETTINGS = "compose.env"
 PREFIX = "labkit-"  # of every project
 DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its directory, so that what it left can be found once that is gone
+CONTROL = "control"
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
 MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
@@ -67,7 +68,8 @@ def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]"
 
 def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
     """compose.env: every variable of compose.yaml that labkit decides."""
-    uid, gid = _user(stack.source)
+    uid, gid = service_user()
+    _make_control_directory(stack.directory / CONTROL, uid, gid)
     settings = {
         "LABKIT_NAME": stack.name,
         "LABKIT_DIRECTORY": str(stack.directory),
@@ -75,6 +77,7 @@ def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
         "LABKIT_UID": str(uid),
         "LABKIT_GID": str(gid),
         "LABKIT_HEALTH_INTERVAL": HEALTH_INTERVAL,
+        "LABKIT_CONTROL": str(stack.directory / CONTROL),
         "LABKIT_SUBNET": _subnet(stack, api),
         **{f"LABKIT_{kind.upper()}_IMAGE": reference for kind, reference in images.items()},
         **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in COMPONENTS},
@@ -96,9 +99,19 @@ def read_settings(directory: Path) -> dict[str, str]:
     return {name: value[1:-1].replace("\\'", "'") for name, _, value in (line.partition("=") for line in lines)}
 
 
-def _user(source: Path) -> tuple[int, int]:
+def service_user() -> tuple[int, int]:
     """Whom the services run as: labkit's user, so that files pass between them; never root."""
     return (os.getuid(), os.getgid()) if os.getuid() else (1000, 1000)
+
+
+def _make_control_directory(control: Path, uid: int, gid: int) -> None:
+    """What is mounted must be there, and what a service writes must be its user's."""
+    (control / "armed").mkdir(parents=True, exist_ok=True)
+    for name in SERVICES:
+        hits = control / "hits" / name
+        hits.mkdir(parents=True, exist_ok=True)
+        if os.getuid() == 0:
+            os.chown(hits, uid, gid)
 
 
 def _subnet(stack: Stack, api: Any) -> str:

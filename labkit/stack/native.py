@@ -25,6 +25,7 @@ STRAY_GRACE = 1.0
 HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
 KILL_TIMEOUT = 5.0
+NOTE_TIMEOUT = 1.0
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -246,19 +247,25 @@ class Native:
             return False
 
     def kill(self, names: Collection[str]) -> None:
-        killed = [process for name in names if (process := processes.running(self._directory, name)) and process.send(signal.SIGKILL)]
-        processes.wait_gone(killed, KILL_TIMEOUT)
+        since = time.time()
+        killed = self._signal(names, signal.SIGKILL)
+        processes.wait_gone(killed.values(), KILL_TIMEOUT)
+        if self.runs(SUPERVISOR):  # how it ended is known once the supervisor has written it down
+            processes.wait_until(lambda: all(self.last_end(name, since) for name in killed), NOTE_TIMEOUT)
 
     def pause(self, names: Collection[str]) -> None:
-        self._signal(names, signal.SIGSTOP)
+        """On return all their threads stand still."""
+        stopped = self._signal(names, signal.SIGSTOP).values()
+        processes.wait_until(lambda: all(process.paused() or not process.alive() for process in stopped), KILL_TIMEOUT)
 
     def unpause(self, names: Collection[str]) -> None:
-        self._signal(names, signal.SIGCONT)
+        woken = self._signal(names, signal.SIGCONT).values()
+        processes.wait_until(lambda: not any(process.paused() for process in woken), KILL_TIMEOUT)
 
-    def _signal(self, names: Collection[str], number: signal.Signals) -> None:
-        for name in names:
-            if process := processes.running(self._directory, name):
-                process.send(number)
+    def _signal(self, names: Collection[str], number: signal.Signals) -> dict[str, processes.Process]:
+        """Those that got it."""
+        running = {name: process for name in names if (process := processes.running(self._directory, name))}
+        return {name: process for name, process in running.items() if process.send(number)}
 
     def cut(self, names: Collection[str]) -> None:
         raise self.refused["cut"]

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,10 +162,17 @@ def stop(grace: Mapping[Process, float]) -> None:
 
 def wait_gone(processes: Iterable[Process], timeout: float) -> list[Process]:
     """Those that are still alive after `timeout` seconds."""
-    left, deadline = list(processes), time.monotonic() + timeout
-    while (left := [process for process in left if process.alive()]) and time.monotonic() < deadline:
+    watched = list(processes)
+    wait_until(lambda: not any(process.alive() for process in watched), timeout)
+    return [process for process in watched if process.alive()]
+
+
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Asked every few milliseconds; False when it does not hold after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
-    return left
+    return holds
 
 
 def listens(process: Process, port: int) -> bool:

@@ -51,7 +51,7 @@ class Supervisor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self.note_process("supervisor")
+        self.note_process("supervisor", os.getpid())
         self.tell("start", "supervisor", os.getpid())
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path)
@@ -65,12 +65,12 @@ class Supervisor:
         line = {"time": round(time.time(), 3), "event": event, "component": component, "pid": pid, **facts}
         os.write(self.events, (json.dumps(line) + "\n").encode())
 
-    def note_process(self, component: str) -> None:
+    def note_process(self, component: str, pid: int) -> None:
         """Write down this process as that of `component`."""
         path = os.path.join(self.directory, "processes", component)
         aside = f"{path}.{os.getpid()}"
         with open(aside, "w") as file:
-            file.write(f"{os.getpid()} {start_time(os.getpid())}")
+            file.write(f"{pid} {start_time(pid)}")
         os.replace(aside, path)
 
     def recorded(self, component: str) -> tuple[int, str]:
@@ -115,6 +115,7 @@ class Supervisor:
         if pid == 0:
             self.become(component, how)
         self.children[pid] = component
+        self.note_process(component, pid)  # whoever asked for it finds it at once
         self.tell("start", component, pid)
 
     def become(self, component: str, how: dict[str, object]) -> None:
@@ -131,7 +132,7 @@ class Supervisor:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            self.note_process(component)
+            self.note_process(component, os.getpid())  # also when its parent is killed now
             os.chdir(str(how["cwd"]))
             argv, environment = how["argv"], how["env"]
             assert isinstance(argv, list)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labkit.errors import UserError
 from labkit.stack.runtime import Runtime
 
-INTERVAL = 0.02  # seconds between two probes of one component
+INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
 LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
 
 Probe = Callable[[], str | None]
@@ -85,4 +85,4 @@ def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | No
         if seconds > waiting.timeout:
             results.put(NotReady(waiting, waiting.timeout, why))
             return
-        given_up.wait(INTERVAL)
+        given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST))

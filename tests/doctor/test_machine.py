@@ -17,6 +17,7 @@ from tests.doctor.examining import as_nobody, examined
 from tests.running import ROOT, Labkit, RunningStack, is_alive, user_cache
 
 NewLabkit = Callable[..., Labkit]
+pytestmark = pytest.mark.native
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a file system or become another user")
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.running import Labkit, RunningStack, wait_until
 
 NewLabkit = Callable[..., Labkit]
+pytestmark = pytest.mark.native
 
 
 @pytest.fixture

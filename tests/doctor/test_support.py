@@ -11,6 +11,7 @@ from labkit.redaction import cleaner
 from tests.running import Labkit, RunningStack
 
 NewLabkit = Callable[..., Labkit]
+pytestmark = pytest.mark.native
 
 
 def read(file: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,9 @@ def broken(stack: RunningStack, tmp_path: Path) -> Iterator[Any]:
     stack.labkit("up", "--services", str(ROOT))
 
 
+@pytest.mark.both_runtimes
 def test_1_1_a_stopped_service_is_named(stack: RunningStack) -> None:
-    pid = stack.pid("customers")
-    stack.signal(pid, signal.SIGKILL)
-    stack.wait_ended(pid)
+    stack.kill("customers")
     code, checks = judged(stack)
     stack.labkit("up")
     assert code == 1

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,12 +76,9 @@ def test_a_handler_that_raises_for_one_order_does_not_stop_the_others(stack: Run
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "1000.00")
     # held while they are posted, so that they come as one batch
-    stack.signal(stack.pid("customers"), signal.SIGSTOP)
-    try:
+    with stack.paused("customers"):
         orders = [new_order(gateway, ada, "6.66" if n == 7 else "1.00") for n in range(20)]
         eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
-    finally:
-        stack.signal(stack.pid("customers"), signal.SIGCONT)
     bad = orders.pop(7)
     assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
     held = stack.sql(
@@ -114,12 +110,11 @@ def test_a_locked_row_delays_and_parks_nothing(stack: RunningStack) -> None:
 def test_a_database_outage_parks_nothing(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "15.00")
-    stack.signal(stack.pid("customers"), signal.SIGSTOP)
-    order = new_order(gateway, ada, "12.34")
     before = stack.sql("select count(*) as n from customer_db.dead_letter")
-    eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
-    stack.signal(stack.pid("mysql"), signal.SIGKILL)
-    stack.signal(stack.pid("customers"), signal.SIGCONT)
+    with stack.paused("customers"):
+        order = new_order(gateway, ada, "12.34")
+        eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
+        stack.kill("mysql")
     eventually(lambda: "trying again" in stack.log("customers"), lambda seen: seen)
     stack.labkit("up")
     assert settled(gateway, order) == ("APPROVED", None)

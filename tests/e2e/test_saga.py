@@ -14,6 +14,9 @@ def history(gateway: str, customer: int) -> Any:
     return json.loads(body) if status == 200 else status
 
 
+pytestmark = pytest.mark.both_runtimes
+
+
 def test_orders_end_approved_or_rejected_with_the_reason(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "15.00")

@@ -4,7 +4,6 @@ The judge is plain SQL and Redis reads here, from this test's own log of answers
 """
 
 import random
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -70,14 +69,10 @@ def survives(stack: RunningStack, seed: int, victim: str) -> None:
     load = Load(stack, seed)
     # A pile of PENDING orders does not come by luck: who would answer them is held while the load goes on.
     with load.in_background():
-        holding = stack.pid("customers" if victim != "customers" else "relay")
-        stack.signal(holding, signal.SIGSTOP)
-        try:
+        with stack.paused("customers" if victim != "customers" else "relay"):
             eventually(lambda: pending(stack), lambda n: n >= 10)
             time.sleep(random.Random(seed).random() * 0.3)  # the seeded moment
-            stack.signal(stack.pid(victim), signal.SIGKILL)
-        finally:
-            stack.signal(holding, signal.SIGCONT)
+            stack.kill(victim)
         stack.labkit("up")
         # It must also go on: orders are accepted and end after the repair.
         before = len(load.accepted)
@@ -107,6 +102,7 @@ def judge(stack: RunningStack, load: Load) -> None:
     eventually(lambda: {c: v for c, v in actual_views(stack.redis).items() if c in load.customers}, wanted, within_s=40)
 
 
+@pytest.mark.both_runtimes
 @pytest.mark.parametrize(("seed", "victim"), [MOMENTS[i] for i in IN_CI])
 def test_nothing_is_lost_when_a_process_is_killed(stack: RunningStack, seed: int, victim: str) -> None:
     survives(stack, seed, victim)

@@ -1,7 +1,6 @@
 """`labkit load` on the running stack: what it reports is what happened."""
 
 import json
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,12 +37,8 @@ def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) ->
         load = pool.submit(stack.labkit, "load", "--clients", "3", "--seconds", "3", "--customers", "1", "--json", ok=False)
         while stack.sql(newest) == known:
             assert not load.done()
-        customers = stack.pid("customers")
-        stack.signal(customers, signal.SIGSTOP)
-        try:
+        with stack.paused("customers"):
             done = load.result()
-        finally:
-            stack.signal(customers, signal.SIGCONT)
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert found["unfinished"]["count"] == len(found["unfinished"]["examples"]) == 3

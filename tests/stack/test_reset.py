@@ -3,6 +3,7 @@
 import json
 import signal
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.conftest import RunningStack
@@ -35,6 +36,9 @@ def records(stack: RunningStack) -> dict[tuple[str, int], int]:
         return {place: end - first for place, (first, end) in bounds.items()}
     finally:
         consumer.close()
+
+
+pytestmark = pytest.mark.both_runtimes
 
 
 def test_nothing_of_before_remains(stack: RunningStack) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -35,25 +36,24 @@ def test_the_supervisor_is_small(stack: RunningStack) -> None:
     assert int(status.partition("VmRSS:")[2].split()[0]) <= 12 * 1024
 
 
+@pytest.mark.both_runtimes
 def test_up_again_says_that_all_is_well_and_starts_nothing(stack: RunningStack) -> None:
     before = stack.pids()
-    assert stack.labkit("up").stdout.startswith("All is well: 9 processes")
+    count = {"native": "9 processes", "docker": "8 containers"}[stack.labkit.status()["runtime"]]
+    assert stack.labkit("up").stdout.startswith(f"All is well: {count}")
     assert stack.pids() == before
 
 
+@pytest.mark.both_runtimes
 @pytest.mark.parametrize("component", ["customers", "kafka", "mysql", "redis", "relay"])
 def test_up_repairs_exactly_what_was_killed(stack: RunningStack, component: str) -> None:
     before = stack.pids()
-    stack.signal(stack.pid(component), signal.SIGKILL)
-    stack.wait_ended(before[component] or 0)
-    wait_until(lambda: stack.labkit.events()[-1]["event"] == "end", "the supervisor writes down the end")
-    assert stack.labkit.events()[-1] | {"time": 0} == {
-        "time": 0,
-        "event": "end",
-        "component": component,
-        "pid": before[component],
-        "signal": 9,
-    }
+    begun = time.time()
+    stack.kill(component)
+    wait_until(lambda: stack.runtime.last_end(component, begun), "its end is known")
+    end = stack.runtime.last_end(component, begun)
+    assert end is not None
+    assert end.signal == 9
     broken = stack.labkit.status()
     assert not broken["ready"]
     assert [c["state"] for c in broken["components"] if c["name"] == component] == ["failed"]
@@ -62,8 +62,9 @@ def test_up_repairs_exactly_what_was_killed(stack: RunningStack, component: str)
     assert {name for name in after if after[name] != before[name]} == {component}
 
 
+@pytest.mark.both_runtimes
 def test_a_paused_component_is_shown_and_goes_on_with_up(stack: RunningStack) -> None:
-    stack.signal(stack.pid("redis"), signal.SIGSTOP)
+    stack.runtime.pause(["redis"])
     states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
     assert states["redis"] == "paused"
     stack.labkit("up")
@@ -95,6 +96,7 @@ def test_a_component_killed_after_its_supervisor_is_repaired(stack: RunningStack
     assert {name for name in after if after[name] != before[name]} == {"supervisor", "orders"}
 
 
+@pytest.mark.both_runtimes
 def test_restart_gives_a_new_process_on_the_same_endpoint(stack: RunningStack) -> None:
     before = stack.pids()
     stack.restart("order-history")
@@ -102,6 +104,7 @@ def test_restart_gives_a_new_process_on_the_same_endpoint(stack: RunningStack) -
     assert {name for name in after if after[name] != before[name]} == {"order-history"}
 
 
+@pytest.mark.both_runtimes
 def test_logs_of_one_component_and_of_all(stack: RunningStack) -> None:
     assert "ready for connections" in stack.labkit("logs", "mysql").stdout
     everything = stack.labkit("logs").stdout.splitlines()

@@ -1,0 +1,67 @@
+"""The Docker part of `make bench`: the same figures for the stack in containers, with each database that an image is here for."""
+
+import statistics
+import time
+
+from bench.rows import Row, at_least, at_most, say
+from bench.stack import Labkit, Status, own_labkit
+from labkit.load import Plan, run
+from labkit.stack import engine
+
+SETTLE = 3.0  # seconds
+CLIENTS = 64
+# database: its image, goal for the memory in MB, and for the throughput as a share of native
+DATABASES = {"MariaDB": ("labkit/mariadb:local", 600, 0.8), "MySQL": ("labkit/mysql:local", 800, 0.6)}
+
+
+def usable() -> engine.Engine | None:
+    try:
+        return engine.find()
+    except engine.NoEngine:
+        return None
+
+
+def rows(found: engine.Engine, native_rate: float) -> list[Row]:
+    """Of each database whose image is here; `native_rate` in sagas/s is that of this run's native stack at 64 clients."""
+    here = {tag for image in engine.ask(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
+    return [row for database in DATABASES if DATABASES[database][0] in here for row in _rows(database, native_rate)]
+
+
+def _rows(database: str, native_rate: float) -> list[Row]:
+    image, memory_goal, share_goal = DATABASES[database]
+    say(f"Docker with {database}")
+    with own_labkit(LABKIT_RUNTIME="docker", LABKIT_MYSQL_IMAGE=image) as labkit:
+        cold = labkit.timed("up")
+        warm = []
+        for _ in range(3):
+            labkit("down")
+            warm.append(_to_first_saga(labkit, "up"))
+        resets = [_to_first_saga(labkit, "reset", "--yes") for _ in range(3)]
+        restarts = [labkit.timed("restart", "orders") for _ in range(3)]
+        time.sleep(SETTLE)
+        memory = labkit.status().memory_mb
+        status = labkit.status()
+        run(status.target(direct=False), Plan(seconds=8, clients=CLIENTS, customers=100))
+        tally = run(status.target(direct=False), Plan(seconds=5, clients=CLIENTS, customers=200, warm_up=1))
+    p50 = tally.percentile(0.5) or 0.0
+    return [
+        at_most(f"Docker, {database}: up cold (no data)", cold, "s", digits=2),
+        at_most("  up warm to the first saga", statistics.median(warm), "s", 10, 2),
+        at_most("  reset to the first saga", statistics.median(resets), "s", 2.5, 2),
+        at_most("  restart orders", statistics.median(restarts), "s", 1.5, 2),
+        at_most(f"  memory of all {len(memory)} containers, idle", sum(memory.values()), "MB", memory_goal, 0),
+        Row("", ", ".join(f"{name} {size:.0f}" for name, size in memory.items())),
+        at_least(f"  sustained, {CLIENTS} clients (p50 {p50:.0f} ms)", tally.rate, "sagas/s"),
+        at_least("  that is of the native stack in this run", 100 * tally.rate / native_rate, "%", 100 * share_goal),
+    ]
+
+
+def _to_first_saga(labkit: Labkit, *command: str) -> float:
+    start = time.perf_counter()
+    labkit(*command)
+    one_saga(labkit.status())
+    return time.perf_counter() - start
+
+
+def one_saga(status: Status) -> None:
+    run(status.target(direct=False), Plan(seconds=10, clients=1, customers=1, orders=1))

@@ -1,0 +1,264 @@
+"""labkit images build: images for the Docker runtime from packages only, where no registry can be reached.
+
+Four streams side by side: Debian's packages of two suites, Kafka's jars, Python's wheels; each image is built as soon as what it needs is
+there. An image whose recipe has not changed is kept.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.images import debian, recipes, wheels
+from labkit.images.debian import Package, Suite
+from labkit.images.recipes import BASE, KAFKA, MARIADB, MYSQL, REDIS, SERVICES, Recipe
+from labkit.images.view import Lines
+from labkit.images.work import Work, timed
+from labkit.stack.engine import Engine, client
+from labkit.stack.servers.cache import cache_dir, scratch_dir
+
+LABEL = "labkit.image"
+FREE_BYTES_NEEDED = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image as it is after a build. Size in bytes, layers shared with other images included."""
+
+    kind: str
+    reference: str
+    server: str
+    version: str
+    size: int
+    rebuilt: bool
+
+
+def build(engine: Engine, view: Lines, *, database: str | None, fresh: bool = False) -> list[Built]:
+    """All images that a stack needs; with `database` None MySQL, or MariaDB where MySQL cannot be had.
+
+    `fresh` builds all anew, with the packages of today. One build at a time; nothing half made is left, whatever ends it. UserError.
+    """
+    debian.refuse_without_tools()
+    lock = cache_dir() / "images.lock"
+    with paths.locked(lock):
+        api = client(engine).api
+        try:
+            return _Build(engine, api, view, fresh=fresh).all(database)
+        finally:
+            api.close()
+
+
+class _Build:
+    def __init__(self, engine: Engine, api: Any, view: Lines, *, fresh: bool) -> None:
+        self._engine, self._api, self._view = engine, api, view
+        self._fresh = fresh
+        self._suites: dict[str, Suite] = {}
+        self._lists: dict[str, Future[None]] = {}
+        self._fetching = threading.Lock()
+
+    def all(self, database: str | None) -> list[Built]:
+        kinds = [database or MYSQL, REDIS, KAFKA, SERVICES]
+        stale = [kind for kind in kinds if self._is_stale(kind)]
+        if database is None and MYSQL in stale and not self._is_stale(MARIADB):
+            kinds[0] = MARIADB  # made here before, because MySQL could not be had, or asked for
+            stale.remove(MYSQL)
+        if stale:
+            kinds[0] = self._make(stale, database)
+        return [self._facts(kind, kind in stale) for kind in kinds]
+
+    def _is_stale(self, kind: str) -> bool:
+        recipe = recipes.load(kind)
+        found = _labels(self._api, recipe.image)
+        return self._fresh or found is None or found.get("labkit.recipe") != recipe.digest(self._engine.architecture)
+
+    def _make(self, stale: Collection[str], database: str | None) -> str:
+        """Builds them; the kind of the database's image."""
+        with scratch_dir("images") as scratch:
+            free = shutil.disk_usage(scratch).free
+            if free < FREE_BYTES_NEEDED:
+                raise UserError(
+                    f"Only {free / 1e9:.1f} GB are free at {scratch}; building images takes {FREE_BYTES_NEEDED / 1e9:.0f} GB for a moment.",
+                    "make room, or set LABKIT_CACHE to a folder on another disk",
+                )
+            try:
+                with Work(self._view) as work:
+                    made = self._streams(stale, database, Path(scratch), work)
+                return made
+            finally:
+                self._sweep()
+
+    def _streams(self, stale: Collection[str], database: str | None, scratch: Path, work: Work) -> str:
+        of = {kind: recipes.load(kind) for kind in stale}
+        for suite in sorted({recipe.suite for recipe in of.values()}):
+            self._begin_suite(suite, scratch, work)
+        jars = work.begin(self._jars, scratch, work) if KAFKA in stale else None
+        site = work.begin(self._site, of[SERVICES], scratch, work) if SERVICES in stale else None
+        base = work.begin(self._base, scratch, work) if any(recipe.base for recipe in of.values()) else None
+        before: Mapping[str, tuple[Future[Any] | None, ...]] = {KAFKA: (base, jars), SERVICES: (base, site), MYSQL: ()}
+        images = {
+            kind: work.begin(self._image, recipe, before.get(kind, (base,)), scratch, work) for kind, recipe in of.items() if kind != MYSQL
+        }
+        chosen = database or (MYSQL if MYSQL in stale else MARIADB)
+        if MYSQL in stale:
+            mysql = work.begin(self._image, of[MYSQL], (), scratch, work)
+            try:
+                work.wait_for(mysql)
+            except UserError as error:
+                if database is not None:
+                    raise
+                self._view.note(f"  mysql       {error.message} MariaDB is built instead.")
+                self._begin_suite(recipes.load(MARIADB).suite, scratch, work)
+                base = base or work.begin(self._base, scratch, work)
+                images[MARIADB] = work.begin(self._image, recipes.load(MARIADB), (base,), scratch, work)
+                chosen = MARIADB
+        work.wait_for(*images.values())
+        return chosen
+
+    # what images are made of
+
+    def _begin_suite(self, name: str, scratch: Path, work: Work) -> None:
+        if name in self._suites:
+            return
+        folder = scratch / name
+        folder.mkdir()
+        suite = self._suites[name] = Suite(name, self._engine.architecture, folder, work)
+
+        def update() -> None:
+            with timed(self._view, name, "Debian's package list"):
+                suite.update()
+
+        self._lists[name] = work.begin(update)
+
+    def _jars(self, scratch: Path, work: Work) -> Path:
+        """Kafka's, linked or copied from the cache, where Maven puts them when they are not there."""
+        from labkit.setup import fetch_kafka
+        from labkit.stack.servers import kafka
+
+        if kafka.find_libs() is None:
+            with timed(self._view, "jars", f"Kafka {kafka.VERSION} by Maven"):
+                fetch_kafka()
+        found = kafka.find_libs()
+        assert found is not None
+        work.check()
+        into = scratch / "libs"
+        shutil.copytree(found[0], into, copy_function=_link)
+        return into
+
+    def _site(self, recipe: Recipe, scratch: Path, work: Work) -> Path:
+        into = scratch / "site"
+        with timed(self._view, "wheels", "Python's packages"):
+            wheels.fetch(recipe.requirements, self._engine.architecture, into, work)
+        return into
+
+    def _base(self, scratch: Path, work: Work) -> None:
+        recipe = recipes.load(BASE)
+        if self._is_stale(BASE):
+            self._image(recipe, (), scratch, work)
+
+    def _image(self, recipe: Recipe, needs: tuple["Future[Any] | None", ...], scratch: Path, work: Work) -> None:
+        """Fetch and unpack its packages, wait for what else it needs, build it."""
+        suite = self._suites[recipe.suite]
+        self._lists[recipe.suite].result()
+        work.check()
+        folder = scratch / "contexts" / recipe.kind
+        folder.mkdir(parents=True)
+        packages = self._packages(recipe, suite)
+        suite_name = recipe.kind
+        with timed(self._view, suite_name, f"{len(packages)} packages, {sum(p.size for p in packages) / 1e6:.0f} MB"):
+            # One at a time: packages that two images share are fetched once.
+            with self._fetching:
+                suite.fetch(suite_name, packages)
+            work.progress.state(suite_name, "unpacking packages")
+            suite.unpack(packages, folder / "packages.tar")
+        for file in {*recipe.files.iterdir(), *recipe.folder.iterdir()}:
+            if file.name != "Dockerfile" or file.parent == recipe.folder:
+                shutil.copy(file, folder)
+        for need in needs:
+            if need is not None:
+                result = need.result()
+                if isinstance(result, Path):
+                    result.rename(folder / result.name)
+        with timed(self._view, recipe.kind, "image"):
+            self._docker_build(recipe, folder, _version(recipe, packages), work)
+        shutil.rmtree(folder)
+
+    def _packages(self, recipe: Recipe, suite: Suite) -> list[Package]:
+        """Those that its base has not."""
+        found = suite.closure(recipe.packages, recipe.without)
+        if recipe.base is None:
+            return found
+        base = recipes.load(recipe.base)
+        there = set(suite.closure(base.packages, base.without))
+        return [package for package in found if package not in there]
+
+    def _docker_build(self, recipe: Recipe, folder: Path, version: str, work: Work) -> None:
+        """The command, not the SDK: ending it ends the build in the engine."""
+        labels = {
+            "labkit.version": version,
+            "labkit.server": recipe.server,
+            "labkit.recipe": recipe.digest(self._engine.architecture),
+        }
+        code, said = work.run(
+            ["docker", "build", "--force-rm", "--no-cache", "--network", "none", "--tag", recipe.image,
+             *(f"--label={name}={value}" for name, value in labels.items()), folder],
+            environment={"DOCKER_HOST": self._engine.host, "DOCKER_BUILDKIT": "0"},
+        )  # fmt: skip
+        if code != 0:
+            raise UserError(f"The image {recipe.image} could not be built.", "labkit images build --fresh", details=said[-12:])
+
+    # what there is
+
+    def _facts(self, kind: str, rebuilt: bool) -> Built:
+        recipe = recipes.load(kind)
+        found = self._api.inspect_image(recipe.image)
+        labels = found["Config"]["Labels"]
+        return Built(kind, recipe.image, recipe.server, labels["labkit.version"], found["Size"], rebuilt)
+
+    def _sweep(self) -> None:
+        """Images that a newer one has replaced, and steps of a build that did not end."""
+        import docker.errors
+
+        for _ in range(8):  # a step can go only after the one that stands on it
+            left = self._api.images(filters={"dangling": True, "label": [LABEL]}, quiet=True)
+            if not left:
+                return
+            for image in left:
+                try:
+                    self._api.remove_image(image)
+                except docker.errors.APIError:
+                    continue  # a container still uses it
+
+
+def _labels(api: Any, reference: str) -> dict[str, str] | None:
+    import docker.errors
+
+    try:
+        return dict(api.inspect_image(reference)["Config"]["Labels"] or {})
+    except docker.errors.ImageNotFound:
+        return None
+
+
+def _version(recipe: Recipe, packages: Collection[Package]) -> str:
+    if recipe.jars:
+        from labkit.stack.servers import kafka
+
+        found = kafka.find_libs()
+        return found[1] if found else kafka.VERSION
+    return next((debian.upstream(package.version) for package in packages if package.name == recipe.version_of), "")
+
+
+def _link(source: str, target: str) -> str:
+    """A hard link where the file system allows one."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    return target
+
+

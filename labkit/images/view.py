@@ -1,0 +1,76 @@
+"""How far the work on images is: a line for each step that has ended, or all of it live on a terminal."""
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from labkit import say
+from labkit.images.work import Progress
+
+SHOW_AFTER_S = 0.05  # what was done at once needs no line
+
+
+class Lines(Progress):
+    """Plain text, or nothing when `quiet`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._states: dict[str, str] = {}
+
+    def state(self, task: str, what: str, done: int = 0, total: int = 0) -> None:
+        amount = f"  {say.megabytes(done)} of {say.megabytes(total)}" if total else f"  {say.megabytes(done)}" if done else ""
+        self._states[task] = f"  {task:10}  {what}{amount}"
+
+    def finished(self, task: str, what: str, seconds: float) -> None:
+        self._states.pop(task, None)
+        if not self._quiet and seconds >= SHOW_AFTER_S:
+            self._show(f"  {task:10}  {what:42}  {seconds:5.1f} s")
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        if not self._quiet:
+            self._show(text)
+
+    def _show(self, line: str) -> None:
+        with self._lock:
+            say.line(line)
+
+    def tick(self) -> None:
+        return
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return
+
+
+class Live(Lines):
+    """Ended steps as lines that stay; below them what goes on now."""
+
+    def __enter__(self) -> "Live":
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._live: Any = RichLive(console=Console(highlight=False), auto_refresh=False, transient=True)
+        self._live.start()
+        return self
+
+    def _show(self, line: str) -> None:
+        with self._lock:
+            self._live.console.print(line, markup=False)
+
+    def tick(self) -> None:
+        from rich.text import Text
+
+        with self._lock:
+            self._live.update(Text("\n".join(sorted(self._states.values())), style="dim"), refresh=True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+
+def make(*, quiet: bool = False) -> Lines:
+    """Live on a terminal; nothing is shown when `quiet` (--json)."""
+    return Live() if say.on_terminal() and not quiet else Lines(quiet=quiet)
