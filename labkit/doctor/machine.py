@@ -60,9 +60,8 @@ def _memory(subject: Subject) -> Finding:
             return Finding("memory", UNKNOWN, "The Docker engine does not tell how much memory it has.", "docker info", facts)
         engine = facts["engine_mb"] = round(float(subject.answers.info["MemTotal"]) / 1e6)
         if engine < needs:
-            fix = "give it more (Docker Desktop: Settings, Resources), or without Docker: labkit up --runtime native"
             sentence = f"The Docker engine has {engine} MB of memory; the stack needs {needs} MB ({_by_part(parts)})."
-            return Finding("memory", BAD, sentence, fix, facts)
+            return Finding("memory", BAD, sentence, compose.MORE_MEMORY, facts)
         if engine < SAME_MACHINE * facts["machine_mb"]:
             sentence = f"The Docker engine has {_size(engine)} of memory; the stack needs {needs} MB ({_by_part(parts)})."
             return Finding("memory", OK, sentence, facts=facts)

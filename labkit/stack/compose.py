@@ -23,6 +23,7 @@ CONTROL = "control"
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
 MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
+MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {engine.NATIVELY}"
 
 
 def project_of(directory: Path) -> str:
@@ -52,8 +53,11 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def check_version() -> None:
-    """Raises NoEngine when the compose plugin is missing or too old."""
-    engine.compose_version()
+    """Raises UserError when the compose plugin is missing or too old."""
+    try:
+        engine.compose_version()
+    except engine.NoEngine as error:
+        raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
 
 
 def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]") -> None:
@@ -62,7 +66,7 @@ def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]"
     if has < needs:
         raise UserError(
             f"The Docker engine has {has:.0f} MB of memory; the stack needs {needs} MB.",
-            "give it more (Docker Desktop: Settings, Resources), or without Docker: labkit up --runtime native",
+            MORE_MEMORY,
         )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_SOCKETS = ("/var/run/docker.sock", "~/.docker/run/docker.sock", "~/.docker/desktop/docker.sock", "~/.colima/default/docker.sock")
 OLDEST_ENGINE, OLDEST_COMPOSE = (20, 10), (2, 20)
 UPDATE = "sudo apt-get install --only-upgrade docker-ce, or update Docker Desktop (https://docs.docker.com/engine/install)"
+NATIVELY = "or without Docker: labkit up --runtime native"
 PING_TIMEOUT = 2.0  # seconds
 COMPOSE_TIMEOUT = 120.0
 
