@@ -15,6 +15,7 @@ from labkit.stack import compose, engine, lifecycle, processes, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
 
+REMOVE = {"container": "docker rm -f", "network": "docker network rm", "volume": "docker volume rm"}  # in this order
 PROJECT = "com.docker.compose.project"
 
 
@@ -119,9 +120,8 @@ def _of_the_engine(subject: Subject) -> Iterator[Finding]:
             gone[labels[PROJECT]][what].append(name)
             where[labels[PROJECT]] = directory
     for project, things in sorted(gone.items()):
-        commands = {"container": "docker rm -f", "network": "docker network rm", "volume": "docker volume rm"}
-        fix = " && ".join(f"{commands[what]} {' '.join(things[what])}" for what in commands if things[what])
-        counted = ", ".join(f"{len(names)} {what}{'s' if len(names) > 1 else ''}" for what, names in things.items())
+        fix = " && ".join(f"{command} {' '.join(things[what])}" for what, command in REMOVE.items() if what in things)
+        counted = ", ".join(f"{len(things[what])} {what}{'s' if len(things[what]) > 1 else ''}" for what in REMOVE if what in things)
         sentence = f"The Docker engine still has {counted} of a stack whose folder {where[project]} is gone."
         yield Finding("strays.engine", NOTE, sentence, fix, {"project": project, **things})
 

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+import psutil
 
 from tests.running import ROOT, Labkit
 
@@ -30,6 +33,21 @@ class Report:
     @property
     def in_the_way(self) -> set[str]:
         return {f["id"] for f in self.whole["findings"] if f["verdict"] == "bad"}
+
+
+@dataclass(frozen=True)
+class BusyPort:
+    """A port and the process that listens on it."""
+
+    number: int
+    pid: int
+    name: str
+    command: str
+
+    @classmethod
+    def of(cls, number: int, pid: int) -> "BusyPort":
+        process = psutil.Process(pid)
+        return cls(number, pid, process.name(), shlex.join(process.cmdline()))
 
 
 def examined(labkit: Labkit, *arguments: str) -> Report:

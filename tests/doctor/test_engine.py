@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,19 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.doctor.examining import examined
+from labkit.stack import compose
+from tests.doctor.examining import BusyPort, examined
 from tests.engine_proxy import Change, changed_engine
 from tests.running import Labkit
 
 pytestmark = pytest.mark.docker
-NewLabkit = Callable[..., Labkit]
 Changed = Callable[..., Labkit]
-
-
-@pytest.fixture
-def docked(new_labkit: NewLabkit, engine: str) -> Labkit:
-    """The command line, for Docker."""
-    return new_labkit("own", LABKIT_RUNTIME="docker", DOCKER_HOST=engine)
 
 
 @pytest.fixture
@@ -138,3 +134,68 @@ def test_no_docker_command(docked: Labkit) -> None:
     assert found["verdict"] == "bad"
     assert found["sentence"] == "There is no docker command."
     up_refuses(labkit, sentence=found["sentence"], next_step=f"{found['fix']}; or without Docker: labkit up --runtime native")
+
+
+def test_images_that_are_missing_are_named_with_their_size(docked: Labkit) -> None:
+    labkit = Labkit(docked.home, docked.name, {**docked.environment, "LABKIT_REDIS_IMAGE": "labkit/nobody-has-this:1"})
+    report = examined(labkit)
+    assert report["images"]["verdict"] == "bad"
+    assert "labkit/nobody-has-this:1 (about 140 MB)" in report["images"]["sentence"]
+    assert not report["images"]["facts"]["redis"]["present"]
+    assert "labkit images import FILE" in report["images"]["fix"]
+    assert report["disk"]["facts"]["needed_mb"]["image redis"] == 140
+
+
+def test_images_of_another_architecture_are_in_the_way(changed: Changed, images: None) -> None:
+    labkit = changed("/version", lambda answer: {**answer, "Arch": "riscv64"})
+    found = examined(labkit)["images"]
+    assert found["verdict"] == "bad"
+    assert "and the engine is riscv64" in found["sentence"]
+    up_refuses(labkit, sentence=found["sentence"], next_step=found["fix"])
+
+
+@pytest.fixture
+def stray_project(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A network and a volume of a stack whose folder is gone: the project's name, and the folder."""
+    gone, project = tmp_path / "stacks/gone", f"labkit-gone-{os.getpid()}"
+    labels = ["--label", f"labkit.directory={gone}", "--label", f"com.docker.compose.project={project}"]
+    made = [["volume", f"{project}_mysql"], ["network", f"{project}_default"]]
+    for kind, name in made:
+        subprocess.run(["docker", kind, "create", *labels, name], check=True, stdout=subprocess.DEVNULL)
+    yield project, gone
+    for kind, name in made:
+        subprocess.run(["docker", kind, "rm", name], check=False, capture_output=True)
+
+
+def test_what_is_left_of_a_stack_whose_folder_is_gone_is_told_and_the_fix_removes_it(
+    docked: Labkit, stray_project: tuple[str, Path]
+) -> None:
+    project, gone = stray_project
+    [found] = [f for f in examined(docked).about("strays.engine") if f["facts"]["project"] == project]
+    assert f"1 network, 1 volume of a stack whose folder {gone} is gone" in found["sentence"]
+    subprocess.run(found["fix"], shell=True, check=True, stdout=subprocess.DEVNULL)
+    assert project not in {f["facts"]["project"] for f in examined(docked).about("strays.engine")}
+
+
+def test_an_image_that_cannot_be_had_stops_up_with_the_ways_to_get_it(docked: Labkit) -> None:
+    """No network: the registry is a port where nobody listens."""
+    labkit = Labkit(docked.home, docked.name, {**docked.environment, "LABKIT_REDIS_IMAGE": "127.0.0.1:1/labkit/redis:1"})
+    done = labkit("up", "--runtime", "docker", ok=False)
+    assert done.returncode == 1
+    assert "127.0.0.1:1/labkit/redis:1" in done.stderr
+    assert "labkit images" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "Report:" not in done.stderr
+
+
+def test_a_port_that_was_taken_in_the_meantime_is_one_sentence(engine: str, images: None, busy_port: BusyPort) -> None:
+    """What the engine itself says when it starts a container, as `up` shows it."""
+    create = ["docker", "create", "--publish", f"127.0.0.1:{busy_port.number}:6379", "labkit/redis:local"]
+    container = subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        said = subprocess.run(["docker", "start", container], capture_output=True, text=True, check=False).stderr
+    finally:
+        subprocess.run(["docker", "rm", "-f", container], check=True, stdout=subprocess.DEVNULL)
+    error = compose.explained(said, Path())
+    assert error.message.startswith("A port was taken by another program in the meantime")
+    assert error.next_step == "labkit up, which takes the next free one"

@@ -4,16 +4,15 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.doctor.examining import as_nobody, examined
+from tests.doctor.examining import BusyPort, as_nobody, examined
 from tests.running import ROOT, Labkit, RunningStack, is_alive, user_cache
 
 NewLabkit = Callable[..., Labkit]
@@ -78,36 +77,13 @@ def test_a_runtime_that_does_not_have_the_data_is_in_the_way(stack: RunningStack
 # ports
 
 
-@pytest.fixture
-def busy_port() -> Iterator[tuple[int, int]]:
-    """A process of ours on the first default port that is free: port and pid."""
-    for port in (3306, 9092, 6379, 8081, 8082, 8083, 8084):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                continue
-        listen = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print('on', flush=True); s.accept()"
-        process = subprocess.Popen([sys.executable, "-c", listen, str(port)], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        if process.stdout.readline() == b"on\n":
-            break
-        process.wait()
-    else:
-        pytest.fail("every default port of this machine is held by others")
-    yield port, process.pid
-    process.kill()
-    process.wait()
-
-
-def test_a_busy_port_is_told_with_its_holder_and_is_not_in_the_way(labkit: Labkit, busy_port: tuple[int, int]) -> None:
-    port, pid = busy_port
-    report = examined(labkit)
-    found = next(f for f in report.about("ports.") if f["facts"].get("port") == port)
+def test_a_busy_port_is_told_with_its_holder_and_is_not_in_the_way(labkit: Labkit, busy_port: BusyPort) -> None:
+    [found] = [f for f in examined(labkit).about("ports.") if f["facts"].get("port") == busy_port.number]
     assert found["verdict"] == "note"
-    assert found["facts"]["pid"] == pid
-    assert "create_server" in found["facts"]["command"]
-    assert f"(pid {pid})" in found["sentence"]
+    assert (found["facts"]["pid"], found["facts"]["command"]) == (busy_port.pid, busy_port.command)
+    assert f"is held by {busy_port.name} (pid {busy_port.pid}" in found["sentence"]
+    assert found["facts"]["instead"] > busy_port.number
     assert f"labkit up takes {found['facts']['instead']}." in found["sentence"]
-    assert found["facts"]["instead"] > port
 
 
 def test_a_running_stack_holds_its_ports_itself(stack: RunningStack) -> None:
