@@ -184,6 +184,38 @@ def images_build(
     return build(database=mysql, fresh=fresh, as_json=as_json)
 
 
+@images.command("list", short_help="What a stack needs, and what the engine has of it.")
+def images_list(as_json: Json = False) -> int:
+    """List the images that a stack runs from: have or need, size, version. Exit code 1 when one is missing."""
+    from labkit.commands.images import show
+
+    return show(as_json=as_json)
+
+
+@images.command("pull", short_help="Get what is missing from a registry.")
+def images_pull(as_json: Json = False) -> int:
+    """Get the official images that are missing, and make the services' image. LABKIT_REGISTRY=MIRROR/ gets them from a mirror."""
+    from labkit.commands.images import pull
+
+    return pull(as_json=as_json)
+
+
+@images.command("export", short_help="Write all of them to one file.")
+def images_export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
+    """Write all images of a stack to one compressed file, to be imported on a machine without a network."""
+    from labkit.commands.images import export
+
+    return export(file, as_json=as_json)
+
+
+@images.command("import", short_help="Take all of them from one file.")
+def images_import(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
+    """Take all images from a file that labkit images export wrote. It is checked whole before anything is touched."""
+    from labkit.commands.images import load
+
+    return load(file, as_json=as_json)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from labkit import __version__

@@ -26,6 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         docker = pytest.param("docker", marks=pytest.mark.docker)
         both = metafunc.definition.get_closest_marker("both_runtimes") is not None
         only_docker = os.environ.get("LABKIT_TEST_RUNTIME") == "docker" and not metafunc.definition.get_closest_marker("native")
+        only_docker = only_docker or metafunc.definition.get_closest_marker("docker") is not None
         names = [docker] if only_docker else ["native", docker] if both else ["native"]
         metafunc.parametrize("runtime", names, scope="session")
 

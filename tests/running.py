@@ -22,6 +22,7 @@ from labkit.stack import runtimes
 from labkit.stack.runtime import Runtime
 
 ROOT = Path(__file__).parents[1]
+PASSED_ON = ("LABKIT_CACHE", "LABKIT_REGISTRY", *(f"LABKIT_{kind}_IMAGE" for kind in ("MYSQL", "KAFKA", "REDIS", "SERVICES")))
 TIMEOUT = 120.0  # seconds for one command; the first `up` on a machine makes Kafka's class-data archive
 
 
@@ -87,7 +88,7 @@ class Labkit:
         return [sys.executable, "-m", "labkit", *arguments]
 
     def _environment(self) -> dict[str, str]:
-        passed_on = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name == "LABKIT_CACHE"}
+        passed_on = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name in PASSED_ON}
         return {
             **passed_on,
             "PYTHONPATH": str(ROOT),

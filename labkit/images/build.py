@@ -5,8 +5,8 @@ there. An image whose recipe has not changed is kept.
 """
 
 import os
+import re
 import shutil
-import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -60,7 +60,6 @@ class _Build:
         self._fresh = fresh
         self._suites: dict[str, Suite] = {}
         self._lists: dict[str, Future[None]] = {}
-        self._fetching = threading.Lock()
 
     def all(self, database: str | None) -> list[Built]:
         kinds = [database or MYSQL, REDIS, KAFKA, SERVICES]
@@ -88,8 +87,7 @@ class _Build:
                 )
             try:
                 with Work(self._view) as work:
-                    made = self._streams(stale, database, Path(scratch), work)
-                return made
+                    return self._streams(stale, database, Path(scratch), work)
             finally:
                 self._sweep()
 
@@ -169,13 +167,11 @@ class _Build:
         folder = scratch / "contexts" / recipe.kind
         folder.mkdir(parents=True)
         packages = self._packages(recipe, suite)
-        suite_name = recipe.kind
-        with timed(self._view, suite_name, f"{len(packages)} packages, {sum(p.size for p in packages) / 1e6:.0f} MB"):
-            # One at a time: packages that two images share are fetched once.
-            with self._fetching:
-                suite.fetch(suite_name, packages)
-            work.progress.state(suite_name, "unpacking packages")
-            suite.unpack(packages, folder / "packages.tar")
+        with timed(self._view, recipe.kind, f"{len(packages)} packages, {sum(p.size for p in packages) / 1e6:.0f} MB"):
+            suite.fetch(recipe.kind, packages, folder / "packages")
+            work.progress.state(recipe.kind, "unpacking packages")
+            suite.unpack(folder / "packages", folder / "packages.tar", recipe.leave_out)
+            shutil.rmtree(folder / "packages")
         for file in {*recipe.files.iterdir(), *recipe.folder.iterdir()}:
             if file.name != "Dockerfile" or file.parent == recipe.folder:
                 shutil.copy(file, folder)
@@ -185,7 +181,12 @@ class _Build:
                 if isinstance(result, Path):
                     result.rename(folder / result.name)
         with timed(self._view, recipe.kind, "image"):
-            self._docker_build(recipe, folder, _version(recipe, packages), work)
+            labels = {
+                "labkit.version": _version(recipe, packages),
+                "labkit.server": recipe.server,
+                "labkit.recipe": recipe.digest(self._engine.architecture),
+            }
+            docker_build(self._engine, recipe.image, folder, labels, work)
         shutil.rmtree(folder)
 
     def _packages(self, recipe: Recipe, suite: Suite) -> list[Package]:
@@ -196,21 +197,6 @@ class _Build:
         base = recipes.load(recipe.base)
         there = set(suite.closure(base.packages, base.without))
         return [package for package in found if package not in there]
-
-    def _docker_build(self, recipe: Recipe, folder: Path, version: str, work: Work) -> None:
-        """The command, not the SDK: ending it ends the build in the engine."""
-        labels = {
-            "labkit.version": version,
-            "labkit.server": recipe.server,
-            "labkit.recipe": recipe.digest(self._engine.architecture),
-        }
-        code, said = work.run(
-            ["docker", "build", "--force-rm", "--no-cache", "--network", "none", "--tag", recipe.image,
-             *(f"--label={name}={value}" for name, value in labels.items()), folder],
-            environment={"DOCKER_HOST": self._engine.host, "DOCKER_BUILDKIT": "0"},
-        )  # fmt: skip
-        if code != 0:
-            raise UserError(f"The image {recipe.image} could not be built.", "labkit images build --fresh", details=said[-12:])
 
     # what there is
 
@@ -235,6 +221,24 @@ class _Build:
                     continue  # a container still uses it
 
 
+def docker_build(
+    engine: Engine, image: str, folder: Path, labels: Mapping[str, str], work: Work, arguments: Mapping[str, str] | None = None
+) -> None:
+    """Build a folder with a Dockerfile. UserError with the last lines that were said.
+
+    By the command, not the SDK: ending it ends the build in the engine. Without `arguments` the build has no network."""
+    options = [f"--label={name}={value}" for name, value in labels.items()]
+    options += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+    options += [] if arguments else ["--network", "none"]
+    code, said = work.run(
+        ["docker", "build", "--force-rm", "--no-cache", "--tag", image, *options, folder],
+        environment={"DOCKER_HOST": engine.host, "DOCKER_BUILDKIT": "0"},
+    )
+    if code != 0:
+        last = [_plain(line)[:200] for line in said if line][-10:]
+        raise UserError(f"The image {image} could not be built.", "labkit images build --fresh", details=last)
+
+
 def _labels(api: Any, reference: str) -> dict[str, str] | None:
     import docker.errors
 
@@ -253,6 +257,11 @@ def _version(recipe: Recipe, packages: Collection[Package]) -> str:
     return next((debian.upstream(package.version) for package in packages if package.name == recipe.version_of), "")
 
 
+def _plain(line: str) -> str:
+    """Without the builder's colours, which it writes also where there is no terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
 def _link(source: str, target: str) -> str:
     """A hard link where the file system allows one."""
     try:
@@ -260,5 +269,3 @@ def _link(source: str, target: str) -> str:
     except OSError:
         shutil.copyfile(source, target)
     return target
-
-

@@ -11,7 +11,8 @@ import subprocess
 import tarfile
 import time
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -23,12 +24,12 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR_VARIABLE = "LABKIT_DEBIAN_MIRROR"
 ELSEWHERE = "labkit images import FILE with a bundle from another machine, or labkit images pull"
 
-LEFT_OUT = re.compile(
-    r"\./usr/share/(man|info|locale|lintian|bug|doc-base|bash-completion|zsh|fish|gdb|applications|pixmaps|icons|menu|mime|perl5|debconf)(/|$)"
-    r"|\./usr/share/doc/[^/]+/(?!copyright$)|\./usr/share/doc/[^/]+$(?<!copyright)"
-    r"|\./usr/lib/systemd(/|$)|\./etc/(init\.d|logrotate\.d|cron\.[a-z]+|apparmor\.d|default)(/|$)"
-    r"|\./usr/lib/[^/]+/gconv/(?!gconv-modules|UTF|UNICODE|ISO8859-1\.)"
-    r"|\./usr/lib/python3[^/]*/(test|idlelib|lib2to3|turtledemo|tkinter|ensurepip|pydoc_data)(/|$)"
+LEFT_OUT = (
+    r"usr/share/(man|info|locale|lintian|bug|doc-base|bash-completion|zsh|fish|gdb|applications|pixmaps|icons|menu|mime|perl5|debconf)(/|$)"
+    r"|usr/share/doc/[^/]+/(?!copyright$)|usr/share/doc/[^/]+$(?<!copyright)"
+    r"|usr/lib/systemd(/|$)|etc/(init\.d|logrotate\.d|cron\.[a-z]+|apparmor\.d|default)(/|$)"
+    r"|usr/lib/[^/]+/gconv/(?!gconv-modules|UTF|UNICODE|ISO8859-1\.)"
+    r"|usr/lib/python3[^/]*/(test|idlelib|lib2to3|turtledemo|tkinter|ensurepip|pydoc_data)(/|$)"
 )
 
 
@@ -44,8 +45,7 @@ class Suite:
 
     def __init__(self, name: str, architecture: str, folder: Path, work: Work) -> None:
         self.name, self.architecture, self._folder, self._work = name, architecture, folder, work
-        self.fetched = folder / "fetched"
-        for part in ("parts", "lists/partial", "cache/archives/partial", "fetched"):
+        for part in ("parts", "lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
         (folder / "no-packages").touch()
         signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
@@ -65,39 +65,30 @@ class Suite:
         left_out = set(without)
         return [package for package in found if package.name not in left_out]
 
-    def fetch(self, task: str, packages: Iterable[Package]) -> None:
-        """Into `fetched`, checked; what is there is not fetched again."""
-        missing = {package.name: package for package in packages if not self._files(package)}
-        if not missing:
-            return
-        total = sum(package.size for package in missing.values())
-        before = self._fetched_bytes()
-        with self._work.process(
-            self._command("download", *sorted(missing)), cwd=self.fetched, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
+    def fetch(self, task: str, packages: Collection[Package], into: Path) -> None:
+        """Into a new folder, checked."""
+        into.mkdir()
+        total = sum(package.size for package in packages)
+        names = sorted(package.name for package in packages)
+        command = self._command("download", *names)
+        with self._work.process(command, cwd=into, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             while process.poll() is None:
-                self._work.progress.state(task, "fetching packages", self._fetched_bytes() - before, total)
+                self._work.progress.state(task, "fetching packages", _bytes_in(into), total)
                 time.sleep(0.1)
             said = process.stdout.read().decode(errors="replace").splitlines() if process.stdout else []
         if process.returncode != 0:
             raise self._failed("Debian's packages could not be fetched.", said)
 
-    def unpack(self, packages: Iterable[Package], into: Path) -> None:
-        """One tar file with the files of all of them."""
+    def unpack(self, fetched: Path, into: Path, leave_out: Sequence[str]) -> None:
+        """One tar file with the files of all of them, but those that a regular expression of `leave_out` matches."""
         seen: set[str] = set()
+        unwanted = re.compile("|".join((LEFT_OUT, *leave_out)))
         with tarfile.open(into, "w") as out:
-            for package in packages:
-                (file,) = self._files(package)
+            for file in sorted(fetched.glob("*.deb")):
                 with self._work.process(["dpkg-deb", "--fsys-tarfile", file], stdout=subprocess.PIPE) as unpacking:
-                    _copy(cast(IO[bytes], unpacking.stdout), out, seen)
+                    _copy(cast(IO[bytes], unpacking.stdout), out, unwanted, seen)
                 if unpacking.returncode != 0:
                     raise UserError(f"The package {file.name} cannot be unpacked: dpkg-deb ended with {unpacking.returncode}.", ELSEWHERE)
-
-    def _files(self, package: Package) -> list[Path]:
-        return list(self.fetched.glob(f"{package.name}_*.deb"))
-
-    def _fetched_bytes(self) -> int:
-        return sum(file.stat().st_size for file in self.fetched.iterdir() if file.exists())
 
     def _apt(self, *words: str) -> tuple[int, list[str]]:
         return self._work.run(self._command(*words))
@@ -124,7 +115,9 @@ class Suite:
 
     def _failed(self, message: str, said: Sequence[str]) -> UserError:
         lines = [line for line in said if line.startswith(("E:", "W:", "Err:"))] or list(said)
-        return UserError(message, f"once the network answers, labkit images build; or {ELSEWHERE}", details=[line[:200] for line in lines[-5:]])
+        return UserError(
+            message, f"once the network answers, labkit images build; or {ELSEWHERE}", details=[line[:200] for line in lines[-5:]]
+        )
 
 
 def mirror(work: Work) -> str:
@@ -147,7 +140,8 @@ def refuse_without_tools() -> None:
     missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if missing:
         raise UserError(
-            f"Images are built from Debian's packages, and this machine has no {' and no '.join(missing)}: that needs Debian or Ubuntu.", ELSEWHERE
+            f"Images are built from Debian's packages, and this machine has no {' and no '.join(missing)}: that needs Debian or Ubuntu.",
+            ELSEWHERE,
         )
 
 
@@ -163,12 +157,20 @@ def _package(line: str) -> Package:
     return Package(name, urllib.parse.unquote(version), int(size))
 
 
-def _copy(source: IO[bytes], out: tarfile.TarFile, seen: set[str]) -> None:
+def _bytes_in(folder: Path) -> int:
+    count = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # apt renames what is whole
+            count += file.stat().st_size
+    return count
+
+
+def _copy(source: IO[bytes], out: tarfile.TarFile, unwanted: re.Pattern[str], seen: set[str]) -> None:
     """All members that images need; a folder that several packages have, once."""
     with tarfile.open(fileobj=source, mode="r|") as members:
         for member in members:
             name = member.name.rstrip("/")
-            if LEFT_OUT.match(name) or (member.isdir() and name in seen):
+            if unwanted.match(name.removeprefix("./")) or (member.isdir() and name in seen):
                 continue
             seen.add(name)
             out.addfile(member, members.extractfile(member) if member.isreg() else None)

@@ -28,6 +28,7 @@ class Recipe:
     suite: str
     packages: tuple[str, ...]
     without: tuple[str, ...]
+    leave_out: tuple[str, ...]  # regular expressions of paths
     version_of: str | None  # the package whose version is the server's
     base: str | None  # the kind of the image that it stands on
     files: Path  # where the files are that the Dockerfile copies
@@ -37,7 +38,16 @@ class Recipe:
     def digest(self, architecture: str) -> str:
         """Of all that decides what is in the image, but for the versions that the packages happen to have."""
         of = hashlib.sha256()
-        about = [FORMAT, architecture, self.suite, self.packages, self.without, self.requirements, _kafka_version() if self.jars else None]
+        about = [
+            FORMAT,
+            architecture,
+            self.suite,
+            self.packages,
+            self.without,
+            self.leave_out,
+            self.requirements,
+            _kafka_version() if self.jars else None,
+        ]
         of.update(json.dumps(about).encode())
         of.update(load(self.base).digest(architecture).encode() if self.base else b"")
         for file in sorted({*self.folder.iterdir(), *self.files.iterdir()}):
@@ -63,6 +73,7 @@ def load(kind: str) -> Recipe:
         image=data["image"],
         suite=data["suite"],
         packages=tuple(data["packages"]),
+        leave_out=tuple(data.get("leave_out", ())),
         without=(*data.get("without", ()), *(base.without if base else ())),
         version_of=data.get("version"),
         base=base.kind if base else None,

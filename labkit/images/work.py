@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -44,6 +45,7 @@ class Work:
         self._pool = ThreadPoolExecutor(threads)
         self._stop = threading.Event()
         self._running: set[subprocess.Popen[Any]] = set()
+        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Work":
@@ -78,6 +80,26 @@ class Work:
         with self._lock:
             for process in self._running:
                 _signal_group(process, signal.SIGTERM)
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def pause(self, seconds: float) -> None:
+        """Raises Stopped when the work is to end."""
+        self._stop.wait(seconds)
+        self.check()
+
+    @contextmanager
+    def interrupting(self, connection: socket.socket) -> Iterator[None]:
+        """A connection that is shut down when the work is to end."""
+        with self._lock:
+            self.check()
+            self._open.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(connection)
 
     @contextmanager
     def process(self, command: Sequence[str | Path], **options: Any) -> Iterator["subprocess.Popen[bytes]"]:

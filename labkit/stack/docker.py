@@ -22,6 +22,9 @@ from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, 
 
 # Seconds to end by itself.
 GRACE = {"mysql": 20, "kafka": 3, "redis": 10, **dict.fromkeys(SERVICES, 4)}
+ANSWER_TIMEOUT = 10.0
+FREEZE_TRIES = 10
+CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
 FRESH = 0.1  # seconds for which a look at the containers counts
 KEPT_LINES = 2000  # of each log, when the containers are removed
 RUNS = {"running", "paused", "restarting"}
@@ -55,10 +58,17 @@ class Docker:
         with self._lock:
             if time.monotonic() - self._looked > FRESH:
                 query = json.dumps({"label": [f"com.docker.compose.project={self._project}"]})
-                found = engine.ask(self._engine.host, f"/containers/json?all=1&filters={engine.quoted(query)}", timeout=10.0)
+                found = self._ask(f"/containers/json?all=1&filters={engine.quoted(query)}")
                 self._seen_then = {c["Labels"]["com.docker.compose.service"]: c for c in found}
                 self._looked = time.monotonic()
             return self._seen_then
+
+    def _ask(self, path: str) -> Any:
+        """GET of the engine's API. Raises NoEngine when it does not answer any more."""
+        try:
+            return engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
+        except ConnectionError as error:
+            raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
 
     def _look_again(self) -> None:
         self._looked = 0.0
@@ -91,7 +101,7 @@ class Docker:
         return Seen(what, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
 
     def _inspect(self, container_id: str) -> Any:
-        return engine.ask(self._engine.host, f"/containers/{container_id}/json", timeout=10.0)
+        return self._ask(f"/containers/{container_id}/json")
 
     def _end_of(self, container_id: str) -> End | None:
         state = self._inspect(container_id)["State"]
@@ -109,7 +119,7 @@ class Docker:
     def _memory_of(self, name: str) -> int | None:
         with suppress(OSError):  # it may just have ended
             path = f"/containers/{self._id(name)}/stats?stream=false&one-shot=true"
-            usage = engine.ask(self._engine.host, path, timeout=10.0)["memory_stats"]
+            usage = self._ask(path)["memory_stats"]
             cache = usage["stats"].get("inactive_file", usage["stats"].get("total_inactive_file", 0))
             return int(usage["usage"]) - int(cache)
         return None
@@ -120,7 +130,7 @@ class Docker:
     def last_end(self, component: str, since: float) -> End | None:
         container = self._containers().get(component)
         end = self._end_of(container["Id"]) if container else None
-        return end if end and end.time >= since else None
+        return end if end and end.time >= since - CLOCKS_APART else None
 
     def events(self, since: float) -> list[dict[str, Any]]:
         """As far back as the engine remembers: the last 256 events of all its containers."""
@@ -233,7 +243,19 @@ class Docker:
         self._act(names, RUNS, kill)
 
     def pause(self, names: Collection[str]) -> None:
-        self._act(names, {"running"}, lambda name: self._api.pause(self._id(name)))
+        self._act(names, {"running"}, self._pause)
+
+    def _pause(self, name: str) -> None:
+        """A container with many threads on a busy machine is not always frozen at the first try."""
+        import docker.errors
+
+        for attempt in range(FREEZE_TRIES):
+            try:
+                self._api.pause(self._id(name))
+                return
+            except docker.errors.APIError as error:
+                if attempt == FREEZE_TRIES - 1 or "freeze" not in str(error.explanation):
+                    raise
 
     def unpause(self, names: Collection[str]) -> None:
         self._act(names, {"paused"}, lambda name: self._api.unpause(self._id(name)))

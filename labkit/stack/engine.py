@@ -106,7 +106,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
     """GET of the engine's API as JSON. Raises OSError when nobody answers, or answers otherwise."""
-    connection = _UnixConnection(host.removeprefix("unix://"), timeout)
+    connection = UnixConnection(host.removeprefix("unix://"), timeout)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -120,7 +120,9 @@ def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
         connection.close()
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path

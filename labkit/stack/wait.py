@@ -47,7 +47,7 @@ class NotReady(UserError):
 def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
     """Wait for all at once; they were started at `since` (epoch seconds). Raises NotReady for the first that ended or took too long."""
     waits = list(waits)
-    results: queue.SimpleQueue[Ready | NotReady] = queue.SimpleQueue()
+    results: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
     given_up = threading.Event()
     for waiting in waits:
         work = (waiting, since, results, given_up)
@@ -60,7 +60,7 @@ def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], 
             except queue.Empty:
                 tick()
                 continue
-            if isinstance(result, NotReady):
+            if isinstance(result, Exception):
                 raise result
             missing -= 1
             tell(result)
@@ -68,8 +68,16 @@ def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], 
         given_up.set()
 
 
-def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | NotReady]", given_up: threading.Event) -> None:
-    while not given_up.is_set():
+def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Exception]", given_up: threading.Event) -> None:
+    try:
+        results.put(_ready(waiting, since, given_up))
+    except Exception as error:  # told where it is waited for
+        results.put(error)
+
+
+def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
+    """Raises NotReady."""
+    while True:
         runtime, component = waiting.runtime, waiting.component
         running = runtime.runs(component)
         why = waiting.probe() if running else "it does not run"
@@ -77,12 +85,10 @@ def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | No
             why = f"another program answers on its port {waiting.port}"  # ours is about to find that out, and to end
         seconds = time.time() - since
         if why is None:
-            results.put(Ready(component, seconds))
-            return
+            return Ready(component, seconds)
         if not running and (end := runtime.last_end(component, since)):
-            results.put(NotReady(waiting, waiting.timeout, f"it ended after {end.time - since:.1f} s {end}"))
-            return
+            raise NotReady(waiting, waiting.timeout, f"it ended after {max(0.0, end.time - since):.1f} s {end}")
         if seconds > waiting.timeout:
-            results.put(NotReady(waiting, waiting.timeout, why))
-            return
-        given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST))
+            raise NotReady(waiting, waiting.timeout, why)
+        if given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST)):
+            raise NotReady(waiting, seconds, why)

@@ -1,0 +1,208 @@
+"""All images of a stack in one file, for rooms without a network.
+
+The file is what `docker load` takes, compressed with zstd, behind a header that zstd skips: `zstd -dc FILE | docker load` works by hand.
+The header holds the manifest: versions, architecture, layers, and the length and SHA-256 of what follows, all checked before the engine is
+given a byte.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import subprocess
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import IO, Any, cast
+
+from labkit import __version__
+from labkit.errors import UserError
+from labkit.images import catalog
+from labkit.images.catalog import Image
+from labkit.images.work import Progress, Work, timed
+from labkit.stack.engine import Engine
+
+MAGIC = 0x184D2A5B  # one of the sixteen that open a frame which every zstd reader skips (RFC 8878, 3.1.2)
+HEADER_BYTES = 64 * 1024
+FORMAT = "labkit-images/1"
+LEVEL = 6
+CHUNK = 1 << 20
+_PREFIX = struct.Struct("<II")
+
+
+def export(engine: Engine, images: Collection[Image], into: Path, progress: Progress) -> dict[str, Any]:
+    """Write the file; its manifest. It gets its name when it is whole: what was there stays until then. UserError."""
+    import zstandard
+
+    lacking = [image.reference for image in images if not image.present]
+    if lacking:
+        raise UserError(
+            f"There is nothing to export yet: the engine has no {', '.join(lacking)}.", "labkit images build, or labkit images pull"
+        )
+    if not into.parent.is_dir():
+        raise UserError(f"There is no folder {into.parent}.", f"mkdir -p {into.parent}")
+    aside = into.with_name(f".{into.name}.{os.getpid()}")
+    total = sum(image.size or 0 for image in images)
+    try:
+        with aside.open("wb") as file, Work(progress) as work, timed(progress, "export", f"{len(images)} images"):
+            file.write(b"\0" * HEADER_BYTES)
+            out = _Hashing(file)
+            command = ["docker", "save", *dict.fromkeys(image.reference for image in images)]
+            with (
+                work.process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(engine)) as saving,
+                zstandard.ZstdCompressor(level=LEVEL, threads=-1).stream_writer(cast(IO[bytes], out), closefd=False) as compressed,
+            ):
+                raw = _pump(
+                    cast(IO[bytes], saving.stdout), compressed.write, lambda done: progress.state("export", "images", done, total), progress
+                )
+                said = saving.stderr.read().decode(errors="replace").strip() if saving.stderr else ""
+            if saving.returncode != 0:
+                raise UserError(f"The engine could not give its images: {said or saving.returncode}", "labkit images list")
+            manifest = _manifest(engine, images, out, raw)
+            file.seek(0)
+            file.write(_header(manifest))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(into)
+    except OSError as error:
+        raise UserError(f"{into} cannot be written: {error.strerror or error}.", "name another place") from None
+    finally:
+        aside.unlink(missing_ok=True)
+    return manifest
+
+
+def read(file: Path, architecture: str) -> dict[str, Any]:
+    """The manifest of a file that is whole and for this architecture, by its header alone. UserError says what is wrong with it."""
+    try:
+        with file.open("rb") as opened:
+            prefix, rest = opened.read(_PREFIX.size), opened.read(HEADER_BYTES - _PREFIX.size)
+        size = file.stat().st_size
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.", "labkit images import FILE") from None
+    if len(prefix) < _PREFIX.size or _PREFIX.unpack(prefix) != (MAGIC, HEADER_BYTES - _PREFIX.size):
+        raise UserError(f"{file} is no bundle of labkit's images.", "labkit images export FILE, on a machine that has them, makes one")
+    try:
+        manifest: dict[str, Any] = json.loads(rest)
+        intact = manifest.pop("manifest_sha256") == _digest(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        intact, manifest = False, {}
+    if not intact:
+        raise UserError(f"{file} is damaged: its manifest cannot be read.", _AGAIN)
+    if manifest["format"] != FORMAT:
+        raise UserError(
+            f"{file} was written by another labkit ({manifest['labkit']}), in a format that this one does not know.", "update labkit"
+        )
+    if manifest["architecture"] != architecture:
+        raise UserError(
+            f"{file} holds images for {manifest['architecture']}, and this engine is {architecture}.",
+            f"labkit images export FILE, on a machine with {architecture}",
+        )
+    expected = HEADER_BYTES + manifest["bytes"]
+    if size != expected:
+        what = "is truncated" if size < expected else "has more at its end than was written"
+        raise UserError(f"{file} {what}: {size} bytes instead of {expected}.", _AGAIN)
+    return manifest
+
+
+def load(engine: Engine, file: Path, progress: Progress) -> dict[str, Any]:
+    """Check the whole file, then give its images to the engine; the manifest. Nothing is touched when anything is wrong. UserError."""
+    import zstandard
+
+    manifest = read(file, engine.architecture)
+    with Work(progress) as work:
+        with file.open("rb") as opened, timed(progress, "check", "the file's checksum"):
+            opened.seek(HEADER_BYTES)
+            sink = _Hashing(None)
+            _pump(opened, sink.write, lambda done: progress.state("check", "checksum", done, manifest["bytes"]), progress)
+        if sink.hexdigest() != manifest["sha256"]:
+            raise UserError(f"{file} is damaged: its checksum is not the one in its manifest.", _AGAIN)
+        with file.open("rb") as opened, timed(progress, "import", f"{len(manifest['images'])} images"):
+            opened.seek(HEADER_BYTES)
+            with work.process(
+                ["docker", "load", "--quiet"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=_environment(engine),
+            ) as loading:
+                stdin = cast(IO[bytes], loading.stdin)
+                try:
+                    with zstandard.ZstdDecompressor().stream_reader(opened) as plain:
+                        _pump(plain, stdin.write, lambda done: progress.state("import", "images", done, manifest["raw_bytes"]), progress)
+                    stdin.close()
+                except BrokenPipeError:
+                    pass
+                said = loading.stderr.read().decode(errors="replace").strip() if loading.stderr else ""
+            if loading.returncode != 0:
+                raise UserError(f"The engine did not take the images: {said or loading.returncode}", "docker system df, then labkit doctor")
+    _check_arrived(engine, manifest)
+    return manifest
+
+
+_AGAIN = "copy the file again, or labkit images export FILE on the machine that it is from"
+
+
+def _check_arrived(engine: Engine, manifest: dict[str, Any]) -> None:
+    there = catalog.on_engine(engine, {image["kind"]: image["reference"] for image in manifest["images"]})
+    for image in manifest["images"]:
+        if list(there[image["kind"]].layers) != image["layers"]:
+            raise UserError(f"After the import the engine's {image['reference']} is not the one of the file.", "labkit images import FILE")
+
+
+def _manifest(engine: Engine, images: Collection[Image], out: "_Hashing", raw: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "labkit": __version__,
+        "architecture": engine.architecture,
+        "bytes": out.count,
+        "sha256": out.hexdigest(),
+        "raw_bytes": raw,
+        "images": [
+            {"kind": i.kind, "reference": i.reference, "version": i.description, "bytes": i.size, "layers": list(i.layers)} for i in images
+        ],
+    }
+
+
+def _header(manifest: dict[str, Any]) -> bytes:
+    text = json.dumps({**manifest, "manifest_sha256": _digest(manifest)}).encode()
+    room = HEADER_BYTES - _PREFIX.size
+    assert len(text) <= room, "the manifest has outgrown its place"
+    return _PREFIX.pack(MAGIC, room) + text.ljust(room)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+class _Hashing:
+    """Counts and hashes what goes through to `file`."""
+
+    def __init__(self, file: IO[bytes] | None) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+        self.count = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.count += len(data)
+        return self._file.write(data) if self._file else len(data)
+
+    def flush(self) -> None:
+        if self._file:
+            self._file.flush()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _pump(source: Any, write: Callable[[bytes], object], tell: Callable[[int], None], progress: Progress) -> int:
+    """Copy to the end; how many bytes."""
+    done = 0
+    while chunk := source.read(CHUNK):
+        write(chunk)
+        done += len(chunk)
+        tell(done)
+        progress.tick()
+    return done
+
+
+def _environment(engine: Engine) -> dict[str, str]:
+    return {**os.environ, "DOCKER_HOST": engine.host}

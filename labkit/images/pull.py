@@ -1,0 +1,175 @@
+"""The official images from a registry, side by side, and again when the network drops; on top of Python's, the services' image."""
+
+import http.client
+import json
+import shutil
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import UserError
+from labkit.images import catalog, recipes, view, wheels
+from labkit.images.catalog import Image
+from labkit.images.work import Progress, Work, timed
+from labkit.stack.engine import Engine, UnixConnection
+from labkit.stack.servers.cache import scratch_dir
+
+if TYPE_CHECKING:
+    from labkit.stack.runtime import Preparing
+
+PYTHON = "python:3.13-slim"  # what the services' image stands on where a registry can be reached
+TRIES = 4
+FIRST_PAUSE_S = 1.0  # doubled each time
+SILENT_S = 60.0  # an engine that says nothing for so long has lost the registry
+
+# Another try will not help.
+HOPELESS = ("manifest unknown", "not found", "denied", "unauthorized", "toomanyrequests", "no matching manifest", "invalid reference")
+
+
+def get_missing(engine: Engine, images: Mapping[str, Image], told: "Preparing") -> None:
+    """Pull what a stack needs and the engine has not; when all is there, no network is touched. UserError names what else helps."""
+    lacking = catalog.missing(images)
+    if not lacking:
+        return
+    told.preparing(f"images ({', '.join(image.reference for image in lacking)})")
+    with view.make() as progress:
+        pull(engine, lacking, progress)
+
+
+def pull(engine: Engine, images: list[Image], progress: Progress) -> None:
+    """All of them, or UserError; Ctrl-C ends the pulls in the engine too."""
+    plain = {i.reference for i in images if i.kind != catalog.SERVICES or i.reference != recipes.load(recipes.SERVICES).image}
+    services = next((i for i in images if i.reference not in plain), None)
+    python = catalog.official(PYTHON)
+    if services is not None and not catalog.on_engine(engine, {catalog.SERVICES: python})[catalog.SERVICES].present:
+        plain.add(python)
+    failed: dict[str, str] = {}
+    with Work(progress) as work:
+        work.wait_for(*(work.begin(_pull_patiently, engine, reference, work, failed) for reference in sorted(plain)))
+        if failed:
+            raise _not_had(failed)
+        if services is not None:
+            with scratch_dir("services") as scratch:
+                _build_services(engine, services.reference, python, Path(scratch), work)
+
+
+def _not_had(failed: Mapping[str, str]) -> UserError:
+    many = len(failed) > 1
+    return UserError(
+        f"{len(failed)} images are missing and cannot be pulled:" if many else "An image is missing and cannot be pulled:",
+        "labkit images build (from packages, on Debian), labkit images import FILE (from another machine), "
+        "LABKIT_REGISTRY=MIRROR/ labkit images pull; or without Docker: labkit up --runtime native",
+        details=[f"{reference}: {why[:200]}" for reference, why in sorted(failed.items())],
+    )
+
+
+def _pull_patiently(engine: Engine, reference: str, work: Work, failed: dict[str, str]) -> None:
+    """What goes wrong in the end is written to `failed`, so that the other images are had all the same."""
+    short, pause = reference.rpartition("/")[2], FIRST_PAUSE_S
+    for attempt in range(1, TRIES + 1):
+        try:
+            with timed(work.progress, short, "pulled"):
+                _pull_once(engine, reference, short, work)
+            failed.pop(reference, None)
+            return
+        except PullFailed as error:
+            failed[reference] = str(error)
+            if attempt == TRIES or any(word in str(error).lower() for word in HOPELESS):
+                return
+        work.progress.state(short, f"lost the registry, try {attempt + 1} of {TRIES} in {pause:.0f} s")
+        work.pause(pause)
+        pause *= 2
+
+
+class PullFailed(Exception):
+    """One attempt's error, in the engine's words."""
+
+
+def _pull_once(engine: Engine, reference: str, short: str, work: Work) -> None:
+    layers: dict[str, tuple[int, int]] = {}
+    for line in _said(engine, reference, work):
+        if "error" in line:
+            raise PullFailed(str(line["error"]))
+        detail = line.get("progressDetail") or {}
+        if line.get("status") == "Downloading" and detail.get("total"):
+            layers[line["id"]] = (detail.get("current", 0), detail["total"])
+        elif line.get("id") in layers and line.get("status") in ("Download complete", "Pull complete"):
+            layers[line["id"]] = (layers[line["id"]][1],) * 2
+        what = "unpacking" if line.get("status") == "Extracting" else "pulling"
+        work.progress.state(short, what, sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
+
+
+def _said(engine: Engine, reference: str, work: Work) -> Iterator[dict[str, Any]]:
+    """The engine's lines about a pull. Closing the connection, which stopping the work does, ends the pull."""
+    repository, tag = _parts(reference)
+    query = urllib.parse.urlencode({"fromImage": repository, "tag": tag})
+    connection = UnixConnection(str(engine.socket), SILENT_S)
+    try:
+        connection.connect()
+        with work.interrupting(connection.sock):
+            connection.request("POST", f"/images/create?{query}", headers=_credentials(repository))
+            response = connection.getresponse()
+            if response.status != 200:
+                answer = response.read().decode(errors="replace")
+                raise PullFailed(_message(answer))
+            for line in response:
+                if line.strip():
+                    yield json.loads(line)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        work.check()
+        raise PullFailed(f"the engine broke off: {error}") from None
+    finally:
+        connection.close()
+    work.check()
+
+
+def _message(answer: str) -> str:
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.strip()
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    """Repository, and tag or digest."""
+    if "@" in reference:
+        repository, _, digest = reference.partition("@")
+        return repository, digest
+    folder, slash, last = reference.rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{folder}{slash}{name}", tag or "latest"
+
+
+def _credentials(repository: str) -> dict[str, str]:
+    """Of `docker login`, for a mirror that asks for them."""
+    from docker import auth
+
+    registry, _ = auth.resolve_repository_name(repository)
+    try:
+        known = auth.load_config().resolve_authconfig(registry)
+    except Exception:  # a credential helper that does not work: the registry may not ask at all
+        return {}
+    return {"X-Registry-Auth": auth.encode_header(known).decode()} if known else {}
+
+
+def _build_services(engine: Engine, image: str, base: str, scratch: Path, work: Work) -> None:
+    """On the official Python: the same Dockerfile as in a build from packages, with no packages."""
+    import tarfile
+
+    from labkit.images.build import docker_build
+
+    recipe = recipes.load(recipes.SERVICES)
+    begun = time.monotonic()
+    work.progress.state("services", "fetching Python's packages")
+    site = work.begin(wheels.fetch, recipe.requirements, engine.architecture, scratch / "site", work)
+    work.wait_for(site)
+    shutil.copy(recipe.folder / "Dockerfile", scratch)
+    with tarfile.open(scratch / "packages.tar", "w"):
+        pass
+    labels = {"labkit.version": PYTHON.partition(":")[2], "labkit.server": "services", "labkit.recipe": recipe.digest(engine.architecture)}
+    building = work.begin(docker_build, engine, image, scratch, labels, work, {"BASE": base})
+    work.progress.state("services", "building the image")
+    work.wait_for(building)
+    work.progress.finished("services", "image", time.monotonic() - begun)

@@ -1,0 +1,164 @@
+"""The containers of a stack: how they are run, what they show, and that the compose file works by hand."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from labkit.stack import compose, engine
+from labkit.stack.model import COMPONENTS
+from labkit.stack.servers import kafka, mysql
+from tests.conftest import RunningStack
+from tests.e2e.shop import new_customer, new_order, settled
+from tests.running import ROOT, Labkit
+
+pytestmark = pytest.mark.docker
+COMPOSE = ROOT / "compose" / "compose.yaml"
+WORKSHOP_PASSWORDS = {"root", "customer_service", "order_service", "relay"}
+
+
+@pytest.fixture(scope="module")
+def client() -> docker.DockerClient:
+    return docker.DockerClient(base_url=engine.find().host)
+
+
+def config(*files: Path, **variables: str) -> dict[str, Any]:
+    named = [word for file in files for word in ("--file", str(file))]
+    command = ["docker", "compose", *named, "config", "--format", "json"]
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_compose_file_is_clean_and_says_what_it_must() -> None:
+    services = config(COMPOSE)["services"]
+    assert sorted(services) == sorted(COMPONENTS)
+    for name, service in services.items():
+        assert service["restart"] == "no"
+        assert service["labels"] == {"labkit.stack": "default", "labkit.component": name}
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
+        assert service["user"].split(":")[0] not in ("0", "root")
+        assert int(service["mem_limit"]) > 0
+        assert service["healthcheck"]["test"]
+    limits = sum(int(service["mem_limit"]) for service in services.values())
+    assert limits < 4e9, "half of an 8 GB laptop"
+
+
+def test_a_mirror_is_one_prefix() -> None:
+    services = config(COMPOSE, LABKIT_REGISTRY="mirror.example/hub/")["services"]
+    images = {services[name]["image"].rpartition(":")[0] for name in ("mysql", "kafka", "redis")}
+    assert images == {"mirror.example/hub/mysql", "mirror.example/hub/apache/kafka", "mirror.example/hub/redis"}
+
+
+def test_the_servers_settings_are_those_of_the_native_runtime() -> None:
+    services = config(COMPOSE)["services"]
+    broker = services["kafka"]["environment"]
+    assert {name: broker[f"KAFKA_{name.upper().replace('.', '_')}"] for name in kafka.SETTINGS} == {
+        name: str(value) for name, value in kafka.SETTINGS.items()
+    }
+    options = {option.replace("--loose-", "--") for option in services["mysql"]["command"]}
+    own = {"--bind-address=127.0.0.1", *mysql.SIZES[1:]}  # a container listens for its network; the log's size is the image's
+    assert {option.replace("--loose-", "--") for option in (*mysql.COMMON, *mysql.MARIADB, *mysql.MYSQL)} - own - options <= {
+        "--log-warnings=1",
+        "--log-error-verbosity=2",
+    }
+
+
+def test_nothing_runs_as_root_or_listens_elsewhere(stack: RunningStack, client: docker.DockerClient) -> None:
+    project = compose.project_of(stack.labkit.directory)
+    containers = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+    assert len(containers) == len(COMPONENTS)
+    for container in containers:
+        name = container.labels["com.docker.compose.service"]
+        users = {line.split()[0] for line in container.top(ps_args="-eo uid,args")["Processes"] for line in line[:1]}
+        assert "0" not in users, (name, users)
+        assert container.attrs["HostConfig"]["Privileged"] is False
+        assert container.attrs["HostConfig"]["ReadonlyRootfs"] or name == "kafka"
+        published = [at for ports in container.attrs["NetworkSettings"]["Ports"].values() for at in ports or []]
+        assert {at["HostIp"] for at in published} == {"127.0.0.1"}
+
+
+def test_no_secret_but_the_workshops_passwords(stack: RunningStack, client: docker.DockerClient) -> None:
+    project = compose.project_of(stack.labkit.directory)
+    for container in client.containers.list(filters={"label": f"com.docker.compose.project={project}"}):
+        environment = dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
+        secrets = {value for name, value in environment.items() if any(word in name for word in ("PASSWORD", "SECRET", "TOKEN", "KEY"))}
+        assert secrets <= WORKSHOP_PASSWORDS
+    assert "passwords equal to their names" in (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def by_hand() -> Iterator[dict[str, str]]:
+    """The compose file as a person runs it, on ports of its own."""
+    ports = {f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(24000 + n) for n, name in enumerate(COMPONENTS)}
+    images = {
+        kind: os.environ.get(f"LABKIT_{kind.upper()}_IMAGE") or f"labkit/{kind}:local" for kind in ("mysql", "kafka", "redis", "services")
+    }
+    environment = {
+        **os.environ,
+        **ports,
+        "LABKIT_PROJECT": "labkit-by-hand",
+        **{f"LABKIT_{k.upper()}_IMAGE": image for k, image in images.items()},
+    }
+    yield environment
+    compose_by_hand(environment, "down", "--volumes", "--timeout", "2")
+
+
+def compose_by_hand(environment: dict[str, str], *words: str) -> None:
+    done = subprocess.run(
+        ["docker", "compose", "--file", str(COMPOSE), *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_compose_file_works_by_hand(by_hand: dict[str, str]) -> None:
+    compose_by_hand(by_hand, "up", "--wait", "--no-build", "--pull", "never")
+    gateway = f"http://127.0.0.1:{by_hand['LABKIT_GATEWAY_PORT']}"
+    assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
+
+
+def test_two_stacks_side_by_side_one_on_each_runtime(labkit_home: Path, client: docker.DockerClient) -> None:
+    one = Labkit(labkit_home, "one", {"LABKIT_RUNTIME": "native"})
+    two = Labkit(labkit_home, "two", {"LABKIT_RUNTIME": "docker"})
+    three = Labkit(labkit_home, "three", {"LABKIT_RUNTIME": "docker"})
+    try:
+        for labkit in (one, two, three):
+            labkit("up")
+        assert len({c["endpoint"] for labkit in (one, two, three) for c in labkit.status()["components"] if c["endpoint"]}) == 3 * len(
+            COMPONENTS
+        )
+        two("down", "--data")
+        for labkit in (one, three):
+            assert labkit("lab", "1", "check").returncode == 0
+        assert not left_of(client, two)
+        one("down")
+        assert three.status()["ready"]
+    finally:
+        for labkit in (one, two, three):
+            labkit("down", "--data")
+    assert not left_of(client, three)
+
+
+def left_of(client: docker.DockerClient, labkit: Labkit) -> list[Any]:
+    label = {"label": f"com.docker.compose.project={compose.project_of(labkit.directory)}"}
+    return [*client.containers.list(all=True, filters=label), *client.networks.list(filters=label), *client.volumes.list(filters=label)]
+
+
+def test_an_edit_is_taken_over_by_restart(labkit_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    labkit = Labkit(labkit_home, "edited", {"LABKIT_RUNTIME": "docker"})
+    try:
+        labkit("up", "--services", str(tmp_path))
+        handlers = tmp_path / "services" / "customers" / "handlers.py"
+        handlers.write_text(handlers.read_text() + '\nprint("edited by a learner", flush=True)\n')
+        labkit("restart", "customers")
+        assert "edited by a learner" in labkit("logs", "customers").stdout
+    finally:
+        labkit("down", "--data")
