@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -6,6 +5,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from labkit.stack import engine as engines
 from labkit.stack.model import DEFAULT_PORTS
 from tests.doctor.examining import BusyPort
 from tests.running import Labkit
@@ -15,16 +15,8 @@ LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(s
 
 @pytest.fixture(scope="session")
 def engine() -> str:
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("no engine answers")
-    return host
-
-
-@pytest.fixture(scope="session")
-def images(engine: str) -> None:
-    if subprocess.run(["docker", "image", "inspect", "labkit/redis:local"], capture_output=True, check=False).returncode:
-        pytest.skip("no images have been built")
+    """The host of the engine that tests use."""
+    return engines.find().host
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_images_that_are_missing_are_named_with_their_size(docked: Labkit) -> No
     assert report["disk"]["facts"]["needed_mb"]["image redis"] == 140
 
 
-def test_images_of_another_architecture_are_in_the_way(changed: Changed, images: None) -> None:
+def test_images_of_another_architecture_are_in_the_way(changed: Changed) -> None:
     labkit = changed("/version", lambda answer: {**answer, "Arch": "riscv64"})
     found = examined(labkit)["images"]
     assert found["verdict"] == "bad"
@@ -188,7 +188,7 @@ def test_an_image_that_cannot_be_had_stops_up_with_the_ways_to_get_it(docked: La
     assert "Report:" not in done.stderr
 
 
-def test_a_port_that_was_taken_in_the_meantime_is_one_sentence(engine: str, images: None, busy_port: BusyPort) -> None:
+def test_a_port_that_was_taken_in_the_meantime_is_one_sentence(engine: str, busy_port: BusyPort) -> None:
     """What the engine itself says when it starts a container, as `up` shows it."""
     create = ["docker", "create", "--publish", f"127.0.0.1:{busy_port.number}:6379", "labkit/redis:local"]
     container = subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()

@@ -96,7 +96,7 @@ def on_the_engine(rehearsal: Labkit) -> list[str]:
 
 
 @pytest.mark.docker
-def test_the_evening_before_on_docker_beside_a_busy_port(docked: Labkit, images: None, rehearsal: Labkit, busy_port: BusyPort) -> None:
+def test_the_evening_before_on_docker_beside_a_busy_port(docked: Labkit, rehearsal: Labkit, busy_port: BusyPort) -> None:
     done = docked("doctor", "--rehearse")
     assert f"port {busy_port.number} is held by {busy_port.name} (pid {busy_port.pid}" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("labkit 0.1.0: ready; docker, ")
@@ -105,7 +105,7 @@ def test_the_evening_before_on_docker_beside_a_busy_port(docked: Labkit, images:
 
 
 @pytest.mark.docker
-def test_interrupted_on_docker_it_leaves_nothing(docked: Labkit, images: None, rehearsal: Labkit) -> None:
+def test_interrupted_on_docker_it_leaves_nothing(docked: Labkit, rehearsal: Labkit) -> None:
     process = docked.begin("doctor", "--rehearse")
     wait_until(lambda: len(on_the_engine(rehearsal)) > 5, "containers are made", within=60.0)
     process.send_signal(signal.SIGINT)
