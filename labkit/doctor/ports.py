@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
-from labkit.stack import compose, ports, processes
+from labkit.stack import ports, processes
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS
 
 SHOWN = 60  # characters of a command
@@ -17,16 +17,17 @@ SHOWN = 60  # characters of a command
 
 @dataclass(frozen=True)
 class Holder:
-    pid: int | None
-    name: str
+    """Of a port: the process as far as this user may see it, and the stack or container behind it."""
+
+    pid: int | None = None
+    name: str = "a program that only root may see"
     command: str = ""
-    stack: str | None = None
+    behind: str = ""
 
     def __str__(self) -> str:
-        if self.pid is None:
-            return self.name
+        about = ", ".join(filter(None, (f"pid {self.pid}" if self.pid else "", self.behind)))
         command = f"{self.command[:SHOWN]}…" if len(self.command) > SHOWN else self.command
-        return f"{self.name} (pid {self.pid}{f', stack {self.stack}' if self.stack else ''}): {command}"
+        return self.name + (f" ({about})" if about else "") + (f": {command}" if command else "")
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -54,31 +55,38 @@ def _instead(wanted: Mapping[str, int], ours: Collection[str]) -> Mapping[str, i
 
 
 def _held(component: str, port: int, holder: Holder | None, instead: int | None) -> Finding:
-    who = holder or Holder(None, "a program that only root may see")
-    facts = {"port": port, "component": component, "pid": who.pid, "command": who.command or who.name, "instead": instead}
+    who = holder or Holder()
+    facts = {"port": port, "component": component, "pid": who.pid, "command": who.command, "behind": who.behind, "instead": instead}
     sentence = f"Port {port} ({component}) is held by {who}"
     if instead is None:
         return Finding(f"ports.{component}", BAD, f"{sentence}; none of the next {ports.TRIES} is free.", "ss -ltnp, and stop some", facts)
-    show = f"sudo ss -ltnup 'sport = :{port}'" if holder is None else ""
+    show = "" if who.pid else f"sudo ss -ltnup 'sport = :{port}'"
     return Finding(f"ports.{component}", NOTE, f"{sentence}. labkit up takes {instead}.", show, facts)
 
 
 def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
     import psutil
 
-    found: dict[int, Holder] = {}
-    for container in subject.answers.containers if subject.answers else ():
-        name, project = container["Names"][0].lstrip("/"), container["Labels"].get("com.docker.compose.project", "")
-        for mapping in container.get("Ports") or []:
-            if mapping.get("PublicPort") in numbers:
-                kind = f"labkit's container {name}" if project.startswith(compose.PREFIX) else f"the container {name}"
-                found[mapping["PublicPort"]] = Holder(None, kind)
+    containers = _containers(subject)
+    found = {number: Holder(behind=containers[number]) for number in numbers if number in containers}
     with contextlib.suppress(psutil.Error, OSError):  # macOS tells only root
         for connection in psutil.net_connections("inet"):
             listens = connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
             number = connection.laddr.port if listens and connection.laddr else 0
-            if number in numbers and number not in found and connection.pid:
+            if number in numbers and connection.pid:
                 with contextlib.suppress(psutil.Error, OSError):
                     process = psutil.Process(connection.pid)
-                    found[number] = Holder(process.pid, process.name(), shlex.join(process.cmdline()), processes.stack_of(process.pid))
+                    stack = processes.stack_of(process.pid)
+                    behind = containers.get(number) or (f"stack {stack}" if stack else "")
+                    found[number] = Holder(process.pid, process.name(), shlex.join(process.cmdline()), behind)
     return found
+
+
+def _containers(subject: Subject) -> Mapping[int, str]:
+    """The containers that ports of this machine lead to."""
+    published: dict[int, str] = {}
+    for container in subject.answers.containers if subject.answers else ():
+        for mapping in container.get("Ports") or []:
+            if mapping.get("PublicPort"):
+                published[int(mapping["PublicPort"])] = f"container {str(container['Names'][0]).lstrip('/')}"
+    return published
