@@ -144,6 +144,28 @@ def load(
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
 
 
+@app.command(short_help="Say whether this machine can run a stack.")
+def doctor(
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Bring a stack up, run lab 1, take it down.")] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For this runtime.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Look at all that a stack needs, and say what is in the way and the command that mends it. Changes nothing, unless --rehearse: that
+    brings a stack of its own up, runs lab 1 and takes it down again. Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    from labkit.commands.doctor import doctor
+
+    return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
+
+
+@app.command(short_help="Put what a helper needs to know into one file.")
+def support(file: Annotated[Path, typer.Argument(metavar="FILE")], name: Name = "default") -> int:
+    """Write one compressed file with the doctor's findings, versions, status, logs, events and the last evidence, without secrets."""
+    from labkit.commands.support import support
+
+    return support(name, file)
+
+
 images = typer.Typer(no_args_is_help=True, help="The images of the Docker runtime: make, get, list and carry them.")
 app.add_typer(images, name="images", short_help="Make, get, list and carry images for Docker.")
 

@@ -165,9 +165,9 @@ class Docker:
         """Compose takes up what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
+        compose.check_version()
         from labkit.images import catalog, pull
 
-        compose.check_version()
         images = catalog.chosen(self._engine)
         if set(COMPONENTS) - set(alive):
             compose.refuse_too_little_memory(self._engine, images)
