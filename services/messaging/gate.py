@@ -4,7 +4,7 @@ watches, which only note that a message came."""
 import asyncio
 from collections.abc import Callable
 
-from services.messaging.control import About, armed
+from services.messaging.control import About, Fault, armed
 from services.messaging.failpoint import LOOK_S, write_hit
 
 _taken: set[tuple[str | None, str]] = set()
@@ -12,25 +12,26 @@ _taken: set[tuple[str | None, str]] = set()
 
 async def before(about: About, is_stopping: Callable[[], bool]) -> bool:
     """Come up to a message. Returns when it may be taken; False when stopped meanwhile."""
-    for fault in armed.holding:
-        if not fault.matches(about):
-            continue
-        hit, attempt = armed.hits.attempt(fault.id, about.identity)
-        if fault.kind == "gate":
-            write_hit(fault, "held", about, sync=True, hit=hit, attempt=attempt)
-            while armed.has(fault) and not (fault.release_after and (about.subscriber, fault.release_after) in _taken):
-                if is_stopping():
-                    return False
-                await asyncio.sleep(LOOK_S)
-            write_hit(fault, "released", about, sync=False)
-        elif fault.kind == "delay":
-            write_hit(fault, "delayed", about, sync=True, hit=hit, attempt=attempt)
-            deadline = asyncio.get_running_loop().time() + fault.delay_s
-            while armed.has(fault) and asyncio.get_running_loop().time() < deadline:
-                if is_stopping():
-                    return False
-                await asyncio.sleep(min(LOOK_S, fault.delay_s))
+    passed: set[str] = set()
+    while fault := next((f for f in armed.holding if f.id not in passed and f.matches(about)), None):
+        passed.add(fault.id)
+        if fault.kind != "watch" and not await _wait(fault, about, is_stopping):
+            return False
     return True
+
+
+async def _wait(fault: Fault, about: About, is_stopping: Callable[[], bool]) -> bool:
+    hit, attempt = armed.hits.attempt(fault.id, about.identity)
+    write_hit(fault, "held" if fault.kind == "gate" else "delayed", about, sync=True, hit=hit, attempt=attempt)
+    deadline = asyncio.get_running_loop().time() + fault.delay_s if fault.kind == "delay" else float("inf")
+    while armed.has(fault) and not (fault.release_after and (about.subscriber, fault.release_after) in _taken):
+        left = deadline - asyncio.get_running_loop().time()
+        if is_stopping() or left <= 0:
+            break
+        await asyncio.sleep(min(LOOK_S, left))
+    if fault.kind == "gate" and not is_stopping():
+        write_hit(fault, "released", about, sync=False)
+    return not is_stopping()
 
 
 def after(about: About) -> None:
