@@ -7,8 +7,8 @@ from labkit.errors import UserError
 from labkit.faults import components, places
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
+from labkit.stack import runtime
 from labkit.stack.model import Stack
-from labkit.stack.runtime import CUT, PAUSED
 
 ENDING = ("kill", "stop")
 
@@ -85,13 +85,13 @@ def _unpause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 def _goes_on(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
     if _others(ledger, fault, ("pause",)):
         return None
-    return f"{fault.target} is still paused" if components.state(stack, fault.target) == PAUSED else None
+    return f"{fault.target} is still paused" if components.state(stack, fault.target) == runtime.PAUSED else None
 
 
 def _prove_paused(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     if fault.over or fault.state != "active":
         return Proof()
-    paused = components.state(stack, fault.target) == PAUSED
+    paused = components.state(stack, fault.target) == runtime.PAUSED
     return Proof(f"the system shows {fault.target} as stopped" if paused else None, components.answers(stack, fault.target))
 
 
@@ -114,13 +114,13 @@ def _join(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 def _is_joined(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
     if _others(ledger, fault, ("cut",)):
         return None
-    return f"{fault.target} is still cut off" if components.state(stack, fault.target) == CUT else None
+    return f"{fault.target} is still cut off" if components.state(stack, fault.target) == runtime.CUT else None
 
 
 def _prove_cut(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     if fault.over or fault.state != "active":
         return Proof()
-    is_cut = components.state(stack, fault.target) == CUT
+    is_cut = components.state(stack, fault.target) == runtime.CUT
     return Proof(f"the engine shows {fault.target} without a network" if is_cut else None, components.answers(stack, fault.target))
 
 
