@@ -99,7 +99,7 @@ def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int |
 
 
 def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> Order:
-    """`late` is held until `early` was taken. With the same key, a copy of `early` goes to another partition, where it can overtake."""
+    """`late` is held until `early` was taken. Of the same partition, a copy of `early` goes to another one, where it can overtake."""
     held, first = outbox_row(stack, late), outbox_row(stack, early)
     if held["channel"] != first["channel"]:
         raise UserError("The two messages are on different channels.", "labkit fault gate", exit_code=ExitCode.USAGE)
@@ -108,16 +108,16 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> O
         {"kind": "gate", "target": t.component, "subscriber": t.subscriber, "message_id": late, "release_after": early} for t in takers
     ]
     settings: dict[str, Any] = {"armed": entries, "late": late, "early": early, "channel": held["channel"], "key": first["key"]}
-    if held["key"] == first["key"]:
-        count = places.partitions(stack, held["channel"])
+    count = places.partitions(stack, held["channel"])
+    own = partition_of(first["key"], count)
+    if partition_of(held["key"], count) == own:
         if count < 2:
             raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
-        own = _partition_of(first["key"], count)
         settings |= {"value": value_of(first["headers"], first["payload"]).hex(), "partition": (own + 1) % count}
     return Order("reorder", short(held["channel"]), f"message {early} is taken before {late}", settings)
 
 
-def _partition_of(key: str, count: int) -> int:
+def partition_of(key: str, count: int) -> int:
     """Where Kafka's own partitioner puts a key: murmur2."""
     data = key.encode()
     mask, m = 0xFFFFFFFF, 0x5BD1E995
