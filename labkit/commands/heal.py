@@ -39,3 +39,5 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
 
 def _tell(fault: Fault) -> None:
     say.line(f"Healed fault {fault.id}: {fault.said}. Nothing of it is left.")
+    for name, why in (fault.facts.get("not_ready") or {}).items():
+        say.line(f"  {name} runs, but is not ready: {why}. labkit logs {name}")

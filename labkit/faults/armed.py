@@ -52,7 +52,7 @@ def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     for name in {hit["component"] for hit in _hits(stack, fault, "crash")}:
         if components.is_down(stack, name):
             position = places.binlog_position(stack)
-            components.start(stack, name)
+            components.start_only(stack, name)
             facts |= {"restarted": name, "binlog_at_start": position}
     return facts
 
@@ -69,8 +69,10 @@ def probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
 
 
 def probe_crash(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
-    ended = [hit["component"] for hit in _hits(stack, fault, "crash") if components.is_down(stack, hit["component"])]
-    return f"{ended[0]} does not run" if ended else probe(stack, ledger, fault)
+    for name in {hit["component"] for hit in _hits(stack, fault, "crash")}:
+        if components.is_down(stack, name) and components.end_of(stack, name, fault.healing or 0.0) is None:
+            return f"{name} does not run"
+    return probe(stack, ledger, fault)
 
 
 def _hits(stack: Stack, fault: Fault, *what: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import time
 
 from labkit.errors import UserError
 from labkit.stack import probes, processes, runtimes
-from labkit.stack.model import Stack
+from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
 from labkit.stack.wait import wait_all
 
@@ -73,6 +73,22 @@ def start(stack: Stack, name: str) -> None:
     """Start it when it does not run, and wait until it is ready. Raises UserError."""
     since = start_only(stack, name)
     wait_all([probes.waiting_for(stack, runtimes.of_stack(stack), name)], since=since, tell=lambda _: None)
+
+
+def not_ready(stack: Stack, timeout: float) -> dict[str, str]:
+    """Wait until all that runs is ready. Returns what is not when the time is up, and why."""
+    runtime = runtimes.of_stack(stack)
+    deadline = time.monotonic() + timeout
+    waiting = {name: "" for name in COMPONENTS if runtime.runs(name)}
+    while True:
+        for name in list(waiting):
+            why = probes.probe_of(stack, name)()
+            waiting[name] = why or ""
+            if why is None or not runtime.runs(name):
+                del waiting[name]
+        if not waiting or time.monotonic() > deadline:
+            return waiting
+        time.sleep(0.02)
 
 
 def pause(stack: Stack, name: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.errors import ExitCode, UserError
-from labkit.faults import control, holder_process, stops
+from labkit.faults import components, control, holder_process, places, stops
 from labkit.faults.ledger import ACTIVE, BY_HAND, HEALING, Fault, Ledger, Owner, this_process
 from labkit.faults.primitive import Primitive, Proof
 from labkit.stack.model import Stack
 
+READY_S = 30.0
 PROBE_S = 10.0  # how long a heal may take to show
 LOOK_S = 0.02
 
@@ -76,7 +77,20 @@ def heal(stack: Stack, fault: Fault, *, how: str = "healed") -> Fault:
         left = _left(stack, ledger, fault, kind)
         if left is not None:
             raise UserError(f"Fault {fault.id} ({fault.said}) is not healed: {left}.", "labkit status", exit_code=ExitCode.UNKNOWN)
-        return ledger.tell("healed", fault, {"how": how})
+        fault = ledger.tell("healed", fault, {"how": how})
+    return _once_ready(stack, ledger, fault)
+
+
+def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
+    """When the last outage is healed, wait until all that runs is ready; what does not get ready is told, and no fault's any more."""
+    outages = ("kill", "stop", "pause", "cut", "crash")
+    if fault.verb not in outages or any(other.verb in outages for other in ledger.open()):
+        return fault
+    late = components.not_ready(stack, READY_S)
+    facts: dict[str, object] = {"not_ready": late} if late else {}
+    if fault.target == "mysql" and not fault.facts.get("binlog_at_start"):
+        facts["binlog_at_start"] = places.binlog_position(stack)
+    return ledger.tell("note", fault, facts) if facts else fault
 
 
 def _last_proof(stack: Stack, ledger: Ledger, fault: Fault) -> dict[str, object]:

@@ -54,6 +54,7 @@ class Fault:
     state: str = INTENDED
     facts: dict[str, Any] = field(default_factory=dict)
     applied: float | None = None
+    healing: float | None = None
     healed: float | None = None
     healer: Owner | None = None  # who is at work healing it, or was
 
@@ -157,7 +158,7 @@ def _after(fault: Fault, event: dict[str, Any]) -> Fault:
         case "applied":
             return replace(changed, applied=event["time"])
         case "healing":
-            return replace(changed, healer=Owner(**event["owner"]) if event.get("owner") else None)
+            return replace(changed, healing=event["time"], healer=Owner(**event["owner"]) if event.get("owner") else None)
         case "healed":
             return replace(changed, healed=event["time"])
     return changed

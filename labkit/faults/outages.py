@@ -18,11 +18,6 @@ def _others(ledger: Ledger, fault: Fault, verbs: tuple[str, ...]) -> list[Fault]
     return [f for f in ledger.open() if f.id != fault.id and f.target == fault.target and f.verb in verbs and f.state != "healing"]
 
 
-def _impaired(ledger: Ledger, fault: Fault) -> bool:
-    """Does another component lack something? Then nothing that depends on it gets ready."""
-    return any(f.verb in (*ENDING, "pause", "cut") and f.target != fault.target for f in ledger.open())
-
-
 def _end(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if components.is_down(stack, fault.target):
         raise UserError(f"{fault.target} does not run.", "labkit status")
@@ -34,22 +29,17 @@ def _end(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 def _start(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if _others(ledger, fault, ENDING):
         return {}
-    facts: Facts = {}
-    if components.is_down(stack, fault.target):
-        facts = {"binlog_at_start": places.binlog_position(stack)}
-    if _impaired(ledger, fault):
-        components.start_only(stack, fault.target)
-    else:
-        components.start(stack, fault.target)
-        if fault.target == "mysql":
-            facts = {"binlog_at_start": places.binlog_position(stack)}
+    facts: Facts = {"binlog_at_start": places.binlog_position(stack)} if components.is_down(stack, fault.target) else {}
+    components.start_only(stack, fault.target)
     return facts
 
 
 def _runs(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
     if _others(ledger, fault, ENDING):
         return None
-    return f"{fault.target} does not run" if components.is_down(stack, fault.target) else None
+    started = fault.healing or 0.0
+    has_run = not components.is_down(stack, fault.target) or components.end_of(stack, fault.target, started) is not None
+    return None if has_run else f"{fault.target} does not run"  # one that ended by itself since is not the fault's
 
 
 def _prove_ended(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:

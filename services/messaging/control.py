@@ -50,12 +50,12 @@ class Fault(msgspec.Struct, frozen=True):
 
     def matches(self, about: "About") -> bool:
         return (
-            (self.message_id is None or self.message_id == about.message_id)
-            and (self.event_type is None or self.event_type in _names(about.event_type))
+            (self.partition is None or self.partition == about.partition)
+            and (self.message_id is None or self.message_id == about.message_id)
             and (self.key is None or self.key == about.key)
-            and (self.partition is None or self.partition == about.partition)
             and (self.channel is None or self.channel == about.channel)
             and (self.subscriber is None or self.subscriber == about.subscriber)
+            and (self.event_type is None or self.event_type in _names(about.event_type))
         )
 
 

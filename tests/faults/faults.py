@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ class Faults:
             return max(0, int(place.offset))
         finally:
             consumer.close()
+
+    @cached_property
+    def customer(self) -> int:
+        """One with much credit, made when customers was there."""
+        return new_customer(self.gateway, "1000.00")
+
+    def order_of(self, customer: int, total: str = "1.00") -> int:
+        return new_order(self.gateway, customer, total)
 
     def order(self, limit: str = "15.00", total: str = "12.34") -> int:
         return new_order(self.gateway, new_customer(self.gateway, limit), total)
