@@ -70,8 +70,8 @@ def probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
 
 def probe_crash(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
     for name in {hit["component"] for hit in _hits(stack, fault, "crash")}:
-        if components.is_down(stack, name) and components.end_of(stack, name, fault.healing or 0.0) is None:
-            return f"{name} does not run"
+        if (down := components.never_started(stack, name, fault.healing)) is not None:
+            return down
     return probe(stack, ledger, fault)
 
 

@@ -69,6 +69,12 @@ def start_only(stack: Stack, name: str) -> float:
     return since
 
 
+def never_started(stack: Stack, name: str, since: float | None) -> str | None:
+    """That it is down and was not started after `since` (epoch seconds): one that was, and ended by itself, is no fault's any more."""
+    started = since is not None and end_of(stack, name, since) is not None
+    return f"{name} does not run" if is_down(stack, name) and not started else None
+
+
 def start(stack: Stack, name: str) -> None:
     """Start it when it does not run, and wait until it is ready. Raises UserError."""
     since = start_only(stack, name)

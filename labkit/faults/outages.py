@@ -37,9 +37,7 @@ def _start(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 def _runs(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
     if _others(ledger, fault, ENDING):
         return None
-    started = fault.healing or 0.0
-    has_run = not components.is_down(stack, fault.target) or components.end_of(stack, fault.target, started) is not None
-    return None if has_run else f"{fault.target} does not run"  # one that ended by itself since is not the fault's
+    return components.never_started(stack, fault.target, fault.healing)
 
 
 def _prove_ended(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:

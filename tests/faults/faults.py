@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from labkit.stack.runtime import PAUSED, End
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
 from tests.running import Labkit, RunningStack, wait_until
 
@@ -86,11 +87,12 @@ class Faults:
         rows = self.stack.sql("select id, headers from order_db.message where headers like %s order by id", f"%{event}%")
         return next(row["id"] for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
 
-    def end(self, component: str, since: float) -> dict[str, Any] | None:
-        """How the supervisor saw it end."""
-        return next(
-            (e for e in self.labkit.events() if e["component"] == component and e["event"] == "end" and e["time"] >= since - 0.1), None
-        )
+    def end(self, component: str, since: float) -> End | None:
+        """How its parent, the supervisor or the engine, saw it end."""
+        return self.stack.runtime.last_end(component, since - 0.1)
+
+    def is_frozen(self, component: str) -> bool:
+        return self.stack.runtime.look()[component].state == PAUSED
 
     def assert_nothing_left(self) -> None:
         assert self.armed() == []

@@ -25,7 +25,7 @@ def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, fau
     def behind(component: str, since: float) -> str | None:
         end = faults.end(component, since)
         assert end is not None
-        return blame.fault_behind(known, component, "end", end["time"], end["pid"])
+        return blame.fault_behind(known, component, "end", end.time)
 
     assert behind("customers", kill["made"]) == kill["id"]
     assert behind("relay", crash["made"]) == crash["id"]

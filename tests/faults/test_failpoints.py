@@ -67,7 +67,9 @@ def fires_and_recovers(stack: RunningStack, faults: Faults, component: str, poin
     assert (fired["hit"], fired["attempt"]) == (hit, 1)
     assert [h["hit"] for h in faults.hits(component, crash, "passed", "crash")] == list(range(1, hit + 1))
     wait_until(lambda: faults.end(component, since), f"{component} ends")
-    assert (faults.end(component, since) or {})["exit_code"] == 137
+    end = faults.end(component, since)
+    assert end is not None
+    assert end.exit_code == 137
     assert faults.get(crash)["fired"]
     stack.labkit("up")  # restarts it; the fault is still in the armed file, and spent
     for _ in range(2):
