@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_fault import app as fault_app
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -125,6 +126,21 @@ def lab(
     from labkit.commands.lab import check
 
     return check(name, number, only or [], as_json=as_json, seed=seed)
+
+
+app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
+
+
+@app.command(short_help="Undo faults.")
+def heal(
+    fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, the last one first.")] = False,
+    name: Name = "default",
+) -> int:
+    """Undo a fault and see that nothing of it is left. Without ID, the only one there is."""
+    from labkit.commands.heal import heal
+
+    return heal(name, fault, everything=everything)
 
 
 @app.command(short_help="Place orders and measure how fast they finish.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
+from labkit.faults import told
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
@@ -24,6 +25,7 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCo
         if not runtimes.of(choice.runtime, directory).running():
             say.line(f"{choice.why}\n")
         brought = _bring_up(directory, stack_name, services, choice.runtime)
+        told.after_repair(brought.stack)
         _conclude(brought, time.monotonic() - begun, wanted_source=services)
     return ExitCode.OK
 

@@ -70,6 +70,7 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
         "PYTHONPATH": str(stack.source),
         "PYTHONUNBUFFERED": "1",
+        "LABKIT_CONTROL": str(stack.directory / "control"),
     }
     account = {"customers": ("customer_service", "customer_db"), "orders": ("order_service", "order_db"), "relay": ("relay", "")}.get(name)
     if account:
