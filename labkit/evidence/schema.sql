@@ -362,6 +362,24 @@ CREATE TABLE outstanding (
   since TIMESTAMP               -- open since this time at least, labkit's clock
 );
 
+-- What is judged: the customers of the check, also those that do not exist but that its orders name. Empty: the whole stack.
+CREATE TABLE scope (
+  customer_id BIGINT            -- an own customer; own orders are those that name one, and those that the check's own requests made
+);
+
+-- Orders that the check itself holds PENDING, on purpose.
+CREATE TABLE expected_pending (
+  order_id BIGINT               -- see orders
+);
+
+-- What a component wrote last before it ended by itself, or while it stood still or went round in circles: for people, decides no verdict.
+CREATE TABLE last_words (
+  component VARCHAR,            -- customers, orders, order-history, relay, gateway
+  at TIMESTAMP,                 -- the component's clock, NULL when the line has none
+  message_id VARCHAR,           -- the message in hand, when the line names one
+  text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
+);
+
 -- Row changes of all tables in one sequence; before and after as JSON.
 CREATE VIEW changes AS
   SELECT c.*, t.binlog_file, t.position, t.committed FROM (
