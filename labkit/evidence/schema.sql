@@ -375,7 +375,7 @@ CREATE TABLE expected_pending (
 -- What a component wrote last before it ended by itself, or while it stood still or went round in circles: for people, decides no verdict.
 CREATE TABLE last_words (
   component VARCHAR,            -- customers, orders, order-history, relay, gateway
-  at TIMESTAMP,                 -- the component's clock, NULL when the line has none
+  said TIMESTAMP,               -- the component's clock, NULL when the line has none
   message_id VARCHAR,           -- the message in hand, when the line names one
   text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
 );
