@@ -1,0 +1,96 @@
+"""What a message says of itself: read alike from an outbox row, from the binlog and from a Kafka record."""
+
+import msgspec
+
+MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
+
+
+class _Headers(msgspec.Struct):
+    id: str | None = msgspec.field(name="ID", default=None)
+    key: str | None = msgspec.field(name="PARTITION_ID", default=None)
+    event_type: str | None = msgspec.field(name="event-type", default=None)
+    aggregate_type: str | None = msgspec.field(name="event-aggregate-type", default=None)
+    aggregate_id: str | None = msgspec.field(name="event-aggregate-id", default=None)
+
+
+class _Money(msgspec.Struct):
+    amount: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Details(msgspec.Struct):
+    customerId: int | None = None
+    orderTotal: _Money | None = None
+
+
+class _Payload(msgspec.Struct):
+    orderId: int | None = None
+    customerId: int | None = None
+    orderDetails: _Details | None = None
+
+
+class Envelope(msgspec.Struct):
+    """The value of a record: the headers travel inside it."""
+
+    payload: str
+    headers: msgspec.Raw
+
+
+_headers = msgspec.json.Decoder(_Headers)
+_payload = msgspec.json.Decoder(_Payload)
+envelope = msgspec.json.Decoder(Envelope)
+
+
+class About(msgspec.Struct, frozen=True):
+    """`message_id` is None for what has no usable headers."""
+
+    message_id: str | None = None
+    key: str | None = None
+    event_type: str | None = None
+    event: str | None = None
+    aggregate_type: str | None = None
+    aggregate_id: int | None = None
+    order_id: int | None = None
+    customer_id: int | None = None
+    total: str | None = None
+
+
+def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
+    """Never raises: what cannot be read is None."""
+    try:
+        h = _headers.decode(headers)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return About()
+    try:
+        p = _payload.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        p = _Payload()
+    details = p.orderDetails or _Details()
+    aggregate = _number(h.aggregate_id)
+    of = channel(h.aggregate_type or "")
+    order_id, customer_id = p.orderId, p.customerId if p.customerId is not None else details.customerId
+    if of == "Order":
+        order_id = aggregate
+    elif of == "Customer":
+        customer_id = aggregate
+    amount = details.orderTotal.amount if details.orderTotal else b""
+    total = bytes(amount).decode(errors="replace").strip('"') or None
+    return About(h.id, h.key, h.event_type, short_event(h.event_type), h.aggregate_type, aggregate, order_id, customer_id, total)
+
+
+def channel(topic: str) -> str:
+    """`io.….orders.domain.Order` → `Order`"""
+    return topic.rpartition(".")[2]
+
+
+def short_event(event_type: str | None) -> str | None:
+    """`io.….OrderCreatedEvent` → `OrderCreated`"""
+    return None if event_type is None else event_type.rpartition(".")[2].removesuffix("Event")
+
+
+def _number(text: str | None) -> int | None:
+    """A 64-bit number, or None."""
+    try:
+        number = int(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is None or -(1 << 63) <= number < 1 << 63 else None
