@@ -105,8 +105,8 @@ class Plan:
     schema: str
     change: Change
     decode: Decoder
-    column_count: int
     bitmap: int  # bytes of a bitmap with a bit for each column
+    whole: frozenset[bytes]  # what says that all columns are there, in one image or two: MySQL sets unused bits, MariaDB does not
 
 
 @dataclass
@@ -186,7 +186,10 @@ class _Reader:
         except Unsupported as unsupported:
             self.note(str(unsupported))
             return None
-        return Plan(schema, change, decode, len(found.columns), (len(found.columns) + 7) // 8)
+        count = len(found.columns)
+        size = (count + 7) // 8
+        bitmaps = [number.to_bytes(size, "little") for number in ((1 << count) - 1, (1 << 8 * size) - 1)]
+        return Plan(schema, change, decode, size, frozenset([*bitmaps, *(bitmap * 2 for bitmap in bitmaps)]))
 
     def rows(self, kind: int, packet: bytes, plan: Plan) -> None:
         update = kind in UPDATES
@@ -199,7 +202,7 @@ class _Reader:
         at += 1  # the number of columns, which the plan knows
         images = packet[at : at + plan.bitmap * (2 if update else 1)]
         at += len(images)
-        if images != _all_columns(plan.column_count, plan.bitmap) * (2 if update else 1):
+        if images not in plan.whole:
             self.note(f"rows of {plan.schema} were logged without all their columns (binlog_row_image is not FULL)")
             return
         end = len(packet) - self.checksum
@@ -291,11 +294,6 @@ _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*\n|#[^\n]*\n", re.DOTALL)
 
 def _first_word(statement: str) -> str:
     return _COMMENT.sub(" ", statement).split(None, 1)[0].upper().rstrip(";") if statement else ""
-
-
-def _all_columns(count: int, size: int) -> bytes:
-    """A bitmap with a bit for each column, and the unused bits as servers leave them."""
-    return ((1 << count) - 1).to_bytes(size, "little")
 
 
 def _gtid_time(packet: bytes) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[binlo
 def test_changes_come_with_images_in_commit_order(server: DatabaseServer, changes: Any) -> None:
     start = server.position()
     server.run(
-        "INSERT INTO customer_db.customer (id, name, amount) VALUES (1, 'Ada \"the, first\"\n', 15.00), (2, NULL, 123456789012345678901234567890.12)",
+        "INSERT INTO customer_db.customer (id, name, amount) VALUES (1, 'Ada \"the, first\"\n', 15.00), (2, NULL, 12345678901234567890.12)",
         "BEGIN",
         "INSERT INTO order_db.orders (id, customer_id, amount, state) VALUES (9, 1, 12.34, 'PENDING')",
         "UPDATE order_db.orders SET state = 'REJECTED', rejection_reason = 0 WHERE id = 9",
@@ -51,7 +51,7 @@ def test_changes_come_with_images_in_commit_order(server: DatabaseServer, change
     assert reading.reason is None
     assert ask("SELECT op, after_id, after_name, after_limit FROM customer_changes ORDER BY change_no") == [
         ("insert", 1, 'Ada "the, first"\n', Decimal("15.00")),
-        ("insert", 2, None, Decimal("123456789012345678901234567890.12")),
+        ("insert", 2, None, Decimal("12345678901234567890.12")),
         ("update", 1, 'Ada "the, first"\n', Decimal("-0.05")),
     ]
     orders = (
@@ -116,7 +116,8 @@ def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseSer
         "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('OrderEventConsumer', 'm1')",
         "DELETE FROM order_db.message",
     )
-    _, ask = changes(start)
+    reading, ask = changes(start)
+    assert reading.reason is None
     assert ask(
         "SELECT op, message_id, channel, event, aggregate_id, order_id, customer_id, key FROM outbox_changes ORDER BY change_no"
     ) == [
