@@ -1,5 +1,7 @@
 """What a message says of itself: read alike from an outbox row, from the binlog and from a Kafka record."""
 
+import struct
+
 import msgspec
 
 MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
@@ -73,8 +75,49 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
     elif of == "Customer":
         customer_id = aggregate
     amount = details.orderTotal.amount if details.orderTotal else b""
-    total = bytes(amount).decode(errors="replace").strip('"') or None
+    total = money(bytes(amount).decode(errors="replace").strip('"'))
     return About(h.id, h.key, h.event_type, short_event(h.event_type), h.aggregate_type, aggregate, order_id, customer_id, total)
+
+
+def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
+    """(headers, payload) of each message in a record; none for a record that is no message."""
+    if value is None:
+        return []
+    try:
+        texts = [value] if not value.startswith(MAGIC) else _frame(value)
+        envelopes = [envelope.decode(text) for text in texts]
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError, struct.error):
+        return []
+    return [(e.headers, e.payload) for e in envelopes]
+
+
+def _frame(data: bytes) -> list[bytes]:
+    """Several messages in one record, as Java's relay writes them when it batches: little-endian; a group is 16 bits of block length and
+    16 bits of count, a text 32 bits of length and UTF-8. After four numbers come the headers, then for each message its headers, key and
+    value."""
+
+    def text(at: int) -> tuple[bytes, int]:
+        end = at + 4 + struct.unpack_from("<I", data, at)[0]
+        if end > len(data):
+            raise IndexError("a text ends beyond the record")
+        return data[at + 4 : end], end
+
+    def skip_pairs(at: int) -> int:
+        count = struct.unpack_from("<H", data, at + 2)[0]
+        at += 4
+        for _ in range(2 * count):
+            _, at = text(at)
+        return at
+
+    at = skip_pairs(len(MAGIC) + 8)
+    count = struct.unpack_from("<H", data, at + 2)[0]
+    at += 4
+    values = []
+    for _ in range(count):
+        _, at = text(skip_pairs(at))
+        value, at = text(at)
+        values.append(value)
+    return values
 
 
 def channel(topic: str) -> str:
@@ -85,6 +128,12 @@ def channel(topic: str) -> str:
 def short_event(event_type: str | None) -> str | None:
     """`io.….OrderCreatedEvent` → `OrderCreated`"""
     return None if event_type is None else event_type.rpartition(".")[2].removesuffix("Event")
+
+
+def money(text: str) -> str | None:
+    """The text if it is an amount that fits DECIMAL(38,2)."""
+    whole, _, part = text.removeprefix("-").partition(".")
+    return text if 0 < len(whole) <= 36 and (whole + part).isdecimal() and text.isascii() else None
 
 
 def _number(text: str | None) -> int | None:

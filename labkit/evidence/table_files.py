@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FLUSH = 1 << 20  # characters
+LONGEST = 1_000_000  # bytes of one text or value that are kept
 
 
 def quoted(text: str) -> str:

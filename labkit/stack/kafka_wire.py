@@ -28,6 +28,9 @@ class Reader:
         self._at += struct.calcsize(f">{form}")
         return int(value)
 
+    def skip(self, count: int) -> None:
+        self._at += count
+
     def text(self) -> str:
         length = max(self.take("h"), 0)  # -1 is null
         self._at += length
