@@ -6,6 +6,7 @@ https://kafka.apache.org/protocol: a request is its length, api key, version, co
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Self
 
 from labkit.stack.model import Endpoint
 
@@ -44,7 +45,7 @@ class Broker:
         self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
         self._socket.settimeout(timeout)
 
-    def __enter__(self) -> "Broker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
