@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,8 @@ if TYPE_CHECKING:
 
 TRIES = 3  # collections of a moment that turned out not to stand still
 STILLNESS = {State.SETTLED: "settled", State.PENDING: "still", State.BLOCKED: "stuck", State.MOVING: "moving", State.UNREAD: "unread"}
-TABLES_OF = {
-    "tables": ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances"),
-    "records": ("records",),
-    "view": ("view_customers", "view_orders", "view_positions"),
-}
-COMPONENT_OF = {"tables": "mysql", "binlog": "mysql", "records": "kafka", "groups": "kafka", "view": "redis"}
+STORE_OF = {"view": "redis", "tables": "mysql", "records": "kafka"}
+ALL = frozenset(database.SOURCES)
 
 Tell = Callable[[str], None]
 """Hears what is being done, in a few words, again and again."""
@@ -60,8 +56,8 @@ class Collection:
     watcher: Watcher
     tell: Tell
     begin: mark.Mark | None
+    sources: frozenset[str]
     snapshot: Position | None = None
-    counts: dict[str, int] = field(default_factory=dict)
 
     def folder(self, source: str) -> Path:
         """An empty one for the files of a source."""
@@ -77,14 +73,15 @@ def collect(
     scenario: Scenario | None = None,
     *,
     tell: Tell = lambda what: None,
-    over_time: bool = True,
+    sources: frozenset[str] = ALL,
+    wait: bool = True,
     moving_for: float = quiescence.MOVING_FOR,
     blocked_for: float = quiescence.BLOCKED_FOR,
 ) -> "DuckDBPyConnection":
     """Wait until the stack stands still, collect all stores, and leave the evidence in `path`, which is replaced only when all is there.
 
     Returns the open database. What could not be read is in its `completeness`; a store that is down costs nothing but its own tables.
-    Without `over_time` the binlog is left out.
+    Other `sources` than all leave the others out; without `wait` the stores are read as they are at this moment, moving or not.
     """
     scenario = scenario or Scenario()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,15 +89,21 @@ def collect(
     _remove(unfinished)
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="labkit-evidence-")))
-        workers = {store: opened.enter_context(Worker(store)) for store in ("mysql", "kafka", "redis")}
+        if "binlog" in sources:
+            sources |= {"tables"}  # whose position is where the changes end
+        workers = {store: opened.enter_context(Worker(store)) for source, store in STORE_OF.items() if source in sources}
         stalls = opened.enter_context(environment.StallWatch())
         watcher = opened.enter_context(Watcher(stack))
         connection = database.new(unfinished)
         try:
             started = time.time()
-            collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory))
-            stillness = _of_one_moment(collection, scenario, moving_for, blocked_for)
-            if over_time:
+            collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory), sources)
+            if wait:
+                stillness = _of_one_moment(collection, scenario, moving_for, blocked_for)
+            else:
+                stillness = None
+                _end_state(collection)
+            if "binlog" in sources:
                 _over_time(collection)
             _surroundings(collection, scenario, stillness, stalls)
             _facts(collection, scenario, stillness, started)
@@ -136,15 +139,18 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
             )
             stillness = found
         before = collection.watcher.waves[-1]
-        _end_state(collection, before)
+        _end_state(collection)
         after = collection.watcher.look()
         moved = movers.between(before, after)
+        if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
+            moved = after.outstanding[0].detail
         if not moved or stillness.state in (State.MOVING, State.UNREAD):
             break
     assert stillness is not None
     if moved:
         who = movers.writer(collection.stack)
-        database.set_fact(collection.connection, "stillness_writer", who)
+        if who:
+            database.set_fact(collection.connection, "stillness_writer", who)
         reason = f"the stores did not stand still while they were read: {moved}" + (f"; {who} writes" if who else "")
         database.set_complete(collection.connection, "moment", reason)
     elif not after.readable:
@@ -155,27 +161,27 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
     return stillness
 
 
-def _end_state(collection: Collection, wave: Wave) -> None:
+def _end_state(collection: Collection) -> None:
     """All stores as they are now, read at the same time."""
     stack, workers, connection = collection.stack, collection.workers, collection.connection
-    account = asdict(observer(stack.mysql))
     connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
-    for table in [*(table for tables in TABLES_OF.values() for table in tables), "partitions", "group_offsets"]:
+    for table in {*(table for source in STORE_OF for table in database.SOURCES[source]), "partitions", "group_offsets"}:
         connection.execute(f"DELETE FROM {table}")
-    folders = {source: collection.folder(source) for source in TABLES_OF}
-    workers["mysql"].begin("tables", account=account, folder=str(folders["tables"]))
-    workers["redis"].begin("view", host=stack.redis.host, port=stack.redis.port, folder=str(folders["view"]))
+    folders = {source: collection.folder(source) for source in STORE_OF}
+    if "tables" in collection.sources:
+        workers["mysql"].begin("tables", account=asdict(observer(stack.mysql)), folder=str(folders["tables"]))
+    if "view" in collection.sources:
+        workers["redis"].begin("view", host=stack.redis.host, port=stack.redis.port, folder=str(folders["view"]))
     starts, ends = _logs(collection)
-    places = [[*place, offset] for place, offset in starts.items()]
-    workers["kafka"].begin(
-        "records",
-        bootstrap=stack.kafka_bootstrap,
-        starts=places,
-        ends=[[*place, end] for place, end in ends.items()],
-        folder=str(folders["records"]),
-    )
+    if "records" in collection.sources:
+        first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
+        workers["kafka"].begin("records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]))
     collection.snapshot = None
-    for source, store in (("view", "redis"), ("tables", "mysql"), ("records", "kafka")):
+    for source, store in STORE_OF.items():
+        if source not in collection.sources:
+            continue
+        if source == "records" and not starts:
+            continue  # `groups` says why; there is nothing to read where nobody could tell from where
         collection.tell(f"reading {source}")
         try:
             done = workers[store].result(lambda count, source=source: collection.tell(f"reading {source}: {count:,} rows"))  # type: ignore[misc]
@@ -206,7 +212,8 @@ def _logs(collection: Collection) -> tuple[dict[Place, int], dict[Place, int]]:
             ids = sorted({*broker.group_ids(), *SUBSCRIPTIONS})
             groups = broker.groups(ids)
     except (OSError, ValueError) as error:
-        database.set_complete(connection, "groups", f"kafka could not be read: {error}", "kafka")
+        for source in ("groups", "records"):
+            database.set_complete(connection, source, f"kafka could not be read: {error}", "kafka")
         return {}, {}
     offsets = begin.offsets if begin else {}
     known = {topic for topic, _ in offsets}
@@ -286,7 +293,7 @@ def _over_time(collection: Collection) -> None:
     database.set_complete(connection, "binlog", reason)
 
 
-def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillness, stalls: environment.StallWatch) -> None:
+def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillness | None, stalls: environment.StallWatch) -> None:
     connection, stack = collection.connection, collection.stack
     since = collection.begin.time if collection.begin else 0.0
     database.insert(connection, "requests", scenario.requests)
@@ -304,16 +311,15 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     database.insert(connection, "planted_records", planted)
     database.set_complete(connection, "faults")
     ended = {event.component for event in events if event.event == "end" and not event.by_labkit}
-    blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in stillness.outstanding}
-    blamed |= {"relay"} if any(o.condition == "outbox" for o in stillness.outstanding) else set()
+    outstanding = stillness.outstanding if stillness else ()
+    blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
+    blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
     database.insert(connection, "last_words", last_words.rows(stack, [name for name in SERVICES if name in ended | blamed]))
 
 
-def _facts(collection: Collection, scenario: Scenario, stillness: Stillness, started: float) -> None:
+def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | None, started: float) -> None:
     stack, begin = collection.stack, collection.begin
-    waves = collection.watcher.waves
-    moving = stillness.state is State.MOVING
-    known = {
+    known: dict[str, str | None] = {
         "run": uuid.uuid4().hex,
         "stack": stack.name,
         "runtime": stack.runtime,
@@ -323,13 +329,17 @@ def _facts(collection: Collection, scenario: Scenario, stillness: Stillness, sta
         "ended": environment.utc(time.time()).isoformat(),
         "mark": json.dumps({"time": begin.time, "binlog": str(begin.binlog)}) if begin else None,
         "snapshot": str(collection.snapshot) if collection.snapshot else None,
-        "stillness": STILLNESS[stillness.state],
-        "stillness_seconds": f"{stillness.seconds:.2f}",
-        "stillness_detail": stillness.outstanding[0].detail if stillness.outstanding else None,
-        "stillness_rate": movers.rate(waves) if moving else None,
-        "stillness_writer": movers.writer(stack) if moving else None,
-        "pending": json.dumps(list(stillness.pending)),
     }
+    if stillness is not None:
+        moving = stillness.state is State.MOVING
+        known |= {
+            "stillness": STILLNESS[stillness.state],
+            "stillness_seconds": f"{stillness.seconds:.2f}",
+            "stillness_detail": stillness.outstanding[0].detail if stillness.outstanding else None,
+            "stillness_rate": movers.rate(collection.watcher.waves) if moving else None,
+            "stillness_writer": movers.writer(stack) if moving else None,
+            "pending": json.dumps(list(stillness.pending)),
+        }
     for name, value in known.items():
         if value is not None:
             database.set_fact(collection.connection, name, value)

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when a table changes in a way that an older labkit cannot judge
 MEMORY = "400MB"
 THREADS = 2
+SOURCES = {  # what is read together, and the tables that come of it
+    "tables": ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances"),
+    "records": ("records",),
+    "view": ("view_customers", "view_orders", "view_positions", "dead_letters"),
+    "binlog": (
+        *("transactions", "order_changes", "customer_changes", "reservation_changes", "outbox_changes", "inbox_changes"),
+        "binlog_statements",
+    ),
+}
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
 
