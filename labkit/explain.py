@@ -16,7 +16,7 @@ MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Stan
 FORMAT = 1
 WIDTH = 110
 LABEL = 9
-NAME_WIDTH = 30
+NAME_WIDTH = 32
 FACT_WIDTH = 62
 RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_version", "services", "started", "ended")
 

@@ -10,7 +10,7 @@ from labkit.judging.finding import Finding
 SERVERS = {"mysql": "MySQL", "kafka": "Kafka", "redis": "Redis", "labkit": "labkit", "supervisor": "labkit's supervisor"}
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
-TRACEBACK_LINES = 12
+TRACEBACK_LINES, NOTES = 12, 3
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,17 @@ def machine_of(connection: Any) -> Machine:
         " AND by_labkit IS DISTINCT FROM true ORDER BY happened, component, event"
     ).fetchall():
         component = row[0]
+        if component == "supervisor" and row[3] == 0:
+            continue  # it ends with the last of its processes
         if component in SERVERS or not _by_itself(*row[1:]):
             excuses.append(_told(*row))
         elif component not in crashes:
             crashes[component] = len(findings)
             findings.append(_crash(connection, *row))
     excuse = excuses[0] if excuses else _unknown_since(connection)
-    notes = [f"{text[0].upper()}{text[1:]}." for text in excuses]
+    notes = [f"{text[0].upper()}{text[1:]}." for text in excuses[:NOTES]]
+    if len(excuses) > NOTES:
+        notes.append(f"{len(excuses) - NOTES} more times something of the stack ended, was paused or stood still.")
     return Machine(tuple(findings), excuse, tuple(notes))
 
 

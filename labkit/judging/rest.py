@@ -11,6 +11,15 @@ LOOP = 20  # outbox rows about one order; a whole saga with a cancelling makes f
 TRACEBACK_LINES = 12
 GROUP_OWNER = {"OrderEventConsumer": "customers", "customerServiceEvents": "orders", "customerHistoryServiceEvents": "order-history"}
 
+PLACES = {
+    "outbox": "the outboxes",
+    "lag": "Kafka's consumer groups",
+    "transaction": "information_schema.innodb_trx",
+    "gate": "the ledger",
+    "paused": "the process table",
+    "unreadable": "the stores",
+}
+
 
 @dataclass(frozen=True)
 class Rest:
@@ -57,6 +66,9 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
         finding = Finding("disturbed", False, "Held up by a fault", sentence, tuple(open_now), "", f"labkit heal {fault_id}")
         return Rest(False, (finding,), why, finding.next_step, notes)
+    if (stopped := _stopped(connection, component, open_now)) is not None:
+        finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
+        return Rest(False, (finding,), f"{why}; {stopped}", finding.next_step, notes)
     if machine.excuse:
         finding = Finding(
             "disturbed", False, "Held up from outside", f"{_capital(why)}; but {machine.excuse}.", tuple(open_now), "", machine.next_step
@@ -76,6 +88,17 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(facts), so, f"labkit logs {component}", traceback=lines
     )
     return Rest(False, (finding,), why, finding.next_step, notes)
+
+
+def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | None:
+    """Somebody suspended the component, or labkit stopped it and nobody has started it again."""
+    if any(fact.source == PLACES["paused"] for fact in open_now):
+        return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
+    last = connection.execute(
+        "SELECT event, by_labkit FROM environment WHERE component = ? AND event IN ('start', 'adopt', 'end') ORDER BY happened DESC, event DESC LIMIT 1",
+        [component],
+    ).fetchone()
+    return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 
 def _moving(connection: Any, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
@@ -110,15 +133,7 @@ def _outstanding(connection: Any) -> list[Fact]:
     rows = connection.execute(
         "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
     ).fetchall()
-    places = {
-        "outbox": "the outboxes",
-        "lag": "Kafka's consumer groups",
-        "transaction": "information_schema.innodb_trx",
-        "gate": "the ledger",
-        "paused": "the process table",
-        "unreadable": "the stores",
-    }
-    return [Fact(detail or f"{condition} of {subject}", places.get(condition, condition)) for condition, subject, detail in rows]
+    return [Fact(detail or f"{condition} of {subject}", PLACES.get(condition, condition)) for condition, subject, detail in rows]
 
 
 def _who_is_stuck(connection: Any) -> str:
