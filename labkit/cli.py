@@ -104,6 +104,23 @@ def verify(
     return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
 
 
+@app.command(short_help="Follow an order, hop by hop: labkit trace order 17.")
+def trace(
+    subject: Annotated[str, typer.Argument(metavar="order|customer|message")],
+    subject_id: Annotated[str, typer.Argument(metavar="ID")],
+    diagram: Annotated[bool, typer.Option("--diagram", help="As a sequence, drawn in the terminal.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid sequence diagram.")] = False,
+    as_json: Json = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="In this evidence file instead of the stack.")] = None,
+    name: Name = "default",
+) -> int:
+    """Show each hop of an order (or customer, or message) through the stores, and the first one that is missing with its likely cause."""
+    from labkit.commands.trace import trace
+
+    form = "json" if as_json else "mermaid" if mermaid else "diagram" if diagram else "text"
+    return trace(name, subject, subject_id, form=form, evidence=evidence)
+
+
 @app.command(short_help="List the labs.")
 def labs(as_json: Json = False) -> int:
     """List the labs."""

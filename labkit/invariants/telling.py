@@ -100,7 +100,7 @@ def _i2(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
         return fields, [*reservations, (f"there is no order {order_id}", "order_db.orders")], ""
     story = story_of_own(tables, order_id)
     if kind == "kept" and row["state"] == "CANCELLED":
-        hops = [h for h in story.about("OrderCancelled") if h.key != "outbox"]
+        hops = [h for h in story.of("OrderCancelled") if h.key != "outbox"]
         return fields, list(told_about(hops)) or reservations, story.diagnosis.text if story.diagnosis else ""
     if kind == "kept":
         so = _cross_question(tables, order_id, str(row["state"]))
@@ -292,7 +292,7 @@ def _i7(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     state = {"PENDING": "OrderCreated", "APPROVED": "OrderApproved", "REJECTED": "OrderRejected", "CANCELLED": "OrderCancelled"}.get(
         row["expected"], "OrderCreated"
     )
-    hops = [h for h in story.about(state) if h.key in ("state", "broker", "relay")] or [h for h in story.hops if h.key == "row"]
+    hops = [h for h in story.of(state) if h.key in ("state", "broker", "relay")] or [h for h in story.hops if h.key == "row"]
     facts = [*told_about(hops), (f"the view holds {row['found']} for order {order_id}", key)]
     view = [h for h in story.hops if h.key == "view" and h.mark.value == "✗"]
     return {}, facts, story.diagnosis.text if story.diagnosis and view else f"order-history does not show what {state} says."

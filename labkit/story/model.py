@@ -39,6 +39,10 @@ class Copy:
     key: str | None = None
 
     @property
+    def lane(self) -> str:
+        return f"{self.channel} {self.partition}"
+
+    @property
     def place(self) -> str:
         return f"{self.channel}, partition {self.partition}, offset {self.offset}"
 
@@ -60,6 +64,8 @@ class Told:
     taken: dict[str, datetime | None] = field(default_factory=dict)
     taken_commit: dict[str, str] = field(default_factory=dict)
     parked: dict[str, str] = field(default_factory=dict)
+    order_id: int | None = None
+    customer_id: int | None = None
 
     @property
     def first(self) -> Copy | None:
@@ -89,9 +95,11 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Story:
-    order_id: int
+    """`about`: a customer or order in words; `total`, `state` and `reason` are those of an order."""
+
+    title: str
     customer_id: int | None
-    customer: str
+    about: str
     total: Any
     state: str | None
     reason: str | None
@@ -102,7 +110,7 @@ class Story:
     def first_missing(self) -> Hop | None:
         return next((hop for hop in self.hops if hop.mark in (Mark.MISSING, Mark.UNREAD)), None)
 
-    def about(self, *events: str) -> list[Hop]:
+    def of(self, *events: str) -> list[Hop]:
         """The hops of these messages."""
         return [hop for hop in self.hops if hop.event in events]
 

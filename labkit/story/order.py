@@ -3,52 +3,14 @@
 The first hop that should be there and is not is where to look.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from labkit.story.model import (
-    ANSWERS,
-    CUSTOMERS,
-    ENDS,
-    LANE_OF,
-    ORDERS,
-    SCHEMA_OF,
-    SERVICE_OF,
-    VIEW,
-    Diagnosis,
-    Hop,
-    Mark,
-    Story,
-    Told,
-    last_line,
-)
+from labkit.story.model import ANSWERS, CUSTOMERS, ENDS, LANE_OF, ORDERS, VIEW, Diagnosis, Story, Told, last_line
 from labkit.story.tables import Tables
+from labkit.story.walk import Walk
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-class _Walk:
-    """Collects hops; after the first that is missing, what would follow is only waiting."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.hops: list[Hop] = []
-        self.diagnosis: Diagnosis | None = None
-        self.stopped = False
-
-    def ok(self, key: str, text: str, source: str = "", **more: Any) -> None:
-        self.hops.append(Hop(key, Mark.OK, text, source, **more))
-
-    def stop(self, key: str, text: str, source: str, diagnosis: Diagnosis, **more: Any) -> None:
-        self.hops.append(Hop(key, Mark.MISSING, text, source, **more))
-        self.stopped, self.diagnosis = True, self.diagnosis or diagnosis
-
-    def unread(self, key: str, text: str, source: str, diagnosis: Diagnosis, **more: Any) -> None:
-        self.hops.append(Hop(key, Mark.UNREAD, text, source, **more))
-        self.stopped, self.diagnosis = True, self.diagnosis or diagnosis
-
-    def wait(self, key: str, text: str = "waiting", **more: Any) -> None:
-        self.hops.append(Hop(key, Mark.WAITING, text, **more))
 
 
 def story_of(connection: "DuckDBPyConnection", order_id: int) -> Story:
@@ -59,7 +21,7 @@ def story_of(connection: "DuckDBPyConnection", order_id: int) -> Story:
 class _OrderStory:
     def __init__(self, tables: Tables, order_id: int) -> None:
         self._tables, self._id = tables, order_id
-        self._walk = _Walk(tables)
+        self._walk = Walk(tables)
         self._messages = tables.messages(order_id)
         row = tables.row("SELECT customer_id, total, state, rejection_reason FROM orders WHERE id = ?", order_id)
         self._exists = row is not None
@@ -83,7 +45,7 @@ class _OrderStory:
         self._view()
         walk = self._walk
         return Story(
-            self._id,
+            f"Order {self._id}",
             self._customer_id,
             self._tables.customer(self._customer_id),
             self._total,
@@ -134,7 +96,7 @@ class _OrderStory:
         source = "order_db.orders" + (f", {self._tables.commit(commit[0])}" if commit else "")
         self._walk.ok(
             "row",
-            f"orders {self._id} {state}",
+            f"orders {self._id} {state}" if self._state == "PENDING" else f"orders {self._id}, now {state}",
             source,
             at=commit[1] if commit else None,
             coarse=bool(commit and commit[2] > 1000),
@@ -143,7 +105,7 @@ class _OrderStory:
 
     def _deliver(self, event: str, message: Told | None, schema: str, subscriber: str, missing: str) -> bool:
         """Outbox, relay, broker, inbox of one message. False when it did not arrive."""
-        walk, service, sender = self._walk, SERVICE_OF[subscriber], LANE_OF[schema]
+        walk, sender = self._walk, LANE_OF[schema]
         if walk.stopped and (message is None or subscriber not in message.taken):
             walk.wait("outbox" if message is None else "consumer", event=event)
             return False
@@ -160,139 +122,9 @@ class _OrderStory:
         if message.schema:
             source = f"{message.schema}.message" + (f", {message.commit}" if message.commit else "")
             walk.ok("outbox", f"{event} {message.id}", source, at=message.created, lane=sender, event=event)
-        if not self._relayed(event, message, sender):
+        if not self._walk.relayed(event, message, sender):
             return subscriber in message.taken
-        return self._taken(event, message, subscriber, service)
-
-    def _relayed(self, event: str, message: Told, lane: str) -> bool:
-        walk = self._walk
-        if message.first:
-            copies = [c for c in message.copies if not c.planted]
-            again = f" and {len(copies) - 1} more" if len(copies) > 1 else ""
-            planted = "" if copies else ", planted by labkit"
-            walk.ok(
-                "broker",
-                f"{message.first.place}{again}{planted}",
-                f"{message.first.channel}, partition {message.first.partition}, offset {message.first.offset}",
-                at=message.first.appended,
-                lane=f"{message.first.channel} {message.first.partition}",
-                event=event,
-            )
-            return True
-        if reason := self._tables.unread("records"):
-            if message.published:
-                walk.ok("relay", "marked as published", "the outbox's own mark", lane="relay", event=event)
-            walk.unread("broker", f"could not be read: {reason}", "Kafka", self._down("kafka", reason), event=event)
-            return False
-        if message.published:
-            walk.stop(
-                "broker",
-                f"{event} is marked as published, and Kafka does not hold it",
-                f"{message.schema}.message, Kafka",
-                Diagnosis(
-                    f"{event} was marked as published and is not in Kafka: marked before the broker had "
-                    f"acknowledged it, or deleted from the topic since.",
-                    "labkit logs relay",
-                ),
-                lane="relay",
-                event=event,
-            )
-        else:
-            walk.stop(
-                "relay",
-                f"{event} waits in the outbox: nobody has published it",
-                f"{message.schema}.message",
-                self._relay_is(event),
-                lane="relay",
-                event=event,
-            )
-        return False
-
-    def _relay_is(self, event: str) -> Diagnosis:
-        return (
-            self._component("relay") or self._component("kafka") or Diagnosis(f"The relay has not published {event}.", "labkit logs relay")
-        )
-
-    def _component(self, name: str) -> Diagnosis | None:
-        """What is known to be wrong with a component now."""
-        found = self._tables.row(
-            "SELECT event, exit_code, signal, by_labkit, detail FROM environment WHERE component = ? AND event "
-            "IN ('start', 'end', 'adopt', 'pause', 'unpause', 'oom')"
-            " ORDER BY happened DESC, event LIMIT 1",
-            name,
-        )
-        if found is None or found[0] in ("start", "adopt", "unpause"):
-            return None
-        event, exit_code, signal, _, detail = found
-        fault = self._tables.row("SELECT id, primitive FROM faults WHERE target = ? AND healed IS NULL ORDER BY id DESC", name)
-        by = f" by fault {fault[0]} (labkit fault {fault[1]} {name})" if fault else ""
-        mend = f"labkit heal {fault[0]}" if fault else "labkit up"
-        if event == "pause":
-            return Diagnosis(f"{name} is paused{by}: its process is stopped and does nothing.", mend)
-        how = f"signal {signal}" if signal else f"exit code {exit_code}" if exit_code is not None else "nobody saw how"
-        return Diagnosis(f"{name} is not running: it ended{by} ({how}){f': {detail}' if detail else ''}.", mend)
-
-    def _down(self, component: str, reason: str) -> Diagnosis:
-        return self._component(component) or Diagnosis(f"{component} could not be read: {reason}.", "labkit status")
-
-    def _taken(self, event: str, message: Told, subscriber: str, service: str) -> bool:
-        walk = self._walk
-        if subscriber in message.taken:
-            source = f"{SCHEMA_OF[subscriber]}.received_messages, {subscriber}"
-            if message.taken_commit.get(subscriber):
-                source += f", {message.taken_commit[subscriber]}"
-            walk.ok("consumer", f"{service} received it", source, at=message.taken[subscriber], lane=service, event=event)
-            return True
-        if subscriber in message.parked:
-            what = last_line(message.parked[subscriber])
-            walk.stop(
-                "consumer",
-                f"{service} gave it up and parked it: {what}",
-                f"{SCHEMA_OF[subscriber]}.dead_letter",
-                Diagnosis(f"{service} could not handle {event} and parked it: {what}", f"labkit logs {service}"),
-                lane=service,
-                event=event,
-            )
-            return False
-        if reason := self._tables.unread("tables"):
-            walk.unread("consumer", f"could not be read: {reason}", "MySQL", self._down("mysql", reason), lane=service, event=event)
-            return False
-        walk.stop("consumer", *self._behind(event, message, subscriber, service), lane=service, event=event)
-        return False
-
-    def _behind(self, event: str, message: Told, subscriber: str, service: str) -> tuple[str, str, Diagnosis]:
-        assert message.first
-        group = self._tables.group(subscriber, message.first)
-        diagnosis = self._component(service)
-        if group is None:
-            return (
-                f"{subscriber} has not received it",
-                "Kafka's consumer groups",
-                diagnosis or Diagnosis(f"{service} has not taken {event}.", f"labkit logs {service}"),
-            )
-        committed, lag, members, _ = group
-        source = f"group {subscriber}, {message.first.channel}, partition {message.first.partition}"
-        stands = f"stands at offset {committed}" if committed is not None else "has taken nothing of this partition yet"
-        nobody = "; the group has no member" if members == 0 else ""
-        if committed is not None and committed > message.first.offset:
-            return (
-                f"{subscriber} went past it (it {stands}) without noting it as received",
-                source,
-                diagnosis
-                or Diagnosis(
-                    f"{service} acknowledged {event} and did nothing with it: its offset was committed before "
-                    f"the work, or its handler is missing.",
-                    f"labkit logs {service}",
-                ),
-            )
-        if diagnosis is None and members == 0:
-            diagnosis = Diagnosis(f"{service} does not subscribe: the group {subscriber} has no member.", f"labkit logs {service}")
-        return (
-            f"{subscriber} {stands}, {lag} behind{nobody}",
-            source,
-            diagnosis
-            or Diagnosis(f"{service} has not got to {event}: it works on what is before it, waits, or hangs.", f"labkit logs {service}"),
-        )
+        return self._walk.taken(event, message, subscriber)
 
     def _answered(self) -> None:
         """What customers did with OrderCreated."""
@@ -394,7 +226,7 @@ class _OrderStory:
             lane="orders",
             event=event,
         )
-        self._relayed(event, message, "orders")
+        self._walk.relayed(event, message, "orders")
 
     def _released(self) -> None:
         held = self._tables.rows("SELECT customer_id, amount FROM reservations WHERE order_id = ?", self._id)
@@ -414,7 +246,7 @@ class _OrderStory:
     def _view(self) -> None:
         walk, tables = self._walk, self._tables
         if reason := tables.unread("view"):
-            walk.unread("view", f"could not be read: {reason}", "Redis", self._down("redis", reason), lane="order-history")
+            walk.unread("view", f"could not be read: {reason}", "Redis", self._walk.down("redis", reason), lane="order-history")
             return
         if self._state is None:
             return
@@ -434,7 +266,7 @@ class _OrderStory:
     def _view_is(self, event: str, message: Told) -> Diagnosis:
         if cause := message.parked.get(VIEW):
             return Diagnosis(f"order-history could not handle {event} and parked it: {last_line(cause)}", "labkit logs order-history")
-        if diagnosis := self._component("order-history") or self._component("redis"):
+        if diagnosis := self._walk.component("order-history") or self._walk.component("redis"):
             return diagnosis
         assert message.first
         at = self._tables.row(

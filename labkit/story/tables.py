@@ -8,6 +8,8 @@ from labkit.story.model import Copy, Told
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_OUTBOX = ("event", "channel", "schema", "published", "created", "key", "order_id", "customer_id")
+
 
 class Tables:
     """Of one evidence database, in a file or in memory."""
@@ -59,19 +61,32 @@ class Tables:
 
     def told(self, where: str, value: object) -> list[Told]:
         about: dict[str, dict[str, Any]] = {}
-        for row in self.rows(f"SELECT id, event, channel, schema_name, published, created, key FROM outbox WHERE {where}", value):
-            about[row[0]] = dict(zip(("event", "channel", "schema", "published", "created", "key"), row[1:], strict=True))
+        for row in self.rows(
+            f"SELECT id, event, channel, schema_name, published, created, key, order_id, customer_id FROM outbox WHERE {where}", value
+        ):
+            about[row[0]] = dict(zip(_OUTBOX, row[1:], strict=True))
         copies: dict[str, list[Copy]] = {}
         where_record = where.replace("id = ?", "message_id = ?") if where == "id = ?" else where
-        query = f"""SELECT r.message_id, r.event, r.channel, r.topic, r.partition_no, r.offset_no, r.appended, p.topic IS NOT NULL, r.key
+        query = f"""SELECT r.message_id, r.event, r.channel, r.topic, r.partition_no, r.offset_no, r.appended, p.topic IS NOT NULL, r.key,
+            r.order_id, r.customer_id
           FROM records r LEFT JOIN planted_records p ON p.topic = r.topic AND p.partition_no = r.partition_no AND p.offset_no = r.offset_no
           WHERE r.{where_record} ORDER BY r.partition_no, r.offset_no"""
-        for message_id, event, channel, topic, partition, offset, appended, planted, key in self.rows(query, value):
+        for message_id, event, channel, topic, partition, offset, appended, planted, key, order_id, customer_id in self.rows(query, value):
             if message_id is None:
                 continue
             copies.setdefault(message_id, []).append(Copy(topic, channel, partition, offset, appended, planted, key))
             about.setdefault(
-                message_id, {"event": event, "channel": channel, "schema": None, "published": False, "created": None, "key": key}
+                message_id,
+                {
+                    "event": event,
+                    "channel": channel,
+                    "schema": None,
+                    "published": False,
+                    "created": None,
+                    "key": key,
+                    "order_id": order_id,
+                    "customer_id": customer_id,
+                },
             )
         ids = list(about)
         taken: dict[str, dict[str, datetime | None]] = {}
