@@ -7,6 +7,7 @@ somebody else.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, pa
     worst = max(shown, key=lambda row: row["badness"] or 0)
     tell = {id(row): witness(connection, invariant, row) for row in (shown[0], worst, shown[-1])}
     first, worst_told, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
-    excuse = machine.excuse if all(row["kind"] in invariant.missing for row in rows) else None
+    excuse = machine.excuse(_since(connection, rows)) if all(row["kind"] in invariant.missing for row in rows) else None
     if excuse:
         reason = f"{_plural(len(rows), 'violation')}, but only by what is missing, and {excuse}"
         return Result(
@@ -135,6 +136,16 @@ def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, pa
             last=last,
         )
     return Result(invariant, Standing.FAIL, judged, len(rows), len(rows) - len(own), first=first, worst=worst_told, last=last)
+
+
+def _since(connection: Any, rows: list[dict[str, Any]]) -> datetime | None:
+    """When the first of the things that are missing something began."""
+    orders = [row["order_id"] for row in rows]
+    if None in orders:
+        return None
+    (first,) = connection.execute("SELECT min(created) FROM outbox WHERE order_id IN (SELECT unnest(?))", [orders]).fetchone()
+    began: datetime | None = first
+    return began
 
 
 def _rows(connection: Any, query: str) -> list[dict[str, Any]]:

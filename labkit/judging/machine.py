@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from labkit.invariants.witness import Fact
@@ -11,40 +12,70 @@ SERVERS = {"mysql": "MySQL", "kafka": "Kafka", "redis": "Redis", "labkit": "labk
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
 TRACEBACK_LINES, NOTES = 12, 3
+TOLERANCE = timedelta(seconds=2)  # between the clocks of MySQL and of the supervisor
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Something that was done to a component from outside. `is_over`: it was started again since."""
+
+    component: str
+    happened: datetime | None
+    text: str
+    is_over: bool
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`excuse` names the first thing for which something may be missing without the code being at fault, or is None."""
+    disturbances: tuple[Disturbance, ...]
+    findings: tuple[Finding, ...] = ()
+    unwatched: str | None = None
+    """Why it is not known what happened to the processes."""
 
-    findings: tuple[Finding, ...]
-    excuse: str | None
-    notes: tuple[str, ...]
-    next_step: str = "labkit status"
+    def excuse(self, since: datetime | None = None) -> str | None:
+        """For what has been missing since then: the first thing that may have caused it and is not the code's fault."""
+        late = [d for d in self.disturbances if since is None or d.happened is None or d.happened >= since - TOLERANCE]
+        return late[0].text if late else self.unwatched
+
+    def standing_excuse(self, since: datetime | None) -> str | None:
+        """For what stands still now: a component that is still down, or a server or labkit that stumbled while we waited."""
+        for d in self.disturbances:
+            if not d.is_over or (d.component in SERVERS and since and d.happened and d.happened >= since - TOLERANCE):
+                return d.text
+        return self.unwatched
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        shown = [f"{d.text}." for d in self.disturbances[:NOTES]]
+        if len(self.disturbances) > NOTES:
+            more = len(self.disturbances) - NOTES
+            shown.append(f"{more} more time{'s' * (more > 1)} something of the stack ended, was paused or stood still.")
+        return tuple(shown)
+
+    @property
+    def next_step(self) -> str:
+        return "labkit status" if all(d.is_over for d in self.disturbances) else "labkit up, then labkit verify"
 
 
 def machine_of(connection: Any) -> Machine:
-    findings: list[Finding] = []
-    excuses: list[str] = []
-    crashes: dict[str, int] = {}
-    for row in connection.execute(
-        "SELECT component, event, happened, exit_code, signal, by_labkit, detail FROM environment WHERE event "
-        "IN ('end', 'oom', 'pause', 'stall')"
-        " AND by_labkit IS DISTINCT FROM true ORDER BY happened, component, event"
-    ).fetchall():
-        component = row[0]
-        if component == "supervisor" and row[3] == 0:
+    rows = connection.execute(
+        "SELECT component, event, happened, exit_code, signal, by_labkit, detail,"
+        " EXISTS (FROM environment s WHERE s.component = e.component AND s.event IN ('start', 'adopt', "
+        "'unpause') AND s.happened >= e.happened)"
+        " FROM environment e WHERE event IN ('end', 'oom', 'pause', 'stall') AND by_labkit IS DISTINCT FROM "
+        "true ORDER BY happened, component, event"
+    ).fetchall()
+    findings: dict[str, Finding] = {}
+    disturbances: list[Disturbance] = []
+    for *row, is_over in rows:
+        component, event, happened, exit_code = row[:4]
+        if component == "supervisor" and exit_code == 0:
             continue  # it ends with the last of its processes
         if component in SERVERS or not _by_itself(*row[1:]):
-            excuses.append(_told(*row))
-        elif component not in crashes:
-            crashes[component] = len(findings)
-            findings.append(_crash(connection, *row))
-    excuse = excuses[0] if excuses else _unknown_since(connection)
-    notes = [f"{text[0].upper()}{text[1:]}." for text in excuses[:NOTES]]
-    if len(excuses) > NOTES:
-        notes.append(f"{len(excuses) - NOTES} more times something of the stack ended, was paused or stood still.")
-    return Machine(tuple(findings), excuse, tuple(notes))
+            disturbances.append(Disturbance(component, happened, _told(*row), is_over or event == "stall"))
+        elif component not in findings:
+            findings[component] = _crash(connection, *row)
+    return Machine(tuple(disturbances), tuple(findings.values()), _unwatched(connection))
 
 
 def _by_itself(event: str, _: Any, exit_code: int | None, number: int | None, by_labkit: bool | None, detail: str | None) -> bool:
@@ -106,7 +137,7 @@ def _crash(
     )
 
 
-def _unknown_since(connection: Any) -> str | None:
+def _unwatched(connection: Any) -> str | None:
     """Nobody watched the processes for a while."""
     row = connection.execute("SELECT reason FROM completeness WHERE source = 'environment' AND NOT complete").fetchone()
     return str(row[0]) if row else None

@@ -1,6 +1,7 @@
 """Was the system at rest when it was looked at? What holds only at rest is judged only then; not coming to rest may itself be a failure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from labkit.invariants.witness import Fact
@@ -42,18 +43,16 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
         return _stuck(connection, run, machine, open_now, notes)
     if outcome == "moving":
         return _moving(connection, run, notes)
-    reason = (
-        run.get("stillness_detail")
-        or (moment[1] if moment and not moment[0] else None)
-        or "it is not known whether anything was still under way"
-    )
+    moved = moment[1] if moment and not moment[0] and outcome in ("still", "settled") else None
+    reason = moved or run.get("stillness_detail") or (moment and moment[1]) or "it is not known whether anything was still under way"
     writer = run.get("stillness_writer")
     if writer and writer not in reason:
         reason = f"{reason}: {writer} writes"
-    finding = Finding(
-        "unread" if outcome == "unread" else "moving", False, "Not at rest", f"{_capital(reason)}.", tuple(open_now), "", _next(machine)
-    )
-    return Rest(False, (finding,), reason, _next(machine), notes)
+    if excuse := machine.standing_excuse(_started(run)):
+        reason = f"{reason}; {excuse}"
+    sentence, next_step = f"{_capital(reason)}.", machine.next_step if machine.disturbances else "labkit status, then labkit verify"
+    kind, title = ("unread", "A store could not be read") if outcome == "unread" else ("moving", "Not at rest")
+    return Rest(False, (Finding(kind, False, title, sentence, tuple(open_now), "", next_step),), sentence, next_step, notes)
 
 
 def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: list[Fact], notes: tuple[str, ...]) -> Rest:
@@ -65,15 +64,14 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         fault_id, primitive, target = faults[0]
         sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
         finding = Finding("disturbed", False, "Held up by a fault", sentence, tuple(open_now), "", f"labkit heal {fault_id}")
-        return Rest(False, (finding,), why, finding.next_step, notes)
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if (stopped := _stopped(connection, component, open_now)) is not None:
         finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
-        return Rest(False, (finding,), f"{why}; {stopped}", finding.next_step, notes)
-    if machine.excuse:
-        finding = Finding(
-            "disturbed", False, "Held up from outside", f"{_capital(why)}; but {machine.excuse}.", tuple(open_now), "", machine.next_step
-        )
-        return Rest(False, (finding,), f"{why}; {machine.excuse}", machine.next_step, notes)
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+    if excuse := machine.standing_excuse(_started(run)):
+        sentence = f"{_capital(why)}; but {excuse}."
+        finding = Finding("disturbed", False, "Held up from outside", sentence, tuple(open_now), "", machine.next_step)
+        return Rest(False, (finding,), sentence, machine.next_step, notes)
     words = connection.execute(
         "SELECT text, message_id FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", [component]
     ).fetchone()
@@ -87,7 +85,7 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
     finding = Finding(
         "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(facts), so, f"labkit logs {component}", traceback=lines
     )
-    return Rest(False, (finding,), why, finding.next_step, notes)
+    return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
 
 
 def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | None:
@@ -95,7 +93,8 @@ def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | Non
     if any(fact.source == PLACES["paused"] for fact in open_now):
         return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
     last = connection.execute(
-        "SELECT event, by_labkit FROM environment WHERE component = ? AND event IN ('start', 'adopt', 'end') ORDER BY happened DESC, event DESC LIMIT 1",
+        "SELECT event, by_labkit FROM environment WHERE component = ? AND event IN ('start', 'adopt', 'end') "
+        "ORDER BY happened DESC, event DESC LIMIT 1",
         [component],
     ).fetchone()
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
@@ -161,8 +160,8 @@ def _faults(connection: Any) -> tuple[str, ...]:
     )
 
 
-def _next(machine: Machine) -> str:
-    return machine.next_step if machine.excuse else "labkit status, then labkit verify"
+def _started(run: dict[str, str]) -> datetime | None:
+    return datetime.fromisoformat(run["started"]).replace(tzinfo=None) if "started" in run else None
 
 
 def _capital(text: str) -> str:
