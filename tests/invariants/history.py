@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.evidence import database
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
 TOPICS = {"Order": f"{PACKAGE}.orders.domain.Order", "Customer": f"{PACKAGE}.customers.domain.Customer"}
@@ -26,7 +29,9 @@ PARTITIONS = 4
 
 class History:
     def __init__(self) -> None:
-        self.con = database.new()
+        self._con = database.new()
+        self._unwritten: list[tuple[str, dict[str, Any]]] = []  # written together, when somebody looks
+        self._state: dict[int, tuple[str | None, str | None]] = {}
         self.commit_no = self._change_no = self._requests = 0
         self._ends = dict.fromkeys(((t, p) for t in TOPICS.values() for p in range(PARTITIONS)), 0)
         self._events: dict[tuple[str, int], str] = {}  # (event, order or customer) → message id
@@ -36,6 +41,19 @@ class History:
         database.set_fact(self.con, "stillness", "settled")
         database.set_fact(self.con, "stack", "default")
         database.finish(self.con)
+
+    @property
+    def con(self) -> "DuckDBPyConnection":
+        """The evidence, as far as it has been told."""
+        groups: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
+        for table, row in self._unwritten:
+            groups.setdefault((table, tuple(row)), []).append(row)
+        self._unwritten = []
+        for (table, columns), rows in groups.items():
+            names = ", ".join(f'"{name}"' for name in columns)
+            values = ", ".join(f"({', '.join('?' * len(columns))})" for _ in rows)
+            self._con.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [row[name] for row in rows for name in columns])
+        return self._con
 
     # what the services do
 
@@ -53,6 +71,7 @@ class History:
         self, order_id: int, customer_id: int, total: str, *, published: bool = True, asked: bool = True, state: str = "PENDING"
     ) -> None:
         self._orders[order_id] = customer_id, Decimal(total)
+        self._state[order_id] = state, None
         if asked:
             self.request("create_order", "ok", customer_id=customer_id, order_id=order_id, total=total)
         with self.commit():
@@ -177,8 +196,13 @@ class History:
 
     def state(self, order_id: int, state: str, reason: str | None = None) -> None:
         customer_id, total = self._orders[order_id]
-        before, before_reason = self.con.execute("select state, rejection_reason from orders where id = ?", [order_id]).fetchall()[0]
-        self.con.execute("update orders set state = ?, rejection_reason = ? where id = ?", [state, reason, order_id])
+        before, before_reason = self._state[order_id]
+        self._state[order_id] = state, reason
+        row = self._pending("orders", id=order_id)
+        if row is not None:
+            row |= {"state": state, "rejection_reason": reason}
+        else:
+            self.con.execute("update orders set state = ?, rejection_reason = ? where id = ?", [state, reason, order_id])
         self.change(
             "order_changes",
             "update",
@@ -283,7 +307,7 @@ class History:
         )
 
     def see_customer(self, customer_id: int, name: str | None, limit: str | None) -> None:
-        self.con.execute("delete from view_customers where id = ?", [customer_id])
+        self._forget("view_customers", id=customer_id)
         self.add(
             "view_customers",
             id=customer_id,
@@ -295,9 +319,11 @@ class History:
 
     def see_order(self, order_id: int, state: str | None) -> None:
         customer_id, total = self._orders[order_id]
-        if not self.one("select count(*) from view_customers where id = ?", customer_id):
+        if self._pending("view_customers", id=customer_id) is None and not self.one(
+            "select count(*) from view_customers where id = ?", customer_id
+        ):
             self.see_customer(customer_id, None, None)
-        self.con.execute("delete from view_orders where order_id = ?", [order_id])
+        self._forget("view_orders", order_id=order_id)
         self.add("view_orders", customer_id=customer_id, order_id=order_id, state=state, total=total, total_text=str(total))
 
     def request(self, operation: str, outcome: str, **about: Any) -> None:
@@ -324,7 +350,19 @@ class History:
         self.add(table, commit_no=self.commit_no, change_no=self._change_no, op=op, **columns)
 
     def add(self, table: str, **columns: Any) -> None:
-        database.insert(self.con, table, [columns])
+        self._unwritten.append((table, columns))
+
+    def _pending(self, table: str, **key: Any) -> dict[str, Any] | None:
+        """A row that is not written yet."""
+        return next((row for t, row in self._unwritten if t == table and all(row.get(k) == v for k, v in key.items())), None)
+
+    def _forget(self, table: str, **key: Any) -> None:
+        row = self._pending(table, **key)
+        if row is not None:
+            self._unwritten = [(t, r) for t, r in self._unwritten if r is not row]
+            return
+        ((name, value),) = key.items()
+        self.con.execute(f"delete from {table} where {name} = ?", [value])
 
     def one(self, query: str, *values: Any) -> Any:
         row = self.con.execute(query, list(values)).fetchone()
