@@ -37,6 +37,7 @@ class Status:
 
 class Labkit:
     def __init__(self, home: Path) -> None:
+        self.home = str(home)
         self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME}
         script = Path(sys.executable).with_name("labkit")
         self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]
