@@ -117,12 +117,13 @@ CREATE TABLE saga_instances (
   data VARCHAR                  -- saga_data_json
 );
 
--- Where the row changes below begin, when that is not emptiness: the tables as of the starting position.
+-- Where the row changes below begin, when that is not emptiness: the customers as of the starting position.
 CREATE TABLE starting_customers (
   id BIGINT,                    -- as in customers
   name VARCHAR,                 -- as in customers
   credit_limit DECIMAL(38,2)    -- as in customers
 );
+-- The same of orders.
 CREATE TABLE starting_orders (
   id BIGINT,                    -- as in orders
   customer_id BIGINT,           -- as in orders
@@ -130,6 +131,7 @@ CREATE TABLE starting_orders (
   state VARCHAR,                -- as in orders
   rejection_reason VARCHAR      -- as in orders
 );
+-- The same of reservations.
 CREATE TABLE starting_reservations (
   customer_id BIGINT,           -- as in reservations
   order_id BIGINT,              -- as in reservations
