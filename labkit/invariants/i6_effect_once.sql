@@ -21,7 +21,7 @@ WITH reactions (subscriber, event, effect) AS (VALUES
   UNION ALL
   SELECT 'release', order_id, commit_no FROM reservation_steps WHERE before IS NOT NULL AND after IS NULL
   UNION ALL
-  SELECT 'decision', order_id, commit_no FROM order_steps WHERE state_before = 'PENDING' AND state_after <> 'PENDING'
+  SELECT 'decision', order_id, commit_no FROM order_steps WHERE state_before = 'PENDING' AND state_after IN ('APPROVED', 'REJECTED')
 ), effects_of AS (SELECT effect, order_id, count(*) AS n, list(commit_no ORDER BY commit_no) AS commits FROM effects GROUP BY effect, order_id
 ), story AS (
   SELECT d.subscriber, d.effect, d.order_id, count(*) AS messages, count(r.message_id) AS known, arg_min(d.event, d.message_id) AS event,
