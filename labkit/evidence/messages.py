@@ -1,6 +1,8 @@
 """What a message says of itself: read alike from an outbox row, from the binlog and from a Kafka record."""
 
 import struct
+from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -16,7 +18,7 @@ class _Headers(msgspec.Struct):
 
 
 class _Money(msgspec.Struct):
-    amount: msgspec.Raw = msgspec.Raw(b"")
+    amount: Decimal | None = None
 
 
 class _Details(msgspec.Struct):
@@ -62,21 +64,25 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
         h = _headers.decode(headers)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return About()
+    order_id = customer_id = total = None
     try:
         p = _payload.decode(payload)
+        order_id, customer_id = p.orderId, p.customerId
+        if (details := p.orderDetails) is not None:
+            if customer_id is None:
+                customer_id = details.customerId
+            if details.orderTotal is not None and details.orderTotal.amount is not None:
+                total = money(str(details.orderTotal.amount))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        p = _Payload()
-    details = p.orderDetails or _Details()
-    aggregate = _number(h.aggregate_id)
+        pass
     of = channel(h.aggregate_type or "")
-    order_id, customer_id = p.orderId, p.customerId if p.customerId is not None else details.customerId
+    aggregate = _number(h.aggregate_id)
     if of == "Order":
         order_id = aggregate
     elif of == "Customer":
         customer_id = aggregate
-    amount = details.orderTotal.amount if details.orderTotal else b""
-    total = money(bytes(amount).decode(errors="replace").strip('"'))
-    return About(h.id, h.key, h.event_type, short_event(h.event_type), h.aggregate_type, aggregate, order_id, customer_id, total)
+    event = None if h.event_type is None else short_event(h.event_type)
+    return About(h.id, h.key, h.event_type, event, h.aggregate_type, aggregate, order_id, customer_id, total)
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
@@ -120,16 +126,19 @@ def _frame(data: bytes) -> list[bytes]:
     return values
 
 
+@lru_cache(maxsize=10_000)
 def channel(topic: str) -> str:
     """`io.….orders.domain.Order` → `Order`"""
     return topic.rpartition(".")[2]
 
 
-def short_event(event_type: str | None) -> str | None:
+@lru_cache(maxsize=10_000)
+def short_event(event_type: str) -> str:
     """`io.….OrderCreatedEvent` → `OrderCreated`"""
-    return None if event_type is None else event_type.rpartition(".")[2].removesuffix("Event")
+    return event_type.rpartition(".")[2].removesuffix("Event")
 
 
+@lru_cache(maxsize=10_000)
 def money(text: str) -> str | None:
     """The text if it is an amount that fits DECIMAL(38,2)."""
     whole, _, part = text.removeprefix("-").partition(".")
