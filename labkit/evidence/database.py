@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FORMAT = 1  # raised when a table changes in a way that an older labkit cannot judge
-MEMORY = "400MB"
+MEMORY = "256MB"
 THREADS = 2
 SOURCES = {  # what is read together, and the tables that come of it
     "tables": ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances"),

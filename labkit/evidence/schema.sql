@@ -73,7 +73,7 @@ CREATE TABLE outbox (
   order_id BIGINT,              -- the order that the event is about: the aggregate's id on Order, else payload orderId
   customer_id BIGINT,           -- the customer that the event is about: the aggregate's id on Customer, else the payload's orderDetails.customerId
   total DECIMAL(38,2),          -- payload orderDetails.orderTotal.amount, where there is one
-  headers VARCHAR,              -- JSON as stored
+  headers VARCHAR,              -- JSON as stored, only where they do not name id, key and event; else they are those of the record
   payload VARCHAR,              -- JSON as stored
   published BOOLEAN,            -- the relay's mark; decides no verdict
   created TIMESTAMP             -- message.creation_time: the database's clock, milliseconds
