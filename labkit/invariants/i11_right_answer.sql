@@ -16,11 +16,21 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total FROM order_s
   FROM answers a GROUP BY a.commit_no, a.customer_id
 ), freed AS (
   SELECT commit_no, customer_id, sum(before - coalesce(after, 0)) AS freed FROM reservation_steps WHERE before IS NOT NULL GROUP BY commit_no, customer_id
+), steps AS (  -- each customer's credit and the commits that decide about it, in one sequence
+  SELECT customer_id, commit_no, reserved, credit_limit, customer_exists, NULL AS granted, NULL AS answers FROM credit_states
+  UNION ALL
+  SELECT customer_id, commit_no, NULL, NULL, NULL, granted, answers FROM commits
 ), at_commit AS (
-  SELECT c.*, coalesce(f.freed, 0) AS freed, s.credit_limit, s.reserved, s.credit_limit - s.reserved AS free, coalesce(s.customer_exists, false) AS existed,
-    EXISTS (FROM credit_states n WHERE n.customer_id = c.customer_id AND n.commit_no = c.commit_no AND n.customer_exists) AS exists_after
-  FROM commits c ASOF LEFT JOIN credit_states s ON s.customer_id = c.customer_id AND s.commit_no < c.commit_no
-  LEFT JOIN freed f ON f.commit_no = c.commit_no AND f.customer_id = c.customer_id
+  SELECT s.*, coalesce(f.freed, 0) AS freed, s.credit_limit - s.reserved AS free
+  FROM (
+    SELECT customer_id, commit_no, granted, answers, last_value(reserved IGNORE NULLS) OVER before AS reserved,
+      last_value(credit_limit IGNORE NULLS) OVER before AS credit_limit, coalesce(last_value(customer_exists IGNORE NULLS) OVER before, false) AS existed,
+      coalesce(last_value(customer_exists IGNORE NULLS) OVER after, false) AS exists_after
+    FROM steps
+    WINDOW before AS (PARTITION BY customer_id ORDER BY commit_no RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+      after AS (PARTITION BY customer_id ORDER BY commit_no RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  ) s LEFT JOIN freed f ON f.commit_no = s.commit_no AND f.customer_id = s.customer_id
+  WHERE s.answers IS NOT NULL
 ), judged AS (
   SELECT a.*, c.granted, c.answers, c.credit_limit, c.reserved, c.free,
     CASE a.answer
