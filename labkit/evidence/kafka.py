@@ -94,5 +94,6 @@ def _write(message: "Message", place: Place, offset: int, channel: str, file: Ta
         about = messages.about(headers, payload)
         ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
         said = f"{optional(about.message_id)},{optional(about.event_type)},{optional(about.event)},{optional(about.aggregate_type)}"
-        texts = f"{quoted(bytes(headers).decode(errors='replace'))},{quoted(payload[:LONGEST])}"
+        usual = about.destination == topic and about.key == text_key
+        texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload[:LONGEST])}"
         file.add(f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{texts},,{appended}")

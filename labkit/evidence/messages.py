@@ -17,6 +17,18 @@ class _Headers(msgspec.Struct):
     aggregate_id: str | None = msgspec.field(name="event-aggregate-id", default=None)
 
 
+class _UsualHeaders(msgspec.Struct, forbid_unknown_fields=True):
+    """Those of a domain event, and no others."""
+
+    id: str = msgspec.field(name="ID")
+    key: str = msgspec.field(name="PARTITION_ID")
+    destination: str = msgspec.field(name="DESTINATION")
+    date: str = msgspec.field(name="DATE")
+    event_type: str = msgspec.field(name="event-type")
+    aggregate_type: str = msgspec.field(name="event-aggregate-type")
+    aggregate_id: str = msgspec.field(name="event-aggregate-id")
+
+
 class _Money(msgspec.Struct):
     amount: Decimal | None = None
 
@@ -40,12 +52,14 @@ class Envelope(msgspec.Struct):
 
 
 _headers = msgspec.json.Decoder(_Headers)
+_usual_headers = msgspec.json.Decoder(_UsualHeaders)
 _payload = msgspec.json.Decoder(_Payload)
 envelope = msgspec.json.Decoder(Envelope)
 
 
 class About(msgspec.Struct, frozen=True):
-    """`message_id` is None for what has no usable headers."""
+    """`message_id` is None for what has no usable headers. `destination` is that of an event whose headers are the usual ones, all of
+    which are here (but for DATE, the second in which it was made): they need not be kept."""
 
     message_id: str | None = None
     key: str | None = None
@@ -56,15 +70,23 @@ class About(msgspec.Struct, frozen=True):
     order_id: int | None = None
     customer_id: int | None = None
     total: str | None = None
+    destination: str | None = None
 
 
 def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
     """Never raises: what cannot be read is None."""
+    h: _UsualHeaders | _Headers
     try:
-        h = _headers.decode(headers)
+        h = _usual_headers.decode(headers)
+        destination = h.destination
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return About()
-    order_id = customer_id = total = None
+        try:
+            h, destination = _headers.decode(headers), None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return About()
+    order_id: int | None = None
+    customer_id: int | None = None
+    total = None
     try:
         p = _payload.decode(payload)
         order_id, customer_id = p.orderId, p.customerId
@@ -82,7 +104,7 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
     elif of == "Customer":
         customer_id = aggregate
     event = None if h.event_type is None else short_event(h.event_type)
-    return About(h.id, h.key, h.event_type, event, h.aggregate_type, aggregate, order_id, customer_id, total)
+    return About(h.id, h.key, h.event_type, event, h.aggregate_type, aggregate, order_id, customer_id, total, destination)
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:

@@ -64,7 +64,7 @@ def _message(schema: str, row: Row) -> str:
     message_id, destination, headers, payload, published, created = row
     about = messages.about(headers or b"", payload or b"")
     topic = (destination or b"").decode(errors="replace")
-    usual = about.event is not None and about.key is not None and about.message_id is not None
+    usual = about.destination == topic and about.message_id == (message_id or b"").decode(errors="replace")
     return (
         f"{schema},{_text(message_id)},{quoted(topic)},{quoted(messages.channel(topic))},{_about(about)},"
         f"{'' if usual else _text(headers)},{_text(payload)},{'true' if published not in (None, b'0') else 'false'},{_ms(created)}"

@@ -73,7 +73,7 @@ CREATE TABLE outbox (
   order_id BIGINT,              -- the order that the event is about: the aggregate's id on Order, else payload orderId
   customer_id BIGINT,           -- the customer that the event is about: the aggregate's id on Customer, else the payload's orderDetails.customerId
   total DECIMAL(38,2),          -- payload orderDetails.orderTotal.amount, where there is one
-  headers VARCHAR,              -- JSON as stored, only where they do not name id, key and event; else they are those of the record
+  headers VARCHAR,              -- JSON as stored; NULL for the usual seven of an event, which id, key, topic, event_type … tell
   payload VARCHAR,              -- JSON as stored
   published BOOLEAN,            -- the relay's mark; decides no verdict
   created TIMESTAMP             -- message.creation_time: the database's clock, milliseconds
@@ -242,7 +242,7 @@ CREATE TABLE records (
   order_id BIGINT,              -- as in outbox
   customer_id BIGINT,           -- as in outbox
   total DECIMAL(38,2),          -- as in outbox
-  headers VARCHAR,              -- JSON of the message's headers
+  headers VARCHAR,              -- JSON; NULL for the usual seven of an event, which message_id, key, topic, event_type … tell
   payload VARCHAR,              -- the message's payload
   value BLOB,                   -- the record's bytes, only where they are no message
   appended TIMESTAMP            -- the record's time stamp: the producer's clock, milliseconds
