@@ -229,9 +229,17 @@ class Native:
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
 
     def stop(self, names: Collection[str]) -> None:
+        self._announce([name for name in names if processes.running(self._directory, name)])
         processes.stop({process: self._grace(name) for name in names if (process := processes.running(self._directory, name))})
         if names:  # none may be left, recorded or not
             processes.stop(dict.fromkeys(processes.marked(self._directory, names), STRAY_GRACE))
+
+    def _announce(self, names: Collection[str]) -> None:
+        """Write down that labkit ends these, so that nobody takes their end for an accident."""
+        lines = [json.dumps({"time": round(time.time(), 3), "event": "stop", "component": name, "by": "labkit"}) for name in names]
+        if lines:
+            with (self._directory / "events.jsonl").open("a") as events:
+                events.write("\n".join([*lines, ""]))
 
     def _grace(self, name: str) -> float:
         ready = name != "mysql" or self._greets(name)

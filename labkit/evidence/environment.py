@@ -1,0 +1,122 @@
+"""What happened to the machine's processes: starts, ends, pauses, out-of-memory kills, and labkit's own stalls.
+
+All that is asked of a runtime for the evidence is asked here.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labkit.stack import processes
+from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+
+MILLISECOND = 1000  # microseconds
+BEAT, STALL = 0.1, 1.0  # seconds: how often labkit looks at the clock, and how much too late is a stall
+EVENTS = ("start", "end", "adopt", "pause", "unpause", "oom", "stall")
+
+
+@dataclass(frozen=True)
+class Event:
+    """`happened` in epoch seconds. `by_labkit` is None when nobody knows."""
+
+    component: str
+    event: str
+    happened: float
+    source: str
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    by_labkit: bool | None = None
+    detail: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As the evidence has it."""
+        row = {name: getattr(self, name) for name in ("component", "event", "source", "pid", "exit_code", "signal", "by_labkit", "detail")}
+        return {**row, "happened": utc(self.happened), "precision_us": MILLISECOND}
+
+
+def utc(seconds: float) -> datetime:
+    """As DuckDB takes it."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def events(stack: Stack, since: float) -> list[Event]:
+    """Since the mark, in the order in which they were written down."""
+    return [event for event in _supervised(stack.directory / "events.jsonl") if event.happened >= since]
+
+
+def _supervised(path: Path) -> Iterator[Event]:
+    """An end that labkit said beforehand it would bring about is labkit's own."""
+    announced: set[str] = set()
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        try:
+            data = json.loads(line)
+            component, event, at = str(data["component"]), str(data["event"]), float(data["time"])
+        except (ValueError, KeyError, TypeError):
+            continue  # a line that a crash cut off
+        if event == "stop":
+            announced.add(component)
+            continue
+        by_labkit = None
+        if event == "end" and component in announced:
+            announced.discard(component)
+            by_labkit = True
+        code, number = data.get("exit_code"), data.get("signal")
+        yield Event(component, event, at, "supervisor", data.get("pid"), code, number, data.get("by_labkit", by_labkit), data.get("detail"))
+
+
+def unwatched(stack: Stack, since: float) -> str | None:
+    """Why not all ends since then are known: a sentence without its full stop, or None."""
+    watched = False
+    for event in _supervised(stack.directory / "events.jsonl"):
+        if event.component != SUPERVISOR:
+            continue
+        if event.event == "start" and watched and event.happened >= since:
+            return "the supervisor was killed, and nobody saw what happened to the components until it was started again"
+        watched = event.event == "start"
+    if watched and processes.running(stack.directory, SUPERVISOR) is None:
+        return "the supervisor was killed, and nobody sees what happens to the components"
+    return None
+
+
+def paused(stack: Stack) -> list[str]:
+    """The components that are suspended now."""
+    found = {name: processes.running(stack.directory, name) for name in COMPONENTS}
+    return [name for name, process in found.items() if process is not None and process.paused()]
+
+
+def running(stack: Stack) -> set[str]:
+    return {name for name in COMPONENTS if processes.running(stack.directory, name)}
+
+
+@dataclass
+class StallWatch:
+    """Sees that labkit itself did not run for a while: suspended, or starved. Its findings are events of the component `labkit`."""
+
+    found: list[Event] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "StallWatch":
+        threading.Thread(target=self._watch, name="stall-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._ended.wait(BEAT):
+            now = time.monotonic()
+            late = now - before - BEAT
+            if late > STALL:
+                self.found.append(Event("labkit", "stall", time.time(), "labkit", by_labkit=False, detail=f"{late:.1f} s"))
+            before = now
