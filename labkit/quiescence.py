@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
-from labkit.evidence import environment, faults, redis, topology
+from labkit.evidence import faults, redis, topology
 from labkit.evidence.environment import utc
 from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
 from labkit.evidence.replication import Position, observer
-from labkit.stack import sql
+from labkit.stack import runtimes, sql
 from labkit.stack.model import Stack
+from labkit.stack.runtime import Runtime
 
 APART = 0.25  # seconds between two looks that tell stillness
 PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
@@ -119,6 +121,10 @@ class Watcher:
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _open: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def runtime(self) -> Runtime:
+        return runtimes.of_stack(self.stack)
+
     def __enter__(self) -> "Watcher":
         return self
 
@@ -130,7 +136,7 @@ class Watcher:
         """One wave; never raises for a store that is down."""
         started, steady = time.time(), time.monotonic()
         found: list[Outstanding] = [
-            *(Outstanding("paused", name, f"{name} is paused") for name in environment.paused(self.stack)),
+            *(Outstanding("paused", name, f"{name} is {how}") for name, how in self.runtime.halted().items()),
             *(Outstanding("gate", "gate", f"a gate is closed: {said}") for said in faults.closed_gates(self.stack)),
         ]
         binlog = self._ask("mysql", self._mysql, found)

@@ -36,18 +36,20 @@ def looked_at(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
 
 def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
     """What no store tells: who is suspended or does not run at this moment, and what each service complained about last."""
-    from labkit.evidence import database, environment, last_words
+    from labkit.evidence import database, last_words
+    from labkit.stack import runtimes
     from labkit.stack.model import COMPONENTS, SERVICES
 
     now = datetime.now(UTC).replace(tzinfo=None)
-    running, paused = environment.running(stack), environment.paused(stack)
-    rows: list[dict[str, Any]] = [{"component": name, "event": "pause", "happened": now, "source": "labkit"} for name in paused]
+    runtime = runtimes.of_stack(stack)
+    running, halted = runtime.running(), runtime.halted()
+    rows: list[dict[str, Any]] = [{"component": name, "event": "pause", "happened": now, "source": "labkit"} for name in halted]
     known = {c for (c,) in connection.execute("SELECT component FROM environment WHERE event = 'end'").fetchall()}
     rows += [
         {"component": c, "event": "end", "happened": now, "source": "labkit"} for c in COMPONENTS if c not in running and c not in known
     ]
     database.insert(connection, "environment", rows)
     connection.execute("DELETE FROM last_words")
-    words = [w for w in last_words.rows(stack, list(SERVICES)) if w["said"] and (now - w["said"]).total_seconds() < FRESH]
+    words = [w for w in last_words.rows(runtime, list(SERVICES)) if w["said"] and (now - w["said"]).total_seconds() < FRESH]
     database.insert(connection, "last_words", words)
     database.set_fact(connection, "now", now.isoformat())

@@ -294,7 +294,7 @@ def _over_time(collection: Collection) -> None:
 
 
 def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillness | None, stalls: environment.StallWatch) -> None:
-    connection, stack = collection.connection, collection.stack
+    connection, stack, runtime = collection.connection, collection.stack, collection.watcher.runtime
     since = collection.begin.time if collection.begin else 0.0
     database.insert(connection, "requests", scenario.requests)
     database.insert(connection, "scope", [{"customer_id": customer} for customer in scenario.customers])
@@ -303,9 +303,9 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
         database.set_complete(connection, "rest")
     for table, row in quiescence.rows(collection.watcher):
         database.insert(connection, table, [row])
-    events = [*environment.events(stack, since), *scenario.stalls, *stalls.found]
+    events = [*environment.events(runtime, since), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
-    database.set_complete(connection, "environment", environment.unwatched(stack, since))
+    database.set_complete(connection, "environment", runtime.unwatched(since))
     found, planted = faults.rows(stack, since)
     database.insert(connection, "faults", found)
     database.insert(connection, "planted_records", planted)
@@ -314,7 +314,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     outstanding = stillness.outstanding if stillness else ()
     blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
     blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
-    database.insert(connection, "last_words", last_words.rows(stack, [name for name in SERVICES if name in ended | blamed]))
+    database.insert(connection, "last_words", last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed]))
 
 
 def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | None, started: float) -> None:

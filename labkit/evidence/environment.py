@@ -3,20 +3,18 @@
 All that is asked of a runtime for the evidence is asked here.
 """
 
-import json
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from labkit.stack import processes
-from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack import event_log
+from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
 MILLISECOND = 1000  # microseconds
 BEAT, STALL = 0.1, 1.0  # seconds: how often labkit looks at the clock, and how much too late is a stall
+WATCHER = {NATIVE: "supervisor", DOCKER: "engine"}  # who saw it
 EVENTS = ("start", "end", "adopt", "pause", "unpause", "oom", "stall")
 
 
@@ -45,25 +43,13 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def events(stack: Stack, since: float) -> list[Event]:
-    """Since the mark, in the order in which they were written down."""
-    return [event for event in _supervised(stack.directory / "events.jsonl") if event.happened >= since]
-
-
-def _supervised(path: Path) -> Iterator[Event]:
-    """An end that labkit said beforehand it would bring about is labkit's own."""
+def events(runtime: Runtime, since: float) -> list[Event]:
+    """Since the mark, in the order of time. An end that labkit said beforehand it would bring about is labkit's own."""
     announced: set[str] = set()
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return
-    for line in text.splitlines():
-        try:
-            data = json.loads(line)
-            component, event, at = str(data["component"]), str(data["event"]), float(data["time"])
-        except (ValueError, KeyError, TypeError):
-            continue  # a line that a crash cut off
-        if event == "stop":
+    found = []
+    for data in runtime.events(since):
+        component, event = data["component"], data["event"]
+        if event == event_log.STOP:
             announced.add(component)
             continue
         by_labkit = None
@@ -71,31 +57,9 @@ def _supervised(path: Path) -> Iterator[Event]:
             announced.discard(component)
             by_labkit = True
         code, number = data.get("exit_code"), data.get("signal")
-        yield Event(component, event, at, "supervisor", data.get("pid"), code, number, data.get("by_labkit", by_labkit), data.get("detail"))
-
-
-def unwatched(stack: Stack, since: float) -> str | None:
-    """Why not all ends since then are known: a sentence without its full stop, or None."""
-    watched = False
-    for event in _supervised(stack.directory / "events.jsonl"):
-        if event.component != SUPERVISOR:
-            continue
-        if event.event == "start" and watched and event.happened >= since:
-            return "the supervisor was killed, and nobody saw what happened to the components until it was started again"
-        watched = event.event == "start"
-    if watched and processes.running(stack.directory, SUPERVISOR) is None:
-        return "the supervisor was killed, and nobody sees what happens to the components"
-    return None
-
-
-def paused(stack: Stack) -> list[str]:
-    """The components that are suspended now."""
-    found = {name: processes.running(stack.directory, name) for name in COMPONENTS}
-    return [name for name, process in found.items() if process is not None and process.paused()]
-
-
-def running(stack: Stack) -> set[str]:
-    return {name for name in COMPONENTS if processes.running(stack.directory, name)}
+        by_labkit, detail = data.get("by_labkit", by_labkit), data.get("detail")
+        found.append(Event(component, event, data["time"], WATCHER[runtime.name], data.get("pid"), code, number, by_labkit, detail))
+    return found
 
 
 @dataclass

@@ -2,28 +2,25 @@
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from labkit.evidence.environment import utc
-from labkit.stack.model import Stack
-from labkit.stack.wait import last_lines
+from labkit.stack.runtime import Runtime
 
-LINES, BYTES = 2000, 1 << 20  # of a log's end that are looked through
+LINES = 2000  # of a log's end that are looked through
 LONGEST = 8000  # characters that are kept
 
 
-def rows(stack: Stack, components: list[str]) -> list[dict[str, Any]]:
+def rows(runtime: Runtime, components: list[str]) -> list[dict[str, Any]]:
     """For the evidence; nothing of a component that has not complained."""
-    found = (of(stack.directory / "logs" / f"{component}.log") for component in components)
+    found = (of(runtime.log(component, LINES)) for component in components)
     return [{"component": name, "said": at, "message_id": message, "text": text} for name, it in zip(components, found, strict=True) if it
             for at, message, text in [it]]  # fmt: skip
 
 
-def of(path: Path) -> tuple[datetime | None, str | None, str] | None:
+def of(lines: list[str]) -> tuple[datetime | None, str | None, str] | None:
     """(when, message in hand, text) of the last exception in a service's log: one of its own JSON lines, or what Python prints when it
     ends by an exception."""
-    lines = last_lines(path, LINES, size=BYTES)
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
         if line.startswith("Traceback (most recent call last)"):
