@@ -72,6 +72,7 @@ def disturb(stack: RunningStack, dice: random.Random) -> None:
 def passes(stack: RunningStack, count: int, seed: int, disturbances: int) -> None:
     stack.labkit("up", "--services", str(ROOT))
     stack.labkit("reset", "--yes")
+    stack = RunningStack(stack.labkit)
     orders, dice = MixedOrders(stack, count, seed), random.Random(seed)
     with orders.in_background() as threads:
         for _ in range(disturbances):

@@ -66,7 +66,7 @@ def left_clean(shared_stack: RunningStack) -> Iterator[None]:
 @pytest.fixture
 def shop(stack: RunningStack) -> Shop:
     stack.labkit("reset", "--yes")
-    return Shop(stack)
+    return Shop(RunningStack(stack.labkit))
 
 
 def over_the_limit(shop: Shop) -> str:

@@ -41,7 +41,7 @@ def changed(stack: RunningStack, tmp_path: Path) -> Callable[..., RunningStack]:
         path.write_text(source.replace(good, bad, 1))
         stack.labkit("up", "--services", str(tmp_path))
         stack.labkit("reset", "--yes")
-        return stack
+        return RunningStack(stack.labkit)
 
     return change
 
@@ -105,7 +105,7 @@ def right(stack: RunningStack) -> RunningStack:
     """The stack with the services as they should be, emptied."""
     stack.labkit("up", "--services", str(ROOT))
     stack.labkit("reset", "--yes")
-    return stack
+    return RunningStack(stack.labkit)
 
 
 @pytest.mark.parametrize(("server", "name"), [("kafka", "Kafka"), ("mysql", "MySQL")])
