@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from labkit.cli_fault import app as fault_app
+from labkit.cli_images import app as images_app
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -160,6 +161,7 @@ def lab(
 
 
 app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
+app.add_typer(images_app, name="images", short_help="Make, get, list and carry images for Docker.")
 
 
 @app.command(short_help="Undo faults.")
@@ -211,56 +213,6 @@ def support(file: Annotated[Path, typer.Argument(metavar="FILE")], name: Name = 
     from labkit.commands.support import support
 
     return support(name, file)
-
-
-images = typer.Typer(no_args_is_help=True, help="The images of the Docker runtime: make, get, list and carry them.")
-app.add_typer(images, name="images", short_help="Make, get, list and carry images for Docker.")
-
-
-@images.command("build", short_help="Make them from packages, without a registry.")
-def images_build(
-    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="Which database; default: MySQL if it is to be had.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
-    as_json: Json = False,
-) -> int:
-    """Make the images from Debian's packages, Kafka's jars and Python's wheels. What has not changed is kept."""
-    if mysql not in (None, "mysql", "mariadb"):
-        raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
-    from labkit.commands.images import build
-
-    return build(database=mysql, fresh=fresh, as_json=as_json)
-
-
-@images.command("list", short_help="What a stack needs, and what the engine has of it.")
-def images_list(as_json: Json = False) -> int:
-    """List the images that a stack runs from: have or need, size, version. Exit code 1 when one is missing."""
-    from labkit.commands.images import show
-
-    return show(as_json=as_json)
-
-
-@images.command("pull", short_help="Get what is missing from a registry.")
-def images_pull(as_json: Json = False) -> int:
-    """Get the official images that are missing, and make the services' image. LABKIT_REGISTRY=MIRROR/ gets them from a mirror."""
-    from labkit.commands.images import pull
-
-    return pull(as_json=as_json)
-
-
-@images.command("export", short_help="Write all of them to one file.")
-def images_export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
-    """Write all images of a stack to one compressed file, to be imported on a machine without a network."""
-    from labkit.commands.images import export
-
-    return export(file, as_json=as_json)
-
-
-@images.command("import", short_help="Take all of them from one file.")
-def images_import(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
-    """Take all images from a file that labkit images export wrote. It is checked whole before anything is touched."""
-    from labkit.commands.images import load
-
-    return load(file, as_json=as_json)
 
 
 @app.command(short_help="Ask all stores in one SQL query.")

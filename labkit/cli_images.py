@@ -1,0 +1,58 @@
+"""`labkit images VERB`: names, options and help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.errors import ExitCode, UserError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the Docker runtime: make, get, list and carry them.")
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@app.command("build", short_help="Make them from packages, without a registry.")
+def build(
+    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="Which database; default: MySQL if it is to be had.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make the images from Debian's packages, Kafka's jars and Python's wheels. What has not changed is kept."""
+    if mysql not in (None, "mysql", "mariadb"):
+        raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
+    from labkit.commands import images
+
+    return images.build(database=mysql, fresh=fresh, as_json=as_json)
+
+
+@app.command("list", short_help="What a stack needs, and what the engine has of it.")
+def show(as_json: Json = False) -> int:
+    """List the images that a stack runs from: have or need, size, version. Exit code 1 when one is missing."""
+    from labkit.commands import images
+
+    return images.show(as_json=as_json)
+
+
+@app.command("pull", short_help="Get what is missing from a registry.")
+def pull(as_json: Json = False) -> int:
+    """Get the official images that are missing, and make the services' image. LABKIT_REGISTRY=MIRROR/ gets them from a mirror."""
+    from labkit.commands import images
+
+    return images.pull(as_json=as_json)
+
+
+@app.command("export", short_help="Write all of them to one file.")
+def export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
+    """Write all images of a stack to one compressed file, to be imported on a machine without a network."""
+    from labkit.commands import images
+
+    return images.export(file, as_json=as_json)
+
+
+@app.command("import", short_help="Take all of them from one file.")
+def load(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
+    """Take all images from a file that labkit images export wrote. It is checked whole before anything is touched."""
+    from labkit.commands import images
+
+    return images.load(file, as_json=as_json)
