@@ -17,7 +17,7 @@ from typing import Any
 from labkit import __version__, paths, redaction
 from labkit.doctor import examination, text
 from labkit.errors import UserError
-from labkit.stack import installed, runtimes, state
+from labkit.stack import facts, installed, runtimes, state
 from labkit.stack.runtime import NATIVE, Runtime
 
 LINES = 2000  # of each log
@@ -135,10 +135,8 @@ def _of_stack(name: str, missing: list[str]) -> Iterator[Part]:
     if stack is None:
         missing.append("status and logs: there is no such stack")
         return
-    from labkit.commands import status
-
     runtime = runtimes.of_stack(stack)
-    yield "status.json", lambda: _json(status.facts(stack))
+    yield "status.json", lambda: _json(facts.facts(stack))
     if stack.runtime != NATIVE:  # whose events are events.jsonl
         yield "events.json", lambda: _json(runtime.events(time.time() - 86400))
     for component in (*(c.name for c in stack.components), *runtime.extra):

@@ -11,6 +11,7 @@ from typing import Any
 from labkit import paths
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import ASK_TIMEOUT, Subject, containers_of
+from labkit.faults.ledger import Ledger
 from labkit.stack import compose, engine, lifecycle, processes, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
@@ -80,7 +81,7 @@ def _at_work(directory: Path) -> str | None:
 
 def faults(directory: Path) -> list[str]:
     """The faults that are still there, each as a phrase."""
-    return []
+    return [f"fault {fault.id}: {fault.said}" for fault in Ledger(directory).open()]
 
 
 def _strays(subject: Subject) -> Iterator[Finding]:

@@ -91,7 +91,7 @@ class Application:
 
     def not_ready(self) -> list[tuple[str, str, str]]:
         """(name, state, how it ended) of each component that is not up and ready."""
-        from labkit.commands.status import facts
+        from labkit.stack.facts import facts
 
         components = [c for c in facts(self.stack)["components"] if c["state"] != "running" and c["name"] != "supervisor"]
         return [(c["name"], c["state"], "" if c["pid"] else self._how_it_ended(c["name"])) for c in components]

@@ -1,0 +1,60 @@
+"""A stack as it is now, as JSON. Changes nothing and never waits long."""
+
+import threading
+from typing import Any
+
+from labkit.stack import probes, runtimes
+from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack.runtime import RUNNING, Seen
+
+PROBE_TIMEOUT = 1.0  # seconds
+
+
+def facts(stack: Stack) -> dict[str, Any]:
+    """The stack as JSON; memory in bytes, uptime in seconds, both null for what does not run."""
+    runtime = runtimes.of_stack(stack)
+    seen, memory = runtime.look(), runtime.memory()
+    ready = _ready(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
+    components = [_component(stack, name, seen[name], memory.get(name), name in ready) for name in (*COMPONENTS, *runtime.extra)]
+    mysql = stack.mysql
+    return {
+        "name": stack.name,
+        "runtime": stack.runtime,
+        "ready": all(component["state"] == "running" for component in components if component["kind"] != SUPERVISOR),
+        "components": components,
+        "connections": {
+            "mysql": {"host": mysql.host, "port": mysql.port, "user": mysql.user, "password": mysql.password},
+            "kafka": {"bootstrap": stack.kafka_bootstrap},
+            "redis": {"host": stack.redis.host, "port": stack.redis.port},
+        },
+    }
+
+
+def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: bool) -> dict[str, Any]:
+    is_component = name in COMPONENTS
+    return {
+        "name": name,
+        "kind": stack[name].kind if is_component else name,
+        "state": "starting" if seen.state == RUNNING and is_component and not ready else seen.state,
+        "endpoint": str(stack[name].endpoint) if is_component else None,
+        "pid": seen.pid,
+        "memory_bytes": memory,
+        "uptime_s": None if seen.uptime_s is None else round(seen.uptime_s, 1),
+        **({"health": seen.health} if seen.health else {}),
+    }
+
+
+def _ready(stack: Stack, names: list[str]) -> set[str]:
+    """Those that answer now, all asked at once."""
+    ready: set[str] = set()
+
+    def ask(name: str) -> None:
+        if probes.probe_of(stack, name, timeout=PROBE_TIMEOUT)() is None:
+            ready.add(name)
+
+    threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(1.5 * PROBE_TIMEOUT)
+    return ready
