@@ -15,7 +15,7 @@ COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history",
 
 def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
     status = stack.labkit.status()
-    assert list(status) == ["name", "runtime", "ready", "components", "connections"]
+    assert list(status) == ["name", "runtime", "ready", "components", "connections", "faults"]
     assert (status["name"], status["runtime"], status["ready"]) == ("shared", "native", True)
     assert [c["name"] for c in status["components"]] == COMPONENTS
     assert [c["kind"] for c in status["components"]] == ["mysql", "kafka", "redis", *["service"] * 5, "supervisor"]
