@@ -38,6 +38,7 @@ class Status:
 
 class Labkit:
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self.home = str(home)
         self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME, **environment}
         script = Path(sys.executable).with_name("labkit")
         self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]

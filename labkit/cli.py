@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_fault import app as fault_app
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -101,6 +102,37 @@ def reset(
     return reset(name, data=data, yes=yes)
 
 
+@app.command(short_help="Judge everything that has happened.")
+def verify(
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also as a page with the timeline.")] = None,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge this file instead of the stack.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence, to be judged anywhere.")] = None,
+    name: Name = "default",
+) -> int:
+    """Judge the whole stack since its last reset: exit code 0 pass, 1 fail, 2 unknown."""
+    from labkit.commands.verify import verify
+
+    return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
+
+
+@app.command(short_help="Follow an order, hop by hop: labkit trace order 17.")
+def trace(
+    subject: Annotated[str, typer.Argument(metavar="order|customer|message")],
+    subject_id: Annotated[str, typer.Argument(metavar="ID")],
+    diagram: Annotated[bool, typer.Option("--diagram", help="As a sequence, drawn in the terminal.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid sequence diagram.")] = False,
+    as_json: Json = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="In this evidence file instead of the stack.")] = None,
+    name: Name = "default",
+) -> int:
+    """Show each hop of an order (or customer, or message) through the stores, and the first one that is missing with its likely cause."""
+    from labkit.commands.trace import trace
+
+    form = "json" if as_json else "mermaid" if mermaid else "diagram" if diagram else "text"
+    return trace(name, subject, subject_id, form=form, evidence=evidence)
+
+
 @app.command(short_help="List the labs.")
 def labs(as_json: Json = False) -> int:
     """List the labs."""
@@ -127,6 +159,21 @@ def lab(
     return check(name, number, only or [], as_json=as_json, seed=seed)
 
 
+app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
+
+
+@app.command(short_help="Undo faults.")
+def heal(
+    fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, the last one first.")] = False,
+    name: Name = "default",
+) -> int:
+    """Undo a fault and see that nothing of it is left. Without ID, the only one there is."""
+    from labkit.commands.heal import heal
+
+    return heal(name, fault, everything=everything)
+
+
 @app.command(short_help="Place orders and measure how fast they finish.")
 def load(
     clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
@@ -142,6 +189,28 @@ def load(
     from labkit.commands.load import load
 
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
+
+
+@app.command(short_help="Say whether this machine can run a stack.")
+def doctor(
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Bring a stack up, run lab 1, take it down.")] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For this runtime.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Look at all that a stack needs, and say what is in the way and the command that mends it. Changes nothing, unless --rehearse: that
+    brings a stack of its own up, runs lab 1 and takes it down again. Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    from labkit.commands.doctor import doctor
+
+    return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
+
+
+@app.command(short_help="Put what a helper needs to know into one file.")
+def support(file: Annotated[Path, typer.Argument(metavar="FILE")], name: Name = "default") -> int:
+    """Write one compressed file with the doctor's findings, versions, status, logs, events and the last evidence, without secrets."""
+    from labkit.commands.support import support
+
+    return support(name, file)
 
 
 images = typer.Typer(no_args_is_help=True, help="The images of the Docker runtime: make, get, list and carry them.")
@@ -192,6 +261,47 @@ def images_import(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json
     from labkit.commands.images import load
 
     return load(file, as_json=as_json)
+
+
+@app.command(short_help="Ask all stores in one SQL query.")
+def sql(
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", show_default=False)] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="The tables and their columns.")] = False,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Ask a saved run instead.")] = None,
+    name: Name = "default",
+) -> int:
+    """Ask tables, outboxes, Kafka records, the view and the binlog's changes, as they are now, in one query (DuckDB's SQL)."""
+    from labkit.commands.sql import sql
+
+    return sql(name, query, schema=schema, as_json=as_json, as_csv=as_csv, evidence=evidence)
+
+
+@app.command(short_help="Show the events in Kafka.")
+def events(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    unhandled: Annotated[bool, typer.Option("--unhandled", help="Only those that a subscriber has yet to take.")] = False,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many from the end.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one event a line.")] = False,
+    name: Name = "default",
+) -> int:
+    """Show the events of all topics in the order of their time stamps."""
+    from labkit.commands.events import events
+
+    return events(name, follow=follow, unhandled=unhandled, lines=lines, as_json=as_json)
+
+
+@app.command(short_help="Show what Kafka holds, and who has taken it.")
+def topics(
+    by_key: Annotated[bool, typer.Option("--by-key", help="Which key is in which partition.")] = False,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Show each topic's partitions and how far the consumer groups have come."""
+    from labkit.commands.topics import topics
+
+    return topics(name, by_key=by_key, as_json=as_json)
 
 
 def _version(wanted: bool) -> None:

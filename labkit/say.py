@@ -13,6 +13,13 @@ def problem(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def progress(text: str) -> None:
+    """What is being done, in place of what was said so before; empty takes it away. Only where a person looks."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text[:100]}")
+        sys.stderr.flush()
+
+
 def on_terminal() -> bool:
     return sys.stdout.isatty()
 

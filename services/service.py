@@ -1,6 +1,6 @@
 """What the services with a database share: how they are put together, and their answers when the database is away."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -45,11 +45,13 @@ def parts_from_environment() -> Parts:
     )
 
 
-def subscribing_service(name: str, routes: Sequence[Route], subscriber: str, handlers: EventHandlers, parts: Parts) -> Starlette:
-    """A REST API whose service also reacts to events, on one database."""
+def subscribing_service(
+    name: str, routes: Sequence[Route], subscriber: str, handlers: EventHandlers, parts: Parts, *, work: Mapping[str, str] | None = None
+) -> Starlette:
+    """A REST API whose service also reacts to events, on one database. `work`: see SqlEffects."""
     health = Health("mysql", "subscription")
     health.probe("broker", parts.broker.check)
-    effects = SqlEffects(subscriber, handlers, parts.database)
+    effects = SqlEffects(subscriber, handlers, parts.database, work)
     consumer = Consumer(subscriber, handlers, effects, parts.broker, report=lambda up, why: health.set("subscription", up, why))
 
     @asynccontextmanager

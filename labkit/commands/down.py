@@ -2,6 +2,8 @@
 
 from labkit import say
 from labkit.errors import ExitCode
+from labkit.faults import engine
+from labkit.faults.ledger import Ledger
 from labkit.stack import lifecycle, runtimes, state
 
 
@@ -14,6 +16,7 @@ def down(stack_name: str, *, data: bool) -> ExitCode:
     with state.exclusive(stack_name, "down"):
         known = state.find(stack_name)
         ran = any(runtimes.of(name, directory).running() for name in ([known.runtime] if known else runtimes.usable()))
+        engine.forget_all(Ledger(directory), "labkit down")
         lifecycle.take_down(directory, known, data=data)
     if data:
         say.line(f"{stack_name} is down and its data is gone.")

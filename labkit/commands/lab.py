@@ -26,12 +26,15 @@ def labs(*, as_json: bool) -> ExitCode:
 
 def check(stack_name: str, number: int, only: list[str], *, as_json: bool, seed: int | None) -> ExitCode:
     """Run the checks of a lab against the running stack; `only` names some of them."""
+    from labkit.faults import told
     from labkit.lab.application import Application
     from labkit.stack import state
 
     lab = find_lab(number)
     checks = _chosen(lab, only)
-    app = Application(state.load(stack_name))
+    stack = state.load(stack_name)
+    told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
+    app = Application(stack)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     width = max(len(c.title) for c in checks)
     if not as_json:

@@ -8,6 +8,7 @@ from collections import Counter
 
 from labkit import say
 from labkit.errors import ExitCode
+from labkit.faults import told
 from labkit.load import Load, Plan, Tally, Target, run
 from labkit.stack import state
 
@@ -19,6 +20,7 @@ def load(
 ) -> ExitCode:
     """Exit code 1 when an order did not finish, finished wrongly, or could not be placed."""
     stack = state.load(stack_name)
+    told.heal_left_behind(stack, to_errors=as_json)
     mysql = stack.mysql
     target = Target(
         customers_url=stack.url("customers" if direct else "gateway"),
@@ -31,6 +33,8 @@ def load(
     plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
     tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
     say.line(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
+    for line in told.notes(stack):
+        say.problem(line)
     return ExitCode.FAIL if tally.unfinished or tally.wrong or tally.failed_posts else ExitCode.OK
 
 

@@ -2,6 +2,7 @@
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
+from labkit.faults import told
 from labkit.stack import runtimes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR
 
@@ -14,7 +15,8 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
     if component is not None and component not in names:
         message = f"There is no component {component!r}; a stack has {', '.join(names)}."
         raise UserError(message, f"labkit logs {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
-    runtime = runtimes.of_stack(state.load(stack_name))
+    stack = state.load(stack_name)
+    runtime = runtimes.of_stack(stack)
     shown = [component] if component else [*COMPONENTS, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None
     for name in shown:
@@ -23,6 +25,8 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
             raise UserError(f"{name} has written nothing yet.", "labkit up")
         for line in found:
             say.line(_prefix(name, component) + line)
+    for line in told.notes(stack):
+        say.problem(line)
     if follow:
         for name, line in runtime.follow(shown):
             say.line(_prefix(name, component) + line)

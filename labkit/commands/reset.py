@@ -4,6 +4,7 @@ import time
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
+from labkit.faults import told
 from labkit.stack import lifecycle, runtimes, state
 from labkit.up_view import Table
 
@@ -19,6 +20,7 @@ def reset(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
         return ExitCode.OK
     begun = time.monotonic()
     with state.exclusive(stack_name, "reset") as directory, Table() as table:
+        told.forget(stack, "labkit reset --data") if data else told.heal_all_first(stack, "labkit reset")
         lifecycle.intend_reset(directory, lifecycle.RESET_ALL if data else lifecycle.RESET)
         lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
     say.line(f"\nAll stores are empty; ready in {time.monotonic() - begun:.1f} s.")

@@ -2,6 +2,7 @@
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
+from labkit.faults import told
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
@@ -21,6 +22,7 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
         runtime.stop(components)
         with Table() as table:
             lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
+        told.after_repair(stack)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")
     return ExitCode.OK

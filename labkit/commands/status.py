@@ -6,6 +6,8 @@ from typing import Any
 
 from labkit import say
 from labkit.errors import ExitCode
+from labkit.faults import told
+from labkit.faults.ledger import Ledger
 from labkit.stack import lifecycle, probes, runtimes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
 from labkit.stack.runtime import RUNNING, WHAT_RUNS, Seen
@@ -36,6 +38,7 @@ def facts(stack: Stack) -> dict[str, Any]:
         "runtime": stack.runtime,
         "ready": all(component["state"] == "running" for component in components if component["kind"] != SUPERVISOR),
         "components": components,
+        "faults": [{"id": fault.id, "said": fault.said} for fault in Ledger(stack.directory).open()],
         "connections": {
             "mysql": {"host": mysql.host, "port": mysql.port, "user": mysql.user, "password": mysql.password},
             "kafka": {"bootstrap": stack.kafka_bootstrap},
@@ -84,6 +87,8 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
     total = sum(component["memory_bytes"] or 0 for component in running)
     what = WHAT_RUNS[stack.runtime]
     say.line(f"\n{stack.name}: {len(running)} {what}, {say.megabytes(total)}; the services run from {stack.source}.")
+    for line in told.notes(stack):
+        say.line(line)
     if lifecycle.reset_intent(stack.directory):
         say.line("A reset was interrupted; labkit up finishes it.")
     if not found["ready"]:

@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
-from labkit import paths, say
+from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
+from labkit.faults import told
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
@@ -19,11 +20,12 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCo
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()
     with state.exclusive(stack_name, "up") as directory:
-        _interrupt_on_termination()
+        interrupts.on_termination()
         choice = runtimes.choose(runtime, state.find(stack_name))
         if not runtimes.of(choice.runtime, directory).running():
             say.line(f"{choice.why}\n")
         brought = _bring_up(directory, stack_name, services, choice.runtime)
+        told.after_repair(brought.stack)
         _conclude(brought, time.monotonic() - begun, wanted_source=services)
     return ExitCode.OK
 
@@ -42,17 +44,6 @@ def _explained(error: NotReady) -> UserError:
         details += ["", "labkit removed the stale archive."]
         next_step = "labkit up"
     return UserError(f"✗ {error.message}", next_step, details=details)
-
-
-def _interrupt_on_termination() -> None:
-    """SIGTERM and a closed terminal stop what was started, as Ctrl-C does."""
-    import signal
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
 
 
 def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path | None) -> None:

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from labkit.images.catalog import Image
 
 SETTINGS = "compose.env"
+PREFIX = "labkit-"  # of every project
+DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its directory, so that what it left can be found once that is gone
 CONTROL = "control"
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
 MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
+MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {engine.NATIVELY}"
 
 
 def project_of(directory: Path) -> str:
     """`labkit-NAME`, and a few characters more for a stack that is not in the user's own home of labkit."""
     usual = paths.usual_home() / "stacks" / directory.name
     suffix = "" if directory == usual else f"-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]}"
-    return f"labkit-{directory.name}{suffix}"
+    return f"{PREFIX}{directory.name}{suffix}"
 
 
 def command(directory: Path, *words: str) -> list[str]:
@@ -50,8 +53,11 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def check_version() -> None:
-    """Raises NoEngine when the compose plugin is missing or too old."""
-    engine.compose_version()
+    """Raises UserError when the compose plugin is missing or too old."""
+    try:
+        engine.compose_version()
+    except engine.NoEngine as error:
+        raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
 
 
 def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]") -> None:
@@ -60,7 +66,7 @@ def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]"
     if has < needs:
         raise UserError(
             f"The Docker engine has {has:.0f} MB of memory; the stack needs {needs} MB.",
-            "give it more (Docker Desktop: Settings, Resources), or without Docker: labkit up --runtime native",
+            MORE_MEMORY,
         )
 
 
@@ -70,6 +76,7 @@ def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
     _make_control_directory(stack.directory / CONTROL, uid, gid)
     settings = {
         "LABKIT_NAME": stack.name,
+        "LABKIT_DIRECTORY": str(stack.directory),
         "LABKIT_SOURCE": str(stack.source),
         "LABKIT_UID": str(uid),
         "LABKIT_GID": str(gid),

@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import compose, engine, log_files
+from labkit.stack import compose, engine, event_log, log_files
 from labkit.stack.model import COMPONENTS, SERVICES, MysqlAccount, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 
@@ -96,9 +96,8 @@ class Docker:
             end = self._end_of(container["Id"])
             return Seen(STOPPED if end is None or end.asked_for else FAILED)
         state = self._inspect(container["Id"])["State"]
-        what = PAUSED if container["State"] == "paused" else RUNNING if container["NetworkSettings"]["Networks"] else CUT
         uptime = time.time() - _epoch(state["StartedAt"])
-        return Seen(what, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
+        return Seen(_halted(container) or RUNNING, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
 
     def _inspect(self, container_id: str) -> Any:
         return self._ask(f"/containers/{container_id}/json")
@@ -133,10 +132,22 @@ class Docker:
         return end if end and end.time >= since - CLOCKS_APART else None
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        """As far back as the engine remembers: the last 256 events of all its containers."""
+        """As far back as the engine remembers: the last 256 events of all its containers. What labkit announced is in a file."""
         filters = {"label": [f"com.docker.compose.project={self._project}"], "type": ["container"], "event": list(EVENTS)}
         found = self._api.events(since=f"{since:.3f}", until=f"{time.time():.3f}", filters=filters, decode=True)
-        return [_event(event) for event in found]
+        announced = [event for event in event_log.read(self._directory) if event["time"] >= since]
+        return sorted([*announced, *map(_event, found)], key=lambda event: float(event["time"]))
+
+    def unwatched(self, since: float) -> str | None:
+        """A container that was started since then, without an event of it, was started more often than the engine remembers."""
+        started = {event["component"] for event in self.events(since) if event["event"] == "start"}
+        for name, container in self._containers().items():
+            if name not in started and _epoch(self._inspect(container["Id"])["State"]["StartedAt"]) > since + CLOCKS_APART:
+                return f"{name} was started again, and the engine does not remember what happened before"
+        return None
+
+    def halted(self) -> dict[str, str]:
+        return {name: what for name, container in self._containers().items() if (what := _halted(container))}
 
     def log(self, component: str, count: int | None) -> list[str]:
         """Of the container, or what was kept of it when it was removed."""
@@ -165,9 +176,9 @@ class Docker:
         """Compose takes up what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
+        compose.check_version()
         from labkit.images import catalog, pull
 
-        compose.check_version()
         images = catalog.chosen(self._engine)
         if set(COMPONENTS) - set(alive):
             compose.refuse_too_little_memory(self._engine, images)
@@ -227,6 +238,7 @@ class Docker:
         self._look_again()
 
     def stop(self, names: Collection[str]) -> None:
+        event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not see that it is asked to end
         self._act(names, RUNS, lambda name: self._api.stop(self._id(name), timeout=GRACE[name]))
 
@@ -301,6 +313,13 @@ class Docker:
 
     def shell(self, component: str) -> list[str]:
         return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", self._id(component), "sh"]
+
+
+def _halted(container: dict[str, Any]) -> str:
+    """PAUSED, CUT or nothing, for a container as the engine lists it."""
+    if container["State"] not in RUNS:
+        return ""
+    return PAUSED if container["State"] == "paused" else "" if container["NetworkSettings"]["Networks"] else CUT
 
 
 def _epoch(text: str) -> float:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SOCKETS = ("/var/run/docker.sock", "~/.docker/run/docker.sock", "~/.docker/desktop/docker.sock", "~/.colima/default/docker.sock")
 OLDEST_ENGINE, OLDEST_COMPOSE = (20, 10), (2, 20)
+UPDATE = "sudo apt-get install --only-upgrade docker-ce, or update Docker Desktop (https://docs.docker.com/engine/install)"
+NATIVELY = "or without Docker: labkit up --runtime native"
 PING_TIMEOUT = 2.0  # seconds
 COMPOSE_TIMEOUT = 120.0
 
@@ -64,7 +66,7 @@ def find() -> Engine:
         raise _nobody(host, error) from None
     engine = Engine(host, str(answer["Version"]), str(answer["Arch"]))
     if _numbers(engine.version) < OLDEST_ENGINE:
-        raise NoEngine(OLD, f"The Docker engine is {engine.version}; labkit needs {_dotted(OLDEST_ENGINE)} or later.", "update Docker")
+        raise NoEngine(OLD, f"The Docker engine is {engine.version}; labkit needs {_dotted(OLDEST_ENGINE)} or later.", UPDATE)
     return engine
 
 
@@ -164,7 +166,9 @@ def compose_version() -> str:
         )
     if _numbers(version) < OLDEST_COMPOSE:
         raise NoEngine(
-            OLD, f"Docker Compose is {version}; labkit needs {_dotted(OLDEST_COMPOSE)} or later.", "update docker-compose-plugin"
+            OLD,
+            f"Docker Compose is {version}; labkit needs {_dotted(OLDEST_COMPOSE)} or later.",
+            "sudo apt-get install --only-upgrade docker-compose-plugin, or update Docker Desktop",
         )
     return version
 

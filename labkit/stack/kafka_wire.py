@@ -6,6 +6,7 @@ https://kafka.apache.org/protocol: a request is its length, api key, version, co
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Self
 
 from labkit.stack.model import Endpoint
 
@@ -28,6 +29,9 @@ class Reader:
         self._at += struct.calcsize(f">{form}")
         return int(value)
 
+    def skip(self, count: int) -> None:
+        self._at += count
+
     def text(self) -> str:
         length = max(self.take("h"), 0)  # -1 is null
         self._at += length
@@ -41,7 +45,7 @@ class Broker:
         self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
         self._socket.settimeout(timeout)
 
-    def __enter__(self) -> "Broker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

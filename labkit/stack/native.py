@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import installed, log_files, processes
+from labkit.stack import event_log, installed, log_files, processes
 from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.stack.servers import kafka, mysql, redis
@@ -70,6 +70,7 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
         "PYTHONPATH": str(stack.source),
         "PYTHONUNBUFFERED": "1",
+        "LABKIT_CONTROL": str(stack.directory / "control"),
     }
     account = {"customers": ("customer_service", "customer_db"), "orders": ("order_service", "order_db"), "relay": ("relay", "")}.get(name)
     if account:
@@ -133,23 +134,28 @@ class Native:
         return process is None or processes.listens(process, port)
 
     def last_end(self, component: str, since: float) -> End | None:
-        for event in reversed(self._events(200)):
-            if event.get("component") == component and event.get("event") == "end" and float(event["time"]) >= since:
-                return End(float(event["time"]), event.get("exit_code"), event.get("signal"))
+        for event in reversed(event_log.read(self._directory, 200)):
+            if event["component"] == component and event["event"] == "end" and event["time"] >= since:
+                return End(event["time"], event.get("exit_code"), event.get("signal"))
         return None
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        return [event for event in self._events(None) if float(event["time"]) >= since]
+        return [event for event in event_log.read(self._directory) if event["time"] >= since]
 
-    def _events(self, count: int | None) -> list[dict[str, Any]]:
-        """What the supervisor wrote down; a line that is only half there is left out."""
-        found = []
-        for line in log_files.lines(self._directory / "events.jsonl", count):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
+    def unwatched(self, since: float) -> str | None:
+        watched = False
+        for event in event_log.read(self._directory):
+            if event["component"] == SUPERVISOR:
+                if event["event"] == "start" and watched and event["time"] >= since:
+                    return "the supervisor was killed, and nobody saw what happened to the components until it was started again"
+                watched = event["event"] == "start"
+        if watched and not self.runs(SUPERVISOR):
+            return "the supervisor was killed, and nobody sees what happens to the components"
+        return None
+
+    def halted(self) -> dict[str, str]:
+        found = {name: processes.running(self._directory, name) for name in COMPONENTS}
+        return {name: PAUSED for name, process in found.items() if process is not None and process.paused()}
 
     def log(self, component: str, count: int | None) -> list[str]:
         return log_files.lines(log_files.of(self._directory, component), count)
@@ -228,6 +234,7 @@ class Native:
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
 
     def stop(self, names: Collection[str]) -> None:
+        event_log.announce(self._directory, [name for name in names if self.runs(name)])
         processes.stop({process: self._grace(name) for name in names if (process := processes.running(self._directory, name))})
         if names:  # none may be left, recorded or not
             processes.stop(dict.fromkeys(processes.marked(self._directory, names), STRAY_GRACE))

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from labkit import paths
@@ -46,14 +46,21 @@ def choose(wanted: dict[str, int]) -> dict[str, Port]:
     not choose the same one."""
     with paths.locked(paths.private_directory() / "ports.lock"):
         taken = _reserved()
-        found = {name: Port(port) for name, port in wanted.items() if port and port not in taken and is_free(port)}
-        used = {port.number for port in found.values()} | taken | set(wanted.values())
-        for name, port in wanted.items():
-            if name not in found:
-                number = _next_free(port + 1 if port else FIRST_FREE, used)
-                used.add(number)
-                found[name] = Port(number, f"port {port} is held by {_holder(port)}" if port else "")
-        _reserve(port.number for port in found.values())
+        numbers = foresee(wanted, taken)
+        _reserve(numbers.values())
+    moved = {name: port for name, port in wanted.items() if port and numbers[name] != port}
+    notes = {name: f"port {port} is held by {_holder(port)}" for name, port in moved.items()}
+    return {name: Port(number, notes.get(name, "")) for name, number in numbers.items()}
+
+
+def foresee(wanted: dict[str, int], taken: Collection[int] = ()) -> dict[str, int]:
+    """The numbers that `choose` would settle on now. Raises UserError when there is none for one of them."""
+    found = {name: port for name, port in wanted.items() if port and port not in taken and is_free(port)}
+    used = {*found.values(), *taken, *wanted.values()}
+    for name, port in wanted.items():
+        if name not in found:
+            found[name] = _next_free(port + 1 if port else FIRST_FREE, used)
+            used.add(found[name])
     return found
 
 

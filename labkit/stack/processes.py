@@ -118,21 +118,22 @@ def marked(directory: Path, components: Iterable[str] | None = None) -> list[Pro
     wanted = None if components is None else {f"LABKIT_COMPONENT={name}".encode() for name in components}
     return [
         identified(pid)
-        for pid, environment in _environments()
+        for pid, environment in environments()
         if marker in environment and (wanted is None or wanted & environment) and pid != os.getpid()
     ]
 
 
 def stack_of(pid: int) -> str | None:
     """The name of the stack that a process belongs to."""
-    for other, environment in _environments([pid]):
+    for other, environment in environments([pid]):
         for entry in environment:
             if other == pid and entry.startswith(f"{MARKER}=".encode()):
                 return Path(os.fsdecode(entry.partition(b"=")[2])).name
     return None
 
 
-def _environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[bytes]]]:
+def environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[bytes]]]:
+    """Of these processes, else of all: what this user may see of it, as `NAME=value`."""
     if LINUX:
         for pid in pids or (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):  # noqa: PTH208
             with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123

@@ -84,7 +84,14 @@ class Runtime(Protocol):
         """Its last end after `since` (epoch seconds)."""
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        """`{"time", "event": start|end|pause|unpause|oom, "component", "pid"|"exit_code"|"signal"}` in the order of time."""
+        """`{"time", "event", "component", "pid", "exit_code", "signal"}` in the order of time; epoch seconds. Events are start, end, adopt,
+        pause, unpause, oom, and stop: labkit's word that it is about to end a component."""
+
+    def unwatched(self, since: float) -> str | None:
+        """Why not all events since then are known: a sentence without its full stop."""
+
+    def halted(self) -> dict[str, str]:
+        """The components that run and can do nothing: PAUSED or CUT."""
 
     def log(self, component: str, count: int | None) -> list[str]:
         """The last `count` lines, or all."""

@@ -39,7 +39,7 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
         found = engine.find()
     except engine.NoEngine as error:
         if wanted == DOCKER:
-            raise UserError(error.message, f"{error.next_step}; or without Docker: labkit up --runtime native") from None
+            raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
         return Choice(NATIVE, f"{error.message.removesuffix('.')}, so the servers run as processes on this machine.")
     return Choice(DOCKER, f"Docker {found.version} answers, so the servers run in containers.")
 

@@ -68,7 +68,10 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
     import fcntl
 
     directory = directory_of(name)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be made: {error.strerror}.", "export LABKIT_HOME=DIR, a folder of yours") from None
     # opened without inheritance (Python's default): a server that kept the lock would block every later command
     with (directory / "lock").open("a+") as file:
         try:

@@ -12,12 +12,13 @@ from services.customers import store
 from services.customers.domain import Customer
 from services.customers.events import CustomerCreated
 from services.customers.handlers import SUBSCRIBER, order_events
-from services.messaging.database import Database
+from services.messaging.database import Database, declare_work
 from services.money import Money, with_cents
 from services.service import Parts, amount_of, answering_503, subscribing_service
 from services.web import Problem, empty, path_id, read_json, reply
 
 MAX_NAME = 255
+WORK = {"OrderCreatedEvent": "customer.reserve", "OrderCancelledEvent": "customer.release"}
 
 
 class CreateCustomer(msgspec.Struct, rename="camel"):
@@ -67,7 +68,7 @@ class CustomerApi:
 
     async def create(self, request: Request) -> Response:
         name, credit_limit = _checked(await read_json(request, CreateCustomer))
-        async with answering_503("the customer"), self._database.transaction() as tx:
+        async with answering_503("the customer"), self._database.transaction("customer.create") as tx:
             customer_id = await store.insert_customer(tx, name, credit_limit)
             tx.publish(CustomerCreated(customer_id, name, credit_limit))
         return reply(CreatedCustomer(customer_id))
@@ -84,4 +85,5 @@ class CustomerApi:
 
 
 def customer_service(parts: Parts) -> Starlette:
-    return subscribing_service("customers", CustomerApi(parts.database).routes(), SUBSCRIBER, order_events, parts)
+    declare_work("customer.create")
+    return subscribing_service("customers", CustomerApi(parts.database).routes(), SUBSCRIBER, order_events, parts, work=WORK)

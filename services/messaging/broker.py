@@ -1,6 +1,6 @@
 """What messaging needs of a broker. Channels have partitions; a partition is a sequence of records at rising positions."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -61,6 +61,9 @@ class Receiver(Protocol):
     def acknowledge(self, positions: Mapping[Place, int]) -> None:
         """The subscriber needs nothing before these positions any more. Told to the broker with the next `receive`, at the latest by
         `close`; losing it costs only redelivery."""
+
+    def hold(self, places: Collection[Place]) -> None:
+        """From the next `receive` on, give nothing more of these, and go on with those that it held before."""
 
     def is_assigned(self) -> bool:
         """Does it have its partitions, or does it know that there are none for it?"""

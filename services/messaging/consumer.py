@@ -1,6 +1,7 @@
 """The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
 
-A polled batch is taken together, as one unit. When a message of it fails, the batch is undone and taken one by one; the message that
+A polled batch is taken together, as one unit, and while a fault is armed for the subscriber one by one, each partition by a task of its
+own (see lanes.py). When a message of it fails, the batch is undone and taken one by one; the message that
 still fails after a few tries is parked with its cause, and the others go on. What says nothing about the message (the database or
 the broker is away, a lock was not had) is tried again for ever and parks nothing.
 """
@@ -14,8 +15,12 @@ from typing import Protocol
 
 import msgspec
 
+from services.messaging import gate
 from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
+from services.messaging.control import About, armed
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
+from services.messaging.failpoint import failpoint
+from services.messaging.lanes import Lanes
 from services.messaging.log import describe, log, log_many
 from services.messaging.message import Message, UndecodableMessage, storable
 from services.messaging.multi_message import decode_record
@@ -42,7 +47,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Effects(Protocol):
-    """Where the effects of a subscriber's messages live."""
+    """Where the effects of a subscriber's messages live. Its calls may overlap, but never for the same partition."""
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         """Take these together: each that was not taken before has its effect once, or none has. Raises what a handler raises."""
@@ -82,6 +87,9 @@ def _delivery(record: Record, index: int, message: Message, handlers: EventHandl
         return Delivery(record, index, message, event, reaction)
     except UndecodableMessage as error:
         return Delivery(record, index, message, undecodable=str(error))
+
+
+armed.declare("consumer.after_commit_before_ack")
 
 
 class Consumer:
@@ -140,18 +148,39 @@ class Consumer:
 
     async def _consume(self, receiver: Receiver) -> None:
         acknowledger = _Acknowledger(receiver)
+        lanes = Lanes(self._take_in_lane, acknowledger.note)
         try:
             while not self._stopping.is_set():
                 records = await receiver.receive(wait_ms=BEHIND_WAIT_MS if acknowledger.is_behind else IDLE_WAIT_MS, limit=BATCH)
                 if receiver.is_assigned():
                     self._report(True, "")
-                if records and await self._take([d for record in records for d in decode(record, self._handlers)]):
+                if lanes.busy or (records and armed.one_by_one):
+                    lanes.put(records)
+                elif records and await self._take([d for record in records for d in decode(record, self._handlers)]):
                     acknowledger.note(records)
+                receiver.hold(lanes.full)
                 acknowledger.tell(at_once=not records)
                 if len(records) >= BUSY:
                     await self._pause_s(self._linger_s)
+            await lanes.finish()
         finally:
+            lanes.cancel()
             acknowledger.tell(at_once=True)
+
+    async def _take_in_lane(self, records: Sequence[Record]) -> int:
+        """How many of these, all of one partition, were taken: one while a fault is armed, all when none is, 0 when stopped before."""
+        if self._stopping.is_set():
+            return 0
+        if not armed.one_by_one:
+            taken = await self._take([d for record in records for d in decode(record, self._handlers)])
+            return len(records) if taken else 0
+        for delivery in decode(records[0], self._handlers):
+            about = about_delivery(self._subscriber, delivery)
+            if not (await gate.before(about, self._stopping.is_set) and await self._take([delivery])):
+                return 0
+            gate.after(about)
+            await failpoint("consumer.after_commit_before_ack", about)
+        return 1
 
     async def _take(self, deliveries: Sequence[Delivery]) -> bool:
         """False when it was stopped before all of them were taken."""
@@ -254,6 +283,19 @@ def _about(delivery: Delivery) -> dict[str, object]:
         "partition": record.partition,
         "position": record.position,
     }
+
+
+def about_delivery(subscriber: str, delivery: Delivery) -> About:
+    record, message = delivery.record, delivery.message
+    return About(
+        message_id=message.id if message else None,
+        event_type=message.headers.get(EVENT_TYPE, "") if message else "",
+        key=None if record.key is None else record.key.decode(errors="replace"),
+        subscriber=subscriber,
+        channel=record.channel,
+        partition=record.partition,
+        position=record.position,
+    )
 
 
 def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:

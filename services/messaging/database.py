@@ -15,7 +15,9 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from services.messaging import outbox
+from services.messaging.control import About, armed
 from services.messaging.events import DomainEvent
+from services.messaging.failpoint import NOTHING, failpoint
 from services.messaging.ids import IdGenerator
 from services.messaging.mysql_login import use_own_encryption
 
@@ -39,6 +41,14 @@ class TransientError(Exception):
     def __init__(self, cause: BaseException, *, outcome_unknown: bool = False) -> None:
         super().__init__(str(cause) or type(cause).__name__)
         self.outcome_unknown = outcome_unknown
+
+
+WORK_POINTS = ("between_read_and_write", "after_outbox_insert", "after_publish_before_commit", "after_commit_before_publish")
+
+
+def declare_work(*names: str) -> None:
+    """Name units of work; each passes the failpoints `<name>.<one of WORK_POINTS>`."""
+    armed.declare(*(f"{name}.{point}" for name in names for point in WORK_POINTS))
 
 
 def is_transient(error: BaseException) -> bool:
@@ -77,9 +87,13 @@ async def connect(settings: MysqlSettings, *, timeout: float = 2.0) -> Any:
 class Transaction:
     """One local transaction. State changes and the messages about them are committed together or not at all."""
 
-    def __init__(self, cursor: Any, ids: IdGenerator) -> None:
+    def __init__(self, cursor: Any, ids: IdGenerator, work: str = "", about: About = NOTHING) -> None:
+        """`work` names what this transaction does and `about` the message that it takes, both for failpoints."""
         self._cursor = cursor
         self._ids = ids
+        self._work = work
+        self._has_read: bool | None = False  # None: and has written since
+        self.about = about
         self._unsent: list[str] = ["BEGIN"]
         self._expected: dict[int, tuple[int, Exception]] = {}
         self._messages = 0
@@ -99,25 +113,30 @@ class Transaction:
 
     async def run(self, sql: str, *values: object) -> int:
         """Change something now. Returns the number of rows that were changed."""
+        await self._about_to_write()
         await self._send(self._cursor.mogrify(sql, values))
         return int(self._cursor.rowcount)
 
     async def insert(self, sql: str, *values: object) -> int:
         """Insert one row now. Returns the id that the database gave it."""
+        await self._about_to_write()
         await self._send(self._cursor.mogrify(sql, values))
         return int(self._cursor.lastrowid)
 
     async def row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        await self._about_to_read()
         await self._send(self._cursor.mogrify(sql, values))
         row: tuple[Any, ...] | None = await self._cursor.fetchone()
         return row
 
     async def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        await self._about_to_read()
         await self._send(self._cursor.mogrify(sql, values))
         return list(await self._cursor.fetchall())
 
     async def results(self, *queries: tuple[str, Sequence[object]]) -> list[list[tuple[Any, ...]]]:
         """The rows of several queries, asked in one round trip and answered in their order."""
+        await self._about_to_read()
         first, *others = [self._cursor.mogrify(sql, tuple(values)) for sql, values in queries]
         await self._send(first, *others)
         results = [list(await self._cursor.fetchall())]
@@ -137,8 +156,27 @@ class Transaction:
     def has_messages(self) -> bool:
         return self._messages > 0
 
-    def note_message(self) -> None:
+    def note_message(self, message_id: str | None = None) -> None:
         self._messages += 1
+        if self.about is NOTHING:
+            self.about = About(message_id=message_id)
+
+    async def flush(self) -> None:
+        """Send what waits to be sent; raises what `expect` asked for."""
+        if self._unsent:
+            await self._send("DO 0")
+
+    async def _about_to_read(self) -> None:
+        if self._has_read and len(self._unsent) > 0:
+            await self._about_to_write()  # what waits goes first
+        if self._has_read is not None:
+            self._has_read = True
+
+    async def _about_to_write(self) -> None:
+        """Between the first read of this unit of work and the first write after it."""
+        if self._work and armed.points and self._has_read:
+            self._has_read = None
+            await failpoint(f"{self._work}.between_read_and_write", self.about)
 
     async def _send(self, statement: str, *more: str) -> None:
         """Send what is waiting and these statements; the cursor then stands on the result of the first of these."""
@@ -159,6 +197,11 @@ class Transaction:
     async def commit(self) -> None:
         if self._unsent == ["BEGIN"]:
             return
+        if self._work and armed.points:
+            await self._about_to_write()
+            await self.flush()
+            await failpoint(f"{self._work}.after_outbox_insert", self.about)
+            await failpoint(f"{self._work}.after_publish_before_commit", self.about)
         if self._expected:
             await self._send("DO 0")
         self.commit_was_sent = True
@@ -178,15 +221,15 @@ class Database:
         self._after_publish = after_publish
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commit at the end of the block, roll back when it raises.
+    async def transaction(self, work: str = "", about: About = NOTHING) -> AsyncIterator[Transaction]:
+        """Commit at the end of the block, roll back when it raises. `work` names what it does, for failpoints (see `declare_work`).
 
         Raises TransientError when the database cannot be had, or a lock was not; other errors as the driver or the block raises them.
         """
         async with self._free:
             connection = await self._take()
             reusable = False
-            tx = Transaction(await connection.cursor(), self._ids)
+            tx = Transaction(await connection.cursor(), self._ids, work, about)
             try:
                 yield tx
                 await tx.commit()
@@ -203,6 +246,8 @@ class Database:
                     self._idle.append(connection)
                 else:
                     connection.close()
+        if work and armed.points:
+            await failpoint(f"{work}.after_commit_before_publish", tx.about)
         if tx.has_messages and self._after_publish is not None:
             self._after_publish()
 

@@ -7,7 +7,7 @@ has one that waits for acknowledgements.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -15,6 +15,10 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from services.messaging.broker import BrokerUnavailable, OutgoingRecord, Place, Record, RecordRefused, StartPositions
+from services.messaging.control import About, armed
+from services.messaging.events import EVENT_TYPE
+from services.messaging.failpoint import failpoint
+from services.messaging.message import ID, decode_value
 
 T = TypeVar("T")
 
@@ -32,12 +36,16 @@ def _failure(error: Any) -> Exception:
 
 
 class Kafka:
-    """`instance` names this process among all: restarted, it takes its place in its groups at once."""
+    """`instance` names this process among all: restarted, it takes its place in its groups at once. `published` is the failpoint that
+    a publisher passes with each acknowledged record."""
 
-    def __init__(self, bootstrap: str, *, instance: str, partitions: int = 4) -> None:
+    def __init__(self, bootstrap: str, *, instance: str, partitions: int = 4, published: str = "") -> None:
         self._bootstrap = bootstrap
         self._partitions = partitions
         self._instance = instance
+        self._published = published
+        if published:
+            armed.declare(published)
         self._settings: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
             "client.id": instance,
@@ -65,7 +73,8 @@ class Kafka:
                 "linger.ms": 0,
                 # the partitioner of Kafka's Java client, so that a key goes where a Java relay would send it
                 "partitioner": "murmur2_random",
-            }
+            },
+            self._published,
         )
 
     async def receiver(self, subscriber: str, channels: Sequence[str], start: StartPositions | None = None) -> "KafkaReceiver":
@@ -93,8 +102,9 @@ class Kafka:
 
 
 class KafkaPublisher:
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], published: str = "") -> None:
         self._producer = Producer(settings)
+        self._published = published
         self._loop = asyncio.get_running_loop()
         self._closing = False
         threading.Thread(target=self._wait_for_acknowledgements, daemon=True, name="acknowledgements").start()
@@ -104,6 +114,14 @@ class KafkaPublisher:
             self._producer.poll(0.2)
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        if self._published not in armed.points:
+            await self._publish(records)
+            return
+        for record in records:
+            await self._publish([record])
+            await failpoint(self._published, _about(record))
+
+    async def _publish(self, records: Sequence[OutgoingRecord]) -> None:
         acknowledged: asyncio.Future[None] = self._loop.create_future()
         failures: list[KafkaError] = []
         left = len(records)
@@ -136,6 +154,11 @@ class KafkaPublisher:
         self._producer.purge()
 
 
+def _about(record: OutgoingRecord) -> About:
+    headers = decode_value(record.channel, record.value).headers
+    return About(headers[ID], headers.get(EVENT_TYPE, ""), record.key.decode(errors="replace"), channel=record.channel)
+
+
 def _finish(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
@@ -151,6 +174,8 @@ class KafkaReceiver:
         self._assigned = False
         self._failure: Exception | None = None
         self._to_commit: dict[Place, int] = {}
+        self._to_hold: frozenset[Place] = frozenset()
+        self._held: frozenset[Place] = frozenset()
 
     async def _on_its_thread(self, call: Callable[[], T]) -> T:
         try:
@@ -179,6 +204,8 @@ class KafkaReceiver:
     def _poll(self, wait_s: float, limit: int) -> list[Message]:
         if self._to_commit:
             self._commit(asynchronous=True)
+        if self._to_hold != self._held and self._assigned:
+            self._hold()
         first = self._consumer.poll(wait_s if self._assigned else min(wait_s, JOIN_SLICE_S))
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -195,6 +222,15 @@ class KafkaReceiver:
             self._consumer.commit(offsets=offsets)
         else:
             self._consumer.commit(offsets=offsets, asynchronous=False)
+
+    def hold(self, places: Collection[Place]) -> None:
+        self._to_hold = frozenset(places)
+
+    def _hold(self) -> None:
+        wanted = self._to_hold & {(p.topic, p.partition) for p in self._consumer.assignment()}
+        self._consumer.pause([TopicPartition(*place) for place in wanted - self._held])
+        self._consumer.resume([TopicPartition(*place) for place in self._held - wanted])
+        self._held = self._to_hold = wanted
 
     def is_assigned(self) -> bool:
         return self._assigned
@@ -235,6 +271,7 @@ class KafkaReceiver:
 
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         self._assigned = False
+        self._held = frozenset()
 
     async def close(self) -> None:
         """Say the last word about positions, and leave. What cannot be said now is delivered again, and known."""

@@ -28,4 +28,4 @@ def insert_event(tx: "Transaction", ids: "IdGenerator", event: DomainEvent) -> N
 def insert_message(tx: "Transaction", ids: "IdGenerator", channel: str, partition_id: str, headers: dict[str, str], payload: str) -> None:
     message = new_message(ids.next(), channel, partition_id, headers, payload, now=time.time())
     tx.write(INSERT, message.id, channel, encode_headers(message.headers), payload)
-    tx.note_message()
+    tx.note_message(message.id)

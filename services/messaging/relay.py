@@ -14,6 +14,7 @@ import msgspec
 from pymysql.converters import escape_string
 
 from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
+from services.messaging.control import batch_size
 from services.messaging.database import MysqlSettings, connect, is_transient
 from services.messaging.log import describe, log
 from services.messaging.message import ID, PARTITION_ID, record_value
@@ -26,7 +27,7 @@ RETRY_S = 0.1
 PUBLISHED = 1
 SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
 
-_UNPUBLISHED = f"SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT {BATCH}"
+_UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT "
 _headers = msgspec.json.Decoder(dict[str, str])
 
 Row = tuple[str, str, str, str]
@@ -101,7 +102,7 @@ class OutboxRelay:
             while not self._stopping:
                 self.news.clear()
                 # Marking the last batch and looking for the next one share a round trip.
-                await cursor.execute(";".join([*statements, _UNPUBLISHED]))
+                await cursor.execute(";".join([*statements, _UNPUBLISHED + str(batch_size(BATCH))]))
                 for _ in statements:
                     await cursor.nextset()
                 rows = _bounded(await cursor.fetchall())

@@ -2,41 +2,59 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from services.messaging import inbox
 from services.messaging.broker import Place
-from services.messaging.consumer import Delivery, SeveralFailed, log_handled
-from services.messaging.database import Database, Transaction, is_transient
+from services.messaging.consumer import Delivery, SeveralFailed, about_delivery, log_handled
+from services.messaging.control import armed
+from services.messaging.database import Database, Transaction, declare_work, is_transient
 from services.messaging.dead_letter import park
 from services.messaging.events import DomainEvent, EventHandlers
+from services.messaging.failpoint import failpoint
+
+armed.declare("consumer.after_inbox_insert")
 
 
 class SqlEffects:
-    """The effects of one subscriber. Each handler is called with the event and the open transaction."""
+    """The effects of one subscriber. Each handler is called with the event and the open transaction.
+
+    `work` names the unit of work that an event type starts, for failpoints: `{"OrderCreated": "customer.reserve"}`."""
 
     keeps_positions = False
 
-    def __init__(self, subscriber: str, handlers: EventHandlers, database: Database) -> None:
+    def __init__(self, subscriber: str, handlers: EventHandlers, database: Database, work: Mapping[str, str] | None = None) -> None:
         self._subscriber = subscriber
         self._handlers = handlers
         self._database = database
+        self._work = work or {}
+        declare_work(*self._work.values())
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
         message_ids = [d.message.id for d in deliveries if d.message]
         events = [d.event for d in deliveries if d.event is not None]
         try:
-            async with self._database.transaction() as tx:
+            async with self._transaction(deliveries) as tx:
                 if not events:
                     inbox.receive_again(tx, self._subscriber, message_ids)
                 else:
                     inbox.receive(tx, self._subscriber, message_ids)
+                    if armed.points:
+                        await tx.flush()
+                        await failpoint("consumer.after_inbox_insert", tx.about)
                     await self._handle(deliveries, events, tx)
         except inbox.ReceivedBefore:
             if len(deliveries) > 1:
                 raise SeveralFailed("some of these were received before") from None
         else:
             log_handled(deliveries, begin)
+
+    def _transaction(self, deliveries: Sequence[Delivery]) -> AbstractAsyncContextManager[Transaction]:
+        if not armed.points or len(deliveries) != 1:
+            return self._database.transaction()
+        about = about_delivery(self._subscriber, deliveries[0])
+        return self._database.transaction(self._work.get(about.event_type.rpartition(".")[2], ""), about)
 
     async def _handle(self, deliveries: Sequence[Delivery], events: Sequence[DomainEvent], tx: Transaction) -> None:
         if len(events) > 1 and self._handlers.prepare is not None:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from services.messaging.broker import Place
-from services.messaging.consumer import Delivery, StartAgain, log_handled
+from services.messaging.consumer import Delivery, StartAgain, about_delivery, log_handled
+from services.messaging.control import armed
 from services.messaging.dead_letter import MAX_CAUSE
+from services.messaging.failpoint import failpoint
 from services.messaging.log import describe, log
 from services.order_history.store import Step, ViewStore
 
 RETRY_S = 0.1
+armed.declare("view.before_write")
 
 
 class ViewEffects:
@@ -27,6 +30,7 @@ class ViewEffects:
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
         known = dict(self._known)
+        written: dict[Place, int] = {}
         last = {d.record.place: d for d in deliveries}
         steps = []
         for delivery, following in zip(deliveries, [*deliveries[1:], None], strict=True):
@@ -37,10 +41,12 @@ class ViewEffects:
             ends_record = following is None or following.record is not record
             steps.append(Step(record.place if ends_record else None, record.position + 1, known.get(record.place), change))
             if ends_record:
-                known[record.place] = record.position + 1
+                known[record.place] = written[record.place] = record.position + 1
+        if armed.points:
+            await failpoint("view.before_write", about_delivery(self._store.subscriber, deliveries[0]))
         if -1 in await self._store.write(steps):
             raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
-        self._known = known
+        self._known.update(written)
         log_handled(deliveries, begin)
 
     async def park(self, delivery: Delivery, cause: str) -> None:
@@ -77,4 +83,4 @@ class ViewEffects:
                 log("waiting for the view's positions", error=describe(error))
                 await asyncio.sleep(RETRY_S)
         self._known = {place: stored[place] for place in ends if place in stored and place not in beyond}
-        return self._known
+        return dict(self._known)

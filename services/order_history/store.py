@@ -53,6 +53,7 @@ class Step(msgspec.Struct, frozen=True):
 class ViewStore:
     def __init__(self, redis: Redis, subscriber: str) -> None:
         self._redis = redis
+        self.subscriber = subscriber
         self._positions = f"positions:{subscriber}"
         self._dead_letters = f"deadletter:{subscriber}"
         self._sha = ""

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.messaging.database import Database
+from services.messaging.database import Database, declare_work
 from services.orders import store
 from services.orders.domain import CannotCancel, Order
 from services.orders.events import OrderCancelled, OrderCreated
@@ -17,6 +17,11 @@ from services.service import Parts, amount_of, answering_503, subscribing_servic
 from services.web import Problem, empty, path_id, read_json, reply
 
 MAX_ID = 2**63 - 1
+WORK = {
+    "CustomerCreditReservedEvent": "order.approve",
+    "CustomerCreditReservationFailedEvent": "order.reject",
+    "CustomerValidationFailedEvent": "order.reject",
+}
 
 
 class CreateOrder(msgspec.Struct, rename="camel"):
@@ -68,7 +73,7 @@ class OrderApi:
     async def create(self, request: Request) -> Response:
         """The order is accepted, not approved: whether it is will be decided by the Customer service."""
         customer_id, total = _checked(await read_json(request, CreateOrder))
-        async with answering_503("the order"), self._database.transaction() as tx:
+        async with answering_503("the order"), self._database.transaction("order.create") as tx:
             order_id = await store.insert_order(tx, customer_id, total)
             tx.publish(OrderCreated(order_id, customer_id, total))
         return reply(CreatedOrder(order_id))
@@ -76,7 +81,7 @@ class OrderApi:
     async def cancel(self, request: Request) -> Response:
         order_id = path_id(request, "orderId")
         try:
-            async with answering_503(), self._database.transaction() as tx:
+            async with answering_503(), self._database.transaction("order.cancel") as tx:
                 order = await store.lock_order(tx, order_id)
                 if order is None:
                     return empty(404)
@@ -104,4 +109,5 @@ class OrderApi:
 
 
 def order_service(parts: Parts) -> Starlette:
-    return subscribing_service("orders", OrderApi(parts.database).routes(), SUBSCRIBER, customer_events, parts)
+    declare_work("order.create", "order.cancel")
+    return subscribing_service("orders", OrderApi(parts.database).routes(), SUBSCRIBER, customer_events, parts, work=WORK)

@@ -1,8 +1,8 @@
 """A service's Starlette app: its routes, health, and a problem document for every error."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from services.messaging.control import under_control, under_control_at_all
 from services.messaging.log import log
+from services.web.delay import delay_when_armed
 from services.web.health import Health
 from services.web.log import stack
 from services.web.problem import Problem, empty
@@ -35,9 +37,26 @@ def service_app(
 
         extra += swagger_routes(name, openapi)
     handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _http_error, ClientDisconnect: _gone, Exception: _crash}
-    app = Starlette(routes=[*routes, *extra], exception_handlers=handlers, lifespan=lifespan)
+    if under_control_at_all():
+        for route in routes:
+            delay_when_armed(route)
+    app = Starlette(routes=[*routes, *extra], exception_handlers=handlers, lifespan=_under_control(lifespan))
     app.router.redirect_slashes = False
     return app
+
+
+def _under_control(lifespan: Lifespan | None) -> Lifespan:
+    """What is armed is known before the service does anything."""
+
+    @asynccontextmanager
+    async def both(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(under_control())
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(app))
+            yield
+
+    return both
 
 
 async def _problem(_: Request, error: Problem) -> Response:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.running import ROOT, Labkit
 
-COMMANDS = ("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "labs", "lab", "load")
+COMMANDS = ("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "labs", "lab", "load", "images", "doctor", "support")
 HEAVY = (
     "asyncio",
     "docker",

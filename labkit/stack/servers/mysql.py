@@ -98,7 +98,7 @@ def command(server: MysqlServer, *, data: Path, port: int, socket: Path) -> list
     ]
 
 
-SIZES = ("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=48M")
+SIZES = ("--innodb-buffer-pool-size=64M", "--loose-innodb-log-file-size=48M")  # MySQL 9 has none
 
 COMMON = (
     "--bind-address=127.0.0.1",

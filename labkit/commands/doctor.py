@@ -1,0 +1,23 @@
+"""labkit doctor: can this machine run a stack, and if not, what mends it?"""
+
+import json
+
+from labkit import say
+from labkit.doctor import examination, text
+from labkit.doctor.findings import EXIT_CODES
+from labkit.errors import ExitCode
+
+
+def doctor(stack_name: str, *, runtime: str | None, rehearse: bool, as_json: bool) -> ExitCode:
+    """Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    if rehearse:
+        from labkit.doctor import rehearsal
+
+        return rehearsal.rehearse(stack_name, runtime=runtime, as_json=as_json)
+    found = examination.examine(stack_name, runtime)
+    if as_json:
+        say.line(json.dumps(found.as_json(), indent=2))
+    else:
+        for line in text.lines(found):
+            say.line(line)
+    return EXIT_CODES[found.verdict]

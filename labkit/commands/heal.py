@@ -1,0 +1,43 @@
+"""labkit heal: undo faults, and see that nothing of them is left."""
+
+from labkit import say
+from labkit.commands.fault import healing_first
+from labkit.errors import ExitCode, UserError
+from labkit.faults import engine
+from labkit.faults.ledger import Fault, Ledger
+from labkit.stack import state
+
+
+def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode:
+    """One fault, or with `everything` all, the last one first."""
+    stack = state.load(stack_name)
+    ledger = Ledger(stack.directory)
+    if everything:
+        healed = engine.heal_all(stack, tell=_tell)
+        if not healed:
+            say.line("No fault is set.")
+        return ExitCode.OK
+    if fault_id is None:
+        there = [fault for fault in ledger.open() if not fault.over]
+        if len(there) > 1:
+            details = [f"{fault.id}  {fault.said}" for fault in there]
+            raise UserError("Which fault?", "labkit heal ID, or labkit heal --all", exit_code=ExitCode.USAGE, details=details)
+        if not there:
+            say.line("No fault is set.")
+            return ExitCode.OK
+        fault_id = there[0].id
+    fault = ledger.get(fault_id)
+    if fault is None:
+        raise UserError(f"There is no fault {fault_id}.", "labkit fault status", exit_code=ExitCode.USAGE)
+    if fault.over:
+        say.line(f"Fault {fault.id} is healed already: {fault.said}.")
+        return ExitCode.OK
+    _tell(engine.heal(stack, fault))
+    healing_first(stack)
+    return ExitCode.OK
+
+
+def _tell(fault: Fault) -> None:
+    say.line(f"Healed fault {fault.id}: {fault.said}. Nothing of it is left.")
+    for name, why in (fault.facts.get("not_ready") or {}).items():
+        say.line(f"  {name} runs, but is not ready: {why}. labkit logs {name}")

@@ -1,0 +1,24 @@
+"""labkit support: one file for whoever helps."""
+
+from pathlib import Path
+
+from labkit import say, support_file
+from labkit.errors import ExitCode
+
+
+def support(stack_name: str, file: Path) -> ExitCode:
+    """Says what is inside; the file is there as a whole, or not at all."""
+    file = file.expanduser()
+    support_file.refuse(file)
+    data = support_file.collect(stack_name)
+    support_file.write(file, data)
+    inside = support_file.contents(data)
+    width = max(len(name) for name, _ in inside)
+    for name, size in inside:
+        say.line(f"  {name:{width}}  {_size(size):>9}")
+    say.line(f"\n{file}: {_size(len(data))}, without passwords, tokens and your name. Look through it, then send it to whoever helps.")
+    return ExitCode.OK
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 10_000 else f"{count / 1e3:.0f} kB" if count < 10_000_000 else f"{count / 1e6:.0f} MB"

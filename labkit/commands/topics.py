@@ -1,0 +1,100 @@
+"""labkit topics: what Kafka holds, partition by partition, and how far each consumer group has come."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.evidence.kafka_positions import EARLIEST, LATEST, Group, Place, Positions
+from labkit.evidence.messages import channel
+from labkit.evidence.topology import SUBSCRIPTIONS
+from labkit.stack import state
+from labkit.stack.model import Stack
+
+ANSWER_TIMEOUT = 5.0
+
+
+def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
+    """`by_key` shows how the keys are spread over the partitions, and which key is in more than one: its events have lost their order."""
+    stack = state.load(stack_name)
+    if by_key:
+        return _by_key(stack, as_json=as_json)
+    try:
+        with Positions(stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT) as broker:
+            found = broker.topics()
+            starts, ends = broker.offsets(found, EARLIEST), broker.offsets(found, LATEST)
+            groups = broker.groups(broker.group_ids())
+    except (OSError, ValueError) as error:
+        raise UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
+    partitions = [_partition(place, starts, ends, groups) for place in sorted(ends)]
+    if as_json:
+        say.line(json.dumps(partitions, indent=1))
+        return ExitCode.OK
+    for topic in sorted({place[0] for place in ends}):
+        say.line(f"{channel(topic)}  ({topic})")
+        for row in partitions:
+            if row["topic"] == topic:
+                taken = ", ".join(_taken(group) for group in row["groups"])
+                held = f"offsets {row['start']} to {row['end']}  {row['end'] - row['start']:,} records"
+                say.line(f"  partition {row['partition']}  {held}  {taken}".rstrip())
+    for group in groups:
+        foreign = "" if group.id in SUBSCRIPTIONS else ", not one of the stack's own"
+        say.line(f"{group.id}: {group.state}, {group.members} {'member' if group.members == 1 else 'members'}{foreign}")
+    return ExitCode.OK
+
+
+def _partition(place: Place, starts: Mapping[Place, int], ends: Mapping[Place, int], groups: list[Group]) -> dict[str, Any]:
+    taking = []
+    for group in groups:
+        if place in group.committed or place[0] in SUBSCRIPTIONS.get(group.id, ()):
+            committed = group.committed.get(place)
+            taking.append({"group": group.id, "committed": committed, "lag": max(0, ends[place] - max(starts[place], committed or 0))})
+    return {"topic": place[0], "partition": place[1], "start": starts[place], "end": ends[place], "groups": taking}
+
+
+def _taken(group: Mapping[str, Any]) -> str:
+    at = "nothing yet" if group["committed"] is None else f"at {group['committed']}"
+    return f"{group['group']} {at}" + (f", {group['lag']} behind" if group["lag"] else "")
+
+
+_KEYS = """
+SELECT channel, key, list(DISTINCT partition_no ORDER BY partition_no) AS partitions, count(*) AS records,
+  count(DISTINCT message_id) AS messages, list(DISTINCT event ORDER BY event) AS events
+FROM records GROUP BY channel, key ORDER BY channel, try_cast(key AS BIGINT), key
+"""
+
+
+def _by_key(stack: Stack, *, as_json: bool) -> ExitCode:
+    import tempfile
+    from pathlib import Path
+
+    from labkit.evidence.collect import collect
+
+    with tempfile.TemporaryDirectory(prefix="labkit-topics-") as folder:
+        connection = collect(stack, Path(folder, "now.duckdb"), sources=frozenset({"records"}), wait=False, tell=say.progress)
+        say.progress("")
+        try:
+            gap = connection.execute("SELECT reason FROM completeness WHERE source IN ('records', 'groups') AND NOT complete").fetchone()
+            rows = connection.execute(_KEYS).fetchall()
+        finally:
+            connection.close()
+    if gap and not rows:
+        raise UserError(f"Not all records can be read: {gap[0]}.", "labkit status", exit_code=ExitCode.UNKNOWN)
+    if gap:
+        say.problem(f"Not all is there: {gap[0]}.")
+    names = ("topic", "key", "partitions", "records", "messages", "events")
+    if as_json:
+        say.line(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1))
+        return ExitCode.OK
+    for topic, key, partitions, records, messages, events in rows:
+        where = f"partition {partitions[0]}" if len(partitions) == 1 else f"PARTITIONS {', '.join(map(str, partitions))}"
+        copies = f", {records - messages} of them copies" if records > messages else ""
+        said = ", ".join(event for event in events if event)
+        say.line(f"  {topic:10}  key {key or 'none':12}  {where:12}  {records:4} {'record' if records == 1 else 'records'}{copies}  {said}")
+    split = [row for row in rows if len(row[2]) > 1]
+    if split:
+        are = "key is" if len(split) == 1 else "keys are"
+        say.line(f"\n{len(split)} {are} in more than one partition: their events have no order among each other.")
+    say.line(f"{len(rows):,} {'key' if len(rows) == 1 else 'keys'}")
+    return ExitCode.OK

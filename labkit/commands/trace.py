@@ -1,0 +1,73 @@
+"""labkit trace: where an order, a customer or a message stands, hop by hop, and what is missing first."""
+
+import json
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.story import render
+from labkit.story.model import Mark
+from labkit.trace import OPENS, looked_at
+
+FORMS = ("text", "json", "diagram", "mermaid")
+HOW_TO_FIND = {
+    "order": 'labkit sql "select id, customer_id, total, state from orders order by id desc limit 10"',
+    "customer": 'labkit sql "select id, name, credit_limit from customers order by id desc limit 10"',
+    "message": "labkit events",
+}
+
+
+def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence: Path | None) -> ExitCode:
+    """Exit code 0 when every hop is there, 1 when one is missing, 2 when one could not be read."""
+    if subject not in OPENS:
+        raise UserError(
+            f"labkit trace knows order, customer and message, and no {subject!r}.", "labkit trace order 1", exit_code=ExitCode.USAGE
+        )
+    wanted: Any = subject_id if subject == "message" else _number(subject, subject_id)
+    with ExitStack() as opened:
+        connection = opened.enter_context(_source(stack_name, evidence))
+        story = OPENS[subject](connection, wanted)
+        now = connection.execute("SELECT value FROM facts WHERE name IN ('now', 'ended') ORDER BY name = 'now' DESC LIMIT 1").fetchone()
+    first = story.hops[0] if story.hops else None
+    if (
+        first is not None
+        and first.mark is Mark.MISSING
+        and first.key in ("row", "outbox")
+        and len([h for h in story.hops if h.mark is Mark.OK]) == 0
+    ):
+        raise UserError(f"There is no {subject} {subject_id}.", HOW_TO_FIND[subject])
+    match form:
+        case "json":
+            say.line(json.dumps(render.as_data(story), indent=2, ensure_ascii=False))
+        case "mermaid":
+            say.line(render.as_mermaid(story))
+        case "diagram":
+            say.line(render.as_diagram(story))
+        case _:
+            say.line(render.as_text(story, datetime.fromisoformat(now[0]) if now else None))
+    marks = {hop.mark for hop in story.hops}
+    return ExitCode.FAIL if Mark.MISSING in marks else ExitCode.UNKNOWN if Mark.UNREAD in marks else ExitCode.OK
+
+
+def _source(stack_name: str, evidence: Path | None) -> Any:
+    if evidence is not None:
+        from contextlib import closing
+
+        from labkit.evidence import database
+
+        return closing(database.open_file(evidence))
+    from labkit.stack import state
+
+    return looked_at(state.load(stack_name))
+
+
+def _number(subject: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no number of {'an' if subject == 'order' else 'a'} {subject}.", HOW_TO_FIND[subject], exit_code=ExitCode.USAGE
+        ) from None

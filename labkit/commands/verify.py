@@ -1,0 +1,102 @@
+"""labkit verify: judge the whole stack since its mark, or an evidence file from anywhere."""
+
+import json
+import shutil
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.explain import FORMAT, as_json, as_text
+from labkit.verdict import Judgement, Verdict, judge
+
+if TYPE_CHECKING:
+    from labkit.stack.model import Stack
+
+EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
+QUIET = 1.0  # seconds before progress is shown
+KEPT = "evidence.duckdb"
+
+
+def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: Path | None, save: Path | None) -> ExitCode:
+    """Exit code 0 pass, 1 fail, 2 unknown."""
+    try:
+        with closing(_opened(stack_name, evidence, save)) as connection:
+            judgement = judge(connection)
+            _show(judgement, json_wanted)
+            if html is not None:
+                from labkit.page import write_page
+
+                write_page(html, connection, judgement)
+                say.problem(f"Page: {html}")
+    except UserError as error:
+        if error.exit_code is not ExitCode.UNKNOWN or not json_wanted:
+            raise
+        _show_unknown(error)
+        return ExitCode.UNKNOWN
+    if evidence is None and save is not None:
+        say.problem(f"Evidence: {save}")
+    return EXIT_CODES[judgement.verdict]
+
+
+def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:
+    """The evidence to judge: a file that is there, or what the stack holds now. Raises UserError."""
+    from labkit.evidence import database
+
+    if evidence is not None:
+        connection = database.open_file(evidence)
+        if save is not None:
+            shutil.copyfile(evidence, save)
+        return connection
+    from labkit.stack import state
+
+    stack = state.load(stack_name)
+    try:
+        return _collected(stack, save or stack.directory / KEPT)
+    except OSError as error:
+        raise UserError(f"The evidence could not be collected: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
+
+
+def _collected(stack: "Stack", path: Path) -> Any:
+    from labkit.evidence.collect import collect
+
+    with Progress() as progress:
+        return collect(stack, path, tell=progress.tell)
+
+
+class Progress:
+    """What is being done, on standard error, once it takes longer than a second: on a terminal in one line that is replaced."""
+
+    def __init__(self) -> None:
+        self._begun = self._told = time.monotonic()
+        self._shown = ""
+
+    def tell(self, what: str) -> None:
+        now = time.monotonic()
+        live = sys.stderr.isatty()
+        if now - self._begun < QUIET or what == self._shown or (not live and now - self._told < QUIET):
+            return
+        self._told, self._shown = now, what
+        if live:
+            print(f"\r\033[K  {what}", end="", file=sys.stderr, flush=True)
+        else:
+            print(f"  {what}", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown and sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _show(judgement: Judgement, json_wanted: bool) -> None:
+    say.line(as_json(judgement) if json_wanted else as_text(judgement))
+
+
+def _show_unknown(error: UserError) -> None:
+    data = {"format": FORMAT, "verdict": "unknown", "reason": error.message, "next": error.next_step}
+    say.line(json.dumps(data, indent=2, ensure_ascii=False))

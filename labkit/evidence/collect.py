@@ -1,0 +1,345 @@
+"""Collect every store of a stack into one evidence file, all as of one moment that stands still."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import __version__, quiescence
+from labkit.evidence import database, environment, faults, last_words, mark, movers, replay, table_files
+from labkit.evidence.kafka_positions import EARLIEST, LATEST, Group, Place, Positions
+from labkit.evidence.messages import channel
+from labkit.evidence.replication import Position, observer
+from labkit.evidence.topology import SUBSCRIBER_COMPONENT, SUBSCRIPTIONS
+from labkit.evidence.worker import StoreGone, Worker
+from labkit.quiescence import State, Stillness, Watcher, Wave
+from labkit.stack.model import SERVICES, Stack
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+TRIES = 3  # collections of a moment that turned out not to stand still
+STILLNESS = {State.SETTLED: "settled", State.PENDING: "still", State.BLOCKED: "stuck", State.MOVING: "moving", State.UNREAD: "unread"}
+STORE_OF = {"view": "redis", "tables": "mysql", "records": "kafka"}
+ALL = frozenset(database.SOURCES)
+
+Tell = Callable[[str], None]
+"""Hears what is being done, in a few words, again and again."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the evidence is about. `requests` are rows of that table; without `customers` the whole stack is judged."""
+
+    requests: Sequence[Mapping[str, Any]] = ()
+    customers: Sequence[int] = ()
+    expected_pending: Sequence[int] = ()
+    seed: int | None = None
+    stalls: Sequence[environment.Event] = ()
+
+
+@dataclass
+class Collection:
+    """One collection at work. Its evidence is in `connection`."""
+
+    stack: Stack
+    connection: "DuckDBPyConnection"
+    scratch: Path
+    workers: dict[str, Worker]
+    watcher: Watcher
+    tell: Tell
+    begin: mark.Mark | None
+    sources: frozenset[str]
+    snapshot: Position | None = None
+
+    def folder(self, source: str) -> Path:
+        """An empty one for the files of a source."""
+        folder = self.scratch / source
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
+
+
+def collect(
+    stack: Stack,
+    path: Path,
+    scenario: Scenario | None = None,
+    *,
+    tell: Tell = lambda what: None,
+    sources: frozenset[str] = ALL,
+    wait: bool = True,
+    moving_for: float = quiescence.MOVING_FOR,
+    blocked_for: float = quiescence.BLOCKED_FOR,
+) -> "DuckDBPyConnection":
+    """Wait until the stack stands still, collect all stores, and leave the evidence in `path`, which is replaced only when all is there.
+
+    Returns the open database. What could not be read is in its `completeness`; a store that is down costs nothing but its own tables.
+    Other `sources` than all leave the others out; without `wait` the stores are read as they are at this moment, moving or not.
+    """
+    scenario = scenario or Scenario()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    _remove(unfinished)
+    with ExitStack() as opened:
+        scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="labkit-evidence-")))
+        if "binlog" in sources:
+            sources |= {"tables"}  # whose position is where the changes end
+        workers = {store: opened.enter_context(Worker(store)) for source, store in STORE_OF.items() if source in sources}
+        stalls = opened.enter_context(environment.StallWatch())
+        watcher = opened.enter_context(Watcher(stack))
+        connection = database.new(unfinished)
+        try:
+            started = time.time()
+            collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory), sources)
+            if wait:
+                stillness = _of_one_moment(collection, scenario, moving_for, blocked_for)
+            else:
+                stillness = None
+                _end_state(collection)
+            if "binlog" in sources:
+                _over_time(collection)
+            _surroundings(collection, scenario, stillness, stalls)
+            _facts(collection, scenario, stillness, started)
+            database.finish(connection)
+            connection.execute("CHECKPOINT")
+        except BaseException:
+            connection.close()
+            _remove(unfinished)
+            raise
+    unfinished.replace(path)
+    return connection
+
+
+def _remove(path: Path) -> None:
+    for leftover in (path, path.with_name(f"{path.name}.wal")):
+        leftover.unlink(missing_ok=True)
+
+
+def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float, blocked_for: float) -> Stillness:
+    """Wait, collect, look again; once more when something has moved meanwhile."""
+    own = quiescence.orders_of(scenario.customers) if scenario.customers else quiescence.all_orders
+    expected = frozenset(scenario.expected_pending)
+
+    def waiting(wave: Wave, seconds: float) -> None:
+        if wave.outstanding:
+            collection.tell(f"waiting, {seconds:.0f} s: {wave.outstanding[0].detail}")
+
+    stillness, moved = None, ""
+    for _ in range(TRIES):
+        if stillness is None or stillness.state in (State.SETTLED, State.PENDING):
+            found = quiescence.wait(
+                collection.watcher, own, expected=expected.__contains__, tell=waiting, moving_for=moving_for, blocked_for=blocked_for
+            )
+            stillness = found
+        before = collection.watcher.waves[-1]
+        _end_state(collection)
+        after = collection.watcher.look()
+        moved = movers.between(before, after)
+        if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
+            moved = after.outstanding[0].detail
+        if not moved or stillness.state in (State.MOVING, State.UNREAD):
+            break
+    assert stillness is not None
+    if moved:
+        who = movers.writer(collection.stack)
+        if who:
+            database.set_fact(collection.connection, "stillness_writer", who)
+        reason = f"the stores did not stand still while they were read: {moved}" + (f"; {who} writes" if who else "")
+        database.set_complete(collection.connection, "moment", reason)
+    elif not after.readable:
+        unread = next(o for o in after.outstanding if o.condition == "unreadable")
+        database.set_complete(collection.connection, "moment", unread.detail, unread.subject)
+    else:
+        database.set_complete(collection.connection, "moment")
+    return stillness
+
+
+def _end_state(collection: Collection) -> None:
+    """All stores as they are now, read at the same time."""
+    stack, workers, connection = collection.stack, collection.workers, collection.connection
+    connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
+    for table in {*(table for source in STORE_OF for table in database.SOURCES[source]), "partitions", "group_offsets"}:
+        connection.execute(f"DELETE FROM {table}")
+    folders = {source: collection.folder(source) for source in STORE_OF}
+    if "tables" in collection.sources:
+        workers["mysql"].begin("tables", account=asdict(observer(stack.mysql)), folder=str(folders["tables"]))
+    if "view" in collection.sources:
+        workers["redis"].begin("view", host=stack.redis.host, port=stack.redis.port, folder=str(folders["view"]))
+    starts, ends = _logs(collection)
+    if "records" in collection.sources:
+        first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
+        workers["kafka"].begin("records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]))
+    collection.snapshot = None
+    for source, store in STORE_OF.items():
+        if source not in collection.sources:
+            continue
+        if source == "records" and not starts:
+            continue  # `groups` says why; there is nothing to read where nobody could tell from where
+        collection.tell(f"reading {source}")
+        try:
+            done = workers[store].result(lambda count, source=source: collection.tell(f"reading {source}: {count:,} rows"))  # type: ignore[misc]
+        except StoreGone as gone:
+            database.set_complete(connection, source, f"{store} could not be read: {gone}", store)
+            continue
+        table_files.load(connection, folders[source])
+        if source == "tables":
+            _note_tables(collection, done)
+        database.set_complete(connection, source)
+
+
+def _note_tables(collection: Collection, done: Mapping[str, Any]) -> None:
+    collection.snapshot = Position(**done["position"])
+    database.set_fact(collection.connection, "mysql_kind", done["kind"])
+    database.set_fact(collection.connection, "mysql_version", done["version"])
+    if done["missing"]:
+        database.set_complete(collection.connection, "tables", f"there is no table {done['missing'][0]}")
+
+
+def _logs(collection: Collection) -> tuple[dict[Place, int], dict[Place, int]]:
+    """Where each partition is to be read from and up to; with the partitions and groups as rows of the evidence."""
+    connection, begin = collection.connection, collection.begin
+    try:
+        with Positions(collection.stack["kafka"].endpoint, timeout=quiescence.ANSWER_TIMEOUT) as broker:
+            topics = broker.topics()
+            starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
+            ids = sorted({*broker.group_ids(), *SUBSCRIPTIONS})
+            groups = broker.groups(ids)
+    except (OSError, ValueError) as error:
+        for source in ("groups", "records"):
+            database.set_complete(connection, source, f"kafka could not be read: {error}", "kafka")
+        return {}, {}
+    offsets = begin.offsets if begin else {}
+    known = {topic for topic, _ in offsets}
+    for (topic, partition), start in starts.items():
+        # a topic that came after the mark begins at 0, as does every topic of a stack that was never reset
+        wanted = offsets.get((topic, partition), 0)
+        end = ends[topic, partition]
+        row = {"topic": topic, "partition_no": partition, "log_start": start, "log_end": end, "mark": wanted}
+        database.insert(connection, "partitions", [row])
+        place = f"{channel(topic)}, partition {partition}"
+        if wanted > end:
+            database.set_complete(
+                connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
+            )
+        elif start > wanted and quiescence.is_own(topic):
+            reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"
+            database.set_complete(connection, "records", reason)
+    for topic in known - {topic for topic, _ in starts}:
+        database.set_complete(connection, "records", f"the topic {channel(topic)} was deleted after the mark")
+    for group in groups:
+        _group_rows(connection, group, starts, ends)
+    database.set_complete(connection, "groups")
+    return {
+        place: start if offsets.get(place, 0) > ends[place] else max(start, offsets.get(place, 0)) for place, start in starts.items()
+    }, ends
+
+
+def _group_rows(connection: "DuckDBPyConnection", group: Group, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+    """A group of the stack has a row for each partition that it should take, whether it did or not."""
+    expected = SUBSCRIPTIONS.get(group.id)
+    for place in sorted({*group.committed, *(place for place in ends if expected and place[0] in expected)}):
+        if place not in ends:
+            continue
+        committed, start, end = group.committed.get(place), starts[place], ends[place]
+        row = {
+            "group_id": group.id,
+            "topic": place[0],
+            "partition_no": place[1],
+            "committed": committed,
+            "log_start": start,
+            "log_end": end,
+            "lag": max(0, end - max(start, committed or 0)),
+            "members": group.members,
+            "state": group.state,
+            "expected": bool(expected and place[0] in expected),
+        }
+        database.insert(connection, "group_offsets", [row])
+
+
+def _over_time(collection: Collection) -> None:
+    """Every committed change from the mark up to the moment of the tables."""
+    connection, begin, stop = collection.connection, collection.begin, collection.snapshot
+    if stop is None:
+        database.set_complete(
+            connection, "binlog", "the tables could not be read, so there is no moment to read the changes up to", "mysql"
+        )
+        return
+    if begin is None:
+        database.set_complete(connection, "binlog", "the mark where this run begins is not there (mark.json)")
+        return
+    folder = collection.folder("binlog")
+    place = {"start": asdict(begin.binlog), "stop": asdict(stop)}
+    collection.workers["mysql"].begin("binlog", account=asdict(observer(collection.stack.mysql)), folder=str(folder), **place)
+    collection.tell("reading the binlog")
+    try:
+        done = collection.workers["mysql"].result(lambda count: collection.tell(f"reading the binlog: {count:,} changes"))
+    except StoreGone as gone:
+        why = str(gone) if gone.unreadable else f"mysql could not be read: {gone}"
+        database.set_complete(connection, "binlog", why, None if gone.unreadable else "mysql")
+        return
+    collection.tell("loading the changes")
+    table_files.load(connection, folder)
+    reason = done["reason"]
+    tables_read = connection.execute("SELECT complete FROM completeness WHERE source = 'tables'").fetchone()
+    if reason is None and tables_read and tables_read[0]:
+        reason = replay.difference(connection)
+    database.set_complete(connection, "binlog", reason)
+
+
+def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillness | None, stalls: environment.StallWatch) -> None:
+    connection, stack, runtime = collection.connection, collection.stack, collection.watcher.runtime
+    since = collection.begin.time if collection.begin else 0.0
+    database.insert(connection, "requests", scenario.requests)
+    database.insert(connection, "scope", [{"customer_id": customer} for customer in scenario.customers])
+    database.insert(connection, "expected_pending", [{"order_id": order} for order in scenario.expected_pending])
+    if scenario.requests:
+        database.set_complete(connection, "rest")
+    for table, row in quiescence.rows(collection.watcher):
+        database.insert(connection, table, [row])
+    events = [*environment.events(runtime, since), *scenario.stalls, *stalls.found]
+    database.insert(connection, "environment", [event.row() for event in events])
+    database.set_complete(connection, "environment", runtime.unwatched(since))
+    found, planted = faults.rows(stack, since)
+    database.insert(connection, "faults", found)
+    database.insert(connection, "planted_records", planted)
+    database.set_complete(connection, "faults")
+    ended = {event.component for event in events if event.event == "end" and not event.by_labkit}
+    outstanding = stillness.outstanding if stillness else ()
+    blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
+    blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
+    database.insert(connection, "last_words", last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed]))
+
+
+def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | None, started: float) -> None:
+    stack, begin = collection.stack, collection.begin
+    known: dict[str, str | None] = {
+        "run": uuid.uuid4().hex,
+        "stack": stack.name,
+        "runtime": stack.runtime,
+        "labkit": __version__,
+        "seed": None if scenario.seed is None else str(scenario.seed),
+        "started": environment.utc(started).isoformat(),
+        "ended": environment.utc(time.time()).isoformat(),
+        "mark": json.dumps({"time": begin.time, "binlog": str(begin.binlog)}) if begin else None,
+        "snapshot": str(collection.snapshot) if collection.snapshot else None,
+    }
+    if stillness is not None:
+        moving = stillness.state is State.MOVING
+        known |= {
+            "stillness": STILLNESS[stillness.state],
+            "stillness_seconds": f"{stillness.seconds:.2f}",
+            "stillness_detail": stillness.outstanding[0].detail if stillness.outstanding else None,
+            "stillness_rate": movers.rate(collection.watcher.waves) if moving else None,
+            "stillness_writer": movers.writer(stack) if moving else None,
+            "pending": json.dumps(list(stillness.pending)),
+        }
+    for name, value in known.items():
+        if value is not None:
+            database.set_fact(collection.connection, name, value)

@@ -1,0 +1,86 @@
+"""What happened to the machine's processes: starts, ends, pauses, out-of-memory kills, and labkit's own stalls.
+
+All that is asked of a runtime for the evidence is asked here.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.stack import event_log
+from labkit.stack.runtime import DOCKER, NATIVE, Runtime
+
+MILLISECOND = 1000  # microseconds
+BEAT, STALL = 0.1, 1.0  # seconds: how often labkit looks at the clock, and how much too late is a stall
+WATCHER = {NATIVE: "supervisor", DOCKER: "engine"}  # who saw it
+EVENTS = ("start", "end", "adopt", "pause", "unpause", "oom", "stall")
+
+
+@dataclass(frozen=True)
+class Event:
+    """`happened` in epoch seconds. `by_labkit` is None when nobody knows."""
+
+    component: str
+    event: str
+    happened: float
+    source: str
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    by_labkit: bool | None = None
+    detail: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As the evidence has it."""
+        row = {name: getattr(self, name) for name in ("component", "event", "source", "pid", "exit_code", "signal", "by_labkit", "detail")}
+        return {**row, "happened": utc(self.happened), "precision_us": MILLISECOND}
+
+
+def utc(seconds: float) -> datetime:
+    """As DuckDB takes it."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def events(runtime: Runtime, since: float) -> list[Event]:
+    """Since the mark, in the order of time. An end that labkit said beforehand it would bring about is labkit's own."""
+    announced: set[str] = set()
+    found = []
+    for data in runtime.events(since):
+        component, event = data["component"], data["event"]
+        if event == event_log.STOP:
+            announced.add(component)
+            continue
+        by_labkit = None
+        if event == "end" and component in announced:
+            announced.discard(component)
+            by_labkit = True
+        code, number = data.get("exit_code"), data.get("signal")
+        by_labkit, detail = data.get("by_labkit", by_labkit), data.get("detail")
+        found.append(Event(component, event, data["time"], WATCHER[runtime.name], data.get("pid"), code, number, by_labkit, detail))
+    return found
+
+
+@dataclass
+class StallWatch:
+    """Sees that labkit itself did not run for a while: suspended, or starved. Its findings are events of the component `labkit`."""
+
+    found: list[Event] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "StallWatch":
+        threading.Thread(target=self._watch, name="stall-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._ended.wait(BEAT):
+            now = time.monotonic()
+            late = now - before - BEAT
+            if late > STALL:
+                self.found.append(Event("labkit", "stall", time.time(), "labkit", by_labkit=False, detail=f"{late:.1f} s"))
+            before = now

@@ -1,0 +1,65 @@
+"""The faults of a run, from the ledger `faults.jsonl` in the stack's directory: one event a line, see labkit/faults/ledger.py."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from labkit.evidence.environment import utc
+from labkit.stack.model import Stack
+
+OVER = "healed"
+
+
+def ledger(directory: Path) -> list[dict[str, Any]]:
+    """Every fault with `state`, `applied`, `healed` and all its facts, oldest first."""
+    faults: dict[str, dict[str, Any]] = {}
+    try:
+        text = (directory / "faults.jsonl").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+            if event["event"] == "intent":
+                faults[event["id"]] = {"facts": {}, **event["fault"], "state": "intended"}
+                continue
+            fault = faults[event["id"]]
+            fault["facts"] = {**fault["facts"], **event.get("facts", {})}
+            if event["event"] in ("applied", "healing", "healed"):
+                fault["state"] = event["event"]
+                fault[event["event"]] = event["time"]
+        except (ValueError, KeyError, TypeError):
+            continue  # a line that a crash cut off
+    return list(faults.values())
+
+
+def closed_gates(stack: Stack) -> list[str]:
+    """What each gate that is closed now holds."""
+    return [
+        f"{fault['said']}" for fault in ledger(stack.directory) if fault.get("verb") == "gate" and fault["state"] in ("applied", "healing")
+    ]
+
+
+def rows(stack: Stack, since: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(faults, planted records) that were there at any time since the mark, as the evidence has them."""
+    faults, planted = [], []
+    for fault in ledger(stack.directory):
+        if fault.get("healed") is not None and float(fault["healed"]) < since:
+            continue
+        owner = fault.get("owner") or {}
+        faults.append(
+            {
+                "id": int(fault["id"]),
+                "primitive": fault.get("verb"),
+                "target": fault.get("target"),
+                "arguments": json.dumps(fault.get("settings")),
+                "owner": "hand" if owner.get("kind") == "by hand" else owner.get("kind"),
+                "armed": utc(float(fault.get("applied") or fault["made"])),
+                "healed": utc(float(fault["healed"])) if fault.get("healed") else None,
+                "proof": fault["facts"].get("proof_outside"),
+            }
+        )
+        for record in fault["facts"].get("planted") or []:
+            place = {"topic": record["topic"], "partition_no": record["partition"], "offset_no": record["offset"]}
+            planted.append({"fault_id": int(fault["id"]), **place, "message_id": record.get("message_id")})
+    return faults, planted

@@ -1,0 +1,99 @@
+"""Every record from the mark to the end of each partition, written as a file for the evidence, without any group hearing of it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.evidence import messages
+from labkit.evidence.kafka_positions import Place
+from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, number, optional, quoted
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+ANSWER_TIMEOUT = 10.0  # seconds without any record
+BATCH = 1000
+TABLES = ("records",)
+
+
+def read(
+    bootstrap: str, starts: Mapping[Place, int], ends: Mapping[Place, int], folder: Path, tell: Callable[[int], None] = lambda records: None
+) -> int:
+    """Write the records of each place from its start up to its end. Returns how many there were. Raises OSError when Kafka is gone."""
+    from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+    unread = {place: ends[place] for place, start in starts.items() if start < ends.get(place, 0)}
+    with TableFiles(folder, TABLES) as files:
+        if not unread:
+            return 0
+        consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "labkit",  # never joined, nothing committed: Kafka does not know it
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,  # transactions leave offsets that hold no record
+                "check.crcs": False,
+                "fetch.wait.max.ms": 10,
+                "queued.max.messages.kbytes": 32_768,
+                "log_level": 0,
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in unread])
+            return _read(consumer, unread, files["records"], tell)
+        except KafkaException as error:
+            raise OSError(f"Kafka does not give its records: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+
+
+def _read(consumer: "Consumer", unread: dict[Place, int], file: TableFile, tell: Callable[[int], None]) -> int:
+    from confluent_kafka import KafkaError, KafkaException
+
+    count = 0
+    short = {topic: messages.channel(topic) for topic, _ in unread}
+    while unread:
+        batch = consumer.consume(BATCH, 0.02) or consumer.consume(1, ANSWER_TIMEOUT)
+        if not batch:
+            raise OSError(f"Kafka gave no further record within {ANSWER_TIMEOUT:.0f} s")
+        for message in batch:
+            place = (message.topic() or "", message.partition() or 0)
+            if (error := message.error()) is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                unread.pop(place, None)
+                continue
+            offset, end = message.offset() or 0, unread.get(place)
+            if end is None or offset >= end:
+                unread.pop(place, None)
+                continue
+            _write(message, place, offset, short[place[0]], file)
+            count += 1
+            if offset + 1 == end:
+                unread.pop(place)
+        tell(len(batch))
+    return count
+
+
+def _write(message: "Message", place: Place, offset: int, channel: str, file: TableFile) -> None:
+    topic, partition = place
+    value = message.value()
+    data = value.encode() if isinstance(value, str) else value
+    key = message.key()
+    text_key = key.decode(errors="replace") if isinstance(key, bytes) else key
+    kind, milliseconds = message.timestamp()
+    appended = f"{milliseconds}000" if kind else ""
+    head = f"{quoted(topic)},{quoted(channel)},{partition},{offset}"
+    found = messages.of_record(data)
+    if not found:
+        whole = "" if data is None else data[:LONGEST].hex()
+        file.add(f"{head},0,{optional(text_key)},,,,,,,,,,,{whole},{appended}")
+    for index, (headers, payload) in enumerate(found):
+        about = messages.about(headers, payload)
+        ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
+        said = f"{optional(about.message_id)},{optional(about.event_type)},{optional(about.event)},{optional(about.aggregate_type)}"
+        usual = about.destination == topic and about.key == text_key
+        texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload[:LONGEST])}"
+        file.add(f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{texts},,{appended}")

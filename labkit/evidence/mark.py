@@ -1,0 +1,27 @@
+"""Where a run's evidence begins: `mark.json` in the stack's directory, written when all stores are empty."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labkit.evidence.kafka_positions import Place
+from labkit.evidence.replication import Position
+
+
+@dataclass(frozen=True)
+class Mark:
+    """`time` in epoch seconds. A topic that had no record then is not in `offsets`: it begins at 0."""
+
+    time: float
+    binlog: Position
+    offsets: dict[Place, int] = field(default_factory=dict)
+
+
+def read(directory: Path) -> Mark | None:
+    """None when there is none, or it cannot be read."""
+    try:
+        data = json.loads((directory / "mark.json").read_text(encoding="utf-8"))
+        offsets = {(topic, partition): int(offset) for topic, ends in data["kafka"].items() for partition, offset in enumerate(ends)}
+        return Mark(float(data["time"]), Position(data["binlog"]["file"], int(data["binlog"]["position"])), offsets)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,53 @@
+"""What moved between two looks, and who moves it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from labkit.evidence.messages import channel
+from labkit.stack import sql
+from labkit.stack.model import Stack
+
+if TYPE_CHECKING:
+    from labkit.quiescence import Wave
+
+SERVICE_ACCOUNTS = {"customer_service": "customers", "order_service": "orders", "relay": "relay"}
+SILENT = ("observer", "root", "system user", "event_scheduler")
+
+
+def between(before: "Wave", after: "Wave") -> str:
+    """In a few words; empty when nothing moved."""
+    if before.positions == after.positions:
+        return ""
+    moved = []
+    if before.binlog != after.binlog:
+        moved.append(f"MySQL's binlog went from {before.binlog or 'unread'} to {after.binlog or 'unread'}")
+    for topic in sorted({topic for topic, _ in after.ends}):
+        more = sum(end - before.ends.get(place, 0) for place, end in after.ends.items() if place[0] == topic)
+        if more:
+            moved.append(f"{channel(topic)} got {more} records")
+    if before.committed != after.committed:
+        groups = [group for group, places in after.committed.items() if before.committed.get(group) != places]
+        moved.append(f"{', '.join(groups) or 'groups'} went on")
+    if before.redis != after.redis:
+        moved.append("Redis was written to")
+    return ", ".join(moved) or "the logs' beginnings moved"
+
+
+def writer(stack: Stack) -> str | None:
+    """Who seems to write: accounts that are not the services' own, else the services that are at work. None when nobody can be asked."""
+    try:
+        with sql.connected(stack.mysql) as cursor:
+            cursor.execute("SELECT id, user, host FROM information_schema.processlist WHERE id <> CONNECTION_ID()")
+            found = cursor.fetchall()
+    except OSError:
+        return None
+    foreign = sorted({f"{user} ({host})" for _, user, host in found if user not in SERVICE_ACCOUNTS and user not in SILENT})
+    return f"the account {foreign[0]}" if foreign else None
+
+
+def rate(waves: Sequence["Wave"]) -> str | None:
+    """How many records a second Kafka got while one looked."""
+    if len(waves) < 2 or waves[-1].steady <= waves[0].steady:
+        return None
+    more = sum(waves[-1].ends.values()) - sum(waves[0].ends.values())
+    return f"{more / (waves[-1].steady - waves[0].steady):.1f}"

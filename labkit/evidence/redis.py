@@ -1,0 +1,162 @@
+"""The view as it stands in Redis, its positions and its dead letters, written as files for the evidence."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.evidence import messages
+from labkit.evidence.table_files import LONGEST, TableFiles, number, optional, quoted
+from labkit.stack.model import Endpoint
+
+TIMEOUT = 30.0  # seconds
+BATCH = 200  # keys in one request
+TABLES = ("view_customers", "view_orders", "view_positions", "dead_letters")
+CUSTOMERS = b"customerviews"
+VIEW, POSITIONS, DEAD_LETTERS = b"customerview:", b"positions:", b"deadletter:"
+# Commands that change nothing; calls of any other count as writes.
+_READS = """
+hgetall hget hmget hlen hkeys hexists get mget exists scard smembers sismember sscan hscan scan
+keys type ttl xrange xlen xinfo|stream info ping hello client client|setinfo client|setname
+client|list select command command|docs config config|get dbsize time memory memory|usage
+script|load script|exists latency slowlog monitor echo auth quit reset readonly cluster|info
+debug object
+"""
+READS = frozenset(_READS.split())
+
+
+class Redis:
+    """One connection. Raises OSError when nobody answers or an answer is an error."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float = TIMEOUT) -> None:
+        import hiredis
+
+        self._pack: Any = hiredis.pack_command
+        self._reader = hiredis.Reader()
+        self._error = hiredis.HiredisError
+        self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> "Redis":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self, *words: str | bytes | int) -> Any:
+        return self.ask_all([words])[0]
+
+    def ask_all(self, requests: Sequence[tuple[str | bytes | int, ...]]) -> list[Any]:
+        self._socket.sendall(b"".join([self._pack(request) for request in requests]))
+        answers: list[Any] = []
+        while len(answers) < len(requests):
+            answer = self._reader.gets()
+            if answer is False:
+                data = self._socket.recv(1 << 18)
+                if not data:
+                    raise ConnectionError("Redis closed the connection")
+                self._reader.feed(data)
+            elif isinstance(answer, self._error):
+                raise OSError(f"Redis answered {requests[len(answers)][0]!r} with {answer}")
+            else:
+                answers.append(answer)
+        return answers
+
+
+def writes(redis: Redis) -> tuple[str, int]:
+    """What changes with every write: which run of the server this is, and how many commands that may write it has carried out."""
+    info = redis.ask("INFO", "everything").decode()
+    run = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
+    calls = re.findall(r"^cmdstat_([^:]+):calls=(\d+)", info, re.MULTILINE)
+    return run[1] if run else "", sum(int(count) for command, count in calls if command not in READS)
+
+
+def read(endpoint: Endpoint, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
+    """Write the whole view. Returns how many customers it has. Raises OSError."""
+    with Redis(endpoint) as redis, TableFiles(folder, TABLES) as files:
+        listed = {bytes(member) for member in redis.ask("SMEMBERS", CUSTOMERS)}
+        seen: set[bytes] = set()
+        for keys in _batches(redis):
+            views = [key for key in keys if key.startswith(VIEW)]
+            for key, fields in zip(views, redis.ask_all([("HGETALL", key) for key in views]), strict=True):
+                customer = key[len(VIEW) :]
+                seen.add(customer)
+                tell(_view(customer, fields, customer in listed, files))
+            for key in keys:
+                if key.startswith(POSITIONS):
+                    _positions(key, redis.ask("HGETALL", key), files)
+                elif key.startswith(DEAD_LETTERS):
+                    _dead_letters(key, redis.ask("XRANGE", key, "-", "+"), files)
+        for customer in listed - seen:
+            _view(customer, [], True, files)
+    return len(listed | seen)
+
+
+def _batches(redis: Redis) -> Iterator[list[bytes]]:
+    """All keys, each once: SCAN may give one twice."""
+    cursor, seen = b"0", set()
+    while True:
+        cursor, keys = redis.ask("SCAN", cursor, "COUNT", BATCH)
+        fresh = [key for key in keys if key not in seen]
+        seen.update(fresh)
+        yield fresh
+        if cursor == b"0":
+            return
+
+
+def _view(customer: bytes, fields: Sequence[bytes], listed: bool, files: TableFiles) -> int:
+    """Returns how many orders it has."""
+    customer_id = customer.decode(errors="replace")
+    if not customer_id.removeprefix("-").isdecimal():
+        return 0
+    name = limit = None
+    orders: dict[str, dict[str, str]] = {}
+    pairs = iter(fields)
+    for field, value in zip(pairs, pairs, strict=True):
+        text = value.decode(errors="replace")
+        if field.startswith(b"order:"):
+            _, order_id, what = field.decode(errors="replace").split(":", 2)
+            orders.setdefault(order_id, {})[what] = text
+        elif field == b"name":
+            name = text
+        elif field == b"creditLimit":
+            limit = text
+    amount = messages.money(limit) if limit else None
+    listing = "true" if listed else "false"
+    files["view_customers"].add(f"{customer_id},{optional(name)},{amount or ''},{optional(limit)},{listing}")
+    for order_id, parts in orders.items():
+        if order_id.isdecimal():
+            total = parts.get("total")
+            money = messages.money(total) if total else None
+            files["view_orders"].add(f"{customer_id},{order_id},{optional(parts.get('state'))},{money or ''},{optional(total)}")
+    return len(orders)
+
+
+def _positions(key: bytes, fields: Sequence[bytes], files: TableFiles) -> None:
+    subscriber = quoted(key[len(POSITIONS) :].decode(errors="replace"))
+    pairs = iter(fields)
+    for place, position in zip(pairs, pairs, strict=True):
+        topic, _, partition = place.decode(errors="replace").rpartition(":")
+        if partition.isdecimal() and position.isdigit():
+            files["view_positions"].add(f"{subscriber},{quoted(topic)},{partition},{position.decode()}")
+
+
+def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], files: TableFiles) -> None:
+    subscriber = quoted(key[len(DEAD_LETTERS) :].decode(errors="replace"))
+    for entry_id, fields in entries:
+        pairs = iter(fields)
+        parts = dict(zip(pairs, pairs, strict=True))
+
+        def text(name: bytes, parts: dict[bytes, bytes] = parts) -> str:
+            value = parts.get(name)
+            return optional(value[:LONGEST].decode(errors="replace") if value else None)
+
+        def whole(name: bytes, parts: dict[bytes, bytes] = parts) -> str:
+            value = parts.get(name, b"")
+            return number(int(value)) if value.isdigit() else ""
+
+        place = f"{subscriber},{text(b'channel')},{whole(b'partition')},{whole(b'position')},0"
+        data = f"{parts.get(b'key', b'')[:LONGEST].hex()},{parts.get(b'value', b'')[:LONGEST].hex()}"
+        milliseconds = entry_id.partition(b"-")[0].decode()
+        files["dead_letters"].add(f"redis,,{place},{text(b'message_id')},{text(b'cause')},{data},{milliseconds}000")

@@ -1,0 +1,97 @@
+"""The binlog as a replica gets it: over the replication protocol, from one position, up to another.
+
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_binlog_dump.html
+https://mariadb.com/kb/en/com_binlog_dump/
+"""
+
+import secrets
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.stack import sql
+from labkit.stack.model import MysqlAccount
+
+READ_BUFFER = 1 << 20
+TIMEOUT = 30.0  # seconds the server may be silent
+COM_BINLOG_DUMP = 0x12
+NON_BLOCKING = 1  # at the end of the log the server ends the stream rather than wait
+HEADER = 20  # bytes of a packet before an event's body: the OK byte and the event's header of 19
+LARGEST_PACKET = 0xFFFFFF
+PURGED_OR_GONE = 1236  # ER_MASTER_FATAL_ERROR_READING_BINLOG
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """A place in the binlog. Files sort by name: their numbers have leading zeros."""
+
+    file: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.offset}"
+
+
+class BinlogUnreadable(Exception):
+    """Why the row changes cannot be told: a sentence without its full stop."""
+
+
+def observer(account: MysqlAccount) -> MysqlAccount:
+    """The account that may read everything and replicate, and change nothing."""
+    return MysqlAccount(account.host, account.port, "observer", "observer")
+
+
+@contextmanager
+def packets(account: MysqlAccount, start: Position) -> Iterator[Iterator[bytes]]:
+    """The packets from `start` to the log's end, each an OK byte and an event.
+
+    Raises BinlogUnreadable when the server no longer has that place, OSError when it is gone.
+    """
+    with sql.connected(account, TIMEOUT) as cursor:
+        _announce(cursor)
+        connection = cursor.connection
+        # A replica's id must be its own among all: two with the same one would push each other out.
+        server_id = 0x4000_0000 + secrets.randbelow(0x8000_0000)
+        body = struct.pack("<BIHI", COM_BINLOG_DUMP, start.offset, NON_BLOCKING, server_id) + start.file.encode()
+        connection._write_bytes(len(body).to_bytes(3, "little") + b"\0" + body)
+        with connection._sock.makefile("rb", buffering=READ_BUFFER) as stream:
+            yield _packets(stream)
+
+
+def _announce(cursor: Any) -> None:
+    """Tell the server what this replica understands: checksums (each file says whether it has them) and MariaDB's own events."""
+    cursor.execute(
+        "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum,"
+        " @mariadb_slave_capability = 4"
+    )
+
+
+def _packets(stream: Any) -> Iterator[bytes]:
+    read = stream.read
+    while True:
+        head = read(4)
+        if len(head) < 4:
+            raise ConnectionError("MySQL closed the connection while its binlog was read")
+        length = head[0] | head[1] << 8 | head[2] << 16
+        packet = read(length)
+        while length == LARGEST_PACKET:
+            head = read(4)
+            length = int.from_bytes(head[:3], "little")
+            packet += read(length)
+        if packet[0] == 0:
+            yield packet
+        elif packet[0] == 0xFE and len(packet) < 9:
+            return
+        else:
+            raise _refusal(packet)
+
+
+def _refusal(packet: bytes) -> Exception:
+    code = int.from_bytes(packet[1:3], "little")
+    text = packet[3:].decode(errors="replace")
+    text = text[6:] if text.startswith("#") else text
+    if code == PURGED_OR_GONE:
+        return BinlogUnreadable(f"the binlog from the mark on is no longer there: the server says {text!r}")
+    return OSError(f"the server refused its binlog: {text} ({code})")

@@ -1,0 +1,427 @@
+-- Every store of a run, side by side. Money is DECIMAL(38,2) as in the services' tables, ids are BIGINT, times are UTC with the precision
+-- that their column or comment tells. Names of events and channels are short ("OrderCreated", "Order") beside the full ones of the wire.
+
+-- What this file is and how it came about: one value for each name.
+CREATE TABLE facts (
+  name VARCHAR,                 -- format, run, stack, runtime, labkit, seed, started, ended, mysql_kind, mysql_version, finished, …
+  value VARCHAR                 -- as text; structures as JSON
+);
+
+-- Which parts could be read whole. A source that is missing here was not asked.
+CREATE TABLE completeness (
+  source VARCHAR,               -- rest, tables, binlog, records, groups, view, faults, environment, moment (all read at one standing moment)
+  complete BOOLEAN,             -- false: what is there is true, but something is or may be missing
+  reason VARCHAR,               -- why it is not complete, as a sentence without its full stop
+  component VARCHAR             -- which component stood in the way: mysql, kafka, redis, labkit; NULL when none did
+);
+
+-- The calls that the scenario itself made over REST.
+CREATE TABLE requests (
+  id BIGINT,                    -- in the order in which they were begun
+  operation VARCHAR,            -- create_customer, create_order, cancel_order, or another name for a read
+  method VARCHAR,               -- GET, POST, …
+  path VARCHAR,                 -- as sent, without host
+  body VARCHAR,                 -- JSON as sent, NULL for none
+  status INTEGER,               -- HTTP status, NULL when no answer came
+  outcome VARCHAR,              -- ok (2xx), refused (4xx: it did not happen), unknown (5xx or no answer: it may have happened)
+  customer_id BIGINT,           -- the customer that was made or named
+  order_id BIGINT,              -- the order that was made or named; NULL when its outcome is unknown
+  customer_name VARCHAR,        -- create_customer: the name
+  credit_limit DECIMAL(38,2),   -- create_customer: the limit
+  total DECIMAL(38,2),          -- create_order: the total; (customer_id, total) is unique in a scenario
+  answer VARCHAR,               -- the body of the answer, or what went wrong
+  started TIMESTAMP,            -- labkit's clock, microseconds
+  ended TIMESTAMP               -- labkit's clock, microseconds
+);
+
+-- customer_db.customer as of the moment of the collection.
+CREATE TABLE customers (
+  id BIGINT,                    -- primary key
+  name VARCHAR,                 -- as given at creation
+  credit_limit DECIMAL(38,2),   -- customer.amount
+  created TIMESTAMP,            -- customer.creation_time: the service's clock, milliseconds
+  version BIGINT                -- counts changes
+);
+
+-- order_db.orders as of the same moment.
+CREATE TABLE orders (
+  id BIGINT,                    -- primary key
+  customer_id BIGINT,           -- as the client named it; there need be no such customer
+  total DECIMAL(38,2),          -- orders.amount
+  state VARCHAR,                -- PENDING, APPROVED, REJECTED, CANCELLED
+  rejection_reason VARCHAR,     -- INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, or NULL
+  version BIGINT                -- counts changes
+);
+
+-- customer_db.customer_credit_reservations as of the same moment.
+CREATE TABLE reservations (
+  customer_id BIGINT,           -- whose credit
+  order_id BIGINT,              -- for which order (credit_reservations_key)
+  amount DECIMAL(38,2)          -- how much
+);
+
+-- Both `message` tables (the transactional outboxes) as of the same moment.
+CREATE TABLE outbox (
+  schema_name VARCHAR,          -- customer_db or order_db
+  id VARCHAR,                   -- the message id, which sorts by time within one service instance
+  topic VARCHAR,                -- message.destination: the topic's full name
+  channel VARCHAR,              -- the last part of the topic's name: Order, Customer
+  key VARCHAR,                  -- header PARTITION_ID: the record's key
+  event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
+  event VARCHAR,                -- the short name: OrderCreated
+  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is no number
+  order_id BIGINT,              -- the order that the event is about: the aggregate's id on Order, else payload orderId
+  customer_id BIGINT,           -- the customer that the event is about: the aggregate's id on Customer, else the payload's orderDetails.customerId
+  total DECIMAL(38,2),          -- payload orderDetails.orderTotal.amount, where there is one
+  headers VARCHAR,              -- JSON as stored; NULL for the usual seven of an event, which id, key, topic, event_type … tell
+  payload VARCHAR,              -- JSON as stored
+  published BOOLEAN,            -- the relay's mark; decides no verdict
+  created TIMESTAMP             -- message.creation_time: the database's clock, milliseconds
+);
+
+-- Both `received_messages` tables (the inboxes) as of the same moment.
+CREATE TABLE inbox (
+  schema_name VARCHAR,          -- customer_db or order_db
+  subscriber VARCHAR,           -- consumer_id: OrderEventConsumer, customerServiceEvents
+  message_id VARCHAR,           -- the message that was taken
+  received TIMESTAMP            -- creation_time: the service's clock, milliseconds
+);
+
+-- Messages that were given up: both `dead_letter` tables, and the dead-letter streams in Redis.
+CREATE TABLE dead_letters (
+  store VARCHAR,                -- mysql or redis
+  schema_name VARCHAR,          -- customer_db, order_db; NULL in Redis
+  subscriber VARCHAR,           -- who gave up
+  topic VARCHAR,                -- where the record is
+  partition_no INTEGER,         -- where the record is
+  offset_no BIGINT,             -- where the record is
+  message_index INTEGER,        -- which message of the record, 0 for the first
+  message_id VARCHAR,           -- NULL when it could not be decoded
+  cause VARCHAR,                -- the exception with its traceback; the last line says what it was
+  key BLOB,                     -- the record's key as it came
+  value BLOB,                   -- the record's value as it came
+  parked TIMESTAMP              -- when: the service's clock (Redis: its clock), milliseconds
+);
+
+-- Orchestrated sagas; empty where none are.
+CREATE TABLE saga_instances (
+  schema_name VARCHAR,          -- where the orchestrator keeps them
+  saga_type VARCHAR,            -- full name
+  saga_id VARCHAR,              -- primary key with saga_type
+  state_name VARCHAR,           -- as the orchestrator wrote it
+  last_request_id VARCHAR,      -- id of the command it sent last
+  end_state BOOLEAN,            -- it has ended
+  compensating BOOLEAN,         -- it runs backwards
+  failed BOOLEAN,               -- it ended in an error
+  order_id BIGINT,              -- orderId of its data, where there is one
+  data VARCHAR                  -- saga_data_json
+);
+
+-- Where the row changes below begin, when that is not emptiness: the customers as of the starting position.
+CREATE TABLE starting_customers (
+  id BIGINT,                    -- as in customers
+  name VARCHAR,                 -- as in customers
+  credit_limit DECIMAL(38,2)    -- as in customers
+);
+-- The same of orders.
+CREATE TABLE starting_orders (
+  id BIGINT,                    -- as in orders
+  customer_id BIGINT,           -- as in orders
+  total DECIMAL(38,2),          -- as in orders
+  state VARCHAR,                -- as in orders
+  rejection_reason VARCHAR      -- as in orders
+);
+-- The same of reservations.
+CREATE TABLE starting_reservations (
+  customer_id BIGINT,           -- as in reservations
+  order_id BIGINT,              -- as in reservations
+  amount DECIMAL(38,2)          -- as in reservations
+);
+
+-- Committed transactions in commit order, from the binlog: those that changed a row of the tables below.
+CREATE TABLE transactions (
+  commit_no BIGINT,             -- 1, 2, 3 … in commit order; what all change tables refer to
+  binlog_file VARCHAR,          -- such as binlog.000002
+  position BIGINT,              -- where the commit ends in that file
+  committed TIMESTAMP,          -- the server's clock
+  precision_us BIGINT           -- microseconds that this time may be off: 1000000 on MariaDB, 1 on MySQL 8 and later
+);
+
+-- Row changes of order_db.orders. change_no counts the changes of all tables in the order in which they happened.
+CREATE TABLE order_changes (
+  commit_no BIGINT,             -- see transactions
+  change_no BIGINT,             -- order of changes over all tables, also within one transaction
+  op VARCHAR,                   -- insert, update, delete
+  order_id BIGINT,              -- the id of the row (before a change of the id, if ever there is one)
+  before_customer_id BIGINT,    -- before; all before_ columns are NULL for an insert
+  before_total DECIMAL(38,2),   -- before
+  before_state VARCHAR,         -- before
+  before_reason VARCHAR,        -- rejection reason before
+  after_id BIGINT,              -- after; all after_ columns are NULL for a delete
+  after_customer_id BIGINT,     -- after
+  after_total DECIMAL(38,2),    -- after
+  after_state VARCHAR,          -- after
+  after_reason VARCHAR          -- rejection reason after
+);
+
+-- Row changes of customer_db.customer.
+CREATE TABLE customer_changes (
+  commit_no BIGINT,             -- see transactions
+  change_no BIGINT,             -- see order_changes
+  op VARCHAR,                   -- insert, update, delete
+  customer_id BIGINT,           -- the id of the row
+  before_name VARCHAR,          -- before
+  before_limit DECIMAL(38,2),   -- credit limit before
+  after_id BIGINT,              -- after
+  after_name VARCHAR,           -- after
+  after_limit DECIMAL(38,2)     -- credit limit after
+);
+
+-- Row changes of customer_db.customer_credit_reservations.
+CREATE TABLE reservation_changes (
+  commit_no BIGINT,             -- see transactions
+  change_no BIGINT,             -- see order_changes
+  op VARCHAR,                   -- insert, update, delete
+  before_customer_id BIGINT,    -- before
+  before_order_id BIGINT,       -- before
+  before_amount DECIMAL(38,2),  -- before
+  after_customer_id BIGINT,     -- after
+  after_order_id BIGINT,        -- after
+  after_amount DECIMAL(38,2)    -- after
+);
+
+-- Outbox rows that were inserted or deleted, in commit order. Updates are left out: they are the relay's marks.
+CREATE TABLE outbox_changes (
+  commit_no BIGINT,             -- see transactions
+  change_no BIGINT,             -- see order_changes
+  op VARCHAR,                   -- insert, delete
+  schema_name VARCHAR,          -- customer_db or order_db
+  message_id VARCHAR,           -- message.id
+  topic VARCHAR,                -- as in outbox
+  channel VARCHAR,              -- as in outbox
+  event VARCHAR,                -- as in outbox
+  aggregate_id BIGINT,          -- as in outbox
+  order_id BIGINT,              -- as in outbox
+  customer_id BIGINT,           -- as in outbox
+  key VARCHAR                   -- as in outbox
+);
+
+-- Inbox rows that were inserted or deleted, in commit order: the transaction that holds the row holds the effect of the message.
+CREATE TABLE inbox_changes (
+  commit_no BIGINT,             -- see transactions
+  change_no BIGINT,             -- see order_changes
+  op VARCHAR,                   -- insert, delete
+  schema_name VARCHAR,          -- customer_db or order_db
+  subscriber VARCHAR,           -- as in inbox
+  message_id VARCHAR            -- as in inbox
+);
+
+-- Statements in the binlog that are no row changes: TRUNCATE, CREATE, ALTER, DROP … in the services' schemas.
+CREATE TABLE binlog_statements (
+  commit_no BIGINT,             -- the last commit before it
+  binlog_file VARCHAR,          -- where it is
+  position BIGINT,              -- where it ends
+  schema_name VARCHAR,          -- the schema that was in use
+  kind VARCHAR,                 -- truncate, ddl, dml (a change logged as a statement: its rows are not known)
+  statement VARCHAR             -- the first 1000 characters
+);
+
+-- Every message in Kafka between the mark and the collection, mostly one a record; a record that is no message has message_id NULL.
+CREATE TABLE records (
+  topic VARCHAR,                -- full name
+  channel VARCHAR,              -- the last part of the topic's name
+  partition_no INTEGER,         -- partition
+  offset_no BIGINT,             -- offset within the partition: the order that counts
+  message_index INTEGER,        -- which message of the record, 0 for the first
+  key VARCHAR,                  -- the record's key as text
+  message_id VARCHAR,           -- header ID
+  event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
+  event VARCHAR,                -- the short name: OrderCreated
+  aggregate_type VARCHAR,       -- header event-aggregate-type
+  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is no number
+  order_id BIGINT,              -- as in outbox
+  customer_id BIGINT,           -- as in outbox
+  total DECIMAL(38,2),          -- as in outbox
+  headers VARCHAR,              -- JSON; NULL for the usual seven of an event, which message_id, key, topic, event_type … tell
+  payload VARCHAR,              -- the message's payload
+  value BLOB,                   -- the record's bytes, only where they are no message
+  appended TIMESTAMP            -- the record's time stamp: the producer's clock, milliseconds
+);
+
+-- Partitions with where their logs begin and end.
+CREATE TABLE partitions (
+  topic VARCHAR,                -- full name
+  partition_no INTEGER,         -- partition
+  log_start BIGINT,             -- first offset that is still there
+  log_end BIGINT,               -- offset of the next record
+  mark BIGINT                   -- where this run's evidence begins; records from here to log_end are in records
+);
+
+-- Consumer groups with what they have taken.
+CREATE TABLE group_offsets (
+  group_id VARCHAR,             -- the group: the subscriber's name
+  topic VARCHAR,                -- full name
+  partition_no INTEGER,         -- partition
+  committed BIGINT,             -- the next offset to take; NULL when the group has committed none
+  log_start BIGINT,             -- of the partition
+  log_end BIGINT,               -- of the partition
+  lag BIGINT,                   -- records not yet taken, counted from log_start when nothing is committed
+  members INTEGER,              -- members of the whole group
+  state VARCHAR,                -- of the group: Stable, Empty, PreparingRebalance, …
+  expected BOOLEAN              -- it belongs to the stack; foreign groups are only shown
+);
+
+-- The view in Redis: customers.
+CREATE TABLE view_customers (
+  id BIGINT,                    -- customerview:ID
+  name VARCHAR,                 -- NULL: only orders have named this customer so far
+  credit_limit DECIMAL(38,2),   -- NULL: missing, or no amount
+  credit_limit_text VARCHAR,    -- as stored
+  listed BOOLEAN                -- it is in the set of all customers that have a view
+);
+
+-- The view in Redis: orders of customers.
+CREATE TABLE view_orders (
+  customer_id BIGINT,           -- in whose view
+  order_id BIGINT,              -- field order:ID:…
+  state VARCHAR,                -- as stored; NULL: missing
+  total DECIMAL(38,2),          -- NULL: missing, or no amount
+  total_text VARCHAR            -- as stored
+);
+
+-- How far the view has come, as it says in Redis.
+CREATE TABLE view_positions (
+  subscriber VARCHAR,           -- customerHistoryServiceEvents
+  topic VARCHAR,                -- full name
+  partition_no INTEGER,         -- partition
+  position BIGINT               -- the next offset to take
+);
+
+-- The ledger's faults of this run.
+CREATE TABLE faults (
+  id BIGINT,                    -- as in labkit fault list
+  primitive VARCHAR,            -- kill, pause, gate, crash, duplicate, poison, …
+  target VARCHAR,               -- component, or component and place
+  arguments VARCHAR,            -- JSON
+  owner VARCHAR,                -- scenario or hand
+  armed TIMESTAMP,              -- labkit's clock, microseconds
+  healed TIMESTAMP,             -- NULL: still there at the collection
+  proof VARCHAR                 -- how it is known that it took place; NULL: not known
+);
+
+-- Each time that a fault struck.
+CREATE TABLE fault_hits (
+  fault_id BIGINT,              -- see faults
+  component VARCHAR,            -- where
+  place VARCHAR,                -- the failpoint's name, where it is one
+  message_id VARCHAR,           -- in hand at that time
+  attempt INTEGER,              -- which delivery of that message, 1 for the first
+  struck TIMESTAMP,             -- the component's clock, milliseconds
+  second_proof VARCHAR          -- what confirms it from outside; NULL: nothing does
+);
+
+-- Records that labkit itself wrote to Kafka: left out of I4, I5 and I10.
+CREATE TABLE planted_records (
+  fault_id BIGINT,              -- see faults
+  topic VARCHAR,                -- full name
+  partition_no INTEGER,         -- partition
+  offset_no BIGINT,             -- offset
+  message_id VARCHAR            -- NULL when it is no message
+);
+
+-- What happened to the machine's processes, since the mark.
+CREATE TABLE environment (
+  component VARCHAR,            -- a component of the stack, supervisor, or labkit
+  event VARCHAR,                -- start, end, adopt, pause, unpause, oom, stall
+  happened TIMESTAMP,           -- the supervisor's clock (docker: the engine's)
+  precision_us BIGINT,          -- microseconds that this time may be off
+  source VARCHAR,               -- supervisor, docker, labkit
+  pid BIGINT,                   -- of the process, where there is one
+  exit_code INTEGER,            -- end: its exit code, NULL when a signal ended it or nobody knows
+  signal INTEGER,               -- end: the signal that ended it
+  by_labkit BOOLEAN,            -- labkit itself did this; NULL: nobody knows
+  detail VARCHAR                -- such as how long a stall was
+);
+
+-- Each look at all positions while waiting for stillness, see quiescence.
+CREATE TABLE waves (
+  wave INTEGER,                 -- 1, 2, 3 …
+  started TIMESTAMP,            -- labkit's clock, microseconds
+  ended TIMESTAMP,              -- labkit's clock, microseconds
+  binlog_file VARCHAR,          -- MySQL's position
+  binlog_position BIGINT,       -- MySQL's position
+  redis_writes BIGINT,          -- Redis: commands that wrote since its start
+  log_end BIGINT,               -- Kafka: the sum of all partitions' ends
+  moved BOOLEAN                 -- some position differs from the wave before
+);
+
+-- What was outstanding in a wave; stillness needs a wave without any.
+CREATE TABLE outstanding (
+  wave INTEGER,                 -- see waves
+  condition VARCHAR,            -- outbox, lag, transaction, gate, paused, unreadable
+  subject VARCHAR,              -- a schema, group, account, component
+  detail VARCHAR,               -- a sentence without its full stop
+  since TIMESTAMP               -- open since this time at least, labkit's clock
+);
+
+-- What is judged: the customers of the check, also those that do not exist but that its orders name. Empty: the whole stack.
+CREATE TABLE scope (
+  customer_id BIGINT            -- an own customer; own orders are those that name one, and those that the check's own requests made
+);
+
+-- Orders that the check itself holds PENDING, on purpose.
+CREATE TABLE expected_pending (
+  order_id BIGINT               -- see orders
+);
+
+-- What a component wrote last before it ended by itself, or while it stood still or went round in circles: for people, decides no verdict.
+CREATE TABLE last_words (
+  component VARCHAR,            -- customers, orders, order-history, relay, gateway
+  said TIMESTAMP,               -- the component's clock, NULL when the line has none
+  message_id VARCHAR,           -- the message in hand, when the line names one
+  text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
+);
+
+-- Row changes of all tables in one sequence; before and after as JSON.
+CREATE VIEW changes AS
+  SELECT c.*, t.binlog_file, t.position, t.committed FROM (
+    SELECT commit_no, change_no, 'order_db' AS schema_name, 'orders' AS table_name, op, coalesce(order_id, after_id)::VARCHAR AS row_key,
+      CASE WHEN op <> 'insert' THEN json_object('id', order_id, 'customer_id', before_customer_id, 'total', before_total::VARCHAR, 'state', before_state, 'rejection_reason', before_reason) END AS before,
+      CASE WHEN op <> 'delete' THEN json_object('id', after_id, 'customer_id', after_customer_id, 'total', after_total::VARCHAR, 'state', after_state, 'rejection_reason', after_reason) END AS after
+    FROM order_changes
+    UNION ALL
+    SELECT commit_no, change_no, 'customer_db', 'customer', op, coalesce(customer_id, after_id)::VARCHAR,
+      CASE WHEN op <> 'insert' THEN json_object('id', customer_id, 'name', before_name, 'credit_limit', before_limit::VARCHAR) END,
+      CASE WHEN op <> 'delete' THEN json_object('id', after_id, 'name', after_name, 'credit_limit', after_limit::VARCHAR) END
+    FROM customer_changes
+    UNION ALL
+    SELECT commit_no, change_no, 'customer_db', 'customer_credit_reservations', op, coalesce(before_customer_id, after_customer_id) || ':' || coalesce(before_order_id, after_order_id),
+      CASE WHEN op <> 'insert' THEN json_object('customer_id', before_customer_id, 'order_id', before_order_id, 'amount', before_amount::VARCHAR) END,
+      CASE WHEN op <> 'delete' THEN json_object('customer_id', after_customer_id, 'order_id', after_order_id, 'amount', after_amount::VARCHAR) END
+    FROM reservation_changes
+    UNION ALL
+    SELECT commit_no, change_no, schema_name, 'message', op, message_id,
+      CASE WHEN op = 'delete' THEN json_object('id', message_id, 'event', event, 'aggregate_id', aggregate_id) END,
+      CASE WHEN op = 'insert' THEN json_object('id', message_id, 'event', event, 'aggregate_id', aggregate_id) END
+    FROM outbox_changes
+    UNION ALL
+    SELECT commit_no, change_no, schema_name, 'received_messages', op, subscriber || ':' || message_id,
+      CASE WHEN op = 'delete' THEN json_object('subscriber', subscriber, 'message_id', message_id) END,
+      CASE WHEN op = 'insert' THEN json_object('subscriber', subscriber, 'message_id', message_id) END
+    FROM inbox_changes
+  ) c LEFT JOIN transactions t USING (commit_no);
+
+-- Records without those that labkit planted: what I4, I5 and I10 are about.
+CREATE VIEW own_records AS
+  SELECT r.* FROM records r ANTI JOIN planted_records p
+  ON r.topic = p.topic AND r.partition_no = p.partition_no AND r.offset_no = p.offset_no;
+
+-- The first copy of each message in Kafka: a relay that crashed may publish again.
+CREATE VIEW first_records AS
+  SELECT * FROM own_records WHERE message_id IS NOT NULL
+  QUALIFY row_number() OVER (PARTITION BY topic, message_id ORDER BY partition_no, offset_no) = 1;
+
+-- What each customer may still spend, by the tables.
+CREATE VIEW credit AS
+  SELECT c.id AS customer_id, c.name, c.credit_limit, coalesce(sum(r.amount), 0) AS reserved, c.credit_limit - coalesce(sum(r.amount), 0) AS available
+  FROM customers c LEFT JOIN reservations r ON r.customer_id = c.id GROUP BY c.id, c.name, c.credit_limit;

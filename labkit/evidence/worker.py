@@ -1,0 +1,144 @@
+"""A process that reads one store: `python -m labkit.evidence.worker STORE`, so that MySQL, Kafka and Redis are read at the same time.
+
+It takes one JSON line for each task on its standard input and answers with lines: `{"progress": n}`, then `{"done": {…}}` or
+`{"error": "…", "unreadable": bool}`. It ends with its input. The other end is `Worker`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+PACKAGE = Path(__file__).parents[2]
+PROGRESS = 20_000  # rows between two tellings
+
+
+class StoreGone(Exception):
+    """The store does not answer, or refuses: a sentence without its full stop. `unreadable`: it is there, but cannot tell."""
+
+    def __init__(self, message: str, unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
+
+
+class Worker:
+    """The process, started at once and busy with its imports while the caller waits for stillness."""
+
+    def __init__(self, store: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH", "")]))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "labkit.evidence.worker", store],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for labkit, which ends its workers
+        )
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def begin(self, task: str, **arguments: Any) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"task": task, **arguments}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # `result` tells how it ended
+
+    def result(self, tell: Callable[[int], None] = lambda count: None) -> dict[str, Any]:
+        """Wait for the task that was begun. Raises StoreGone."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if "progress" in answer:
+                tell(answer["progress"])
+            elif "done" in answer:
+                done: dict[str, Any] = answer["done"]
+                return done
+            else:
+                raise StoreGone(answer["error"], answer["unreadable"])
+        raise StoreGone(f"the process that read it ended with exit code {self._process.wait()}", unreadable=True)
+
+
+def main() -> None:
+    store = sys.argv[1]
+    if store == "mysql":
+        import pymysql  # noqa: F401  (now, while nobody waits for it)
+    elif store == "kafka":
+        import confluent_kafka  # noqa: F401
+    for line in sys.stdin:
+        _answer(json.loads(line), sys.stdout)
+
+
+def _answer(task: dict[str, Any], output: TextIO) -> None:
+    read, told = 0, 0
+
+    def say(**answer: Any) -> None:
+        print(json.dumps(answer), file=output, flush=True)
+
+    def tell(count: int) -> None:
+        nonlocal read, told
+        read += count
+        if read - told >= PROGRESS:
+            say(progress=read)
+            told = read
+
+    from labkit.evidence.replication import BinlogUnreadable
+
+    try:
+        say(done=TASKS[task.pop("task")](tell=tell, **task))
+    except BinlogUnreadable as error:
+        say(error=str(error), unreadable=True)
+    except (OSError, ValueError) as error:
+        say(error=str(error), unreadable=False)
+
+
+def _tables(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
+    from labkit.evidence import mysql
+    from labkit.stack.model import MysqlAccount
+
+    tables = mysql.read(MysqlAccount(**account), Path(folder), tell)
+    place = {"file": tables.position.file, "offset": tables.position.offset}
+    return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "counts": tables.counts}
+
+
+def _binlog(
+    tell: Callable[[int], None], account: dict[str, Any], start: dict[str, Any], stop: dict[str, Any], folder: str
+) -> dict[str, Any]:
+    from labkit.evidence import binlog
+    from labkit.evidence.replication import Position
+    from labkit.stack.model import MysqlAccount
+
+    reading = binlog.read(MysqlAccount(**account), Position(**start), Position(**stop), Path(folder), tell)
+    return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
+
+
+def _records(tell: Callable[[int], None], bootstrap: str, starts: list[Any], ends: list[Any], folder: str) -> dict[str, Any]:
+    from labkit.evidence import kafka
+
+    def places(rows: list[Any]) -> dict[tuple[str, int], int]:
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    return {"records": kafka.read(bootstrap, places(starts), places(ends), Path(folder), tell)}
+
+
+def _view(tell: Callable[[int], None], host: str, port: int, folder: str) -> dict[str, Any]:
+    from labkit.evidence import redis
+    from labkit.stack.model import Endpoint
+
+    return {"customers": redis.read(Endpoint(host, port), Path(folder), tell)}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"tables": _tables, "binlog": _binlog, "records": _records, "view": _view}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""A judgement for people and for programs: text and JSON. Both depend on the evidence alone, so the same file always gives the same bytes.
+
+The page with the timeline is in labkit/page.py.
+"""
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from labkit.invariants.witness import Fact, Witness
+from labkit.judging.finding import Finding
+from labkit.verdict import Judgement, Result, Standing, Verdict
+
+MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Standing.NOTHING: "·", Standing.NOT_APPLICABLE: "·"}
+FORMAT = 1
+WIDTH = 110
+LABEL = 9
+NAME_WIDTH = 32
+FACT_WIDTH = 62
+RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_version", "services", "started", "ended")
+
+
+def as_text(judgement: Judgement) -> str:
+    """What `labkit verify` prints."""
+    return "\n".join([*table(judgement), *details(judgement), *_ending(judgement)])
+
+
+def table(judgement: Judgement) -> Iterator[str]:
+    """One line an invariant."""
+    for finding in judgement.findings:
+        yield f"  {'✗' if finding.is_failure else '?'}      {finding.title}"
+    for result in judgement.results:
+        yield f"  {MARKS[result.standing]} {result.invariant.id:4} {result.invariant.name:{NAME_WIDTH}}  {_amount(result)}".rstrip()
+
+
+def details(judgement: Judgement) -> Iterator[str]:
+    """Each finding and failed invariant; the first reason of what is unknown."""
+    for finding in judgement.findings:
+        yield from ("", *_finding(finding))
+    for result in judgement.results:
+        if result.standing is Standing.FAIL or (result.standing is Standing.UNKNOWN and result.first):
+            yield from ("", *_result(result))
+    shown = {finding.sentence.rstrip(".").lower() for finding in judgement.findings}
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for result in judgement.results:
+        if result.standing is Standing.UNKNOWN and not result.first and result.reason.rstrip(".").lower() not in shown:
+            reasons.setdefault((result.reason, result.next_step), []).append(result.invariant.id)
+    for (reason, next_step), ids in reasons.items():
+        yield from ("", f"?  {', '.join(ids)}: not judged", "", *_wrapped(f"{_capital(reason)}."))
+        if next_step:
+            yield f"  {'next':{LABEL}}{next_step}"
+
+
+def _ending(judgement: Judgement) -> Iterator[str]:
+    yield ""
+    for note in judgement.notes:
+        yield f"Note: {note}"
+    yield summary(judgement)
+
+
+def summary(judgement: Judgement) -> str:
+    words = {
+        Standing.PASS: "passed",
+        Standing.FAIL: "failed",
+        Standing.UNKNOWN: "unknown",
+        Standing.NOTHING: "with nothing to judge",
+        Standing.NOT_APPLICABLE: "not applicable",
+    }
+    standings = [result.standing for result in judgement.results]
+    counts = ", ".join(f"{n} {word}" for standing, word in words.items() if (n := standings.count(standing)))
+    verdict = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}[judgement.verdict]
+    beside = f", {len(judgement.findings)} finding{'s' * (len(judgement.findings) > 1)} beside" if judgement.findings else ""
+    return f"{verdict}: {counts}{beside}."
+
+
+def _amount(result: Result) -> str:
+    match result.standing:
+        case Standing.PASS:
+            return f"{result.judged} judged"
+        case Standing.FAIL:
+            return f"{_violations(result.count)}, {result.judged} judged"
+        case Standing.UNKNOWN:
+            return "unknown"
+        case _:
+            return result.reason if result.standing is Standing.NOT_APPLICABLE else "nothing to judge"
+
+
+def _violations(count: int) -> str:
+    return f"{count} violation" if count == 1 else f"{count} violations"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"{'✗' if finding.is_failure else '?'}  {finding.title}"
+    yield ""
+    yield from _wrapped(finding.sentence)
+    yield from _because(finding.because, finding.so, finding.next_step)
+    if finding.traceback:
+        yield from ("", "  the exception:", *(f"    {line}" for line in finding.traceback))
+
+
+def _result(result: Result) -> Iterator[str]:
+    assert result.first
+    yield f"{MARKS[result.standing]}  {result.invariant.id}  {result.invariant.name}: {_violations(result.count)}"
+    yield ""
+    if result.consequences == result.count and result.count:
+        yield "  As a consequence of the message that was given up:"
+    yield from _wrapped(result.first.sentence)
+    if result.standing is Standing.UNKNOWN:
+        yield from ("", *_wrapped(f"This is no verdict: {result.reason}."))
+    yield from _because(result.first.because, result.first.so, result.first.next_step)
+    others = [(name, w) for name, w in (("worst", result.worst), ("last", result.last)) if w and w is not result.first]
+    if len(others) == 2 and others[0][1] is others[1][1]:
+        others = [("the last and worst", others[0][1])] if result.count > 2 else [("the other", others[0][1])]
+    if others:
+        yield ""
+    for name, other in others:
+        lines = textwrap.wrap(other.sentence, WIDTH - LABEL - 2, break_long_words=False)
+        label = name if len(name) < LABEL else f"{name}:"
+        yield f"  {label:{LABEL}}{lines[0]}" if len(label) <= LABEL else f"  {label} {lines[0]}"
+        yield from (f"  {'':{LABEL}}{line}" for line in lines[1:])
+    if 0 < result.consequences < result.count:
+        yield from ("", f"  {result.consequences} of these follow from a message that was given up.")
+
+
+def _because(facts: Sequence[Fact], so: str, next_step: str) -> Iterator[str]:
+    if facts or so or next_step:
+        yield ""
+    width = min(FACT_WIDTH, max((len(fact.text) for fact in facts), default=0))
+    for index, fact in enumerate(facts):
+        label = "because" if index == 0 else ""
+        *above, last = textwrap.wrap(fact.text, FACT_WIDTH, subsequent_indent="  ") or [""]
+        for line in above:
+            yield f"  {label:{LABEL}}{line}"
+            label = ""
+        yield f"  {label:{LABEL}}{last:{width}}  {fact.source}".rstrip()
+    if so:
+        first, *rest = textwrap.wrap(so, WIDTH - LABEL - 2, break_long_words=False)
+        yield f"  {'so':{LABEL}}{first}"
+        yield from (f"  {'':{LABEL}}{line}" for line in rest)
+    if next_step:
+        yield f"  {'next':{LABEL}}{next_step}"
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    yield from (f"  {line}" for line in textwrap.wrap(text, WIDTH - 2, break_long_words=False))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def as_json(judgement: Judgement) -> str:
+    return json.dumps(as_data(judgement), indent=2, ensure_ascii=False)
+
+
+def as_data(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "verdict": judgement.verdict.value,
+        "run": {name: judgement.run[name] for name in RUN_FACTS if name in judgement.run},
+        "findings": [_finding_data(finding) for finding in judgement.findings],
+        "invariants": [_result_data(result) for result in judgement.results],
+        "notes": list(judgement.notes),
+    }
+
+
+def _finding_data(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "verdict": "fail" if finding.is_failure else "unknown",
+        "title": finding.title,
+        "sentence": finding.sentence,
+        "count": finding.count,
+        "orders": list(finding.orders),
+        "because": _facts_data(finding.because),
+        "so": finding.so,
+        "next": finding.next_step,
+        "traceback": list(finding.traceback),
+    }
+
+
+def _result_data(result: Result) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": result.invariant.id,
+        "name": result.invariant.name,
+        "says": result.invariant.sentence,
+        "standing": result.standing.value,
+        "judged": result.judged,
+        "count": result.count,
+    }
+    if result.reason:
+        data["reason"] = result.reason
+    if result.next_step:
+        data["next"] = result.next_step
+    if result.consequences:
+        data["consequences_of_a_parked_message"] = result.consequences
+    for name, shown in (("first", result.first), ("worst", result.worst), ("last", result.last)):
+        if shown:
+            data[name] = witness_data(shown)
+    return data
+
+
+def witness_data(shown: Witness) -> dict[str, Any]:
+    about = {name: getattr(shown, name) for name in ("order_id", "customer_id", "message_id", "commit_no")}
+    return {
+        "kind": shown.kind,
+        "sentence": shown.sentence,
+        **{name: value for name, value in about.items() if value is not None},
+        "because": _facts_data(shown.because),
+        "so": shown.so,
+        "next": shown.next_step,
+    }
+
+
+def _facts_data(facts: Sequence[Fact]) -> list[dict[str, str]]:
+    return [{"fact": fact.text, "source": fact.source} for fact in facts]

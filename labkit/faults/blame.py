@@ -1,0 +1,64 @@
+"""Which ends and pauses of components were labkit's own doing: told by the ledger and by the hits of the services."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.faults import control
+from labkit.faults.ledger import Fault, Ledger
+
+BEFORE_S, AFTER_S = 0.2, 2.0  # clocks and their precision; how long an end may take to be seen
+
+
+@dataclass(frozen=True)
+class Span:
+    """From `since` to `until` (epoch seconds) fault `fault_id` may end or pause `component`."""
+
+    fault_id: str
+    component: str
+    events: frozenset[str]
+    since: float
+    until: float
+    pid: int | None = None
+
+
+def spans(stack_directory: Path) -> list[Span]:
+    """Of all faults of the ledger."""
+    return [span for fault in Ledger(stack_directory).all() for span in _of(stack_directory, fault)]
+
+
+def fault_behind(known: list[Span], component: str, event: str, happened: float, pid: int | None = None) -> str | None:
+    """The id of the fault that brought this about, or None when no fault of labkit's did. `event`: end, pause, unpause or start."""
+    for span in known:
+        if span.component == component and event in span.events and span.since <= happened <= span.until and span.pid in (None, pid):
+            return span.fault_id
+    return None
+
+
+def _of(stack_directory: Path, fault: Fault) -> list[Span]:
+    begin, end = fault.made - BEFORE_S, (fault.healed or float("inf")) + AFTER_S
+    applied = (fault.applied or fault.healing or fault.made) + AFTER_S
+    match fault.verb:
+        case "kill" | "stop":
+            return [
+                Span(fault.id, fault.target, frozenset({"end"}), begin, applied),
+                Span(fault.id, fault.target, frozenset({"start"}), begin, end),
+            ]
+        case "pause" | "cut":
+            return [Span(fault.id, fault.target, frozenset({"pause", "unpause"}), begin, end)]
+        case "crash":
+            hits = [hit for hit in control.hits(stack_directory, fault) if hit["what"] == "crash"]
+            return [part for hit in hits for part in _crash(fault, hit, end)]
+        case "poison":  # a subscriber that could not get past it is restarted behind it
+            healing = fault.healing or float("inf")
+            skipped = fault.facts.get("skipped_by", [])
+            return [Span(fault.id, name, frozenset({"end", "start"}), healing - BEFORE_S, end) for name in skipped]
+    return []
+
+
+def _crash(fault: Fault, hit: dict[str, Any], end: float) -> list[Span]:
+    component, at = str(hit["component"]), float(hit["time"])
+    return [
+        Span(fault.id, component, frozenset({"end"}), at - BEFORE_S, at + AFTER_S),
+        Span(fault.id, component, frozenset({"start"}), at - BEFORE_S, end),
+    ]

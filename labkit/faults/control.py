@@ -1,0 +1,146 @@
+"""The control directory, labkit's side: what is armed is written here, acknowledgements and hits are read. See docs/control-directory.md.
+
+What is armed follows from the ledger alone: every fault of it that is meant for a service and is not being healed.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import ExitCode, UserError
+from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
+from labkit.stack import runtimes
+from labkit.stack.model import SERVICES, Stack
+from labkit.stack.runtime import CUT, FAILED, RUNNING, STOPPED
+
+VERSION = 1
+ACKNOWLEDGE_S = 5.0  # a mount that shows changes late shows them within that
+ASK_EVERY_S = 0.25
+LOOK_S = 0.01
+_STATES = {FAILED: "not running: it ended by itself", STOPPED: "not running"}
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What a service said last: the generation that it has loaded and what can be armed in it."""
+
+    generation: int
+    pid: int
+    points: frozenset[str]
+    routes: frozenset[str]
+
+
+class NotAcknowledged(UserError):
+    """What was to be armed is not armed everywhere. `targets`: component and why."""
+
+    def __init__(self, targets: dict[str, str]) -> None:
+        self.targets = targets
+        sentence = "; ".join(f"{name} {why}" for name, why in targets.items())
+        super().__init__(f"Nothing was armed: {sentence}.", "labkit status", exit_code=ExitCode.UNKNOWN)
+
+
+def directory(stack_directory: Path) -> Path:
+    return stack_directory / "control"
+
+
+def write_armed(ledger: Ledger) -> int:
+    """Make the armed file what the ledger says. Returns its generation."""
+    with ledger.lock():
+        faults = [
+            {"id": fault.id, "until": fault.until, **{k: v for k, v in entry.items() if v is not None}}
+            for fault in ledger.open()
+            if fault.state in (INTENDED, ACTIVE)
+            for entry in fault.settings.get("armed", [])
+        ]
+        folder = directory(ledger.directory)
+        generation = 1 + max([_generation(folder), *(ack.generation for name in SERVICES if (ack := acknowledged(ledger.directory, name)))])
+        for part in (folder, folder / "armed", folder / "hits"):
+            part.mkdir(exist_ok=True)
+        for name in SERVICES:
+            own = folder / "hits" / name
+            if not own.exists():
+                own.mkdir()
+                own.chmod(0o777)  # a container may run as another user
+        file = folder / "armed" / "armed.json"
+        aside = file.with_name(f".armed.{os.getpid()}")
+        with aside.open("w") as out:
+            json.dump({"version": VERSION, "generation": generation, "faults": faults}, out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        aside.chmod(0o644)
+        aside.replace(file)
+        return generation
+
+
+def _generation(folder: Path) -> int:
+    try:
+        return int(json.loads((folder / "armed" / "armed.json").read_text())["generation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def armed_ids(stack_directory: Path) -> set[str]:
+    """The faults that the armed file holds now."""
+    try:
+        faults = json.loads((directory(stack_directory) / "armed" / "armed.json").read_text())["faults"]
+        return {str(fault["id"]) for fault in faults}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def acknowledged(stack_directory: Path, component: str) -> Acknowledgement | None:
+    try:
+        said = json.loads((directory(stack_directory) / "hits" / component / "ack.json").read_text())
+        return Acknowledgement(said["generation"], said["pid"], frozenset(said["points"]), frozenset(said["routes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def await_acknowledgement(stack: Stack, targets: Iterable[str], generation: int, *, timeout: float = ACKNOWLEDGE_S) -> None:
+    """Return when each target has loaded this generation. Raises NotAcknowledged naming those that do not run or stay silent."""
+    missing = set(targets)
+    begun = asked = time.monotonic()
+    while True:
+        missing = {name for name in missing if (said := acknowledged(stack.directory, name)) is None or said.generation < generation}
+        if not missing:
+            return _refuse_down(stack, targets)
+        now = time.monotonic()
+        if now - asked > ASK_EVERY_S or now - begun > timeout:
+            asked = now
+            _refuse_down(stack, missing)
+            if now - begun > timeout:
+                raise NotAcknowledged(dict.fromkeys(sorted(missing), f"runs and has not acknowledged in {timeout:.0f} s"))
+        time.sleep(LOOK_S)
+
+
+def _refuse_down(stack: Stack, targets: Iterable[str]) -> None:
+    seen = runtimes.of_stack(stack).look()
+    down = {
+        name: f"is {_STATES.get(seen[name].state, seen[name].state)}" for name in sorted(targets) if seen[name].state not in (RUNNING, CUT)
+    }
+    if down:
+        raise NotAcknowledged(down)
+
+
+def hits(stack_directory: Path, fault: Fault) -> list[dict[str, Any]]:
+    """What the services wrote about this fault, in the order in which each wrote it."""
+    found = []
+    for component in sorted({str(entry["target"]) for entry in fault.settings.get("armed", [])}):
+        path = directory(stack_directory) / "hits" / component / "hits.jsonl"
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError:
+            continue
+        wanted = f'"fault":"{fault.id}"'.encode()
+        for line in lines:
+            if wanted not in line:
+                continue
+            try:
+                found.append({"component": component, **json.loads(line)})
+            except ValueError:
+                continue
+    return found

@@ -1,0 +1,143 @@
+"""The holder: the one process of a stack that keeps what needs a living process, row locks and timers. Detached, and alone by a lock.
+
+It does what the ledger says: locks for each lock fault that is not being healed, heals each fault whose time is up, and ends when none
+of both is left. If it is killed, MySQL lets go of its locks, and the next labkit command heals what is overdue.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import IO, Any
+
+from labkit import paths
+from labkit.errors import UserError
+from labkit.faults import engine
+from labkit.faults.holder_process import NAME
+from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
+from labkit.stack import processes, state
+from labkit.stack.model import Stack
+
+LOOK_S = 0.05
+LINGER_S = 0.5  # before it ends with nothing to do
+
+
+class Holder:
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._ledger = Ledger(stack.directory)
+        self._locks: dict[str, Any] = {}
+        self._folder = stack.directory / "holder"
+        self._failed: set[str] = set()
+
+    def run(self) -> None:
+        idle_since = time.monotonic()
+        while True:
+            faults = self._ledger.open()
+            self._tend_locks(faults)
+            self._heal_overdue(faults)
+            if self._has_work(faults):
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > LINGER_S:
+                (self._stack.directory / "processes" / NAME).unlink(missing_ok=True)
+                if not self._has_work(self._ledger.open()):
+                    return
+                idle_since = time.monotonic()
+                record(self._stack)
+            time.sleep(LOOK_S)
+
+    def _has_work(self, faults: list[Fault]) -> bool:
+        """A fault whose time has passed and that could not be healed is the next command's."""
+        timers = any(f.until is not None and f.id not in self._failed for f in faults)
+        return bool(self._locks) or timers or any(f.verb == "lock" and f.state == INTENDED and f.owner.alive() for f in faults)
+
+    def _tend_locks(self, faults: list[Fault]) -> None:
+        wanted = {f.id: f for f in faults if f.verb == "lock" and f.state in (INTENDED, ACTIVE)}
+        for fault_id in set(self._locks) - set(wanted):
+            self._locks.pop(fault_id).close()  # which rolls back
+            (self._folder / f"{fault_id}.json").unlink(missing_ok=True)
+        for fault_id, fault in wanted.items():
+            if fault_id not in self._locks and fault.state == INTENDED and not (self._folder / f"{fault_id}.json").exists():
+                self._lock(fault)
+
+    def _lock(self, fault: Fault) -> None:
+        import pymysql
+
+        at, settings = self._stack.mysql, fault.settings
+        try:
+            who = {"host": at.host, "port": at.port, "user": at.user, "password": at.password}
+            connection: Any = pymysql.connect(**who, connect_timeout=2, read_timeout=8)  # type: ignore[call-overload]
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 86400")
+                    cursor.execute("BEGIN")
+                    query = f"SELECT * FROM {settings['table']} WHERE {settings['column']} = %s FOR UPDATE"
+                    if not cursor.execute(query, [settings["key"]]):
+                        raise ValueError(f"{settings['table']} has no row with {settings['column']} = {settings['key']}")
+            except BaseException:
+                connection.close()
+                raise
+        except (pymysql.MySQLError, ValueError, OSError) as error:
+            self._tell(fault, {"error": str(error.args[-1] if error.args else error)})
+            return
+        self._locks[fault.id] = connection
+        self._tell(fault, {"connection": connection.thread_id()})
+
+    def _tell(self, fault: Fault, facts: dict[str, Any]) -> None:
+        self._folder.mkdir(exist_ok=True)
+        paths.write(self._folder / f"{fault.id}.json", json.dumps(facts))
+
+    def _heal_overdue(self, faults: list[Fault]) -> None:
+        now = time.time()
+        for fault in reversed(faults):
+            if fault.until is not None and now >= fault.until and fault.id not in self._failed:
+                if fault.id in self._locks:
+                    self._locks.pop(fault.id).close()
+                    (self._folder / f"{fault.id}.json").unlink(missing_ok=True)
+                try:
+                    engine.heal(self._stack, fault, how="its time was up")
+                except UserError as error:
+                    print(f"fault {fault.id}: {error}", flush=True)
+                    self._failed.add(fault.id)
+
+
+def main() -> None:
+    stack = state.find(sys.argv[1])
+    if stack is None:
+        return
+    signal.signal(signal.SIGTERM, _end)
+    with (stack.directory / "holder.lock").open("a") as file:
+        if not _alone(file):
+            return  # another one holds already
+        record(stack)
+        Holder(stack).run()
+
+
+def _alone(file: IO[str]) -> bool:
+    """Perhaps the other one is just about to end."""
+    deadline = time.monotonic() + 2 * LINGER_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_S)
+
+
+def record(stack: Stack) -> None:
+    """Write down that this process is the holder."""
+    me = processes.identified(os.getpid())
+    paths.write(stack.directory / "processes" / NAME, f"{me.pid} {me.start}")
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The fault ledger, `faults.jsonl` in the stack's directory: what was done to the stack and how it is undone, written before it is done.
+
+Each line is one event: `intent` (with the whole fault), `applied`, `note`, `healing`, `healed`. A fault's state is that of its last one.
+Lines are synced before anything else happens, so whatever becomes of labkit, the next command knows what may be there.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from labkit.stack import processes
+
+INTENDED, ACTIVE, HEALING, HEALED = "intended", "active", "healing", "healed"
+BY_HAND, SCENARIO = "by hand", "scenario"
+_STATES = {"intent": INTENDED, "applied": ACTIVE, "healing": HEALING, "healed": HEALED}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answers for a fault. A scenario's fault goes with its process; one set by hand stays."""
+
+    kind: str
+    pid: int
+    start: str  # of the process, as in processes.Process
+    command: str = ""
+
+    def alive(self) -> bool:
+        return processes.Process(self.pid, self.start).alive()
+
+
+def this_process(kind: str, command: str) -> Owner:
+    me = processes.identified(os.getpid())
+    return Owner(kind, me.pid, me.start, command)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`settings` is all that the primitive needs to apply and undo it; `facts` what it found out when it did. Times in epoch seconds."""
+
+    id: str
+    verb: str
+    target: str  # a component, or what else it acts on
+    said: str  # what it does, as a sentence without a full stop
+    settings: dict[str, Any]
+    owner: Owner
+    made: float
+    until: float | None = None
+    state: str = INTENDED
+    facts: dict[str, Any] = field(default_factory=dict)
+    applied: float | None = None
+    healing: float | None = None
+    healed: float | None = None
+    healer: Owner | None = None  # who is at work healing it, or was
+
+    @property
+    def over(self) -> bool:
+        return self.state == HEALED
+
+    @property
+    def by_hand(self) -> bool:
+        return self.owner.kind == BY_HAND
+
+    def left_behind(self, now: float) -> bool:
+        """Should it be gone already? Its scenario ended without healing it, labkit died over it, or its time is up."""
+        if self.over:
+            return False
+        if self.state == HEALING:
+            return self.healer is None or not self.healer.alive()
+        if self.until is not None and now > self.until:
+            return True
+        return not self.owner.alive() and (self.state == INTENDED or not self.by_hand)
+
+
+class Ledger:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.path = directory / "faults.jsonl"
+
+    @contextmanager
+    def lock(self, name: str = "faults.lock") -> Iterator[None]:
+        """One process at a time; waits. Held for moments only."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / name).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def intend(self, verb: str, target: str, said: str, settings: dict[str, Any], owner: Owner, until: float | None) -> Fault:
+        """Write down what is about to be done."""
+        with self.lock():
+            number = max((int(fault.id) for fault in self.all()), default=0) + 1
+            fault = Fault(str(number), verb, target, said, settings, owner, round(time.time(), 6), until)
+            self._append({"event": "intent", "id": fault.id, "fault": asdict(fault)})
+        return fault
+
+    def tell(self, event: str, fault: Fault, facts: dict[str, Any] | None = None, owner: Owner | None = None) -> Fault:
+        """Write down `applied`, `note`, `healing` or `healed`. Returns the fault as it is then."""
+        line: dict[str, Any] = {"event": event, "id": fault.id, "time": round(time.time(), 6), "facts": facts or {}}
+        if owner is not None:
+            line["owner"] = asdict(owner)
+        with self.lock():
+            self._append(line)
+        return _after(fault, line)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            torn = os.fstat(file).st_size and not self._ends_whole()
+            os.write(file, (("\n" if torn else "") + json.dumps(line) + "\n").encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def _ends_whole(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+    def all(self) -> list[Fault]:
+        """Every fault since the stack's data was made, oldest first."""
+        faults: dict[str, Fault] = {}
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        for line in text.splitlines():
+            try:
+                event = json.loads(line)
+                if event["event"] == "intent":
+                    faults[event["id"]] = _fault(event["fault"])
+                else:
+                    faults[event["id"]] = _after(faults[event["id"]], event)
+            except (ValueError, KeyError, TypeError):
+                continue  # a line that a crash cut off
+        return list(faults.values())
+
+    def open(self) -> list[Fault]:
+        """Those that are not healed, oldest first."""
+        return [fault for fault in self.all() if not fault.over]
+
+    def get(self, fault_id: str) -> Fault | None:
+        return next((fault for fault in self.all() if fault.id == fault_id), None)
+
+
+def _fault(data: dict[str, Any]) -> Fault:
+    return Fault(**{**data, "owner": Owner(**data["owner"]), "healer": None})
+
+
+def _after(fault: Fault, event: dict[str, Any]) -> Fault:
+    facts = {**fault.facts, **event.get("facts", {})}
+    changed = replace(fault, facts=facts, state=_STATES.get(event["event"], fault.state))
+    match event["event"]:
+        case "applied":
+            return replace(changed, applied=event["time"])
+        case "healing":
+            return replace(changed, healing=event["time"], healer=Owner(**event["owner"]) if event.get("owner") else None)
+        case "healed":
+            return replace(changed, healed=event["time"])
+    return changed

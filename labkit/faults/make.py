@@ -1,0 +1,217 @@
+"""Orders for faults, from what a person or a scenario says. Each raises UserError for what cannot be."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from labkit.errors import ExitCode, UserError
+from labkit.faults import components, places
+from labkit.faults.engine import Order
+from labkit.faults.records import new_message_id, outbox_row, subscribers, value_of, watches
+from labkit.faults.targets import CHANNELS, TIME, channel, short, subscription
+from labkit.stack.model import COMPONENTS, SERVICES, Stack
+
+TABLES = {
+    "customer": ("customer_db.customer", "id"),
+    "order": ("order_db.orders", "id"),
+    "reservation": ("customer_db.customer_credit_reservations", "credit_reservations_key"),
+}
+OUTAGES = {
+    "kill": "{} is killed at once",
+    "stop": "{} is stopped",
+    "pause": "{} is frozen: it neither works nor answers",
+    "cut": "{} is cut off the network",
+}
+
+
+def gate(
+    who: str,
+    *,
+    event_type: str | None = None,
+    message_id: str | None = None,
+    channel_name: str | None = None,
+    partition: int | None = None,
+    key: str | None = None,
+) -> Order:
+    """`who` is a component or a subscriber."""
+    target = subscription(who)
+    match = _match(event_type, message_id, channel_name, partition, key)
+    entry = {"kind": "gate", "target": target.component, "subscriber": target.subscriber, **match}
+    return Order("gate", target.component, f"{target.component} waits before {_what(match)}", {"armed": [entry]})
+
+
+def crash(component: str, point: str, *, hit: int = 1, message_id: str | None = None, event_type: str | None = None) -> Order:
+    _service(component)
+    if hit < 1:
+        raise UserError("Hits are counted from 1.", "labkit fault list", exit_code=ExitCode.USAGE)
+    match = _match(event_type, message_id, None, None, None)
+    entry = {"kind": "crash", "target": component, "point": point, "hit": hit, **match}
+    when = "" if hit == 1 else f" when it comes there for the {hit}. time"
+    return Order("crash", component, f"{component} ends at {point}{when}", {"armed": [entry]})
+
+
+def barrier(component: str, point: str, *, parties: int = 2, timeout_s: float = 2.0) -> Order:
+    _service(component)
+    entry = {"kind": "barrier", "target": component, "point": point, "parties": parties, "timeout_s": timeout_s}
+    return Order("barrier", component, f"{parties} handlers of {component} meet at {point}", {"armed": [entry]})
+
+
+def delay(component: str, seconds: float, *, route: str | None = None, event_type: str | None = None) -> Order:
+    """Of one route, `POST /orders`, or of a subscriber, before it takes each message."""
+    if route is not None:
+        _service(component)
+        entry: dict[str, Any] = {"kind": "delay", "target": component, "route": route, "delay_s": seconds}
+        return Order("delay", component, f"{component} answers {route} {seconds * 1000:.0f} ms later", {"armed": [entry]})
+    target = subscription(component)
+    match = _match(event_type, None, None, None, None)
+    entry = {"kind": "delay", "target": target.component, "subscriber": target.subscriber, "delay_s": seconds, **match}
+    said = f"{target.component} takes {seconds * 1000:.0f} ms more for {_what(match)}"
+    return Order("delay", target.component, said, {"armed": [entry]})
+
+
+def switch(component: str, name: str, value: str) -> Order:
+    _service(component)
+    entry = {"kind": "switch", "target": component, "name": name, "value": value}
+    return Order("switch", component, f"{name} of {component} is {value}", {"armed": [entry]})
+
+
+def outage(stack: Stack, verb: str, component: str) -> Order:
+    if component not in COMPONENTS:
+        message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
+        raise UserError(message, "labkit status", exit_code=ExitCode.USAGE)
+    components.refuse(stack, verb, component)
+    return Order(verb, component, OUTAGES[verb].format(component), {})
+
+
+def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int | None = None) -> Order:
+    row = outbox_row(stack, message_id)
+    settings = {
+        "armed": watches(row["channel"], message_id=message_id),
+        "channel": row["channel"],
+        "key": row["key"],
+        "value": value_of(row["headers"], row["payload"]).hex(),
+        "times": times,
+        "partition": partition,
+    }
+    often = "once more" if times == 1 else f"{times} times more"
+    where = "" if partition is None else f" to partition {partition}"
+    return Order("duplicate", short(row["channel"]), f"message {message_id} is published {often}{where}", settings)
+
+
+def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> Order:
+    """`late` is held until `early` was taken. Of the same partition, a copy of `early` goes to another one, where it can overtake."""
+    held, first = outbox_row(stack, late), outbox_row(stack, early)
+    if held["channel"] != first["channel"]:
+        raise UserError("The two messages are on different channels.", "labkit fault gate", exit_code=ExitCode.USAGE)
+    takers = [subscription(who)] if who else subscribers(held["channel"])
+    entries = [
+        {"kind": "gate", "target": t.component, "subscriber": t.subscriber, "message_id": late, "release_after": early} for t in takers
+    ]
+    settings: dict[str, Any] = {"armed": entries, "late": late, "early": early, "channel": held["channel"], "key": first["key"]}
+    count = places.partitions(stack, held["channel"])
+    own = partition_of(first["key"], count)
+    if partition_of(held["key"], count) == own:
+        if count < 2:
+            raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
+        settings |= {"value": value_of(first["headers"], first["payload"]).hex(), "partition": (own + 1) % count}
+    return Order("reorder", short(held["channel"]), f"message {early} is taken before {late}", settings)
+
+
+def partition_of(key: str, count: int) -> int:
+    """Where Kafka's own partitioner puts a key: murmur2."""
+    data = key.encode()
+    mask, m = 0xFFFFFFFF, 0x5BD1E995
+    h = 0x9747B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i : i + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    if rest := data[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % count
+
+
+def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | None = None, unknown_type: bool = False) -> Order:
+    """A record that is no message; with `unknown_type` a message of a type that nobody knows, which services must skip."""
+    name = channel(channel_name)
+    settings: dict[str, Any] = {"channel": name, "key": key, "partition": partition}
+    if unknown_type:
+        message_id = new_message_id(stack)
+        value = value_of(_headers(message_id, name, key, "Unheard"), "{}")
+        settings |= {"armed": watches(name, message_id=message_id)}
+    else:
+        value = b'{"payload": "{", "headers": '
+        settings |= {"armed": watches(name, key=key)}
+    if not settings["armed"]:
+        raise UserError(f"Nobody subscribes to {name}; channels are {', '.join(CHANNELS)}.", "labkit fault list", exit_code=ExitCode.USAGE)
+    kind = "a message of an unknown type" if unknown_type else "a record that is no message"
+    return Order("poison", short(name), f"{kind} is published on {short(name)} with key {key}", {**settings, "value": value.hex()})
+
+
+def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), before: int | None = None) -> Order:
+    """Delete all records, or those before an offset."""
+    name = channel(channel_name)
+    chosen = list(partitions) or list(range(places.partitions(stack, name)))
+    if not chosen:
+        raise UserError(f"There is no channel {name}.", "labkit fault list", exit_code=ExitCode.USAGE)
+    which = "all records" if before is None else f"all records before offset {before}"
+    where = "" if not partitions else f", partition {', '.join(map(str, partitions))}"
+    return Order(
+        "trim", short(name), f"{which} of {short(name)}{where} are deleted", {"channel": name, "partitions": chosen, "before": before}
+    )
+
+
+def tick(stack: Stack, *, hours: int = 1, hour: int | None = None) -> Order:
+    """An HourHasPassed event for each of so many hours; `hour` is the first of them, in hours since 1970."""
+    first = hour if hour is not None else int(time.time()) // 3600
+    messages = []
+    for number in range(first, first + hours):
+        headers = _headers(new_message_id(stack), TIME, str(number), "HourHasPassed")
+        messages.append({"key": str(number), "value": value_of(headers, f'{{"hour":{number}}}').hex()})
+        time.sleep(0.001)  # ids are made of milliseconds
+    often = "an hour has" if hours == 1 else f"{hours} hours have"
+    return Order("tick", "time", f"services hear that {often} passed", {"messages": messages})
+
+
+def lock(what: str, key: int) -> Order:
+    """`what` is customer, order or reservation (by its order's id)."""
+    if what not in TABLES:
+        raise UserError(f"There is no row {what!r} to lock; there are {', '.join(TABLES)}.", "labkit fault list", exit_code=ExitCode.USAGE)
+    table, column = TABLES[what]
+    return Order("lock", f"{what} {key}", f"the row of {what} {key} is locked", {"table": table, "column": column, "key": key})
+
+
+def _headers(message_id: str, channel_name: str, key: str, event_type: str) -> str:
+    import json
+
+    now = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    about = {"event-aggregate-type": channel_name, "event-aggregate-id": key, "event-type": f"{channel_name}.{event_type}"}
+    return json.dumps({**about, "ID": message_id, "PARTITION_ID": key, "DESTINATION": channel_name, "DATE": now})
+
+
+def _match(
+    event_type: str | None, message_id: str | None, channel_name: str | None, partition: int | None, key: str | None
+) -> dict[str, Any]:
+    chosen = None if channel_name is None else channel(channel_name)
+    every = {"event_type": event_type, "message_id": message_id, "channel": chosen, "partition": partition, "key": key}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def _what(match: dict[str, Any]) -> str:
+    words = [f"each {match['event_type']}" if "event_type" in match else "each message"]
+    if "message_id" in match:
+        words = [f"message {match['message_id']}"]
+    if "channel" in match:
+        words.append(f"on {short(match['channel'])}")
+    if "partition" in match:
+        words.append(f"in partition {match['partition']}")
+    if "key" in match:
+        words.append(f"with key {match['key']}")
+    return " ".join(words)
+
+
+def _service(component: str) -> None:
+    if component not in SERVICES:
+        message = f"{component!r} is no service; services are {', '.join(SERVICES)}."
+        raise UserError(message, "labkit fault list", exit_code=ExitCode.USAGE)

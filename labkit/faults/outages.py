@@ -1,0 +1,118 @@
+"""Faults of components as a whole: kill, stop, pause, cut. F7.
+
+"While it was down" means between two positions of the binlog, `binlog_at_stop` and `binlog_at_start`, in the facts.
+"""
+
+from labkit.errors import UserError
+from labkit.faults import components, places
+from labkit.faults.ledger import Fault, Ledger
+from labkit.faults.primitive import Facts, Primitive, Proof
+from labkit.stack import runtime
+from labkit.stack.model import Stack
+
+ENDING = ("kill", "stop")
+
+
+def _others(ledger: Ledger, fault: Fault, verbs: tuple[str, ...]) -> list[Fault]:
+    """Other faults of the same component that are there and stay."""
+    return [f for f in ledger.open() if f.id != fault.id and f.target == fault.target and f.verb in verbs and f.state != "healing"]
+
+
+def _end(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    if components.is_down(stack, fault.target):
+        raise UserError(f"{fault.target} does not run.", "labkit status")
+    run = components.identity(stack, fault.target)
+    (components.kill if fault.verb == "kill" else components.stop)(stack, fault.target)
+    return {"run": run, "binlog_at_stop": places.binlog_position(stack)}
+
+
+def _start(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    if _others(ledger, fault, ENDING):
+        return {}
+    facts: Facts = {"binlog_at_start": places.binlog_position(stack)} if components.is_down(stack, fault.target) else {}
+    components.start_only(stack, fault.target)
+    return facts
+
+
+def _runs(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
+    if _others(ledger, fault, ENDING):
+        return None
+    return components.never_started(stack, fault.target, fault.healing)
+
+
+def _prove_ended(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    """Its parent saw it end; nobody answers in its place (as long as it is down)."""
+    end = components.end_of(stack, fault.target, fault.made)
+    if end is None:
+        return Proof()
+    seen = f"its parent saw that {fault.target} ended {end}"
+    if not fault.over:
+        why = components.answers(stack, fault.target)
+        return Proof(seen, why)
+    return Proof(seen, "another process runs in its place" if components.identity(stack, fault.target) != fault.facts.get("run") else None)
+
+
+def _pause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    components.pause(stack, fault.target)
+    return {"run": components.identity(stack, fault.target), "binlog_at_stop": _binlog_unless_it_is(stack, fault.target)}
+
+
+def _binlog_unless_it_is(stack: Stack, name: str) -> dict[str, object] | None:
+    return None if name == "mysql" else places.binlog_position(stack)  # a paused one would keep the question waiting
+
+
+def _unpause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    if _others(ledger, fault, ("pause",)):
+        return {}
+    facts: Facts = {"binlog_at_start": _binlog_unless_it_is(stack, fault.target)}
+    run = fault.facts.get("run") or components.identity(stack, fault.target)  # it died before it wrote that down
+    components.unpause(stack, fault.target, run)
+    return facts
+
+
+def _goes_on(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
+    if _others(ledger, fault, ("pause",)):
+        return None
+    return f"{fault.target} is still paused" if components.state(stack, fault.target) == runtime.PAUSED else None
+
+
+def _prove_paused(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    if fault.over or fault.state != "active":
+        return Proof()
+    paused = components.state(stack, fault.target) == runtime.PAUSED
+    return Proof(f"the system shows {fault.target} as stopped" if paused else None, components.answers(stack, fault.target))
+
+
+def _cut(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    components.refuse(stack, "cut", fault.target)
+    if components.is_down(stack, fault.target):
+        raise UserError(f"{fault.target} does not run.", "labkit up")
+    components.cut(stack, fault.target)
+    return {"binlog_at_stop": _binlog_unless_it_is(stack, fault.target)}
+
+
+def _join(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    if _others(ledger, fault, ("cut",)):
+        return {}
+    facts: Facts = {"binlog_at_start": _binlog_unless_it_is(stack, fault.target)}
+    components.join(stack, fault.target)
+    return facts
+
+
+def _is_joined(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
+    if _others(ledger, fault, ("cut",)):
+        return None
+    return f"{fault.target} is still cut off" if components.state(stack, fault.target) == runtime.CUT else None
+
+
+def _prove_cut(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    if fault.over or fault.state != "active":
+        return Proof()
+    is_cut = components.state(stack, fault.target) == runtime.CUT
+    return Proof(f"the engine shows {fault.target} without a network" if is_cut else None, components.answers(stack, fault.target))
+
+
+KILL = Primitive("kill", "end a component at once (SIGKILL)", _end, _start, _runs, _prove_ended)
+STOP = Primitive("stop", "stop a component in order (SIGTERM)", _end, _start, _runs, _prove_ended)
+PAUSE = Primitive("pause", "freeze a component", _pause, _unpause, _goes_on, _prove_paused)
+CUT = Primitive("cut", "cut a component off the network", _cut, _join, _is_joined, _prove_cut)

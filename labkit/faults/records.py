@@ -1,0 +1,231 @@
+"""Faults that labkit plants on the broker: duplicate, reorder, poison, trim, tick. F4, F5, F9, F10, F11.
+
+Each planted record carries the Kafka header `labkit-fault` with the fault's id, and is noted in the facts as `planted`.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+
+from labkit.errors import UserError
+from labkit.faults import armed, components, control, places
+from labkit.faults.ledger import Fault, Ledger
+from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
+from labkit.faults.targets import BY_SUBSCRIBER, SUBSCRIPTIONS, TIME, Subscription
+from labkit.stack import sql
+from labkit.stack.model import SCHEMAS, Stack
+
+HEADER = "labkit-fault"
+ANSWER_S = 5.0
+TAKEN_S = 5.0
+LOOK_S = 0.02
+_OWN_PART = 0xFF << 16  # of message ids, next to those of the services
+_encode = msgspec.json.Encoder().encode
+
+
+def new_message_id(stack: Stack) -> str:
+    return f"{time.time_ns() // 1_000_000:016x}-{(stack.address_bits << 24 | _OWN_PART) << 16:016x}"
+
+
+def value_of(headers: str, payload: str) -> bytes:
+    """The record of an outbox row; headers are JSON text."""
+    return b'{"payload":' + _encode(payload) + b',"headers":' + headers.encode() + b"}"
+
+
+def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
+    """`channel`, `headers`, `payload` and `key` of a message. Raises UserError when no outbox has it."""
+    query = " UNION ALL ".join(f"SELECT destination, headers, payload FROM {schema}.message WHERE id = %s" for schema in SCHEMAS)
+    try:
+        with sql.connected(stack.mysql) as cursor:
+            cursor.execute(query, [message_id] * len(SCHEMAS))
+            row = cursor.fetchone()
+    except OSError as error:
+        raise UserError(f"MySQL does not answer: {error}.", "labkit status") from error
+    if row is None:
+        raise UserError(f"No outbox has a message {message_id}.", "SELECT id, headers FROM order_db.message ORDER BY id DESC LIMIT 5")
+    headers = msgspec.json.decode(row[1], type=dict[str, str])
+    return {"channel": row[0], "headers": row[1], "payload": row[2], "key": headers.get("PARTITION_ID") or headers["ID"]}
+
+
+def plant(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes, partition: int | None) -> dict[str, Any]:
+    """Publish one record. Returns `topic`, `partition` and `offset`. Raises UserError."""
+    from confluent_kafka import KafkaException, Producer
+
+    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 2, "partitioner": "murmur2_random", "linger.ms": 0})
+    told: list[tuple[Any, Any]] = []
+    options: dict[str, Any] = {} if partition is None else {"partition": partition}
+    try:
+        producer.produce(
+            channel, key=key, value=value, headers={HEADER: fault.id.encode()}, on_delivery=lambda e, m: told.append((e, m)), **options
+        )
+        producer.flush(ANSWER_S)
+    except KafkaException as error:
+        raise UserError(f"Kafka did not take the record: {error.args[0].str()}.", "labkit status") from error
+    if not told or told[0][0] is not None:
+        raise UserError(f"Kafka did not take the record: {told[0][0] if told else 'no answer'}.", "labkit status")
+    message = told[0][1]
+    return {"topic": channel, "partition": message.partition(), "offset": message.offset()}
+
+
+def subscribers(channel: str) -> list[Subscription]:
+    return [who for who in SUBSCRIPTIONS if channel in who.channels]
+
+
+def watches(channel: str, **match: object) -> list[dict[str, Any]]:
+    """Entries of the armed file: each subscriber of the channel tells when it has taken such a message."""
+    return [{"kind": "watch", "target": w.component, "subscriber": w.subscriber, "channel": channel, **match} for w in subscribers(channel)]
+
+
+def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    """Plant the records of the settings and wait until each subscriber has taken them."""
+    settings = fault.settings
+    facts = armed.arm(stack, ledger, fault)
+    value = bytes.fromhex(settings["value"])
+    planted = []
+    for _ in range(settings.get("times", 1)):
+        planted.append(plant(stack, fault, settings["channel"], settings["key"].encode(), value, settings.get("partition")))
+        ledger.tell("note", fault, {"planted": planted})
+    waiting = _await_taken(stack, fault, planted)
+    return {**facts, "planted": planted, "not_taken_by": waiting, "over": not waiting}
+
+
+def _await_taken(stack: Stack, fault: Fault, planted: list[dict[str, Any]]) -> list[str]:
+    """The subscribers that have not told of all planted records after 5 s."""
+    wanted = {(entry["target"], place["partition"], place["offset"]) for entry in fault.settings["armed"] for place in planted}
+    deadline = time.monotonic() + TAKEN_S
+    while True:
+        taken = {
+            (h["component"], h.get("partition"), h.get("position")) for h in control.hits(stack.directory, fault) if h["what"] == "taken"
+        }
+        missing = wanted - taken
+        if not missing or time.monotonic() > deadline:
+            return sorted({component for component, _, _ in missing})
+        time.sleep(LOOK_S)
+
+
+def prove_planted(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    """Each subscriber wrote that it has taken them; and each is past them."""
+    planted = fault.facts.get("planted", [])
+    if not planted:
+        return Proof()
+    taken = {h["component"] for h in control.hits(stack.directory, fault) if h["what"] == "taken"}
+    service = f"{', '.join(sorted(taken))} took it" if taken else None
+    behind = [who.subscriber for who in _all_subscribers(fault) if not _past(stack, who, planted)]
+    places_said = ", ".join(f"partition {p['partition']}, offset {p['offset']}" for p in planted)
+    return Proof(service, None if behind else f"{places_said}: every group is past it")
+
+
+def _all_subscribers(fault: Fault) -> list[Subscription]:
+    return [BY_SUBSCRIBER[entry["subscriber"]] for entry in fault.settings["armed"]]
+
+
+def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> bool:
+    deadline = time.monotonic() + 1.0  # a group tells its positions a moment after it took the records
+    while True:
+        if all((places.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > p["offset"] for p in planted):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_S)
+
+
+def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    """Hold the one message until the other was taken; when both have one key, the other overtakes in another partition."""
+    facts = armed.arm(stack, ledger, fault)
+    if fault.settings.get("value") is None:
+        return facts
+    settings = fault.settings
+    planted = [plant(stack, fault, settings["channel"], settings["key"].encode(), bytes.fromhex(settings["value"]), settings["partition"])]
+    ledger.tell("note", fault, {"planted": planted})
+    return {**facts, "planted": planted}
+
+
+def prove_reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    """The one was held and released only then; the inbox has the other before it."""
+    hits = control.hits(stack.directory, fault)
+    held = [h for h in hits if h["what"] == "held"]
+    released = [h for h in hits if h["what"] == "released"]
+    if not held or not released:
+        return Proof(f"{held[0]['component']} holds it" if held else None)
+    service = f"{held[0]['component']} held {fault.settings['late']} until it had taken {fault.settings['early']}"
+    return Proof(service, _taken_in_order(stack, held[0]["subscriber"], fault.settings["early"], fault.settings["late"]))
+
+
+def _taken_in_order(stack: Stack, subscriber: str, early: str, late: str) -> str | None:
+    query = " UNION ALL ".join(
+        f"SELECT message_id, creation_time FROM {s}.received_messages WHERE consumer_id = %s AND message_id IN (%s, %s)" for s in SCHEMAS
+    )
+    deadline = time.monotonic() + TAKEN_S
+    while time.monotonic() < deadline:
+        with sql.connected(stack.mysql) as cursor:
+            cursor.execute(query, [subscriber, early, late] * len(SCHEMAS))
+            times: dict[str, int] = dict(cursor.fetchall())
+        if early in times and late in times:
+            return f"the inbox has {early} first" if times[early] <= times[late] else None
+        time.sleep(LOOK_S)
+    return None
+
+
+def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    """A subscriber that cannot get past it is stopped, moved behind it and started again."""
+    facts = armed.disarm(stack, ledger, fault)
+    skipped = []
+    for who in _all_subscribers(fault):
+        for place in fault.facts.get("planted", []):
+            if components.works(stack, who.component) and not _past(stack, who, [place]):
+                taken = places.taken_up_to(stack, who, place["topic"], place["partition"]) or 0
+                if taken == place["offset"]:
+                    places.move_behind(stack, who, place["topic"], place["partition"], place["offset"])
+                    skipped.append(who.component)
+    return {**facts, "skipped_by": skipped} if skipped else facts
+
+
+def _trim(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    settings = fault.settings
+    before, after = {}, {}
+    for partition in settings["partitions"]:
+        low, high = places.bounds(stack, settings["channel"], partition)
+        before[str(partition)] = low
+        upto = high if settings.get("before") is None else min(settings["before"], high)
+        after[str(partition)] = places.delete_records(stack, settings["channel"], partition, upto) if upto > low else low
+    return {"start_before": before, "start_after": after}
+
+
+def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    """What the broker answered, and where it says that its log starts now."""
+    wanted: dict[str, int] = fault.facts.get("start_after", {})
+    if not wanted or wanted == fault.facts.get("start_before"):
+        return Proof()
+    now = {partition: places.bounds(stack, fault.settings["channel"], int(partition))[0] for partition in wanted}
+    seen = ", ".join(f"partition {partition} starts at offset {low}" for partition, low in now.items())
+    return Proof("the broker deleted what stood before", seen if all(now[p] >= low for p, low in wanted.items()) else None)
+
+
+def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    places.ensure_topic(stack, TIME)
+    settings = fault.settings
+    planted = []
+    for message in settings["messages"]:
+        planted.append(plant(stack, fault, TIME, message["key"].encode(), bytes.fromhex(message["value"]), None))
+        ledger.tell("note", fault, {"planted": planted})
+    return {"planted": planted}
+
+
+def prove_tick(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    planted = fault.facts.get("planted", [])
+    inside = [p for p in planted if places.bounds(stack, p["topic"], p["partition"])[1] > p["offset"]]
+    if not planted:
+        return Proof()
+    return Proof(f"the broker took {len(planted)}", f"{len(inside)} stand on {TIME}" if len(inside) == len(planted) else None)
+
+
+DUPLICATE = Primitive(
+    "duplicate", "publish an exact copy of a message", _plant_watched, armed.disarm, armed.probe, prove_planted, one_shot=True
+)
+REORDER = Primitive("reorder", "let one message be taken before another", _reorder, armed.disarm, armed.probe, prove_reorder)
+POISON = Primitive(
+    "poison", "publish a message that nobody can read", _plant_watched, _skip_poison, armed.probe, prove_planted, one_shot=True
+)
+TRIM = Primitive("trim", "delete the older records of a channel, for good", _trim, nothing_to_undo, nothing_left, prove_trim, one_shot=True)
+TICK = Primitive("tick", "tell that time has passed", _tick, nothing_to_undo, nothing_left, prove_tick, one_shot=True)

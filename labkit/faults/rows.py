@@ -1,0 +1,95 @@
+"""Row lock: a transaction of labkit's keeps one row locked. F6. The transaction lives in the holder process."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import UserError
+from labkit.faults import holder_process
+from labkit.faults.ledger import Fault, Ledger
+from labkit.faults.primitive import Facts, Primitive, Proof
+from labkit.stack import sql
+from labkit.stack.model import Stack
+
+HELD_S, RELEASED_S = 10.0, 5.0
+LOOK_S = 0.02
+
+
+def told_by_holder(directory: Path, fault_id: str) -> dict[str, Any]:
+    """`connection` (MySQL's id of it) and `trx_since`, or `error`; empty while the holder is at work on it."""
+    try:
+        told: dict[str, Any] = json.loads((directory / "holder" / f"{fault_id}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return told
+
+
+def _lock(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    holder_process.ensure(stack)
+    deadline = time.monotonic() + HELD_S
+    while time.monotonic() < deadline:
+        told = told_by_holder(stack.directory, fault.id)
+        if "error" in told:
+            raise UserError(f"The row could not be locked: {told['error']}.", "labkit fault status")
+        if told:
+            return {"connection": told["connection"]}
+        holder_process.ensure(stack)
+        time.sleep(LOOK_S)
+    raise UserError(f"The row was not locked within {HELD_S:.0f} s: somebody else holds it.", "labkit fault status")
+
+
+def _release(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
+    """The holder sees in the ledger that it is to let go. One that does not is cut off from MySQL."""
+    deadline = time.monotonic() + RELEASED_S
+    while _probe(stack, ledger, fault) is not None and holder_process.running(stack.directory) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    if _probe(stack, ledger, fault) is not None:
+        try:
+            with sql.connected(stack.mysql) as cursor:
+                cursor.execute("KILL %s", [_connection(stack, fault)])
+        except OSError:
+            pass  # it has ended meanwhile, or MySQL has, and every lock with it
+    return {}
+
+
+def _connection(stack: Stack, fault: Fault) -> int | None:
+    connection = fault.facts.get("connection") or told_by_holder(stack.directory, fault.id).get("connection")
+    return int(connection) if connection else None
+
+
+def _probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
+    """Is there still a connection of ours with this id, and with it its transaction?"""
+    connection = _connection(stack, fault)
+    if connection is None:
+        return None
+    return f"connection {connection} still holds the row" if _is_open(stack, connection) else None
+
+
+def _is_open(stack: Stack, connection: int) -> bool:
+    try:
+        with sql.connected(stack.mysql, 2.0) as cursor:
+            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s", [connection])
+            return bool(cursor.fetchone()[0])
+    except OSError:
+        return False  # a server that does not run holds nothing
+
+
+def _prove(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
+    """The holder has it; MySQL shows its transaction with one locked row, and who waits for it."""
+    connection = _connection(stack, fault)
+    if connection is None or fault.over:
+        return Proof()
+    try:
+        with sql.connected(stack.mysql, 2.0) as cursor:
+            cursor.execute("SELECT trx_rows_locked FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s", [connection])
+            row = cursor.fetchone()
+            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+            (waiting,) = cursor.fetchone()
+    except OSError:
+        return Proof(f"connection {connection} has the row")
+    seen = f"MySQL shows its transaction with {row[0]} locked {'row' if row[0] == 1 else 'rows'}; {waiting} wait" if row else None
+    return Proof(f"connection {connection} has the row", seen)
+
+
+LOCK = Primitive("lock", "keep one row locked", _lock, _release, _probe, _prove)

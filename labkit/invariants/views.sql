@@ -1,0 +1,87 @@
+-- What the invariants read: the evidence under the same names, narrowed to what is being judged, and the row changes of each thing as a
+-- sequence of steps that begins with the starting state (commit_no 0).
+--
+-- own_customer(id) and own_order(id) are macros: always true for the whole stack, else members of the scope.
+CREATE TEMP VIEW all_customers AS SELECT * FROM evidence.main.customers;
+CREATE TEMP VIEW all_orders AS SELECT * FROM evidence.main.orders;
+CREATE TEMP VIEW customers AS SELECT * FROM evidence.main.customers WHERE own_customer(id);
+CREATE TEMP VIEW orders AS SELECT * FROM evidence.main.orders WHERE own_order(id);
+CREATE TEMP VIEW reservations AS SELECT * FROM evidence.main.reservations WHERE own_customer(customer_id) OR own_order(order_id);
+CREATE TEMP VIEW view_customers AS SELECT * FROM evidence.main.view_customers WHERE own_customer(id);
+CREATE TEMP VIEW view_orders AS SELECT * FROM evidence.main.view_orders WHERE own_customer(customer_id) OR own_order(order_id);
+CREATE TEMP VIEW saga_instances AS SELECT * FROM evidence.main.saga_instances WHERE own_order(order_id);
+
+-- Messages about an own order or customer. What is about nobody (a dead letter's notice) is everybody's.
+CREATE TEMP VIEW outbox AS
+  SELECT * FROM evidence.main.outbox WHERE own_order(order_id) OR own_customer(customer_id) OR (order_id IS NULL AND customer_id IS NULL);
+CREATE TEMP VIEW outbox_inserts AS
+  SELECT * FROM evidence.main.outbox_changes
+  WHERE op = 'insert' AND (own_order(order_id) OR own_customer(customer_id) OR (order_id IS NULL AND customer_id IS NULL));
+
+-- Records without those that labkit itself planted, and of these the first copy of each message: a relay that crashed may publish again.
+CREATE TEMP VIEW own_records AS
+  SELECT r.* FROM evidence.main.records r
+  ANTI JOIN evidence.main.planted_records p ON r.topic = p.topic AND r.partition_no = p.partition_no AND r.offset_no = p.offset_no
+  WHERE own_order(order_id) OR own_customer(customer_id) OR (order_id IS NULL AND customer_id IS NULL);
+CREATE TEMP VIEW first_records AS
+  SELECT * FROM own_records WHERE message_id IS NOT NULL
+  QUALIFY row_number() OVER (PARTITION BY topic, message_id ORDER BY partition_no, offset_no) = 1;
+
+-- All messages that subscribers may have met, planted ones too: what each is about.
+CREATE TEMP VIEW messages AS
+  SELECT message_id, any_value(channel) AS channel, any_value(event) AS event, any_value(order_id) AS order_id, any_value(customer_id) AS customer_id
+  FROM (
+    SELECT id AS message_id, channel, event, order_id, customer_id FROM evidence.main.outbox
+    UNION ALL SELECT message_id, channel, event, order_id, customer_id FROM evidence.main.records WHERE message_id IS NOT NULL
+  )
+  WHERE own_order(order_id) OR own_customer(customer_id) GROUP BY message_id;
+
+CREATE TEMP VIEW order_steps AS
+  SELECT 0 AS commit_no, 0 AS change_no, id AS order_id, customer_id, total, NULL AS state_before, state AS state_after, rejection_reason AS reason_after
+  FROM evidence.main.starting_orders WHERE own_order(id)
+  UNION ALL
+  SELECT commit_no, change_no, coalesce(order_id, after_id), coalesce(after_customer_id, before_customer_id), coalesce(after_total, before_total),
+    before_state, after_state, after_reason
+  FROM evidence.main.order_changes WHERE own_order(coalesce(order_id, after_id));
+
+CREATE TEMP VIEW customer_steps AS
+  SELECT 0 AS commit_no, 0 AS change_no, id AS customer_id, name, NULL::DECIMAL(38,2) AS limit_before, credit_limit AS limit_after, true AS exists_after
+  FROM evidence.main.starting_customers WHERE own_customer(id)
+  UNION ALL
+  SELECT commit_no, change_no, coalesce(customer_id, after_id), coalesce(after_name, before_name), before_limit, after_limit, op <> 'delete'
+  FROM evidence.main.customer_changes WHERE own_customer(coalesce(customer_id, after_id));
+
+-- One row for each reservation that came, went or changed; a row that moved to another customer or order went and came.
+CREATE TEMP VIEW reservation_steps AS
+  SELECT 0 AS commit_no, 0 AS change_no, customer_id, order_id, NULL::DECIMAL(38,2) AS before, amount AS after
+  FROM evidence.main.starting_reservations WHERE own_customer(customer_id) OR own_order(order_id)
+  UNION ALL
+  SELECT commit_no, change_no, before_customer_id, before_order_id, before_amount,
+    CASE WHEN after_customer_id = before_customer_id AND after_order_id = before_order_id THEN after_amount END
+  FROM evidence.main.reservation_changes WHERE op <> 'insert' AND (own_customer(before_customer_id) OR own_order(before_order_id))
+  UNION ALL
+  SELECT commit_no, change_no, after_customer_id, after_order_id, NULL, after_amount
+  FROM evidence.main.reservation_changes
+  WHERE op <> 'delete' AND (own_customer(after_customer_id) OR own_order(after_order_id))
+    AND (op = 'insert' OR after_customer_id <> before_customer_id OR after_order_id <> before_order_id);
+
+CREATE TEMP VIEW inbox_inserts AS
+  SELECT i.*, m.event, m.order_id, m.customer_id FROM evidence.main.inbox_changes i JOIN messages m USING (message_id) WHERE i.op = 'insert';
+
+-- What each customer's credit was after each commit that changed it. Only whole commits count: what happens inside a transaction was never seen.
+CREATE TEMP VIEW credit_states AS
+  SELECT customer_id, commit_no, sum(reserved) OVER steps AS reserved, sum(credit) OVER steps AS credit_limit, sum(existing) OVER steps > 0 AS customer_exists,
+    lead(commit_no) OVER steps AS next_commit
+  FROM (
+    SELECT customer_id, commit_no, sum(reserved) AS reserved, sum(credit) AS credit, sum(existing) AS existing
+    FROM (
+      SELECT customer_id, commit_no, coalesce(after, 0) - coalesce(before, 0) AS reserved, 0 AS credit, 0 AS existing FROM reservation_steps
+      WHERE own_customer(customer_id)
+      UNION ALL
+      SELECT customer_id, commit_no, 0, coalesce(limit_after, 0) - coalesce(limit_before, 0),
+        CASE WHEN limit_before IS NULL AND exists_after THEN 1 WHEN NOT exists_after THEN -1 ELSE 0 END
+      FROM customer_steps
+    )
+    GROUP BY customer_id, commit_no
+  )
+  WINDOW steps AS (PARTITION BY customer_id ORDER BY commit_no);

@@ -1,0 +1,168 @@
+"""Was the system at rest when it was looked at? What holds only at rest is judged only then; not coming to rest may itself be a failure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from labkit.invariants.witness import Fact
+from labkit.judging.finding import Finding
+from labkit.judging.machine import Machine
+
+LOOP = 20  # outbox rows about one order; a whole saga with a cancelling makes four
+TRACEBACK_LINES = 12
+GROUP_OWNER = {"OrderEventConsumer": "customers", "customerServiceEvents": "orders", "customerHistoryServiceEvents": "order-history"}
+
+PLACES = {
+    "outbox": "the outboxes",
+    "lag": "Kafka's consumer groups",
+    "transaction": "information_schema.innodb_trx",
+    "gate": "the ledger",
+    "paused": "the process table",
+    "unreadable": "the stores",
+}
+
+
+@dataclass(frozen=True)
+class Rest:
+    reached: bool
+    findings: tuple[Finding, ...]
+    why_not: str = ""
+    next_step: str = "labkit verify"
+    notes: tuple[str, ...] = ()
+
+
+def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
+    """Reads how the waiting for stillness ended."""
+    outcome = run.get("stillness", "")
+    notes = _faults(connection)
+    moment = connection.execute("SELECT complete, reason, component FROM completeness WHERE source = 'moment'").fetchone()
+    if outcome in ("still", "settled") and (moment is None or moment[0]):
+        return Rest(True, (), notes=notes)
+    open_now = _outstanding(connection)
+    if outcome == "stuck":
+        return _stuck(connection, run, machine, open_now, notes)
+    if outcome == "moving":
+        return _moving(connection, run, notes)
+    moved = moment[1] if moment and not moment[0] and outcome in ("still", "settled") else None
+    reason = moved or run.get("stillness_detail") or (moment and moment[1]) or "it is not known whether anything was still under way"
+    writer = run.get("stillness_writer")
+    if writer and writer not in reason:
+        reason = f"{reason}: {writer} writes"
+    if excuse := machine.standing_excuse(_started(run)):
+        reason = f"{reason}; {excuse}"
+    sentence, next_step = f"{_capital(reason)}.", machine.next_step if machine.disturbances else "labkit status, then labkit verify"
+    kind, title = ("unread", "A store could not be read") if outcome == "unread" else ("moving", "Not at rest")
+    return Rest(False, (Finding(kind, False, title, sentence, tuple(open_now), "", next_step),), sentence, next_step, notes)
+
+
+def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: list[Fact], notes: tuple[str, ...]) -> Rest:
+    what = open_now[0].text if open_now else run.get("stillness_detail", "something is outstanding")
+    component = _who_is_stuck(connection)
+    faults = connection.execute("SELECT id, primitive, target FROM faults WHERE healed IS NULL ORDER BY id").fetchall()
+    why = f"nothing moved for 10 s, and {what}"
+    if faults:
+        fault_id, primitive, target = faults[0]
+        sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
+        finding = Finding("disturbed", False, "Held up by a fault", sentence, tuple(open_now), "", f"labkit heal {fault_id}")
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+    if (stopped := _stopped(connection, component, open_now)) is not None:
+        finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+    if excuse := machine.standing_excuse(_started(run)):
+        sentence = f"{_capital(why)}; but {excuse}."
+        finding = Finding("disturbed", False, "Held up from outside", sentence, tuple(open_now), "", machine.next_step)
+        return Rest(False, (finding,), sentence, machine.next_step, notes)
+    words = connection.execute(
+        "SELECT text, message_id FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", [component]
+    ).fetchone()
+    lines = tuple(words[0].strip().splitlines()[-TRACEBACK_LINES:]) if words else ()
+    facts = list(open_now)
+    if lines:
+        facts.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
+    if words and words[1]:
+        facts.append(Fact(f"it had message {words[1]} in hand", f"labkit logs {component}"))
+    so = f"{component} does not go on: it hangs, waits for ever, or tries the same again and again."
+    finding = Finding(
+        "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(facts), so, f"labkit logs {component}", traceback=lines
+    )
+    return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+
+
+def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | None:
+    """Somebody suspended the component, or labkit stopped it and nobody has started it again."""
+    if any(fact.source == PLACES["paused"] for fact in open_now):
+        return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
+    last = connection.execute(
+        "SELECT event, by_labkit FROM environment WHERE component = ? AND event IN ('start', 'adopt', 'end') "
+        "ORDER BY happened DESC, event DESC LIMIT 1",
+        [component],
+    ).fetchone()
+    return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
+
+
+def _moving(connection: Any, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
+    rate = f" ({run['stillness_rate']} a second)" if run.get("stillness_rate") else ""
+    loops = connection.execute(
+        "SELECT order_id, count(*) AS n, mode(event) FROM outbox WHERE order_id IS NOT NULL GROUP BY order_id "
+        "HAVING n > ? ORDER BY n DESC, order_id",
+        [LOOP],
+    ).fetchall()
+    if loops:
+        order_id, rows, event = loops[0]
+        facts = (
+            Fact(
+                f"the outboxes hold {rows} messages about order {order_id}, most of them {event}", "customer_db.message, order_db.message"
+            ),
+        )
+        sentence = f"Order {order_id} goes round in circles: {rows} messages were written about it, and there is no end{rate}."
+        so = f"two handlers answer each other for ever: who publishes {event} when it receives what {event} causes?"
+        finding = Finding(
+            "loop", True, "A loop", sentence, facts, so, f"labkit trace order {order_id}", len(loops), tuple(o for o, _, _ in loops)
+        )
+        return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
+    writer = run.get("stillness_writer")
+    who = f": {writer} writes" if writer else ""
+    why = f"something was still moving after 60 s{rate}{who}"
+    next_step = "stop what writes (labkit load?), then labkit verify"
+    return Rest(False, (Finding("moving", False, "Still moving", f"{_capital(why)}.", (), "", next_step),), why, next_step, notes)
+
+
+def _outstanding(connection: Any) -> list[Fact]:
+    """What was open in the last look."""
+    rows = connection.execute(
+        "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
+    ).fetchall()
+    return [Fact(detail or f"{condition} of {subject}", PLACES.get(condition, condition)) for condition, subject, detail in rows]
+
+
+def _who_is_stuck(connection: Any) -> str:
+    rows = connection.execute(
+        "SELECT condition, subject FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject"
+    ).fetchall()
+    open_now = dict(rows)
+    if "paused" in open_now:
+        return str(open_now["paused"])
+    if "lag" in open_now:
+        group = str(open_now["lag"]).partition(" ")[0].rstrip(",")
+        return GROUP_OWNER.get(group, group)
+    if "outbox" in open_now:
+        return "relay"
+    if "transaction" in open_now:
+        account = str(open_now["transaction"])
+        return "customers" if "customer" in account else "orders" if "order" in account else account
+    return "the system"
+
+
+def _faults(connection: Any) -> tuple[str, ...]:
+    rows = connection.execute("SELECT id, primitive, target FROM faults WHERE healed IS NULL ORDER BY id").fetchall()
+    return tuple(
+        f"Fault {fault_id} ({primitive} {target}) was there all the time: labkit heal {fault_id}." for fault_id, primitive, target in rows
+    )
+
+
+def _started(run: dict[str, str]) -> datetime | None:
+    return datetime.fromisoformat(run["started"]).replace(tzinfo=None) if "started" in run else None
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

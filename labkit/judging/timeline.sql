@@ -1,0 +1,35 @@
+-- The timeline of a run: what was seen when, in which lane, and about which order or customer. Each lane has its own clock.
+SELECT started AS seen, 'client' AS lane, 'client' AS kind, operation || ' ' || coalesce(total::VARCHAR || ' ', '') || '→ ' || outcome AS text, order_id, customer_id
+FROM requests
+UNION ALL
+SELECT t.committed, 'orders', 'write',
+  'order ' || coalesce(c.after_id, c.order_id) || ' ' || coalesce(c.before_state || ' → ', '') || coalesce(c.after_state, 'deleted'),
+  coalesce(c.after_id, c.order_id), coalesce(c.after_customer_id, c.before_customer_id)
+FROM order_changes c JOIN transactions t USING (commit_no)
+UNION ALL
+SELECT t.committed, 'customers', 'write',
+  CASE op
+    WHEN 'insert' THEN after_amount || ' reserved for order ' || after_order_id
+    WHEN 'delete' THEN before_amount || ' of order ' || before_order_id || ' released'
+    ELSE 'reservation of order ' || after_order_id || ' ' || before_amount || ' → ' || after_amount
+  END,
+  coalesce(after_order_id, before_order_id), coalesce(after_customer_id, before_customer_id)
+FROM reservation_changes JOIN transactions t USING (commit_no)
+UNION ALL
+SELECT t.committed, 'customers', 'write', 'customer ' || after_id || ' may spend ' || after_limit, NULL, after_id
+FROM customer_changes JOIN transactions t USING (commit_no) WHERE op <> 'delete'
+UNION ALL
+SELECT created, CASE schema_name WHEN 'order_db' THEN 'orders' ELSE 'customers' END, 'event', coalesce(event, 'message') || ' written', order_id, customer_id
+FROM outbox
+UNION ALL
+SELECT appended, 'relay', 'record', coalesce(event, 'no message') || ' published', order_id, customer_id FROM records
+UNION ALL
+SELECT appended, 'Kafka ' || channel || ' ' || partition_no, 'record', coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
+FROM records
+UNION ALL
+SELECT i.received, CASE i.schema_name WHEN 'order_db' THEN 'orders' ELSE 'customers' END, 'received', 'received ' || coalesce(o.event, i.message_id),
+  o.order_id, o.customer_id
+FROM inbox i LEFT JOIN outbox o ON o.id = i.message_id
+UNION ALL
+SELECT CAST((SELECT value FROM facts WHERE name = 'ended') AS TIMESTAMP), 'view', 'view', 'at the end the view shows ' || coalesce(state, 'no state'), order_id, customer_id
+FROM view_orders;

@@ -1,0 +1,313 @@
+"""When does the system stand still? Judged by positions and by what is outstanding, never by how long one has waited.
+
+*Still*: two looks at all positions, at least 250 ms apart, with nothing outstanding in either, in between or after, and all equal.
+*Settled*: still, and none of the own orders is PENDING. See `State` for the rest.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from labkit.evidence import faults, redis, topology
+from labkit.evidence.environment import utc
+from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
+from labkit.evidence.messages import channel
+from labkit.evidence.mysql import position_of
+from labkit.evidence.replication import Position, observer
+from labkit.stack import runtimes, sql
+from labkit.stack.model import Stack
+from labkit.stack.runtime import Runtime
+
+APART = 0.25  # seconds between two looks that tell stillness
+PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
+BLOCKED_FOR = 10.0  # seconds without any movement, with something outstanding
+MOVING_FOR = 60.0  # seconds of movement
+UNREAD_FOR = 3.0  # seconds in which a store gives no answer
+LOOK = 0.05  # seconds between two looks
+ANSWER_TIMEOUT = 2.0
+
+
+class State(Enum):
+    SETTLED = "settled"  # still, and every own order has an end
+    PENDING = "pending"  # still for 1 s, and an own order is PENDING: no message is left that could move it
+    BLOCKED = "blocked"  # something is outstanding, and nothing moved for 10 s
+    MOVING = "moving"  # still moving after 60 s
+    UNREAD = "unread"  # a store does not answer
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """Something that must be done before there is stillness. `since` in epoch seconds."""
+
+    condition: str  # outbox, lag, transaction, gate, paused, unreadable
+    subject: str  # a schema, group, account or component
+    detail: str  # a sentence without its full stop
+    since: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One look at everything. Times in epoch seconds; `steady` is for differences."""
+
+    started: float
+    ended: float
+    steady: float
+    binlog: Position | None
+    redis: tuple[str, int] | None
+    starts: dict[Place, int]
+    ends: dict[Place, int]
+    committed: dict[str, dict[Place, int]]
+    outstanding: tuple[Outstanding, ...]
+
+    @property
+    def positions(self) -> tuple[Any, ...]:
+        """What must be equal between two looks; of the application's own topics and groups only."""
+        own = {place: (self.starts.get(place), end) for place, end in self.ends.items() if is_own(place[0])}
+        return self.binlog, self.redis, own, self.committed
+
+    @property
+    def readable(self) -> bool:
+        return not any(o.condition == "unreadable" for o in self.outstanding)
+
+
+@dataclass(frozen=True)
+class Stillness:
+    """How the waiting ended. `pending` are own orders; `outstanding` is what was open in the last wave."""
+
+    state: State
+    seconds: float
+    outstanding: tuple[Outstanding, ...]
+    pending: tuple[int, ...] = ()
+    moved_last: float | None = None  # epoch seconds
+
+
+def is_own(topic: str) -> bool:
+    return topic in topology.TOPICS or topic.endswith(".dead-letter")
+
+
+Own = Callable[[Any], list[int]]
+"""Given a cursor: the ids of the own orders that are PENDING."""
+
+
+def all_orders(cursor: Any) -> list[int]:
+    """Every order counts as own."""
+    cursor.execute("SELECT id FROM order_db.orders WHERE state = 'PENDING' ORDER BY id")
+    return [int(order) for (order,) in cursor.fetchall()]
+
+
+def orders_of(customers: Sequence[int]) -> Own:
+    """The orders of these customers count as own."""
+
+    def own(cursor: Any) -> list[int]:
+        if not customers:
+            return []
+        cursor.execute("SELECT id FROM order_db.orders WHERE state = 'PENDING' AND customer_id IN %s ORDER BY id", [list(customers)])
+        return [int(order) for (order,) in cursor.fetchall()]
+
+    return own
+
+
+@dataclass
+class Watcher:
+    """Looks at all positions, over connections that it keeps. Waves that differ from the one before are kept."""
+
+    stack: Stack
+    waves: list[Wave] = field(default_factory=list)
+    moved: list[bool] = field(default_factory=list)
+    _since: dict[tuple[str, str], float] = field(default_factory=dict)
+    _open: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        return runtimes.of_stack(self.stack)
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._open):
+            self._drop(name)
+
+    def look(self) -> Wave:
+        """One wave; never raises for a store that is down."""
+        started, steady = time.time(), time.monotonic()
+        found: list[Outstanding] = [
+            *(Outstanding("paused", name, f"{name} is {how}") for name, how in self.runtime.halted().items()),
+            *(Outstanding("gate", "gate", f"a gate is closed: {said}") for said in faults.closed_gates(self.stack)),
+        ]
+        binlog = self._ask("mysql", self._mysql, found)
+        starts, ends, committed = self._ask("kafka", self._kafka, found) or ({}, {}, {})
+        counted = self._ask("redis", lambda connection, _: redis.writes(connection), found)
+        now = time.time()
+        keys = {(o.condition, o.subject) for o in found}
+        self._since = {key: self._since.get(key, started) for key in keys}
+        outstanding = tuple(Outstanding(o.condition, o.subject, o.detail, o.since or self._since[o.condition, o.subject]) for o in found)
+        wave = Wave(started, now, steady, binlog, counted, starts, ends, committed, outstanding)
+        moved = bool(self.waves) and wave.positions != self.waves[-1].positions
+        if self.waves and not moved and self.waves[-1].outstanding == wave.outstanding and len(self.waves) > 1 and not self.moved[-1]:
+            self.waves[-1] = wave  # a long wait is one wave at its begin and one at its end
+        else:
+            self.waves.append(wave)
+            self.moved.append(moved)
+        return wave
+
+    def pending(self, own: Own) -> list[int]:
+        """Raises OSError when MySQL does not answer."""
+        return own(self._connection("mysql"))
+
+    def _ask(self, name: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
+        for attempt in (1, 2):  # a connection that was lost since is no news
+            kept = name in self._open
+            try:
+                return question(self._connection(name), found)
+            except Exception as error:
+                self._drop(name)
+                if not _is_no_answer(error):
+                    raise
+                if attempt == 2 or not kept:
+                    found.append(Outstanding("unreadable", name, f"{name} does not answer: {error}"))
+                    return None
+        return None
+
+    def _connection(self, name: str) -> Any:
+        if name not in self._open:
+            context: Any
+            if name == "mysql":
+                context = sql.connected(observer(self.stack.mysql), ANSWER_TIMEOUT)
+            elif name == "kafka":
+                context = Positions(self.stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT)
+            else:
+                context = redis.Redis(self.stack.redis, ANSWER_TIMEOUT)
+            self._open[name] = (context, context.__enter__())
+        return self._open[name][1]
+
+    def _drop(self, name: str) -> None:
+        if name in self._open:
+            context, _ = self._open.pop(name)
+            with suppress(Exception):
+                context.__exit__(None, None, None)
+
+    def _mysql(self, cursor: Any, found: list[Outstanding]) -> Position:
+        for schema in topology.OUTBOXES:
+            cursor.execute(f"SELECT COUNT(*), MIN(creation_time) FROM `{schema}`.message WHERE published = 0")
+            count, oldest = cursor.fetchone()
+            if count:
+                detail = f"{_count(count, 'message waits', 'messages wait')} in the outbox of {schema} to be published by the relay"
+                found.append(Outstanding("outbox", schema, detail, float(oldest or 0) / 1000))
+        cursor.execute(
+            "SELECT p.user, UNIX_TIMESTAMP(MIN(t.trx_started)), COUNT(*) FROM information_schema.innodb_trx t"
+            " JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE p.user IN %s GROUP BY p.user",
+            [list(topology.ACCOUNT_COMPONENT)],
+        )
+        for user, since, count in cursor.fetchall():
+            component = topology.ACCOUNT_COMPONENT[user]
+            found.append(
+                Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", float(since))
+            )
+        return position_of(cursor)
+
+    def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
+        topics = [topic for topic in broker.topics() if is_own(topic.name)]
+        starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
+        committed = {group: broker.committed(group) for group in topology.SUBSCRIPTIONS}
+        for group, subscribed in topology.SUBSCRIPTIONS.items():
+            behind = {
+                place: end - max(committed[group].get(place, 0), starts[place])
+                for place, end in ends.items()
+                if place[0] in subscribed and end > max(committed[group].get(place, 0), starts[place])
+            }
+            if behind:
+                found.append(_lag(broker, group, behind, committed[group]))
+        return starts, ends, committed
+
+
+def _lag(broker: Positions, group: str, behind: dict[Place, int], committed: dict[Place, int]) -> Outstanding:
+    members = sum(described.members for described in broker.groups([group]))
+    (topic, partition), lag = max(behind.items(), key=lambda item: item[1])
+    at = committed.get((topic, partition))
+    place = f"offset {at}" if at is not None else "the beginning"
+    more = f" ({sum(behind.values())} on {len(behind)} partitions)" if len(behind) > 1 else ""
+    who = {0: "; the group has no member", 1: ""}.get(members, f"; the group has {members} members")
+    return Outstanding("lag", group, f"{group} stands at {place} of {channel(topic)}, partition {partition}, {lag} behind{more}{who}")
+
+
+def _is_no_answer(error: Exception) -> bool:
+    import pymysql
+
+    return isinstance(error, OSError | ValueError | pymysql.MySQLError)
+
+
+def _count(count: int, one: str, more: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {more}"
+
+
+def wait(
+    watcher: Watcher,
+    own: Own = all_orders,
+    *,
+    expected: Callable[[int], bool] = lambda order: False,
+    tell: Callable[[Wave, float], None] = lambda wave, seconds: None,
+    moving_for: float = MOVING_FOR,
+    blocked_for: float = BLOCKED_FOR,
+) -> Stillness:
+    """Look until one of the States is reached. `expected` says which orders may stay PENDING; `tell` hears of each wave and how long the
+    waiting has taken so far, in seconds."""
+    begin = time.monotonic()
+    first: Wave | None = None  # of the waves that are alike, the first
+    quiet: Wave | None = None  # of those, the first with nothing outstanding
+    unread_since: float | None = None
+    moved_last: float | None = None
+    while True:
+        wave = watcher.look()
+        seconds = time.monotonic() - begin
+        tell(wave, seconds)
+        if first is None or wave.positions != first.positions:
+            moved_last = wave.started if first is not None else None
+            first, quiet = wave, None
+        if wave.outstanding:
+            quiet = None
+        elif quiet is None:
+            quiet = wave
+        unread_since = None if wave.readable else unread_since or wave.steady
+
+        state: State | None = None
+        pending: list[int] = []
+        if unread_since is not None and wave.steady - unread_since >= UNREAD_FOR:
+            state = State.UNREAD
+        elif quiet is not None and wave.steady - quiet.steady >= APART:
+            with suppress(OSError):
+                pending = [order for order in watcher.pending(own) if not expected(order)]
+                still_for = wave.steady - quiet.steady
+                state = State.SETTLED if not pending else State.PENDING if still_for >= PENDING_FOR else None
+        elif wave.outstanding and wave.readable and wave.steady - first.steady >= blocked_for:
+            state = State.BLOCKED
+        if state is None and seconds >= moving_for:
+            state = State.MOVING
+        if state is not None:
+            return Stillness(state, seconds, wave.outstanding, tuple(pending), moved_last)
+        time.sleep(LOOK)
+
+
+def rows(watcher: Watcher) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(table, row) for the evidence: the waves that were kept, and what was outstanding in each."""
+    for number, (wave, moved) in enumerate(zip(watcher.waves, watcher.moved, strict=True), 1):
+        yield (
+            "waves",
+            {
+                "wave": number,
+                "started": utc(wave.started),
+                "ended": utc(wave.ended),
+                "binlog_file": wave.binlog.file if wave.binlog else None,
+                "binlog_position": wave.binlog.offset if wave.binlog else None,
+                "redis_writes": wave.redis[1] if wave.redis else None,
+                "log_end": sum(wave.ends.values()),
+                "moved": moved,
+            },
+        )
+        for o in wave.outstanding:
+            row = {"wave": number, "condition": o.condition, "subject": o.subject, "detail": o.detail, "since": utc(o.since)}
+            yield "outstanding", row

@@ -1,0 +1,134 @@
+"""What a story is made of: messages with their copies, hops, and what is most likely wrong."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+CUSTOMERS, ORDERS, VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
+SERVICE_OF = {CUSTOMERS: "customers", ORDERS: "orders", VIEW: "order-history"}
+SCHEMA_OF = {CUSTOMERS: "customer_db", ORDERS: "order_db"}
+LANE_OF = {"customer_db": "customers", "order_db": "orders"}
+ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
+ENDS = {"APPROVED": "OrderApproved", "REJECTED": "OrderRejected", "CANCELLED": "OrderCancelled"}
+ANSWER_TO = {
+    "CustomerCreditReserved": "APPROVED",
+    "CustomerCreditReservationFailed": "REJECTED INSUFFICIENT_CREDIT",
+    "CustomerValidationFailed": "REJECTED UNKNOWN_CUSTOMER",
+}
+
+
+class Mark(Enum):
+    OK = "✓"
+    MISSING = "✗"
+    WAITING = "·"
+    UNREAD = "?"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One record of a message."""
+
+    topic: str
+    channel: str
+    partition: int
+    offset: int
+    appended: datetime | None
+    planted: bool
+    key: str | None = None
+
+    @property
+    def lane(self) -> str:
+        return f"{self.channel} {self.partition}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.channel}, partition {self.partition}, offset {self.offset}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message: where it was written, where it is in Kafka, who has taken it."""
+
+    id: str
+    event: str
+    channel: str
+    schema: str | None  # of its outbox; None when no outbox holds it
+    published: bool
+    created: datetime | None
+    commit: str | None
+    commit_no: int | None
+    key: str | None
+    copies: tuple[Copy, ...]
+    taken: dict[str, datetime | None] = field(default_factory=dict)
+    taken_commit: dict[str, str] = field(default_factory=dict)
+    parked: dict[str, str] = field(default_factory=dict)
+    order_id: int | None = None
+    customer_id: int | None = None
+
+    @property
+    def first(self) -> Copy | None:
+        own = [copy for copy in self.copies if not copy.planted] or list(self.copies)
+        return own[0] if own else None
+
+
+@dataclass(frozen=True)
+class Hop:
+    key: str  # request, row, outbox, relay, broker, consumer, effect, state, view
+    mark: Mark
+    text: str
+    source: str = ""
+    at: datetime | None = None
+    coarse: bool = False  # the time is no finer than a second
+    lane: str = ""
+    event: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why the first missing hop is missing, most likely, and what to do about it."""
+
+    text: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """`about`: a customer or order in words; `total`, `state` and `reason` are those of an order."""
+
+    title: str
+    customer_id: int | None
+    about: str
+    total: Any
+    state: str | None
+    reason: str | None
+    hops: tuple[Hop, ...]
+    diagnosis: Diagnosis | None
+
+    @property
+    def first_missing(self) -> Hop | None:
+        return next((hop for hop in self.hops if hop.mark in (Mark.MISSING, Mark.UNREAD)), None)
+
+    def of(self, *events: str) -> list[Hop]:
+        """The hops of these messages."""
+        return [hop for hop in self.hops if hop.event in events]
+
+
+def last_line(cause: str) -> str:
+    """What an exception was, without its traceback."""
+    lines = [line for line in cause.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "for a reason that was not noted"
+
+
+def told_about(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:
+    """(fact, source) of each hop, as `because` shows them."""
+    for hop in hops:
+        if hop.mark is Mark.WAITING:
+            continue
+        text = hop.text
+        if hop.key == "outbox" and hop.mark is Mark.OK:
+            text = f"{hop.event} was written"
+        if hop.key == "broker" and hop.mark is Mark.OK:
+            text = f"{hop.event} was published"
+        yield text, hop.source

@@ -1,0 +1,192 @@
+"""A story as text, as JSON, as a sequence drawn in the terminal, and as Mermaid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from labkit.story.model import Hop, Mark, Story
+
+KEYS = 9  # columns of a hop's name
+TEXT = 58
+LANES = ("client", "orders", "relay", "Kafka", "customers", "order-history")
+LANE_WIDTH = 15
+ROW_SOURCES = frozenset({"row", "state", "effect", "outbox"})
+
+
+def as_text(story: Story, now: datetime | None = None) -> str:
+    """What `labkit trace` prints."""
+    lines = [_title(story, now), "", *_hops(story.hops)]
+    if story.diagnosis:
+        lines += ["", story.diagnosis.text, f"Next: {story.diagnosis.next_step}"]
+    return "\n".join(lines)
+
+
+def _title(story: Story, now: datetime | None) -> str:
+    parts = [story.title]
+    if story.about:
+        parts.append(story.about)
+    if story.total is not None:
+        parts.append(str(story.total))
+    if story.state:
+        since = next((hop.at for hop in story.hops if hop.at), None)
+        waited = f" for {_span(now - since)}" if story.state == "PENDING" and now and since and now > since else ""
+        parts.append(f"{story.state}{f' {story.reason}' if story.reason else ''}{waited}")
+    return " · ".join(parts)
+
+
+def _hops(hops: tuple[Hop, ...]) -> Iterator[str]:
+    before: Hop | None = None
+    for hop in hops:
+        when = _when(hop, before)
+        yield f"  {hop.mark.value} {hop.key:{KEYS}} {hop.text:{TEXT}}  {when}".rstrip()
+        if hop.at:
+            before = hop
+
+
+def _when(hop: Hop, before: Hop | None) -> str:
+    """The time of the first, and how much later each further one is: with ≈ where a clock is coarser than the difference."""
+    if hop.at is None:
+        return ""
+    if before is None or before.at is None:
+        return f"{hop.at:%H:%M:%S}" if hop.coarse else f"{hop.at:%H:%M:%S}.{hop.at.microsecond // 1000:03}"
+    together = "same transaction" if hop.source and hop.key in ROW_SOURCES and _commit(hop) and _commit(hop) == _commit(before) else ""
+    if hop.coarse or before.coarse:
+        apart = abs((hop.at - before.at).total_seconds())
+        difference = "≈ same second" if apart < 1 else f"≈ {'+' if hop.at > before.at else '-'}{apart:.0f} s"
+    else:
+        ms = round((hop.at - before.at).total_seconds() * 1000)
+        # two machines' or processes' clocks, and milliseconds: less than that says nothing
+        difference = "≈ same time" if ms <= 0 else f"+{ms} ms" if ms < 10_000 else f"+{ms / 1000:.0f} s"
+    return together or difference
+
+
+def _commit(hop: Hop) -> str:
+    return hop.source.rpartition(", ")[2] if ":" in hop.source else ""
+
+
+def _span(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def as_data(story: Story) -> dict[str, Any]:
+    return {
+        "about": story.title,
+        "customer_id": story.customer_id,
+        "total": None if story.total is None else str(story.total),
+        "state": story.state,
+        "reason": story.reason,
+        "hops": [
+            {
+                "hop": hop.key,
+                "mark": hop.mark.name.lower(),
+                "text": hop.text,
+                "source": hop.source,
+                "time": f"{hop.at.isoformat()}Z" if hop.at else None,
+                "precision_s": 1 if hop.coarse else 0.001,
+                "event": hop.event or None,
+            }
+            for hop in story.hops
+        ],
+        "first_missing": story.first_missing.key if story.first_missing else None,
+        "cause": story.diagnosis.text if story.diagnosis else None,
+        "next": story.diagnosis.next_step if story.diagnosis else None,
+    }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One arrow, or a note when both ends are the same lane."""
+
+    source: str
+    target: str
+    text: str
+    is_missing: bool = False
+
+
+def steps(story: Story) -> Iterator[Step]:
+    """The hops as a sequence of arrows; what only waits is left out."""
+    for hop in story.hops:
+        missing = hop.mark is not Mark.OK
+        if hop.mark is Mark.WAITING:
+            continue
+        event = hop.event or ""
+        match hop.key:
+            case "request":
+                yield Step("client", "orders", hop.text)
+            case "outbox" if missing:
+                yield Step(hop.lane or "orders", "relay", hop.text, True)
+            case "outbox":
+                yield Step(hop.lane or "orders", "relay", f"{event} in the outbox")
+            case "relay" if missing:
+                yield Step("relay", "Kafka", hop.text, True)
+            case "broker":
+                yield Step("relay", "Kafka", hop.text if missing else f"{event} → {hop.text}", missing)
+            case "consumer":
+                yield Step("Kafka", hop.lane or "customers", hop.text if missing else f"{event or 'taken'}", missing)
+            case "view":
+                yield Step("Kafka", "order-history", hop.text, missing)
+            case "relay":
+                continue
+            case _:
+                lane = hop.lane if hop.lane in LANES else "orders"
+                yield Step(lane, lane, hop.text, missing)
+
+
+def as_mermaid(story: Story) -> str:
+    """A sequence diagram as text: https://mermaid.js.org/syntax/sequenceDiagram.html"""
+    shown = list(steps(story))
+    used = [lane for lane in LANES if any(lane in (step.source, step.target) for step in shown)]
+    lines = ["sequenceDiagram", f"  title {story.title}"]
+    lines += [f"  participant {_name(lane)} as {lane}" for lane in used]
+    for step in shown:
+        text = step.text.replace(";", ",").replace("#", "no. ")
+        if step.source == step.target:
+            lines.append(f"  Note over {_name(step.source)}: {'✗ ' if step.is_missing else ''}{text}")
+        else:
+            arrow = "--x" if step.is_missing else "->>"
+            lines.append(f"  {_name(step.source)}{arrow}{_name(step.target)}: {'✗ ' if step.is_missing else ''}{text}")
+    return "\n".join(lines)
+
+
+def _name(lane: str) -> str:
+    return lane.replace("-", "_")
+
+
+def as_diagram(story: Story) -> str:
+    """The sequence with one column a component."""
+    shown = list(steps(story))
+    used = [lane for lane in LANES if any(lane in (step.source, step.target) for step in shown)]
+    at = {lane: 2 + LANE_WIDTH * index + LANE_WIDTH // 2 for index, lane in enumerate(used)}
+    lines = ["".join(f"{lane:^{LANE_WIDTH}}" for lane in used).rstrip().join(("  ", ""))]
+    for step in shown:
+        lines += [_label(step, at), _arrow(step, at)] if step.source != step.target else [_label(step, at)]
+    lines.append(_bars(at))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _bars(at: dict[str, int]) -> str:
+    row = [" "] * (max(at.values()) + 1)
+    for column in at.values():
+        row[column] = "│"
+    return "".join(row)
+
+
+def _label(step: Step, at: dict[str, int]) -> str:
+    begin = min(at[step.source], at[step.target]) + 2
+    text = f"{'✗ ' if step.is_missing else ''}{step.text}"
+    row = list(_bars(at).ljust(begin + len(text)))
+    row[begin : begin + len(text)] = text
+    return "".join(row)
+
+
+def _arrow(step: Step, at: dict[str, int]) -> str:
+    a, b = at[step.source], at[step.target]
+    row = list(_bars(at))
+    low, high = min(a, b), max(a, b)
+    line = "┄" if step.is_missing else "─"
+    for column in range(low + 1, high):
+        row[column] = line
+    row[b - 1 if b > a else b + 1] = "✗" if step.is_missing else "▶" if b > a else "◀"
+    return "".join(row)

@@ -1,0 +1,55 @@
+"""Reads a running stack as it is now, and follows one order, customer or message through it; waits for nothing and heals nothing."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.story.model import Story
+from labkit.story.order import story_of
+from labkit.story.subjects import customer_story, message_story
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from labkit.stack.model import Stack
+
+OPENS: dict[str, Callable[[Any, Any], Story]] = {"order": story_of, "customer": customer_story, "message": message_story}
+FRESH = 120.0  # seconds; an older complaint is about something else
+
+
+@contextmanager
+def looked_at(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
+    """The stores as they are now, as far as they answer, in a database that is gone afterwards."""
+    from labkit.evidence.collect import collect
+
+    with tempfile.TemporaryDirectory(prefix="labkit-trace-") as folder:
+        connection = collect(stack, Path(folder) / "now.duckdb", wait=False)
+        try:
+            _note_now(connection, stack)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
+    """What no store tells: who is suspended or does not run at this moment, and what each service complained about last."""
+    from labkit.evidence import database, last_words
+    from labkit.stack import runtimes
+    from labkit.stack.model import COMPONENTS, SERVICES
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    runtime = runtimes.of_stack(stack)
+    running, halted = runtime.running(), runtime.halted()
+    rows: list[dict[str, Any]] = [{"component": name, "event": "pause", "happened": now, "source": "labkit"} for name in halted]
+    known = {c for (c,) in connection.execute("SELECT component FROM environment WHERE event = 'end'").fetchall()}
+    rows += [
+        {"component": c, "event": "end", "happened": now, "source": "labkit"} for c in COMPONENTS if c not in running and c not in known
+    ]
+    database.insert(connection, "environment", rows)
+    connection.execute("DELETE FROM last_words")
+    words = [w for w in last_words.rows(runtime, list(SERVICES)) if w["said"] and (now - w["said"]).total_seconds() < FRESH]
+    database.insert(connection, "last_words", words)
+    database.set_fact(connection, "now", now.isoformat())

@@ -1,0 +1,169 @@
+"""Judges an evidence database: a pure function of what is in it.
+
+Three verdicts: pass, fail (the code), unknown (never a pass); fail > unknown > pass. A violation in complete evidence is fail whatever the
+machine did. What is merely missing is unknown when a server or labkit ended or stalled, or a service was signalled, paused or killed by
+somebody else.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from labkit.invariants import catalog
+from labkit.invariants.catalog import Invariant
+from labkit.invariants.scoped import narrowed, queries
+from labkit.invariants.witness import Witness, witness
+from labkit.judging.finding import Finding
+from labkit.judging.machine import Machine, machine_of
+from labkit.judging.parked import parked_findings
+from labkit.judging.rest import Rest, rest_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class Verdict(Enum):
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class Standing(Enum):
+    """Of one invariant: a verdict, or why there is none."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOTHING = "nothing to judge"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`judged` counts what there was to judge; `count` its violations, `consequences` those of them that follow from a parked message.
+    `reason` says why it is unknown or was not judged."""
+
+    invariant: Invariant
+    standing: Standing
+    judged: int = 0
+    count: int = 0
+    consequences: int = 0
+    reason: str = ""
+    next_step: str = ""
+    first: Witness | None = None
+    worst: Witness | None = None
+    last: Witness | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    results: tuple[Result, ...]
+    notes: tuple[str, ...]
+    run: dict[str, str]
+
+
+def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] = catalog.ALL, *, must_judge: Iterable[str] = ()) -> Judgement:
+    """`must_judge`: ids of invariants that a check needs: with nothing to judge they are unknown."""
+    with narrowed(connection):
+        return _judge(connection, invariants, set(must_judge))
+
+
+def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant], needed: set[str]) -> Judgement:
+    run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
+    machine, parked = machine_of(connection), parked_findings(connection)
+    rest = rest_of(connection, run, machine)
+    results = tuple(_judged(connection, i, machine, rest, {o for f in parked for o in f.orders}, i.id in needed) for i in invariants)
+    findings = (*parked, *machine.findings, *rest.findings)
+    return Judgement(_worst(findings, results), findings, results, (*rest.notes, *machine.notes), run)
+
+
+def _worst(findings: Sequence[Finding], results: Sequence[Result]) -> Verdict:
+    standings = [r.standing for r in results]
+    if Standing.FAIL in standings or any(f.is_failure for f in findings):
+        return Verdict.FAIL
+    if Standing.UNKNOWN in standings or any(not f.is_failure for f in findings) or Standing.PASS not in standings:
+        return Verdict.UNKNOWN
+    return Verdict.PASS
+
+
+def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+    try:
+        return _run(connection, invariant, machine, rest, parked_orders, is_needed)
+    except Exception as error:  # a checker that raises says nothing about the code
+        text = str(error).splitlines()[0] if str(error) else ""
+        reason = f"the check itself failed: {type(error).__name__}: {text}"
+        return Result(invariant, Standing.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
+
+
+def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+    if invariant.profile == "orchestration" and not connection.execute("SELECT count(*) FROM saga_instances").fetchone()[0]:
+        return Result(invariant, Standing.NOT_APPLICABLE, reason="no orchestrated sagas in this run")
+    if gap := _gap(connection, invariant.needs):
+        return Result(invariant, Standing.UNKNOWN, reason=gap, next_step=machine.next_step)
+    if invariant.at_rest and not rest.reached:
+        return Result(invariant, Standing.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
+    violations, how_many = queries(invariant.file)
+    (judged,) = connection.execute(how_many).fetchone()
+    rows = _rows(connection, violations)
+    if not rows:
+        if gap := _gap(connection, invariant.wants):
+            return Result(invariant, Standing.UNKNOWN, judged, reason=gap, next_step=machine.next_step)
+        if judged:
+            return Result(invariant, Standing.PASS, judged)
+        return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOTHING, reason="there was nothing to judge")
+    own = [row for row in rows if row.get("order_id") not in parked_orders]
+    shown = own or rows
+    worst = max(shown, key=lambda row: row["badness"] or 0)
+    tell = {id(row): witness(connection, invariant, row) for row in (shown[0], worst, shown[-1])}
+    first, worst_told, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
+    excuse = machine.excuse(_since(connection, rows)) if all(row["kind"] in invariant.missing for row in rows) else None
+    if excuse:
+        reason = f"{_plural(len(rows), 'violation')}, but only by what is missing, and {excuse}"
+        return Result(
+            invariant,
+            Standing.UNKNOWN,
+            judged,
+            len(rows),
+            len(rows) - len(own),
+            reason,
+            machine.next_step,
+            first=first,
+            worst=worst_told,
+            last=last,
+        )
+    return Result(invariant, Standing.FAIL, judged, len(rows), len(rows) - len(own), first=first, worst=worst_told, last=last)
+
+
+def _since(connection: Any, rows: list[dict[str, Any]]) -> datetime | None:
+    """When the first of the things that are missing something began."""
+    orders = [row["order_id"] for row in rows]
+    if None in orders:
+        return None
+    (first,) = connection.execute("SELECT min(created) FROM outbox WHERE order_id IN (SELECT unnest(?))", [orders]).fetchone()
+    began: datetime | None = first
+    return began
+
+
+def _rows(connection: Any, query: str) -> list[dict[str, Any]]:
+    found = connection.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _gap(connection: Any, sources: Sequence[str]) -> str | None:
+    """Why these sources do not suffice, or None."""
+    for source in sources:
+        found = connection.execute("SELECT complete, reason FROM completeness WHERE source = ?", [source]).fetchone()
+        if found is None:
+            return f"{source} was not collected"
+        if not found[0]:
+            return str(found[1] or f"{source} could not be read whole")
+    return None
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,68 @@
+"""What armed faults did in this process and in those before it: a file of lines, written before the process acts on one."""
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+SPENT = frozenset({"crash", "met", "not met"})
+
+
+def identity_of(message_id: object, channel: object, partition: object, position: object) -> str | None:
+    """A message's id, else where its record stands."""
+    return str(message_id) if message_id else f"{channel}:{partition}:{position}" if position is not None else None
+
+
+class Hits:
+    """Appends hits; knows how often a fault was passed by a first attempt. A message that comes again is no first attempt."""
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._seen: dict[str, dict[str, int]] = {}  # attempts by fault and message
+        self._counts: dict[str, int] = {}
+        self._spent: set[str] = set()
+
+    def open(self, path: Path) -> None:
+        """Take up what earlier processes wrote."""
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            try:
+                self._remember(msgspec.json.decode(line))
+            except (msgspec.DecodeError, KeyError, TypeError):
+                continue  # a line that a crash cut off
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+            os.write(self._file, b"\n")
+
+    def _remember(self, line: dict[str, object]) -> None:
+        fault, what = str(line["fault"]), line["what"]
+        if line.get("attempt") == 1:
+            self._counts[fault] = self._counts.get(fault, 0) + 1
+        identity = identity_of(*(line.get(name) for name in ("message_id", "channel", "partition", "position")))
+        if "attempt" in line and identity:
+            self._seen.setdefault(fault, {})[identity] = int(str(line["attempt"]))
+        if what in SPENT:
+            self._spent.add(fault)
+
+    def is_spent(self, fault: str) -> bool:
+        return fault in self._spent
+
+    def attempt(self, fault: str, identity: str | None) -> tuple[int, int]:
+        """(how many first attempts there were so far, which attempt of its message this one is), both from 1."""
+        seen = self._seen.setdefault(fault, {})
+        attempt = seen.get(identity, 0) + 1 if identity else 1
+        if identity:
+            seen[identity] = attempt
+        if attempt == 1:
+            self._counts[fault] = self._counts.get(fault, 0) + 1
+        return self._counts.get(fault, 0), attempt
+
+    def write(self, fault: str, kind: str, what: str, *, sync: bool, **details: object) -> None:
+        """With `sync`, return only when the line would survive a crash of the machine."""
+        if what in SPENT:
+            self._spent.add(fault)
+        line = {"version": 1, "fault": fault, "kind": kind, "what": what, **details, "time": round(time.time(), 6), "pid": os.getpid()}
+        os.write(self._file, _encode(line) + b"\n")
+        if sync:
+            os.fsync(self._file)

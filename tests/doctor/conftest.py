@@ -1,0 +1,44 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from labkit.stack import engine as engines
+from labkit.stack.model import DEFAULT_PORTS
+from tests.doctor.examining import BusyPort
+from tests.running import Labkit
+
+LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print('on', flush=True); time.sleep(600)"
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """The host of the engine that tests use."""
+    return engines.find().host
+
+
+@pytest.fixture
+def docked(new_labkit: Callable[..., Labkit], engine: str) -> Labkit:
+    """The command line, for Docker, with a stack of its own that does not run yet."""
+    return new_labkit("own", LABKIT_RUNTIME="docker", DOCKER_HOST=engine)
+
+
+@pytest.fixture
+def busy_port() -> Iterator[BusyPort]:
+    """A process of ours on a default port; where others hold all of them, one of theirs."""
+    for port in DEFAULT_PORTS.values():
+        process = subprocess.Popen([sys.executable, "-c", LISTEN, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        if process.stdout.readline() == b"on\n":
+            yield BusyPort.of(port, process.pid)
+            process.kill()
+            process.wait()
+            return
+        process.wait()
+    for connection in psutil.net_connections("tcp4"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in DEFAULT_PORTS.values() and connection.pid:
+            yield BusyPort.of(connection.laddr.port, connection.pid)
+            return
+    pytest.fail("every default port is held, and nobody tells by whom")

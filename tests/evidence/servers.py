@@ -1,0 +1,100 @@
+"""A database server of a test's own, without a stack around it, started as labkit starts one: to be killed and restarted at will."""
+
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from labkit.evidence.replication import Position
+from labkit.stack import provision, sql
+from labkit.stack.model import LOOPBACK, MysqlAccount
+from labkit.stack.servers import mysql
+from tests.running import ROOT, wait_until
+
+OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
+
+
+def found_servers() -> list[mysql.MysqlServer]:
+    """The server that labkit would take, and the one that the environment names."""
+    found = mysql.find()
+    servers = [found] if found else []
+    if other := os.environ.get(OTHER_SERVER):
+        examined = mysql._examine(Path(other))
+        assert examined is not None, f"{OTHER_SERVER} is {other}, and that is no server"
+        servers.append(examined)
+    return servers
+
+
+class DatabaseServer:
+    def __init__(self, server: mysql.MysqlServer, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.socket = folder / "mysql.sock"
+        with socket.socket() as free:
+            free.bind((LOOPBACK, 0))
+            self.port = free.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def admin(self) -> MysqlAccount:
+        return MysqlAccount(LOOPBACK, self.port, "admin", "admin")
+
+    def start(self, *options: str) -> None:
+        argv = [*mysql.command(self.server, data=self.folder / "data", port=self.port, socket=self.socket), *options]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_until(self.answers, f"{self.server.kind} answers")
+
+    def answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text(errors="replace")[-3000:]
+        try:
+            pymysql.connect(unix_socket=str(self.socket), user="root").close()
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def provision(self) -> None:
+        provision.apply(ROOT, self.socket)
+        for user in dict.fromkeys(
+            user for user, _, _ in provision.GRANTS
+        ):  # MySQL then knows the password's hash: no key exchange over TCP
+            pymysql.connect(unix_socket=str(self.socket), user=user, password=user).close()
+
+    def run(self, *statements: str) -> list[Any]:
+        """As administrator, one after another in one connection; returns the rows of the last."""
+        rows: list[Any] = []
+        with sql.connected(self.admin, 60) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = list(cursor.fetchall())
+        return rows
+
+    def position(self) -> Position:
+        with sql.connected(self.admin) as cursor:
+            found = sql.binlog_position(cursor)
+        return Position(str(found["file"]), int(str(found["position"])))
+
+
+@contextmanager
+def running(server: mysql.MysqlServer) -> Iterator[DatabaseServer]:
+    with tempfile.TemporaryDirectory(prefix="lk") as folder:
+        mysql.prepare_data(server, Path(folder, "data"), Path(folder, "scratch"))
+        database = DatabaseServer(server, Path(folder))
+        database.start()
+        try:
+            database.provision()
+            yield database
+        finally:
+            if database.process is not None:
+                database.kill()

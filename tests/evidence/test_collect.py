@@ -1,0 +1,259 @@
+"""Evidence of a real stack: whole when it can be, and where it cannot, with the reason and everything else still there."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.errors import UserError
+from labkit.evidence import database
+from labkit.evidence.collect import Scenario, collect
+from labkit.stack.model import Stack
+from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, request, settled
+from tests.running import ROOT, RunningStack, wait_until
+
+Ask = Callable[[str], list[Any]]
+
+
+@contextmanager
+def evidence(stack: Stack, folder: Path, scenario: Scenario | None = None, **options: Any) -> Iterator[Ask]:
+    connection = collect(stack, folder / "run.duckdb", scenario, **options)
+    try:
+        yield lambda query: connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def gaps(ask: Ask) -> dict[str, str]:
+    """Why each source that is not whole is not."""
+    return dict(ask("SELECT source, reason FROM completeness WHERE NOT complete"))
+
+
+def three_orders(shop: RunningStack) -> tuple[int, list[int]]:
+    """One approved, one beyond the limit, one cancelled."""
+    gateway = shop.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    orders = [new_order(gateway, ada, total) for total in ("12.34", "123.40", "0.66")]
+    for order in orders:
+        settled(gateway, order)
+    assert request("POST", f"{gateway}/orders/{orders[2]}/cancel")[0] == 200
+    return ada, orders
+
+
+def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    ada, (approved, rejected, cancelled) = three_orders(shop)
+    with evidence(described, tmp_path) as ask:
+        assert gaps(ask) == {}
+        assert {source for (source,) in ask("SELECT source FROM completeness")} >= {
+            "tables",
+            "binlog",
+            "records",
+            "groups",
+            "view",
+            "moment",
+        }
+        assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("settled",)]
+        assert ask("SELECT id, customer_id, total, state, rejection_reason FROM orders ORDER BY id") == [
+            (approved, ada, Decimal("12.34"), "APPROVED", None),
+            (rejected, ada, Decimal("123.40"), "REJECTED", "INSUFFICIENT_CREDIT"),
+            (cancelled, ada, Decimal("0.66"), "CANCELLED", None),
+        ]
+        assert ask("SELECT * FROM reservations") == [(ada, approved, Decimal("12.34"))]
+        assert ask("SELECT name, credit_limit, listed FROM view_customers") == [("Ada", Decimal("15.00"), True)]
+        assert ask("SELECT order_id, state, total FROM view_orders ORDER BY 1") == ask("SELECT id, state, total FROM orders ORDER BY 1")
+        assert ask("SELECT id FROM outbox EXCEPT SELECT message_id FROM records") == []
+        assert ask("SELECT message_id FROM records EXCEPT SELECT id FROM outbox") == []
+        events = f"SELECT event FROM records WHERE channel = 'Order' AND order_id = {cancelled} ORDER BY offset_no"
+        assert [event for (event,) in ask(events)] == ["OrderCreated", "OrderApproved", "OrderCancelled"]
+        states = f"SELECT after_state FROM order_changes WHERE order_id = {cancelled} ORDER BY change_no"
+        assert [state for (state,) in ask(states)] == ["PENDING", "APPROVED", "CANCELLED"]
+        held = f"SELECT op FROM reservation_changes WHERE {cancelled} IN (before_order_id, after_order_id) ORDER BY change_no"
+        assert [op for (op,) in ask(held)] == ["insert", "delete"]
+        assert ask("SELECT count(*) FROM inbox") == ask("SELECT count(*) FROM inbox_changes")
+        assert ask("SELECT sum(lag), min(members), count(DISTINCT group_id) FROM group_offsets WHERE expected") == [(0, 1, 3)]
+
+
+def test_the_answer_and_its_effect_are_one_transaction(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    """Inbox row, reservation and outbox row of one message share a commit."""
+    three_orders(shop)
+    with evidence(described, tmp_path) as ask:
+        together = """SELECT count(*)
+            FROM reservation_changes r JOIN outbox_changes o USING (commit_no) JOIN inbox_changes i USING (commit_no)
+            WHERE r.op = 'insert' AND o.event = 'CustomerCreditReserved' AND r.after_order_id = o.order_id
+            AND i.message_id IN (SELECT id FROM outbox WHERE event = 'OrderCreated' AND order_id = o.order_id)"""
+        assert ask(together) == [(2,)]
+
+
+def test_after_a_reset_ids_begin_anew_and_so_does_the_evidence(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    three_orders(shop)
+    shop.labkit("reset", "--yes")
+    _, orders = three_orders(shop)
+    assert orders == [1, 2, 3]
+    with evidence(described, tmp_path) as ask:
+        assert gaps(ask) == {}
+        assert ask("SELECT count(*) FROM order_changes WHERE op = 'insert'") == [(3,)]
+        assert ask("SELECT count(*) FROM records WHERE event = 'OrderCreated'") == [(3,)]
+
+
+def test_a_restarted_server_hides_nothing(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    _, before = three_orders(shop)
+    pid = shop.pid("mysql")
+    shop.signal(pid, signal.SIGKILL)
+    shop.wait_ended(pid)
+    shop.labkit("up")
+    _, after = three_orders(shop)
+    with evidence(described, tmp_path) as ask:
+        assert gaps(ask) == {}
+        assert {order for (order,) in ask("SELECT order_id FROM order_changes")} == {*before, *after}
+        killed = "SELECT signal, by_labkit FROM environment WHERE component = 'mysql' AND event = 'end'"
+        assert ask(f"{killed} AND signal IS NOT NULL") == [(9, None)]
+
+
+def test_what_labkit_ended_itself_is_told(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    running_shop.restart("orders")
+    with evidence(described, tmp_path) as ask:
+        assert ask("SELECT DISTINCT by_labkit FROM environment WHERE component = 'orders' AND event = 'end'") == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("store", "gone", "left"),
+    [("kafka", {"records", "groups"}, "orders"), ("redis", {"view"}, "records"), ("mysql", {"tables", "binlog"}, "records")],
+)
+def test_a_store_that_is_down_costs_only_its_own(
+    shop: RunningStack, described: Stack, tmp_path: Path, store: str, gone: set[str], left: str
+) -> None:
+    three_orders(shop)
+    pid = shop.pid(store)
+    shop.signal(pid, signal.SIGKILL)
+    shop.wait_ended(pid)
+    with evidence(described, tmp_path) as ask:
+        assert set(gaps(ask)) == {*gone, "moment"}
+        assert store in gaps(ask)["moment"]
+        assert ask("SELECT DISTINCT component FROM completeness WHERE NOT complete") == [(store,)]
+        assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("unread",)]
+        assert ask(f"SELECT count(*) > 2 FROM {left}") == [(True,)]
+
+
+def test_somebody_who_writes_all_the_time_is_named(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        with shop.transaction() as cursor:
+            while not stop.is_set():
+                cursor.execute("INSERT INTO customer_db.customer (name, amount) VALUES ('Mallory', 1.00)")
+                cursor.connection.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with evidence(described, tmp_path, moving_for=1.5) as ask:
+            assert "moment" in gaps(ask)
+            assert "the account admin" in gaps(ask)["moment"]
+            assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("moving",)]
+    finally:
+        stop.set()
+        writer.join()
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        (["TRUNCATE TABLE customer_db.received_messages"], "was emptied"),
+        (["SET SESSION sql_log_bin = 0", "UPDATE order_db.orders SET amount = 99 WHERE id = 1"], "changes in the binlog lead to"),
+        (["SET SESSION sql_log_bin = 0", "INSERT INTO customer_db.customer_credit_reservations VALUES (1, 77, 1)"], "no row"),
+    ],
+)
+def test_changes_that_are_not_all_there(shop: RunningStack, described: Stack, tmp_path: Path, statements: list[str], reason: str) -> None:
+    three_orders(shop)
+    with shop.transaction() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.connection.commit()
+    with evidence(described, tmp_path) as ask:
+        assert set(gaps(ask)) == {"binlog"}
+        assert reason in gaps(ask)["binlog"]
+
+
+def test_a_purged_binlog(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    three_orders(shop)
+    shop.sql("FLUSH BINARY LOGS")
+
+    def purged() -> bool:
+        last = shop.sql("SHOW BINARY LOGS")[-1]["Log_name"]
+        shop.sql(f"PURGE BINARY LOGS TO '{last}'")
+        return len(shop.sql("SHOW BINARY LOGS")) == 1
+
+    wait_until(purged, "one file of the binlog is left")
+    with evidence(described, tmp_path) as ask:
+        assert "no longer there" in gaps(ask)["binlog"]
+        assert ask("SELECT count(*) FROM orders") == [(3,)]
+
+
+def test_topics_that_were_trimmed_by_hand(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    from labkit.stack.kafka_wire import Broker
+
+    three_orders(shop)
+    with Broker(described["kafka"].endpoint, timeout=5) as broker:
+        broker.delete_all_records([topic for topic in broker.topics() if topic.name == ORDER_CHANNEL])
+    with evidence(described, tmp_path) as ask:
+        assert set(gaps(ask)) == {"records"}
+        assert "were deleted after the mark" in gaps(ask)["records"]
+
+
+def test_what_the_scenario_knows_is_there(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    ada, orders = three_orders(shop)
+    row = {
+        "id": 1,
+        "operation": "create_order",
+        "method": "POST",
+        "status": 200,
+        "outcome": "ok",
+        "customer_id": ada,
+        "order_id": orders[0],
+    }
+    with evidence(described, tmp_path, Scenario(requests=[row], customers=[ada], seed=7)) as ask:
+        assert ask("SELECT operation, outcome, order_id FROM requests") == [("create_order", "ok", orders[0])]
+        assert ask("SELECT customer_id FROM scope") == [(ada,)]
+        assert ask("SELECT value FROM facts WHERE name = 'seed'") == [("7",)]
+
+
+def test_a_file_of_which_only_part_was_written_is_none(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    """labkit is killed in the middle of a collection: what was there before is still there, and what was half-written is refused."""
+    three_orders(shop)
+    path = tmp_path / "run.duckdb"
+    with evidence(described, tmp_path):
+        pass
+    whole = path.read_bytes()
+    script = (
+        "from pathlib import Path; from labkit.stack import state; from labkit.evidence import collect, database\n"
+        "import os, signal\n"
+        "database.finish = lambda connection: (connection.execute('CHECKPOINT'), os.kill(os.getpid(), signal.SIGKILL))\n"
+        f"collect.collect(state.load({shop.labkit.name!r}), Path({str(path)!r}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == -signal.SIGKILL
+    assert path.read_bytes() == whole
+    (half,) = tmp_path.glob("*.unfinished")
+    with pytest.raises(UserError, match="not finished"):
+        database.open_file(half)
+    torn = tmp_path / "torn.duckdb"
+    torn.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(UserError, match="only part of one"):
+        database.open_file(torn).execute("SELECT count(*) FROM records").fetchall()
+
+
+def test_a_finished_file_can_be_opened_anywhere(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    three_orders(shop)
+    with evidence(described, tmp_path) as ask:
+        records = ask("SELECT * FROM records ORDER BY ALL")
+    connection = database.open_file(tmp_path / "run.duckdb")
+    assert connection.execute("SELECT * FROM records ORDER BY ALL").fetchall() == records
+    connection.close()

@@ -1,0 +1,149 @@
+"""Still, settled, stuck: decided by positions and by what is outstanding."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from labkit import quiescence
+from labkit.quiescence import State, Stillness, Watcher
+from labkit.stack.model import Stack
+from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, settled
+from tests.running import RunningStack, wait_until
+
+
+def wait(stack: Stack, own: Any = quiescence.all_orders, **options: Any) -> Stillness:
+    with Watcher(stack) as watcher:
+        return quiescence.wait(watcher, own, **options)
+
+
+def conditions(stillness: Stillness) -> dict[str, str]:
+    """What is outstanding: condition and subject."""
+    return {o.condition: o.subject for o in stillness.outstanding}
+
+
+def placed_order(shop: RunningStack) -> int:
+    return new_order(shop.url("orders"), new_customer(shop.url("customers")), "12.34")
+
+
+def test_settled_once_the_saga_has_ended(running_shop: RunningStack, described: Stack) -> None:
+    order = placed_order(running_shop)
+    stillness = wait(described)
+    assert (stillness.state, stillness.outstanding, stillness.pending) == (State.SETTLED, (), ())
+    assert running_shop.sql("SELECT state FROM order_db.orders WHERE id = %s", order) == [{"state": "APPROVED"}]
+
+
+def test_an_order_that_nothing_will_move(running_shop: RunningStack, described: Stack) -> None:
+    running_shop.sql("INSERT INTO order_db.orders (id, customer_id, amount, state, version) VALUES (4100, 7000, 1.00, 'PENDING', 0)")
+    stillness = wait(described)
+    assert (stillness.state, stillness.pending) == (State.PENDING, (4100,))
+    assert stillness.seconds >= quiescence.PENDING_FOR
+    assert wait(described, expected=lambda order: order == 4100).state is State.SETTLED
+    assert wait(described, quiescence.orders_of([8000])).state is State.SETTLED
+    assert wait(described, quiescence.orders_of([7000])).state is State.PENDING
+    running_shop.sql("DELETE FROM order_db.orders WHERE id = 4100")
+
+
+def kill(shop: RunningStack, component: str) -> None:
+    pid = shop.pid(component)
+    shop.signal(pid, signal.SIGKILL)
+    shop.wait_ended(pid)
+
+
+def test_a_consumer_that_is_gone(running_shop: RunningStack, described: Stack) -> None:
+    customer = new_customer(running_shop.url("customers"))
+    kill(running_shop, "customers")
+    new_order(running_shop.url("orders"), customer, "12.34")
+    stillness = wait(described, blocked_for=1.0)
+    assert stillness.state is State.BLOCKED
+    assert conditions(stillness) == {"lag": "OrderEventConsumer"}
+    (lag,) = stillness.outstanding
+    assert "OrderEventConsumer stands at" in lag.detail
+    assert "1 behind" in lag.detail
+    assert stillness.moved_last is None or lag.since >= stillness.moved_last - 1
+
+
+def test_a_relay_that_is_gone(running_shop: RunningStack, described: Stack) -> None:
+    customer = new_customer(running_shop.url("customers"))
+    wait(described)
+    kill(running_shop, "relay")
+    new_order(running_shop.url("orders"), customer, "12.34")
+    stillness = wait(described, blocked_for=1.0)
+    assert (stillness.state, conditions(stillness)) == (State.BLOCKED, {"outbox": "order_db"})
+    assert stillness.outstanding[0].detail.startswith("1 message waits in the outbox of order_db")
+
+
+def test_a_component_that_is_paused(running_shop: RunningStack, described: Stack) -> None:
+    pid = running_shop.pid("orders")
+    running_shop.signal(pid, signal.SIGSTOP)
+    try:
+        stillness = wait(described, blocked_for=0.5)
+        assert (stillness.state, conditions(stillness)) == (State.BLOCKED, {"paused": "orders"})
+    finally:
+        running_shop.signal(pid, signal.SIGCONT)
+
+
+def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> None:
+    """A handler that waits for a lock that somebody else holds."""
+    customer = new_customer(running_shop.url("customers"))
+    wait(described)
+    with running_shop.transaction() as cursor:
+        cursor.execute("SELECT * FROM customer_db.customer WHERE id = %s FOR UPDATE", [customer])
+        order = new_order(running_shop.url("orders"), customer, "12.34")
+        stillness = wait(described, blocked_for=1.0)
+        assert stillness.state is State.BLOCKED
+        assert {"lag", "transaction"} <= set(conditions(stillness))
+        assert conditions(stillness)["transaction"] == "customer_service"
+    assert settled(running_shop.url("orders"), order) == ("APPROVED", None)
+
+
+@pytest.mark.parametrize("store", ["mysql", "kafka", "redis"])
+def test_a_store_that_does_not_answer(running_shop: RunningStack, described: Stack, store: str) -> None:
+    kill(running_shop, store)
+    stillness = wait(described)
+    assert stillness.state is State.UNREAD
+    assert store in {o.subject for o in stillness.outstanding if o.condition == "unreadable"}
+
+
+def test_a_foreign_group_that_lags_for_ever_changes_nothing(running_shop: RunningStack, described: Stack) -> None:
+    placed_order(running_shop)
+    wait(described)
+    foreign = Consumer({"bootstrap.servers": running_shop.kafka_bootstrap, "group.id": "somebody-else", "enable.auto.commit": False})
+    foreign.commit(offsets=[TopicPartition(ORDER_CHANNEL, 0, 0)], asynchronous=False)
+    foreign.close()
+    assert wait(described).state is State.SETTLED
+
+
+def test_the_first_look_at_rest_follows_the_last_movement_at_once(running_shop: RunningStack, described: Stack) -> None:
+    """The bound is generous; the bench has the figure."""
+    placed_order(running_shop)
+    seen: list[Any] = []
+    with Watcher(described) as watcher:
+        quiescence.wait(watcher, tell=lambda wave, _: seen.append(wave))
+    changes = [i for i in range(1, len(seen)) if seen[i].positions != seen[i - 1].positions or seen[i - 1].outstanding]
+    last = max(changes, default=0)
+    assert not seen[last].outstanding
+    assert seen[-1].steady - seen[last].steady >= quiescence.APART
+
+
+def test_waves_with_news_are_kept_for_the_evidence(running_shop: RunningStack, described: Stack) -> None:
+    with Watcher(described) as watcher:
+        for _ in range(5):
+            watcher.look()
+        assert len(watcher.waves) == 2
+        placed_order(running_shop)
+        wait_until(_moved(watcher), "a wave has moved")
+        quiescence.wait(watcher)
+        rows = [row for table, row in quiescence.rows(watcher) if table == "waves"]
+    assert [row["wave"] for row in rows] == list(range(1, len(rows) + 1))
+    assert not rows[-1]["moved"]
+
+
+def _moved(watcher: Watcher) -> Callable[[], bool]:
+    def look() -> bool:
+        watcher.look()
+        return watcher.moved[-1]
+
+    return look

@@ -1,0 +1,129 @@
+"""Both schemas as of one moment, from MariaDB and MySQL: every value as it is stored, and equal to what the changes lead to."""
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from labkit.evidence import binlog, database, mysql, replay, table_files
+from labkit.evidence.replication import observer
+from tests.evidence.servers import DatabaseServer, found_servers, running
+from tests.running import wait_until
+
+SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
+AWKWARD = 'né "x", \2 \\ \n☂'  # quotes, commas, the field's own quote, a new line
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    with running(SERVERS[request.param]) as database_server:
+        yield database_server
+
+
+def insert(server: DatabaseServer, statement: str, *values: object) -> None:
+    from labkit.stack import sql
+
+    with sql.connected(server.admin) as cursor:
+        cursor.execute(statement, values)
+
+
+def test_values_come_as_they_are_stored(server: DatabaseServer, tmp_path: Path) -> None:
+    insert(server, "INSERT INTO customer_db.customer VALUES (1, %s, 123456789012345678901234567890.12, 1795531752233, 3)", AWKWARD)
+    insert(server, "INSERT INTO customer_db.customer VALUES (2, NULL, NULL, NULL, NULL), (3, '', -0.05, 0, 0)")
+    insert(server, "INSERT INTO order_db.orders VALUES (4611686018427387904, 5, 0.10, 'REJECTED', 2, 1), (1, NULL, NULL, NULL, NULL, NULL)")
+    insert(server, "INSERT INTO customer_db.customer_credit_reservations VALUES (1, 77, 12.34)")
+    insert(server, "INSERT INTO customer_db.received_messages VALUES (%s, %s, 1795531752233, 0)", AWKWARD, "m1")
+    columns = "subscriber, channel, channel_partition, position, message_index, cause, record_value, creation_time"
+    insert(
+        server, f"INSERT INTO order_db.dead_letter ({columns}) VALUES ('s', 'c', 3, 4, 0, %s, %s, 1795531752000)", AWKWARD, b"\0\xff\2,\n"
+    )
+    tables = mysql.read(observer(server.admin), tmp_path)
+    assert (tables.missing, tables.kind, tables.position) == ([], server.server.kind, server.position())
+    connection = database.new()
+    table_files.load(connection, tmp_path)
+    at = datetime(2026, 11, 24, 14, 49, 12, 233000)
+    assert connection.execute("SELECT * FROM customers ORDER BY id").fetchall() == [
+        (1, AWKWARD, Decimal("123456789012345678901234567890.12"), at, 3),
+        (2, None, None, None, None),
+        (3, "", Decimal("-0.05"), datetime(1970, 1, 1), 0),
+    ]
+    assert connection.execute("SELECT * FROM orders ORDER BY id").fetchall() == [
+        (1, None, None, None, None, None),
+        (4611686018427387904, 5, Decimal("0.10"), "REJECTED", "UNKNOWN_CUSTOMER", 2),
+    ]
+    assert connection.execute("SELECT * FROM reservations").fetchall() == [(1, 77, Decimal("12.34"))]
+    assert connection.execute("SELECT * FROM inbox").fetchall() == [("customer_db", AWKWARD, "m1", at)]
+    assert connection.execute("SELECT cause, value, key FROM dead_letters").fetchall() == [(AWKWARD, b"\0\xff\2,\n", None)]
+
+
+@pytest.mark.parametrize("unusual", [False, True])
+def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: Path, unusual: bool) -> None:
+    usual = (
+        '{"ID":"m1","PARTITION_ID":"4","DESTINATION":"a.Customer","DATE":"Tue, 24 Nov 2026 14:49:12 GMT",'
+        '"event-type":"b.CustomerCreditReservedEvent","event-aggregate-type":"a.Customer","event-aggregate-id":"4"}'
+    )
+    headers = usual if not unusual else usual.replace("}", ',"more":"x"}')
+    server.run("DELETE FROM customer_db.message")
+    statement = "INSERT INTO customer_db.message (id, destination, headers, payload, published) VALUES ('m1', 'a.Customer', %s, %s, 1)"
+    insert(server, statement, headers, '{"orderId":17}')
+    mysql.read(observer(server.admin), tmp_path)
+    connection = database.new()
+    table_files.load(connection, tmp_path)
+    told = "SELECT schema_name, id, channel, key, event, aggregate_id, order_id, customer_id, published, headers FROM outbox"
+    row = ("customer_db", "m1", "Customer", "4", "CustomerCreditReserved", 4, 17, 4, True, headers if unusual else None)
+    assert connection.execute(told).fetchall() == [row]
+
+
+def test_tables_and_position_belong_together_while_others_write(server: DatabaseServer, tmp_path: Path) -> None:
+    """On a server that writes all the time the changes up to the position lead to exactly the tables, or it is seen that they do not."""
+    server.run("DELETE FROM customer_db.customer_credit_reservations", "DELETE FROM customer_db.customer", "DELETE FROM order_db.orders")
+    start = server.position()
+    ended = threading.Event()
+
+    def write() -> None:
+        from labkit.stack import sql
+
+        with sql.connected(server.admin) as cursor:
+            while not ended.is_set():
+                cursor.execute("INSERT INTO order_db.orders (customer_id, amount, state) VALUES (1, 1.00, 'PENDING')")
+                cursor.execute("UPDATE order_db.orders SET state = 'APPROVED' ORDER BY id DESC LIMIT 1")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_until(lambda: server.run("SELECT 1 FROM order_db.orders LIMIT 1"), "somebody writes")
+        differences = []
+        for attempt in range(5):
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            tables = mysql.read(observer(server.admin), folder)
+            binlog.read(observer(server.admin), start, tables.position, folder)
+            connection = database.new()
+            table_files.load(connection, folder)
+            differences.append(replay.difference(connection))
+            assert connection.execute("SELECT count(*) > 0 FROM order_changes").fetchall() == [(True,)]
+    finally:
+        ended.set()
+        writer.join()
+    if server.server.kind == "MariaDB":  # whose snapshot has an exact position
+        assert differences == [None] * 5
+
+
+def test_a_change_that_is_missing_is_found(server: DatabaseServer, tmp_path: Path) -> None:
+    server.run("DELETE FROM order_db.orders")
+    start = server.position()
+    server.run("INSERT INTO order_db.orders (id, customer_id, amount, state) VALUES (5, 1, 1.00, 'PENDING'), (6, 1, 1.00, 'PENDING')")
+    server.run("SET sql_log_bin = 0", "UPDATE order_db.orders SET state = 'APPROVED' WHERE id = 6")
+    tables = mysql.read(observer(server.admin), tmp_path)
+    binlog.read(observer(server.admin), start, tables.position, tmp_path)
+    connection = database.new()
+    table_files.load(connection, tmp_path)
+    connection.execute("DELETE FROM customers; DELETE FROM reservations")
+    reason = replay.difference(connection)
+    assert reason is not None
+    assert reason.startswith("order_db.orders has ")
+    assert "APPROVED" in reason
+    assert "PENDING" in reason

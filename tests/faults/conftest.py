@@ -1,0 +1,16 @@
+"""Faults on the shared stack, through the command line; after each test nothing of them may be left."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.faults import Faults
+from tests.running import RunningStack
+
+
+@pytest.fixture
+def faults(stack: RunningStack) -> Iterator[Faults]:
+    found = Faults(stack)
+    yield found
+    stack.labkit("heal", "--all")
+    found.assert_nothing_left()

@@ -1,0 +1,116 @@
+"""`labkit fault` as tests use it, and looks at what it left behind that do not go through labkit."""
+
+import json
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from labkit.stack.runtime import PAUSED, End
+from tests.e2e.shop import eventually, new_customer, new_order, order_state
+from tests.running import Labkit, RunningStack, wait_until
+
+GROUPS = {"customers": "OrderEventConsumer", "orders": "customerServiceEvents"}
+
+
+class Faults:
+    def __init__(self, stack: RunningStack) -> None:
+        self.stack = stack
+        self.labkit = stack.labkit
+        self.gateway = stack.url("gateway")
+
+    def __call__(self, *arguments: str) -> dict[str, Any]:
+        """`labkit fault ARGUMENTS --json`: the fault as it is then."""
+        return dict(json.loads(self.labkit("fault", *arguments, "--json").stdout))
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Every fault by id, as `labkit fault status` has it."""
+        return {fault["id"]: fault for fault in json.loads(self.labkit("fault", "status", "--json").stdout)["faults"]}
+
+    def get(self, fault: dict[str, Any]) -> dict[str, Any]:
+        return self.all()[fault["id"]]
+
+    def heal(self, fault: dict[str, Any]) -> dict[str, Any]:
+        self.labkit("heal", fault["id"])
+        healed = self.get(fault)
+        assert healed["state"] == "healed"
+        return healed
+
+    def hits(self, component: str, fault: dict[str, Any], *what: str) -> list[dict[str, Any]]:
+        """As the service wrote them, read without labkit."""
+        path = self.labkit.directory / "control" / "hits" / component / "hits.jsonl"
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        return [line for line in lines if line["fault"] == fault["id"] and (not what or line["what"] in what)]
+
+    def await_hit(self, component: str, fault: dict[str, Any], what: str, count: int = 1) -> list[dict[str, Any]]:
+        wait_until(lambda: len(self.hits(component, fault, what)) >= count, f"{component} writes {count} {what!r} of fault {fault['id']}")
+        return self.hits(component, fault, what)
+
+    def armed(self) -> list[dict[str, Any]]:
+        return list(json.loads((self.labkit.directory / "control" / "armed" / "armed.json").read_text())["faults"])
+
+    def committed(self, group: str, topic: str, partition: int) -> int:
+        consumer = Consumer({"bootstrap.servers": self.stack.kafka_bootstrap, "group.id": group})
+        try:
+            (place,) = consumer.committed([TopicPartition(topic, partition)], timeout=10)
+            return max(0, int(place.offset))
+        finally:
+            consumer.close()
+
+    @cached_property
+    def customer(self) -> int:
+        """One with much credit, made when customers was there."""
+        return new_customer(self.gateway, "1000.00")
+
+    def order_of(self, customer: int, total: str = "1.00") -> int:
+        return new_order(self.gateway, customer, total)
+
+    def order(self, limit: str = "15.00", total: str = "12.34") -> int:
+        return new_order(self.gateway, new_customer(self.gateway, limit), total)
+
+    def state(self, order: int) -> str:
+        return order_state(self.gateway, order)[0]
+
+    def becomes(self, order: int, state: str) -> None:
+        eventually(lambda: self.state(order), state)
+
+    def stays_pending(self, order: int, seconds: float = 0.3) -> None:
+        """Nothing else tells that something does not happen than that it has not for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.state(order) == "PENDING"
+
+    def message_of(self, order: int, event: str = "OrderCreatedEvent") -> str:
+        """The id of an order's message in the outbox."""
+        rows = self.stack.sql("select id, headers from order_db.message where headers like %s order by id", f"%{event}%")
+        return next(row["id"] for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
+
+    def end(self, component: str, since: float) -> End | None:
+        """How its parent, the supervisor or the engine, saw it end."""
+        return self.stack.runtime.last_end(component, since - 0.1)
+
+    def is_frozen(self, component: str) -> bool:
+        return self.stack.runtime.look()[component].state == PAUSED
+
+    def assert_nothing_left(self) -> None:
+        assert self.armed() == []
+        assert [f for f in self.all().values() if f["state"] != "healed"] == []
+        assert self.labkit.status()["ready"]
+        wait_until(lambda: not holders(self.labkit), "the holder ends")
+        of_labkit = "select id from information_schema.processlist where user = 'admin' and id <> connection_id()"
+        held = f"select count(*) as n from information_schema.innodb_trx where trx_mysql_thread_id in ({of_labkit})"
+        assert self.stack.sql(held) == [{"n": 0}]
+
+
+def holders(labkit: Labkit) -> list[int]:
+    return [pid for pid, command in labkit.processes().items() if "labkit.faults.holder" in command]
+
+
+def state_of(pid: int) -> str:
+    """R, S, T (stopped) …; empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

@@ -1,0 +1,33 @@
+"""Ends that labkit brought about are told from those that it did not."""
+
+import os
+import signal
+
+from labkit.faults import blame
+from tests.faults.faults import Faults
+from tests.running import RunningStack, wait_until
+
+
+def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, faults: Faults) -> None:
+    kill = faults("kill", "customers")
+    faults.heal(kill)
+    crash = faults("crash", "relay", "relay.after_publish_before_mark")
+    faults.order()
+    faults.await_hit("relay", crash, "crash")
+    wait_until(lambda: faults.end("relay", crash["made"]), "the relay ends")
+    faults.heal(crash)
+    pid = stack.pid("orders")
+    os.kill(pid, signal.SIGKILL)
+    stack.wait_ended(pid)
+    wait_until(lambda: faults.end("orders", crash["made"]), "the supervisor sees orders end")
+    known = blame.spans(stack.labkit.directory)
+
+    def behind(component: str, since: float) -> str | None:
+        end = faults.end(component, since)
+        assert end is not None
+        return blame.fault_behind(known, component, "end", end.time)
+
+    assert behind("customers", kill["made"]) == kill["id"]
+    assert behind("relay", crash["made"]) == crash["id"]
+    assert behind("orders", crash["made"]) is None
+    stack.labkit("up")

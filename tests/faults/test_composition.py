@@ -1,0 +1,50 @@
+"""Several faults at once: they compose, heal in reverse order, and healing one leaves the others."""
+
+from tests.e2e.shop import new_order
+from tests.faults.faults import Faults, state_of
+from tests.running import RunningStack
+
+
+def test_two_gates_on_one_message_open_one_after_the_other(faults: Faults) -> None:
+    first = faults("gate", "customers", "--type", "OrderCreated")
+    order = faults.order()
+    faults.await_hit("customers", first, "held")
+    second = faults("gate", "customers")
+    faults.heal(first)
+    faults.await_hit("customers", second, "held")
+    faults.stays_pending(order)
+    faults.heal(second)
+    faults.becomes(order, "APPROVED")
+
+
+def test_healing_one_of_two_pauses_leaves_the_other(stack: RunningStack, faults: Faults) -> None:
+    pid = stack.pid("customers")
+    first, second = faults("pause", "customers"), faults("pause", "customers")
+    faults.heal(first)
+    assert state_of(pid) == "T"
+    assert faults.get(second)["state"] == "active"
+    faults.heal(second)
+    assert state_of(pid) != "T"
+
+
+def test_a_gate_and_a_kill_of_one_service(stack: RunningStack, faults: Faults) -> None:
+    gate = faults("gate", "customers", "--type", "OrderCreated")
+    customer = faults.customer
+    kill = faults("kill", "customers")
+    order = faults.order_of(customer)
+    faults.heal(kill)
+    faults.await_hit("customers", gate, "held")
+    faults.stays_pending(order)
+    assert faults.get(gate)["state"] == "active"
+    faults.heal(gate)
+    faults.becomes(order, "APPROVED")
+
+
+def test_all_are_healed_the_last_one_first(stack: RunningStack, faults: Faults) -> None:
+    """The services could not get ready while Kafka and MySQL are away: their heals must not wait for that."""
+    customer = faults.customer
+    made = [faults("kill", "kafka"), faults("kill", "orders"), faults("pause", "mysql"), faults("kill", "relay")]
+    said = stack.labkit("heal", "--all").stdout
+    order = [line.split()[2].rstrip(":") for line in said.splitlines() if line.startswith("Healed fault")]
+    assert order == [fault["id"] for fault in reversed(made)]
+    faults.becomes(new_order(faults.gateway, customer, "1.00"), "APPROVED")

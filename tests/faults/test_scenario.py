@@ -1,0 +1,201 @@
+"""The scenario API: faults of a run are gone when it ends, however it ends; waits are bounded and say what they saw."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from labkit.errors import UserError
+from labkit.faults import make
+from labkit.lab.check import Failed, NotJudged
+from labkit.lab.scenario import scenario
+from labkit.stack import state
+from labkit.stack.model import Stack
+from tests.faults.faults import Faults, state_of
+from tests.running import ROOT, RunningStack, wait_until
+
+
+@pytest.fixture
+def model(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    monkeypatch.setenv("LABKIT_HOME", str(stack.labkit.home))
+    return state.load(stack.labkit.name)
+
+
+def test_arm_act_await_the_hit_heal(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            ada = await at_work.customer("Ada", "15.00")
+            assert ada is not None
+            gate = await at_work.fault(make.gate("customers", event_type="OrderCreated"))
+            order = await at_work.order(ada, "12.34")
+            assert order.id is not None
+            (held,) = await at_work.hit(gate, "held")
+            assert held["message_id"] == faults.message_of(order.id)
+            assert await at_work.state(order.id) == "PENDING"
+            await at_work.fired(gate)
+            await at_work.heal(gate)
+            number = order.id
+            await at_work.until("the order is approved", lambda: at_work.state(number), lambda seen: seen == "APPROVED")
+            assert {row["outcome"] for row in at_work.requests} == {"ok"}
+
+    asyncio.run(run())
+
+
+def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            ada = await at_work.customer("Ada", "15.00")
+            assert ada is not None
+            crash = await at_work.fault(make.crash("orders", "order.create.after_commit_before_publish"))
+            order = await at_work.order(ada, "12.34")
+            assert order.id is None
+            assert at_work.requests[-1]["outcome"] == "unknown"
+            await at_work.fired(crash)
+
+    asyncio.run(run())
+
+
+def test_an_error_in_the_middle_heals_all_of_it(model: Stack, stack: RunningStack, faults: Faults) -> None:
+    pid = stack.pid("customers")
+
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            await at_work.fault(make.outage(model, "pause", "customers"))
+            await at_work.fault(make.gate("orders"))
+            assert state_of(pid) == "T"
+            raise LookupError("on purpose")
+
+    with pytest.raises(LookupError):
+        asyncio.run(run())
+    assert state_of(pid) != "T"
+    faults.assert_nothing_left()
+
+
+def test_a_handler_that_no_longer_passes_a_place_is_a_failure(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            ada = await at_work.customer("Ada", "15.00")
+            assert ada is not None
+            crash = await at_work.fault(make.crash("customers", "customer.release.after_outbox_insert"))  # no order is cancelled
+            order = await at_work.order(ada, "12.34")
+            number = order.id
+            assert number is not None
+
+            async def past() -> bool:
+                return await at_work.state(number) == "APPROVED"
+
+            await at_work.hit(crash, "crash", past=past)
+
+    with pytest.raises(Failed, match=r"customers no longer passes customer\.release\.after_outbox_insert"):
+        asyncio.run(run())
+
+
+def test_a_wait_that_is_in_vain_says_what_it_saw(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            gate = await at_work.fault(make.gate("customers", key="1000000"))
+            with pytest.raises(NotJudged, match=r"Waited 0\.1 s for 'held' of fault .* there was nothing of it"):
+                await at_work.hit(gate, "held", within_s=0.1)
+
+            async def look() -> str:
+                return "PENDING"
+
+            with pytest.raises(NotJudged, match=r"until it is approved; what was seen last is 'PENDING'"):
+                await at_work.until("it is approved", look, lambda seen: seen == "APPROVED", within_s=0.1)
+
+    asyncio.run(run())
+
+
+def test_downtime_lies_between_two_positions_of_the_binlog(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "a test", seed=1) as at_work:
+            ada = await at_work.customer("Ada", "15.00")
+            assert ada is not None
+            async with at_work.while_there(make.outage(model, "stop", "customers")) as stopped:
+                await at_work.order(ada, "12.34")
+            down, up = at_work.downtime(stopped)
+            assert down is not None
+            assert up is not None
+            assert (down["file"], down["position"]) < (up["file"], up["position"])
+
+    asyncio.run(run())
+
+
+def test_one_run_at_a_time(model: Stack, faults: Faults) -> None:
+    async def run() -> None:
+        async with scenario(model, "the first", seed=1):
+            with pytest.raises(UserError, match=r"the first .* is at work"):
+                async with scenario(model, "the second", seed=1):
+                    pass
+
+    asyncio.run(run())
+
+
+ENDLESS = """
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell starts in the background
+from labkit.faults import make
+from labkit.lab.scenario import scenario
+from labkit.stack import state
+async def main():
+    stack = state.load(sys.argv[1])
+    async with scenario(stack, "labkit lab 9 check", seed=1) as run:
+        await run.fault(make.outage(stack, "pause", "customers"))
+        await run.fault(make.gate("orders"))
+        await run.fault(make.outage(stack, "kill", "order-history"))
+        print("there", flush=True)
+        await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def endless(stack: RunningStack) -> "Iterator[subprocess.Popen[str]]":
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(stack.labkit.home)}
+    command = [sys.executable, "-c", ENDLESS, stack.labkit.name]
+    run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "there\n"
+        yield run
+    finally:
+        run.kill()
+        run.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_heals_before_it_ends(stack: RunningStack, faults: Faults, number: signal.Signals) -> None:
+    with endless(stack) as run:
+        run.send_signal(number)
+        run.wait(60)
+    faults.assert_nothing_left()
+
+
+def test_killed_it_is_healed_by_the_next_command_and_by_none_before(stack: RunningStack, faults: Faults) -> None:
+    pid = stack.pid("customers")
+    with endless(stack) as run:
+        # a second terminal, meanwhile
+        assert "belongs to labkit lab 9 check" in stack.labkit("status", ok=False).stdout
+        stack.labkit("fault", "status")
+        stack.labkit("fault", "list")
+        stack.labkit("logs")
+        refused = stack.labkit("lab", "1", "check", ok=False)
+        assert refused.returncode == 1
+        assert "labkit lab 9 check" in refused.stderr
+        stack.labkit("fault", "switch", "gateway", "nothing", "1")
+        assert state_of(pid) == "T"
+        own = [f for f in faults.all().values() if f["owner"]["command"] == "labkit lab 9 check" and f["owner"]["alive"]]
+        assert [f["state"] for f in own] == ["active"] * 3
+        run.kill()
+        run.wait()
+    assert "was left behind by labkit lab 9 check" in stack.labkit("status", ok=False).stdout
+    assert state_of(pid) == "T"
+    said = stack.labkit("fault", "switch", "gateway", "nothing", "2").stdout
+    assert said.count("left behind by an earlier run") == 3
+    wait_until(lambda: state_of(pid) != "T", "customers goes on")
+    stack.labkit("heal", "--all")
+    faults.assert_nothing_left()

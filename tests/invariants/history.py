@@ -1,0 +1,377 @@
+"""Hand-written evidence: a history is told commit by commit, as the services would make it or otherwise, and the tables follow from it.
+
+h = History()
+h.customer(4, "Ada", "15.00")
+h.order(9, 4, "12.34")          # the row and OrderCreated, in one commit
+h.reserve(9)                    # customers: inbox, reservation, CustomerCreditReserved
+h.approve(9)                    # orders: inbox, state, OrderApproved
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from labkit.evidence import database
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
+TOPICS = {"Order": f"{PACKAGE}.orders.domain.Order", "Customer": f"{PACKAGE}.customers.domain.Customer"}
+CUSTOMERS, ORDERS, VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
+NOON = datetime(2026, 1, 5, 12, 0, 0)
+PARTITIONS = 4
+
+
+class History:
+    def __init__(self) -> None:
+        self._con = database.new()
+        self._unwritten: list[tuple[str, dict[str, Any]]] = []  # written together, when somebody looks
+        self._state: dict[int, tuple[str | None, str | None]] = {}
+        self.commit_no = self._change_no = self._requests = 0
+        self._ends = dict.fromkeys(((t, p) for t in TOPICS.values() for p in range(PARTITIONS)), 0)
+        self._events: dict[tuple[str, int], str] = {}  # (event, order or customer) → message id
+        self._orders: dict[int, tuple[int, Decimal]] = {}
+        for source in ("tables", "binlog", "records", "groups", "view", "faults", "environment", "moment", "rest"):
+            database.set_complete(self.con, source)
+        database.set_fact(self.con, "stillness", "settled")
+        database.set_fact(self.con, "stack", "default")
+        database.finish(self.con)
+
+    @property
+    def con(self) -> "DuckDBPyConnection":
+        """The evidence, as far as it has been told."""
+        groups: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
+        for table, row in self._unwritten:
+            groups.setdefault((table, tuple(row)), []).append(row)
+        self._unwritten = []
+        for (table, columns), rows in groups.items():
+            names = ", ".join(f'"{name}"' for name in columns)
+            values = ", ".join(f"({', '.join('?' * len(columns))})" for _ in rows)
+            self._con.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [row[name] for row in rows for name in columns])
+        return self._con
+
+    # what the services do
+
+    def customer(self, customer_id: int, name: str = "Ada", limit: str = "15.00", *, view: bool = True) -> None:
+        with self.commit():
+            self.add("customers", id=customer_id, name=name, credit_limit=Decimal(limit), version=0)
+            self.change(
+                "customer_changes", "insert", customer_id=customer_id, after_id=customer_id, after_name=name, after_limit=Decimal(limit)
+            )
+            self.publish("CustomerCreated", customer_id=customer_id)
+        if view:
+            self.see_customer(customer_id, name, limit)
+
+    def order(
+        self, order_id: int, customer_id: int, total: str, *, published: bool = True, asked: bool = True, state: str = "PENDING"
+    ) -> None:
+        self._orders[order_id] = customer_id, Decimal(total)
+        self._state[order_id] = state, None
+        if asked:
+            self.request("create_order", "ok", customer_id=customer_id, order_id=order_id, total=total)
+        with self.commit():
+            self.add("orders", id=order_id, customer_id=customer_id, total=Decimal(total), state=state, version=0)
+            self.change(
+                "order_changes",
+                "insert",
+                order_id=order_id,
+                after_id=order_id,
+                after_customer_id=customer_id,
+                after_total=Decimal(total),
+                after_state=state,
+            )
+            if published:
+                self.publish("OrderCreated", order_id=order_id)
+        self.see_order(order_id, state)
+
+    def reserve(
+        self, order_id: int, *, amount: str | None = None, holder: int | None = None, inbox: bool = True, answer: bool = True
+    ) -> None:
+        with self.commit():
+            self.reserve_within(order_id, amount=amount, holder=holder, inbox=inbox, answer=answer)
+
+    def reserve_within(
+        self, order_id: int, *, amount: str | None = None, holder: int | None = None, inbox: bool = True, answer: bool = True
+    ) -> None:
+        customer_id, total = self._orders[order_id]
+        if inbox:
+            self.receive(CUSTOMERS, "OrderCreated", order_id)
+        self.hold(holder or customer_id, order_id, Decimal(amount) if amount else total)
+        if answer:
+            self.publish("CustomerCreditReserved", order_id=order_id, customer_id=customer_id)
+
+    def refuse(self, order_id: int, event: str = "CustomerCreditReservationFailed", *, inbox: bool = True) -> None:
+        with self.commit():
+            self.refuse_within(order_id, event, inbox=inbox)
+
+    def refuse_within(self, order_id: int, event: str = "CustomerCreditReservationFailed", *, inbox: bool = True) -> None:
+        if inbox:
+            self.receive(CUSTOMERS, "OrderCreated", order_id)
+        self.publish(event, order_id=order_id, customer_id=self._orders[order_id][0])
+
+    def approve(self, order_id: int, **how: Any) -> None:
+        self.decide(order_id, "APPROVED", None, "CustomerCreditReserved", "OrderApproved", **how)
+
+    def reject(self, order_id: int, reason: str = "INSUFFICIENT_CREDIT", **how: Any) -> None:
+        cause = {"INSUFFICIENT_CREDIT": "CustomerCreditReservationFailed"}.get(reason, "CustomerValidationFailed")
+        self.decide(order_id, "REJECTED", reason, cause, "OrderRejected", **how)
+
+    def decide(
+        self,
+        order_id: int,
+        state: str,
+        reason: str | None,
+        cause: str,
+        event: str,
+        *,
+        inbox: bool = True,
+        published: bool = True,
+        seen: bool = True,
+    ) -> None:
+        with self.commit():
+            if inbox:
+                self.receive(ORDERS, cause, order_id)
+            self.state(order_id, state, reason)
+            if published:
+                self.publish(event, order_id=order_id)
+        if seen:
+            self.see_order(order_id, state)
+
+    def cancel(self, order_id: int, *, asked: bool = True) -> None:
+        if asked:
+            self.request("cancel_order", "ok", order_id=order_id)
+        with self.commit():
+            self.state(order_id, "CANCELLED")
+            self.publish("OrderCancelled", order_id=order_id)
+        self.see_order(order_id, "CANCELLED")
+
+    def release(self, order_id: int, *, held: bool = True) -> None:
+        with self.commit():
+            self.receive(CUSTOMERS, "OrderCancelled", order_id)
+            if held:
+                self.let_go(self._orders[order_id][0], order_id)
+
+    def saga(self, order_id: int, customer_id: int, total: str) -> None:
+        """A whole order that is approved."""
+        self.order(order_id, customer_id, total)
+        self.reserve(order_id)
+        self.approve(order_id)
+
+    def rejected(self, order_id: int, customer_id: int, total: str, reason: str = "INSUFFICIENT_CREDIT") -> None:
+        self.order(order_id, customer_id, total)
+        self.refuse(order_id, {"INSUFFICIENT_CREDIT": "CustomerCreditReservationFailed"}.get(reason, "CustomerValidationFailed"))
+        self.reject(order_id, reason)
+
+    # the parts of it
+
+    @contextmanager
+    def commit(self) -> Iterator[int]:
+        self.commit_no += 1
+        self.add(
+            "transactions",
+            commit_no=self.commit_no,
+            binlog_file="binlog.000002",
+            position=1000 + 100 * self.commit_no,
+            committed=self.now(),
+            precision_us=1,
+        )
+        yield self.commit_no
+
+    def now(self) -> datetime:
+        return NOON + timedelta(milliseconds=10 * self.commit_no)
+
+    def hold(self, customer_id: int, order_id: int, amount: Decimal) -> None:
+        self.add("reservations", customer_id=customer_id, order_id=order_id, amount=amount)
+        self.change("reservation_changes", "insert", after_customer_id=customer_id, after_order_id=order_id, after_amount=amount)
+
+    def let_go(self, customer_id: int, order_id: int) -> None:
+        amount = self.one("select amount from reservations where customer_id = ? and order_id = ?", customer_id, order_id)
+        self.con.execute("delete from reservations where customer_id = ? and order_id = ?", [customer_id, order_id])
+        self.change("reservation_changes", "delete", before_customer_id=customer_id, before_order_id=order_id, before_amount=amount)
+
+    def state(self, order_id: int, state: str, reason: str | None = None) -> None:
+        customer_id, total = self._orders[order_id]
+        before, before_reason = self._state[order_id]
+        self._state[order_id] = state, reason
+        row = self._pending("orders", id=order_id)
+        if row is not None:
+            row |= {"state": state, "rejection_reason": reason}
+        else:
+            self.con.execute("update orders set state = ?, rejection_reason = ? where id = ?", [state, reason, order_id])
+        self.change(
+            "order_changes",
+            "update",
+            order_id=order_id,
+            before_customer_id=customer_id,
+            before_total=total,
+            before_state=before,
+            before_reason=before_reason,
+            after_id=order_id,
+            after_customer_id=customer_id,
+            after_total=total,
+            after_state=state,
+            after_reason=reason,
+        )
+
+    def publish(
+        self, event: str, *, order_id: int | None = None, customer_id: int | None = None, relayed: bool = True, **place: Any
+    ) -> str:
+        """An outbox row in the current commit and, when relayed, its record."""
+        channel = "Customer" if event.startswith("Customer") else "Order"
+        aggregate = order_id if channel == "Order" else customer_id
+        assert aggregate is not None
+        if channel == "Order" and order_id in self._orders:
+            customer_id = self._orders[order_id][0]
+        message_id = f"{0x19D47EF7A00 + self._change_no:016x}-0242ac1200050000"
+        about = {
+            "topic": TOPICS[channel],
+            "channel": channel,
+            "event": event,
+            "aggregate_id": aggregate,
+            "order_id": order_id,
+            "customer_id": customer_id,
+            "key": str(aggregate),
+        }
+        self._events[event, order_id or customer_id or 0] = message_id
+        self.add(
+            "outbox",
+            id=message_id,
+            schema_name="order_db" if channel == "Order" else "customer_db",
+            published=relayed,
+            created=self.now(),
+            headers=json.dumps({"ID": message_id}),
+            payload="{}",
+            **about,
+        )
+        self.change(
+            "outbox_changes", "insert", schema_name="order_db" if channel == "Order" else "customer_db", message_id=message_id, **about
+        )
+        if relayed:
+            self.record(message_id, **{**about, **place})
+        return message_id
+
+    def record(self, message_id: str | None, *, partition_no: int | None = None, **about: Any) -> tuple[str, int, int]:
+        topic = about.get("topic") or TOPICS["Order"]
+        if partition_no is None:
+            partition_no = int(hashlib.md5(str(about.get("key")).encode()).hexdigest(), 16) % PARTITIONS
+        offset = self._ends[topic, partition_no]
+        self._ends[topic, partition_no] += 1
+        self.add(
+            "records",
+            message_id=message_id,
+            partition_no=partition_no,
+            offset_no=offset,
+            message_index=0,
+            appended=self.now(),
+            **{"topic": topic, "channel": topic.rpartition(".")[2], **about},
+        )
+        return topic, partition_no, offset
+
+    def repeat(self, event: str, subject: int) -> tuple[str, int, int]:
+        """The relay publishes a message again: the same id, the same key."""
+        row = self.con.execute("select * from records where message_id = ?", [self._events[event, subject]]).fetchall()[0]
+        columns = [d[0] for d in self.con.description or []]
+        about = dict(zip(columns, row, strict=True))
+        for name in ("offset_no", "message_index", "appended"):
+            about.pop(name)
+        return self.record(about.pop("message_id"), **about)
+
+    def receive(self, subscriber: str, event: str, subject: int) -> None:
+        message_id = self._events.get((event, subject), f"no such {event}")
+        schema = "customer_db" if subscriber == CUSTOMERS else "order_db"
+        self.add("inbox", schema_name=schema, subscriber=subscriber, message_id=message_id, received=self.now())
+        self.change("inbox_changes", "insert", schema_name=schema, subscriber=subscriber, message_id=message_id)
+
+    def park(self, subscriber: str, event: str, subject: int, cause: str) -> None:
+        message_id = self._events[event, subject]
+        topic, partition, offset = self.con.execute(
+            "select topic, partition_no, offset_no from records where message_id = ?", [message_id]
+        ).fetchall()[0]
+        self.add(
+            "dead_letters",
+            store="mysql",
+            schema_name="customer_db" if subscriber == CUSTOMERS else "order_db",
+            subscriber=subscriber,
+            topic=topic,
+            partition_no=partition,
+            offset_no=offset,
+            message_index=0,
+            message_id=message_id,
+            cause=cause,
+            parked=self.now(),
+        )
+
+    def see_customer(self, customer_id: int, name: str | None, limit: str | None) -> None:
+        self._forget("view_customers", id=customer_id)
+        self.add(
+            "view_customers",
+            id=customer_id,
+            name=name,
+            credit_limit=Decimal(limit) if limit else None,
+            credit_limit_text=limit,
+            listed=True,
+        )
+
+    def see_order(self, order_id: int, state: str | None) -> None:
+        customer_id, total = self._orders[order_id]
+        if self._pending("view_customers", id=customer_id) is None and not self.one(
+            "select count(*) from view_customers where id = ?", customer_id
+        ):
+            self.see_customer(customer_id, None, None)
+        self._forget("view_orders", order_id=order_id)
+        self.add("view_orders", customer_id=customer_id, order_id=order_id, state=state, total=total, total_text=str(total))
+
+    def request(self, operation: str, outcome: str, **about: Any) -> None:
+        self._requests += 1
+        path = "/customers" if operation == "create_customer" else "/orders"
+        if operation == "cancel_order":
+            path = f"/orders/{about['order_id']}/cancel"
+        status = {"ok": 200, "refused": 400}.get(outcome)
+        self.add(
+            "requests",
+            id=self._requests,
+            operation=operation,
+            method="POST",
+            path=path,
+            outcome=outcome,
+            status=status,
+            started=self.now(),
+            ended=self.now(),
+            **about,
+        )
+
+    def change(self, table: str, op: str, **columns: Any) -> None:
+        self._change_no += 1
+        self.add(table, commit_no=self.commit_no, change_no=self._change_no, op=op, **columns)
+
+    def add(self, table: str, **columns: Any) -> None:
+        self._unwritten.append((table, columns))
+
+    def _pending(self, table: str, **key: Any) -> dict[str, Any] | None:
+        """A row that is not written yet."""
+        return next((row for t, row in self._unwritten if t == table and all(row.get(k) == v for k, v in key.items())), None)
+
+    def _forget(self, table: str, **key: Any) -> None:
+        row = self._pending(table, **key)
+        if row is not None:
+            self._unwritten = [(t, r) for t, r in self._unwritten if r is not row]
+            return
+        ((name, value),) = key.items()
+        self.con.execute(f"delete from {table} where {name} = ?", [value])
+
+    def one(self, query: str, *values: Any) -> Any:
+        row = self.con.execute(query, list(values)).fetchone()
+        assert row is not None
+        return row[0]
+
+    def scope(self, *customers: int) -> None:
+        for customer in customers:
+            self.add("scope", customer_id=customer)
+
+    def message_id(self, event: str, subject: int) -> str:
+        return self._events[event, subject]

@@ -1,0 +1,58 @@
+"""An invariant's answer to a hand-written history."""
+
+from typing import Any
+
+from labkit.invariants import catalog
+from labkit.invariants.scoped import narrowed, queries
+from labkit.verdict import Result, Standing, judge
+from tests.invariants.history import History
+
+NOTHING, PASS, FAIL, UNKNOWN = Standing.NOTHING, Standing.PASS, Standing.FAIL, Standing.UNKNOWN
+
+
+def result(history: History, invariant_id: str) -> Result:
+    return judge(history.con, [catalog.find(invariant_id)]).results[0]
+
+
+def standing(history: History, invariant_id: str) -> Standing:
+    return result(history, invariant_id).standing
+
+
+def rows(history: History, invariant_id: str) -> list[dict[str, Any]]:
+    with narrowed(history.con):
+        found = history.con.execute(queries(catalog.find(invariant_id).file)[0])
+        names = [column[0] for column in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def kinds(history: History, invariant_id: str) -> list[str]:
+    return [row["kind"] for row in rows(history, invariant_id)]
+
+
+def shop() -> History:
+    """Ada may spend 15.00, Bob 100.00."""
+    history = History()
+    history.customer(4, "Ada", "15.00")
+    history.customer(5, "Bob", "100.00")
+    return history
+
+
+def busy_shop() -> History:
+    """All that can happen when all is well: approved, rejected, of nobody, cancelled, repeated by the relay, and of unknown outcome."""
+    history = shop()
+    history.saga(9, 4, "12.34")
+    history.rejected(10, 4, "12.35")
+    history.rejected(11, 99, "1.00", "UNKNOWN_CUSTOMER")
+    history.saga(12, 5, "40.00")
+    history.cancel(12)
+    history.release(12)
+    history.saga(13, 5, "99.00")
+    history.repeat("OrderCreated", 13)
+    history.repeat("OrderApproved", 13)
+    history.request("create_order", "unknown", customer_id=5, total="0.50")
+    history.request("create_order", "unknown", customer_id=5, total="0.60")
+    history.order(14, 5, "0.60", asked=False)
+    history.reserve(14)
+    history.approve(14)
+    history.request("create_order", "refused", customer_id=5, total="-1.00")
+    return history

@@ -1,0 +1,37 @@
+"""What each failure says, word by word, and that the documentation shows just that.
+
+`LABKIT_GOLDEN=write pytest tests/verdict/test_golden.py` writes the transcripts anew, to be read before they are committed.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from labkit.explain import as_text
+from labkit.verdict import Verdict, judge
+from tests.verdict.stories import STORIES
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "verdict"
+DOCUMENTATION = ROOT / "docs" / "verdicts.md"
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_transcript_is_the_golden_one(name: str) -> None:
+    judgement = judge(STORIES[name]().con)
+    text = as_text(judgement) + "\n"
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("LABKIT_GOLDEN") == "write":
+        path.write_text(text)
+    assert text == path.read_text()
+    assert judgement.verdict is (Verdict.UNKNOWN if name == "killed" else Verdict.FAIL)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_documentation_shows_it(name: str) -> None:
+    transcript = (GOLDEN / f"{name}.txt").read_text()
+    marks = ("✗", "?")
+    shown = transcript[transcript.index(next(f"\n{line}" for line in transcript.splitlines() if line.startswith(marks))) + 1 :]
+    first = shown.split("\n\n✗  ")[0].split("\n\n?  ")[0].split("\n\nFail: ")[0].split("\n\nNote: ")[0].split("\n\nUnknown: ")[0].strip()
+    assert first in DOCUMENTATION.read_text(), first

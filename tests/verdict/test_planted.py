@@ -1,0 +1,225 @@
+"""Each invariant on the running stack: a violation that is written straight into a store is found, by its own sentence."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, post, settled
+from tests.running import RunningStack
+
+PACKAGE = ORDER_CHANNEL.rpartition(".")[0]
+
+
+class Shop:
+    """Ada, who may spend 15.00, her approved order, and the stack they are on."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.stack = stack
+        self.gateway = stack.url("gateway")
+        self.ada = new_customer(self.gateway, "15.00")
+        self.order = new_order(self.gateway, self.ada, "12.34")
+        assert settled(self.gateway, self.order) == ("APPROVED", None)
+
+    def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return self.stack.sql(statement, *values)
+
+    def produce(
+        self, message_id: str, event: str, order: int, *, key: str | None = None, partition: int = -1, customer: int | None = None
+    ) -> None:
+        headers = {
+            "ID": message_id,
+            "PARTITION_ID": str(order),
+            "DESTINATION": ORDER_CHANNEL,
+            "event-type": f"{PACKAGE}.{event}Event",
+            "event-aggregate-type": ORDER_CHANNEL,
+            "event-aggregate-id": str(order),
+        }
+        payload = json.dumps({"orderDetails": {"customerId": customer or self.ada, "orderTotal": {"amount": 1.00}}})
+        producer = Producer({"bootstrap.servers": self.stack.kafka_bootstrap})
+        producer.produce(
+            ORDER_CHANNEL, key=key or str(order), value=json.dumps({"payload": payload, "headers": headers}), partition=partition
+        )
+        assert producer.flush(10) == 0
+
+
+def verified(stack: RunningStack, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON."""
+    done = stack.labkit("verify", "--json", *options, ok=False)
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def by_id(judged: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {invariant["id"]: invariant for invariant in judged["invariants"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def left_clean(shared_stack: RunningStack) -> Iterator[None]:
+    yield
+    shared_stack.labkit("reset", "--yes")
+
+
+@pytest.fixture
+def shop(stack: RunningStack) -> Shop:
+    stack.labkit("reset", "--yes")
+    return Shop(RunningStack(stack.labkit))
+
+
+def over_the_limit(shop: Shop) -> str:
+    shop.sql("insert into customer_db.customer_credit_reservations values (%s, 999999, 10.00)", shop.ada)
+    shop.sql("delete from customer_db.customer_credit_reservations where credit_reservations_key = 999999")
+    return f'Customer {shop.ada} "Ada" may spend 15.00, and 22.34 was reserved at once'
+
+
+def released(shop: Shop) -> str:
+    shop.sql("delete from customer_db.customer_credit_reservations where customer_id = %s", shop.ada)
+    return f'Order {shop.order} (12.34) of customer {shop.ada} "Ada" is APPROVED, but no credit is reserved for it.'
+
+
+def of_nobody_in_particular(shop: Shop) -> str:
+    shop.sql("insert into order_db.orders (customer_id, amount, state, version) values (%s, 1.00, 'PENDING', 0)", shop.ada)
+    return "(1.00) of customer"
+
+
+def never_relayed(shop: Shop) -> str:
+    shop.sql(
+        "insert into order_db.message (id, destination, headers, payload, published) values ('planted', %s, %s, '{}', 1)",
+        ORDER_CHANNEL,
+        json.dumps(
+            {
+                "ID": "planted",
+                "event-type": f"{PACKAGE}.OrderApprovedEvent",
+                "event-aggregate-type": ORDER_CHANNEL,
+                "event-aggregate-id": str(shop.order),
+                "PARTITION_ID": str(shop.order),
+            }
+        ),
+    )
+    return f"OrderApproved of order {shop.order} (12.34) is in the outbox of orders, and Kafka never got it."
+
+
+def two_partitions(shop: Shop) -> str:
+    """A row whose key is another than its aggregate's."""
+    messages = []
+    for key in range(100, 108):  # some of these keys belong to another partition
+        message_id = f"{int(time.time() * 1000):016x}-{key:016x}"
+        headers = {
+            "ID": message_id,
+            "PARTITION_ID": str(key),
+            "event-type": f"{PACKAGE}.OrderRevisedEvent",
+            "event-aggregate-type": ORDER_CHANNEL,
+            "event-aggregate-id": str(shop.order),
+        }
+        messages.append(message_id)
+        insert = "insert into order_db.message (id, destination, headers, payload, published) values (%s, %s, %s, '{}', 0)"
+        shop.sql(insert, message_id, ORDER_CHANNEL, json.dumps(headers))
+    return f"The messages of order {shop.order} (12.34) stand in two partitions of Order"
+
+
+def effect_without_inbox(shop: Shop) -> str:
+    shop.sql("update order_db.orders set state = 'PENDING' where id = %s", shop.order)
+    shop.sql("update order_db.orders set state = 'APPROVED' where id = %s", shop.order)
+    return "and had its effect 2 times"
+
+
+def wrong_view(shop: Shop) -> str:
+    shop.stack.redis.hset(f"customerview:{shop.ada}", f"order:{shop.order}:state", "PENDING")
+    return f'The order history of customer {shop.ada} "Ada" shows order {shop.order} (12.34) as PENDING; it is APPROVED.'
+
+
+def back_to_pending(shop: Shop) -> str:
+    shop.sql("update order_db.orders set state = 'PENDING' where id = %s", shop.order)
+    shop.sql("update order_db.orders set state = 'APPROVED' where id = %s", shop.order)
+    return "went from APPROVED to PENDING, and that way does not exist."
+
+
+def of_no_order(shop: Shop) -> str:
+    shop.produce("0000000000000001-0000000000000001", "OrderApproved", 888888)
+    return "OrderApproved tells of order 888888"
+
+
+def refused_without_reason(shop: Shop) -> str:
+    shop.sql("insert into order_db.orders (id, customer_id, amount, state, version) values (777777, %s, 1.00, 'PENDING', 0)", shop.ada)
+    shop.sql("update order_db.orders set state = 'REJECTED', rejection_reason = 0 where id = 777777")
+    return "Order 777777 (1.00)"
+
+
+PLANTED: dict[str, Callable[[Shop], str]] = {
+    "I1": over_the_limit,
+    "I2": released,
+    "I3": of_nobody_in_particular,
+    "I4": never_relayed,
+    "I5": two_partitions,
+    "I6": effect_without_inbox,
+    "I7": wrong_view,
+    "I8": back_to_pending,
+    "I10": of_no_order,
+    "I11": refused_without_reason,
+}
+
+
+@pytest.mark.parametrize("invariant_id", PLANTED)
+def test_a_violation_that_was_written_into_the_store_is_found(shop: Shop, invariant_id: str) -> None:
+    sentence = PLANTED[invariant_id](shop)
+    code, judged = verified(shop.stack)
+    found = by_id(judged)[invariant_id]
+    assert (code, judged["verdict"], found["standing"]) == (1, "fail", "fail"), judged
+    assert sentence in found["first"]["sentence"] + found["last"]["sentence"]
+
+
+def test_a_saga_that_disagrees_with_its_order(shop: Shop) -> None:
+    shop.sql(
+        "create table order_db.saga_instance (saga_type varchar(255) not null, saga_id varchar(100) not null, "
+        "state_name varchar(100) not null,"
+        " last_request_id varchar(100), end_state int(1), compensating int(1), failed int(1), saga_data_type varchar(1000) not null,"
+        " saga_data_json varchar(1000) not null, primary key (saga_type, saga_id))"
+    )
+    try:
+        shop.sql(
+            "insert into order_db.saga_instance values ('CreateOrderSaga', '1', 'x', null, 1, 1, 0, 'd', %s)",
+            json.dumps({"orderId": shop.order}),
+        )
+        code, judged = verified(shop.stack)
+    finally:
+        shop.sql("drop table order_db.saga_instance")
+    assert (code, by_id(judged)["I9"]["standing"]) == (1, "fail")
+    assert by_id(judged)["I9"]["first"]["sentence"] == f"The saga 1 ran backwards, and order {shop.order} (12.34) is APPROVED."
+
+
+def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> None:
+    assert settled(shop.gateway, new_order(shop.gateway, shop.ada, "99.00"))[0] == "REJECTED"
+    assert settled(shop.gateway, new_order(shop.gateway, 10**12, "1.00"))[0] == "REJECTED"
+    post(f"{shop.gateway}/orders/{shop.order}/cancel")
+    held = "select count(*) as n from customer_db.customer_credit_reservations where customer_id = %s"
+    eventually(lambda: shop.sql(held, shop.ada)[0]["n"], 0)
+    code, judged = verified(shop.stack)
+    assert (code, judged["verdict"], judged["findings"]) == (0, "pass", [])
+    assert {i["id"] for i in judged["invariants"] if i["standing"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)}
+    assert all(i["judged"] > 0 for i in judged["invariants"] if i["standing"] == "pass")
+
+
+def test_the_evidence_is_judged_elsewhere_to_the_same_bytes(shop: Shop, tmp_path: Any) -> None:
+    released(shop)
+    here = shop.stack.labkit("verify", "--json", "--save", str(tmp_path / "run.duckdb"), ok=False)
+    elsewhere = type(shop.stack.labkit)(tmp_path / "another home", "default")
+    there = elsewhere("verify", "--json", "--evidence", str(tmp_path / "run.duckdb"), "--html", str(tmp_path / "run.html"), ok=False)
+    assert (here.returncode, there.returncode) == (1, 1)
+    assert here.stdout == there.stdout
+    page = (tmp_path / "run.html").read_text()
+    assert "no credit is reserved for it" in page
+    assert "class='write witness'" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_half_a_file_is_unknown_with_the_reason(shop: Shop, tmp_path: Any) -> None:
+    shop.stack.labkit("verify", "--save", str(tmp_path / "run.duckdb"))
+    whole = (tmp_path / "run.duckdb").read_bytes()
+    (tmp_path / "half.duckdb").write_bytes(whole[: len(whole) // 2])
+    done = shop.stack.labkit("verify", "--json", "--evidence", str(tmp_path / "half.duckdb"), ok=False)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["verdict"] == "unknown"
+    assert "half.duckdb" in json.loads(done.stdout)["reason"]

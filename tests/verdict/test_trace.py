@@ -1,0 +1,179 @@
+"""labkit trace on the running stack: the first missing hop in each way in which something can stand still."""
+
+import json
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
+from tests.running import RunningStack
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean(shared_stack: RunningStack) -> Iterator[None]:
+    shared_stack.labkit("reset", "--yes")
+    yield
+    shared_stack.labkit("up")
+    shared_stack.labkit("reset", "--yes")
+
+
+def traced(stack: RunningStack, *what: object) -> tuple[int, dict[str, Any]]:
+    done = stack.labkit("trace", *map(str, what), "--json", ok=False)
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def hop(story: dict[str, Any], name: str, event: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = next(h for h in story["hops"] if h["hop"] == name and event in (None, h["event"]))
+    return found
+
+
+def killed(stack: RunningStack, component: str) -> None:
+    pid = stack.pid(component)
+    stack.signal(pid, signal.SIGKILL)
+    stack.wait_ended(pid)
+
+
+def test_a_whole_order_has_every_hop(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    order = new_order(gateway, new_customer(gateway), "12.34")
+    assert settled(gateway, order) == ("APPROVED", None)
+    eventually(lambda: traced(stack, "order", order)[0], 0)
+    story = traced(stack, "order", order)[1]
+    assert [h["hop"] for h in story["hops"]] == [
+        "row", "outbox", "broker", "consumer", "effect", "outbox", "broker", "consumer", "state", "outbox", "broker", "view"]  # fmt: skip
+    assert (story["first_missing"], story["cause"], story["next"]) == (None, None, None)
+    text = stack.labkit("trace", "order", str(order)).stdout
+    assert f"Order {order} · customer" in text
+    assert "same transaction" in text
+    mermaid = stack.labkit("trace", "order", str(order), "--mermaid").stdout
+    assert mermaid.startswith("sequenceDiagram")
+    assert "Kafka->>customers: OrderCreated" in mermaid
+    assert "▶" in stack.labkit("trace", "order", str(order), "--diagram").stdout
+    message = story["hops"][1]["text"].split()[1]
+    code, told = traced(stack, "message", message)
+    assert (code, [h["hop"] for h in told["hops"]]) == (0, ["outbox", "broker", "consumer", "consumer"])
+
+
+def test_the_relay_was_killed(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway)
+    killed(stack, "relay")
+    order = new_order(gateway, ada, "12.34")
+    code, story = traced(stack, "order", order)
+    assert (code, story["first_missing"]) == (1, "relay")
+    assert story["cause"].startswith("relay is not running: it ended at ")
+    assert story["next"] == "labkit up"
+
+
+def test_kafka_was_killed(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway)
+    killed(stack, "kafka")
+    order = new_order(gateway, ada, "12.34")
+    code, story = traced(stack, "order", order)
+    assert (code, story["first_missing"]) == (2, "broker")
+    assert story["cause"].startswith("kafka is not running: it ended at ")
+    assert hop(story, "row")["mark"] == "ok"  # what can be read is told
+
+
+def test_the_consumer_is_suspended(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway)
+    pid = stack.pid("customers")
+    stack.signal(pid, signal.SIGSTOP)
+    try:
+        order = new_order(gateway, ada, "12.34")
+        eventually(lambda: traced(stack, "order", order)[1]["first_missing"], "consumer")
+        story = traced(stack, "order", order)[1]
+    finally:
+        stack.signal(pid, signal.SIGCONT)
+    assert story["cause"] == "customers is paused: its process is stopped and does nothing."
+    assert "behind" in hop(story, "consumer", "OrderCreated")["text"]
+    assert settled(gateway, order) == ("APPROVED", None)
+
+
+def test_the_view_is_down(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway)
+    killed(stack, "order-history")
+    order = new_order(gateway, ada, "12.34")
+    eventually(lambda: traced(stack, "order", order)[1]["state"], "APPROVED")
+    code, story = traced(stack, "order", order)
+    assert (code, story["first_missing"]) == (1, "view")
+    assert story["cause"].startswith("order-history is not running")
+
+
+def test_redis_is_down(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    order = new_order(gateway, new_customer(gateway), "12.34")
+    assert settled(gateway, order) == ("APPROVED", None)
+    killed(stack, "redis")
+    code, story = traced(stack, "order", order)
+    assert (code, story["first_missing"]) == (2, "view")
+    assert story["cause"].startswith("redis is not running")
+
+
+def test_poison_was_parked_and_the_handler_raised(stack: RunningStack) -> None:
+    """A reservation that is there already makes the handler raise each time: the message is parked with the exception."""
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway)
+    next_order = stack.sql(
+        "select auto_increment as n from information_schema.tables where table_schema = 'order_db' and table_name = 'orders'"
+    )
+    upcoming = max(int(next_order[0]["n"] or 1), stack.sql("select coalesce(max(id), 0) + 1 as n from order_db.orders")[0]["n"])
+    for order in range(upcoming, upcoming + 3):
+        stack.sql("insert into customer_db.customer_credit_reservations values (%s, %s, 0.01)", ada, order)
+    order = new_order(gateway, ada, "1.00")
+    eventually(lambda: traced(stack, "order", order)[1]["cause"] or "", lambda cause: "parked" in cause)
+    story = traced(stack, "order", order)[1]
+    assert story["first_missing"] == "consumer"
+    assert "IntegrityError" in story["cause"]
+    assert story["next"] == "labkit logs customers"
+    stack.labkit("reset", "--yes")
+
+
+def test_a_record_with_the_wrong_key(stack: RunningStack) -> None:
+    """Planted as a relay would: the outbox row is marked, and its record has another key."""
+    gateway = stack.url("gateway")
+    order = new_order(gateway, new_customer(gateway), "12.34")
+    assert settled(gateway, order) == ("APPROVED", None)
+    stack.sql("delete from order_db.received_messages")
+    row = stack.sql("select id, headers, payload from order_db.message where headers like '%%OrderApproved%%' order by id desc limit 1")[0]
+    headers = {**json.loads(row["headers"]), "ID": "00000fffffffffff-0000000000000001"}
+    insert = "insert into order_db.message (id, destination, headers, payload, published) values (%s, %s, %s, %s, 1)"
+    stack.sql("delete from order_db.message where id = %s", row["id"])
+    stack.sql(insert, headers["ID"], ORDER_CHANNEL, json.dumps(headers), row["payload"])
+    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    producer.produce(ORDER_CHANNEL, key="7f3a", value=json.dumps({"payload": row["payload"], "headers": headers}))
+    assert producer.flush(10) == 0
+    story = traced(stack, "order", order)[1]
+    wrong = hop(story, "broker", "OrderApproved")
+    assert wrong["mark"] == "missing"
+    assert wrong["text"].endswith(f"with the key '7f3a'; '{order}' would be right")
+    assert (story["first_missing"] == "consumer") or story["next"] == "labkit topics --by-key"
+    stack.labkit("reset", "--yes")
+
+
+def test_a_foreign_group_that_lags_for_ever_changes_nothing(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    foreign = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "somebody-else", "auto.offset.reset": "earliest"})
+    foreign.subscribe([ORDER_CHANNEL, CUSTOMER_CHANNEL])
+    order = new_order(gateway, new_customer(gateway), "12.34")
+    assert settled(gateway, order) == ("APPROVED", None)
+    eventually(lambda: foreign.poll(1.0), lambda message: message is not None)
+    foreign.commit(asynchronous=False)
+    foreign.close()
+    eventually(lambda: traced(stack, "order", order)[0], 0)
+    assert json.loads(stack.labkit("verify", "--json").stdout)["verdict"] == "pass"
+
+
+def test_what_does_not_exist_is_said_with_a_way_to_find_it(stack: RunningStack) -> None:
+    for what in (("order", "987654"), ("customer", "987654"), ("message", "nothing")):
+        done = stack.labkit("trace", *what, ok=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"There is no {' '.join(what)}.\nNext: labkit ")
+    assert stack.labkit("trace", "order", "x", ok=False).returncode == 254

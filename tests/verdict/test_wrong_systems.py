@@ -1,0 +1,209 @@
+"""Systems that are wrong end fail, each for its reason; a machine that was disturbed ends unknown, with the cause named. All for real."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, order_state, settled
+from tests.running import ROOT, RunningStack, wait_until
+from tests.verdict.test_planted import by_id, verified
+
+RESERVE = "store.reserve(tx, customer, order.id, order.total)"
+UNDECIDED = "customer = await store.lock_customer(tx, order.customer_id)\n"
+UNLUCKY = "6.66"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean(shared_stack: RunningStack) -> Iterator[None]:
+    yield
+    shared_stack.labkit("up", "--services", str(ROOT))
+    shared_stack.labkit("reset", "--yes")
+
+
+@pytest.fixture
+def changed(stack: RunningStack, tmp_path: Path) -> Callable[..., RunningStack]:
+    """Runs the stack, emptied, from services in which one text is replaced by another."""
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def change(file: str, good: str, bad: str) -> RunningStack:
+        path = tmp_path / "services" / file
+        source = path.read_text()
+        assert good in source, f"{file} no longer says {good!r}"
+        path.write_text(source.replace(good, bad, 1))
+        stack.labkit("up", "--services", str(tmp_path))
+        stack.labkit("reset", "--yes")
+        return RunningStack(stack.labkit)
+
+    return change
+
+
+def failed(judged: dict[str, Any]) -> set[str]:
+    return {invariant["id"] for invariant in judged["invariants"] if invariant["standing"] == "fail"}
+
+
+WRONG = {
+    "rejects every order": ("customers/handlers.py", "elif customer.available_credit >= order.total:", "elif False:", {"I11"}),
+    "ignores earlier reservations": ("customers/handlers.py", "customer.available_credit >=", "customer.credit_limit >=", {"I1", "I11"}),
+    "approves by itself": ("orders/store.py", "'PENDING', 0)", "'APPROVED', 0)", {"I2", "I8"}),
+    "reserves of the wrong customer": (
+        "customers/store.py",
+        "*(account.id, order_id, amount),",
+        "*(account.id - 1, order_id, amount),",
+        {"I2"},
+    ),
+    "reserves of two customers": (
+        "customers/handlers.py",
+        RESERVE,
+        f"{RESERVE}\n        store.reserve(tx, type(customer)(customer.id - 1, customer.credit_limit, "
+        f"customer.reserved), order.id, order.total)",
+        {"I2"},
+    ),
+    "has no handler": ("customers/handlers.py", "@order_events.handles(OrderCreated)\n", "", {"I3"}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_system_fails_for_its_reason(changed: Callable[..., RunningStack], name: str) -> None:
+    file, good, bad, expected = WRONG[name]
+    stack = changed(file, good, bad)
+    gateway = stack.url("gateway")
+    new_customer(gateway, "15.00", "Ida")
+    ada = new_customer(gateway, "15.00")
+    for total in ("10.00", "9.00", "123.40"):
+        new_order(gateway, ada, total)
+    code, judged = verified(stack)
+    assert (code, judged["verdict"]) == (1, "fail"), judged
+    assert expected <= failed(judged)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "title"),
+    [("__import__('os')._exit(3)", "ended", "customers ended by itself"), ("while True: pass", "stuck", "customers is stuck")],
+)
+def test_a_service_that_crashes_or_spins_on_one_message(changed: Callable[..., RunningStack], what: str, kind: str, title: str) -> None:
+    stack = changed("customers/handlers.py", UNDECIDED, f"if str(order.total) == {UNLUCKY!r}:\n        {what}\n    {UNDECIDED}")
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
+    new_order(gateway, ada, UNLUCKY)
+    code, judged = verified(stack)
+    assert (code, judged["verdict"]) == (1, "fail"), judged
+    assert (kind, title) in {(finding["kind"], finding["title"]) for finding in judged["findings"]}
+
+
+@pytest.fixture
+def right(stack: RunningStack) -> RunningStack:
+    """The stack with the services as they should be, emptied."""
+    stack.labkit("up", "--services", str(ROOT))
+    stack.labkit("reset", "--yes")
+    return RunningStack(stack.labkit)
+
+
+@pytest.mark.parametrize(("server", "name"), [("kafka", "Kafka"), ("mysql", "MySQL")])
+def test_a_server_that_somebody_killed_is_unknown_and_named(right: RunningStack, server: str, name: str) -> None:
+    gateway = right.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
+    pid = right.pid(server)
+    right.signal(pid, signal.SIGKILL)
+    right.wait_ended(pid)
+    if server == "kafka":
+        new_order(gateway, ada, "2.00")
+    code, judged = verified(right)
+    assert (code, judged["verdict"]) == (2, "unknown"), judged
+    assert any(f"{name} ended by SIGKILL" in note for note in judged["notes"])
+    right.labkit("up")
+    eventually(lambda: verified(right)[0], 0, within_s=60)  # and when it is back, all is well: nothing was lost
+
+
+def test_a_purged_binlog_is_unknown_with_the_reason(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    assert settled(gateway, new_order(gateway, new_customer(gateway), "1.00"))[0] == "APPROVED"
+    right.sql("flush binary logs")
+    right.sql(f"purge binary logs to '{right.sql('show binary logs')[-1]['Log_name']}'")
+    code, judged = verified(right)
+    assert (code, judged["verdict"]) == (2, "unknown"), judged
+    assert by_id(judged)["I8"]["standing"] == "unknown"
+    assert "binlog" in by_id(judged)["I8"]["reason"]
+    assert by_id(judged)["I2"]["standing"] == "pass"
+
+
+def test_a_topic_that_was_trimmed_by_hand_is_unknown_with_the_reason(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    ada = new_customer(gateway, "100.00")
+    for _ in range(8):
+        assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
+    admin = AdminClient({"bootstrap.servers": right.kafka_bootstrap})
+    for future in admin.delete_records([TopicPartition(ORDER_CHANNEL, p, -1) for p in range(4)]).values():
+        future.result(10)
+    code, judged = verified(right)
+    assert (code, judged["verdict"]) == (2, "unknown"), judged
+    assert "were deleted after the mark" in by_id(judged)["I4"]["reason"]
+
+
+def test_labkit_that_was_suspended_is_unknown_when_something_is_missing(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    ada = new_customer(gateway)
+    right.sql("insert into order_db.orders (customer_id, amount, state, version) values (%s, 1.00, 'PENDING', 0)", ada)
+    assert verified(right)[0] == 1  # so it is without being suspended
+    verifying = right.labkit.begin("verify", "--json")
+    os.kill(verifying.pid, 0)
+    wait_until(lambda: b"labkit.evidence.worker" in _children(verifying.pid), "the collection has begun")
+    os.killpg(verifying.pid, signal.SIGSTOP)
+    time.sleep(2.5)  # how long it is suspended is the thing that is tested
+    os.killpg(verifying.pid, signal.SIGCONT)
+    said = verifying.communicate(timeout=60)[0]
+    assert verifying.returncode == 2, said
+    assert "labkit stood still" in said
+
+
+def _children(pid: int) -> bytes:
+    found = b""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found += (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.soak
+def test_somebody_who_writes_all_the_time_is_unknown_and_named(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    ada = new_customer(gateway)
+    assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.wait(0.05):
+            right.sql("update customer_db.customer set version = version + 1 where id = %s", ada)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        code, judged = verified(right)
+    finally:
+        ended.set()
+        writer.join()
+    assert (code, judged["verdict"]) == (2, "unknown"), judged
+    assert any("admin" in finding["sentence"] for finding in judged["findings"])
+
+
+def test_a_clean_stack_is_not_touched_by_being_judged(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    order = new_order(gateway, new_customer(gateway), "1.00")
+    assert settled(gateway, order)[0] == "APPROVED"
+    positions = right.sql("select count(*) as n from order_db.message")
+    assert verified(right)[0] == 0
+    assert right.sql("select count(*) as n from order_db.message") == positions
+    assert order_state(gateway, order) == ("APPROVED", None)
