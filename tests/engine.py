@@ -70,6 +70,8 @@ class SecondEngine:
 
 @pytest.fixture(scope="session")
 def second_engine() -> Iterator[SecondEngine]:
+    if shutil.which("dockerd") is None:
+        pytest.skip("the engine in use is not this machine's, so there is no dockerd for a second one")
     directory = Path(tempfile.mkdtemp(prefix="lk"))
     # Its own network first, so that it can disturb no other engine's bridges and rules; and nobody answers at this address.
     isolated = ["unshare", "--net", "bash", "-c", 'ip link set lo up && exec "$@"', "engine"]

@@ -1,4 +1,4 @@
-"""labkit images pull against a registry: through a mirror's prefix, again after lost connections, and a sentence when it is hopeless."""
+"""labkit images pull: through a mirror's prefix, again after lost connections, and with a sentence when it is hopeless."""
 
 import json
 import os
