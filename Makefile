@@ -2,10 +2,11 @@
 # make test    all tests, on real servers
 # make lint    ruff and mypy
 # make bench   one table of start-up, memory, latency and throughput
+# make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
 # make soak    the long repetitions
 
 SHELL := /bin/sh
-.PHONY: up test lint bench soak setup
+.PHONY: up test lint bench bench-evidence soak setup
 .DEFAULT_GOAL := up
 
 ifeq ($(OS),Windows_NT)
@@ -32,6 +33,9 @@ lint: $(STAMP)
 
 bench: setup
 	$(BIN)/python -m bench
+
+bench-evidence: setup
+	$(BIN)/python -m bench.evidence
 
 soak: setup
 	$(BIN)/python -m pytest -m soak $(ARGS)
