@@ -236,14 +236,14 @@ def test_a_file_of_which_only_part_was_written_is_none(shop: RunningStack, descr
     script = (
         "from pathlib import Path; from labkit.stack import state; from labkit.evidence import collect, database\n"
         "import os, signal\n"
-        "database.finish = lambda connection: (connection.execute('CHECKPOINT'), os.kill(os.getpid(), signal.SIGKILL))\n"
+        "database.finish = lambda connection: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"collect.collect(state.load({shop.labkit.name!r}), Path({str(path)!r}))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == -signal.SIGKILL
     assert path.read_bytes() == whole
     (half,) = tmp_path.glob("*.unfinished")
-    with pytest.raises(UserError, match="not finished"):
+    with pytest.raises(UserError, match=r"not finished|only part of one"):
         database.open_file(half)
     torn = tmp_path / "torn.duckdb"
     torn.write_bytes(whole[: len(whole) // 3])
