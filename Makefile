@@ -2,10 +2,11 @@
 # make test    all tests, on real servers
 # make lint    ruff and mypy
 # make bench   one table of start-up, memory, latency and throughput
+# make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
 # make soak    the long repetitions
 
 SHELL := /bin/sh
-.PHONY: up test lint bench soak setup native
+.PHONY: up test lint bench bench-evidence soak setup native
 .DEFAULT_GOAL := up
 
 ifeq ($(OS),Windows_NT)
@@ -36,6 +37,9 @@ lint: $(STAMP)
 
 bench: native
 	$(BIN)/python -m bench
+
+bench-evidence: native
+	$(BIN)/python -m bench.evidence
 
 soak: native
 	$(BIN)/python -m pytest -m soak $(ARGS)

@@ -28,6 +28,7 @@ BLOCKED_FOR = 10.0  # seconds without any movement, with something outstanding
 MOVING_FOR = 60.0  # seconds of movement
 UNREAD_FOR = 3.0  # seconds in which a store gives no answer
 LOOK = 0.05  # seconds between two looks
+LONGEST_STEP = 1.0  # seconds from one look to the next that count at most
 ANSWER_TIMEOUT = 2.0
 
 
@@ -256,39 +257,43 @@ def wait(
 ) -> Stillness:
     """Look until one of the States is reached. `expected` says which orders may stay PENDING; `tell` hears of each wave and how long the
     waiting has taken so far, in seconds."""
-    begin = time.monotonic()
-    first: Wave | None = None  # of the waves that are alike, the first
-    quiet: Wave | None = None  # of those, the first with nothing outstanding
-    unread_since: float | None = None
+    watched = 0.0  # seconds; time in which labkit itself did not run, or not look, is not time in which nothing moved
+    before: Wave | None = None
+    alike_since = quiet_since = unread_since = 0.0  # of the waves that are alike; of those, of the last without anything outstanding
+    quiet = unread = False
     moved_last: float | None = None
     while True:
         wave = watcher.look()
-        seconds = time.monotonic() - begin
-        tell(wave, seconds)
-        if first is None or wave.positions != first.positions:
-            moved_last = wave.started if first is not None else None
-            first, quiet = wave, None
+        if before is not None:
+            watched += min(wave.steady - before.steady, LONGEST_STEP)
+        tell(wave, watched)
+        if before is None or wave.positions != before.positions:
+            moved_last = wave.started if before is not None else None
+            alike_since, quiet = watched, False
         if wave.outstanding:
-            quiet = None
-        elif quiet is None:
-            quiet = wave
-        unread_since = None if wave.readable else unread_since or wave.steady
-
+            quiet = False
+        elif not quiet:
+            quiet, quiet_since = True, watched
+        if wave.readable:
+            unread = False
+        elif not unread:
+            unread, unread_since = True, watched
         state: State | None = None
         pending: list[int] = []
-        if unread_since is not None and wave.steady - unread_since >= UNREAD_FOR:
+        if unread and watched - unread_since >= UNREAD_FOR:
             state = State.UNREAD
-        elif quiet is not None and wave.steady - quiet.steady >= APART:
+        elif quiet and watched - quiet_since >= APART:
             with suppress(OSError):
                 pending = [order for order in watcher.pending(own) if not expected(order)]
-                still_for = wave.steady - quiet.steady
-                state = State.SETTLED if not pending else State.PENDING if still_for >= PENDING_FOR else None
-        elif wave.outstanding and wave.readable and wave.steady - first.steady >= blocked_for:
+                long_enough = watched - quiet_since >= PENDING_FOR
+                state = State.SETTLED if not pending else State.PENDING if long_enough else None
+        elif wave.outstanding and wave.readable and watched - alike_since >= blocked_for:
             state = State.BLOCKED
-        if state is None and seconds >= moving_for:
+        if state is None and watched >= moving_for:
             state = State.MOVING
         if state is not None:
-            return Stillness(state, seconds, wave.outstanding, tuple(pending), moved_last)
+            return Stillness(state, watched, wave.outstanding, tuple(pending), moved_last)
+        before = wave
         time.sleep(LOOK)
 
 

@@ -105,9 +105,10 @@ def collect(
                 _end_state(collection)
             if "binlog" in sources:
                 _over_time(collection)
-            _surroundings(collection, scenario, stillness, stalls)
-            _facts(collection, scenario, stillness, started)
-            database.finish(connection)
+            with database.together(connection):
+                _surroundings(collection, scenario, stillness, stalls)
+                _facts(collection, scenario, stillness, started)
+                database.finish(connection)
             connection.execute("CHECKPOINT")
         except BaseException:
             connection.close()
@@ -164,9 +165,10 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
 def _end_state(collection: Collection) -> None:
     """All stores as they are now, read at the same time."""
     stack, workers, connection = collection.stack, collection.workers, collection.connection
-    connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
-    for table in {*(table for source in STORE_OF for table in database.SOURCES[source]), "partitions", "group_offsets"}:
-        connection.execute(f"DELETE FROM {table}")
+    with database.together(connection):
+        connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
+        for table in {*(table for source in STORE_OF for table in database.SOURCES[source]), "partitions", "group_offsets"}:
+            connection.execute(f"DELETE FROM {table}")
     folders = {source: collection.folder(source) for source in STORE_OF}
     if "tables" in collection.sources:
         workers["mysql"].begin("tables", account=asdict(observer(stack.mysql)), folder=str(folders["tables"]))
@@ -217,24 +219,25 @@ def _logs(collection: Collection) -> tuple[dict[Place, int], dict[Place, int]]:
         return {}, {}
     offsets = begin.offsets if begin else {}
     known = {topic for topic, _ in offsets}
-    for (topic, partition), start in starts.items():
-        # a topic that came after the mark begins at 0, as does every topic of a stack that was never reset
-        wanted = offsets.get((topic, partition), 0)
-        end = ends[topic, partition]
-        row = {"topic": topic, "partition_no": partition, "log_start": start, "log_end": end, "mark": wanted}
-        database.insert(connection, "partitions", [row])
-        place = f"{channel(topic)}, partition {partition}"
-        if wanted > end:
-            database.set_complete(
-                connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
-            )
-        elif start > wanted and quiescence.is_own(topic):
-            reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"
-            database.set_complete(connection, "records", reason)
-    for topic in known - {topic for topic, _ in starts}:
-        database.set_complete(connection, "records", f"the topic {channel(topic)} was deleted after the mark")
-    for group in groups:
-        _group_rows(connection, group, starts, ends)
+    with database.together(connection):
+        for (topic, partition), start in starts.items():
+            # a topic that came after the mark begins at 0, as does every topic of a stack that was never reset
+            wanted = offsets.get((topic, partition), 0)
+            end = ends[topic, partition]
+            row = {"topic": topic, "partition_no": partition, "log_start": start, "log_end": end, "mark": wanted}
+            database.insert(connection, "partitions", [row])
+            place = f"{channel(topic)}, partition {partition}"
+            if wanted > end:
+                database.set_complete(
+                    connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
+                )
+            elif start > wanted and quiescence.is_own(topic):
+                reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"
+                database.set_complete(connection, "records", reason)
+        for topic in known - {topic for topic, _ in starts}:
+            database.set_complete(connection, "records", f"the topic {channel(topic)} was deleted after the mark")
+        for group in groups:
+            _group_rows(connection, group, starts, ends)
     database.set_complete(connection, "groups")
     return {
         place: start if offsets.get(place, 0) > ends[place] else max(start, offsets.get(place, 0)) for place, start in starts.items()
@@ -303,6 +306,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
         database.set_complete(connection, "rest")
     for table, row in quiescence.rows(collection.watcher):
         database.insert(connection, table, [row])
+    stalls.look()
     events = [*environment.events(runtime, since), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
     database.set_complete(connection, "environment", runtime.unwatched(since))

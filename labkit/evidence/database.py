@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,22 @@ def new(path: Path | None = None) -> "DuckDBPyConnection":
 
     connection = duckdb.connect(":memory:" if path is None else str(path), config=_config())
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(_SCHEMA.read_text(encoding="utf-8"))
-    set_fact(connection, "format", str(FORMAT))
+    with together(connection):
+        connection.execute(_SCHEMA.read_text(encoding="utf-8"))
+        set_fact(connection, "format", str(FORMAT))
     return connection
+
+
+@contextmanager
+def together(connection: "DuckDBPyConnection") -> Iterator[None]:
+    """Many small statements as one: each by itself would wait for the disk."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def finish(connection: "DuckDBPyConnection") -> None:

@@ -68,19 +68,27 @@ class StallWatch:
 
     found: list[Event] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _before: float = 0.0
 
     def __enter__(self) -> "StallWatch":
+        self._before = time.monotonic()
         threading.Thread(target=self._watch, name="stall-watch", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self.look()
 
-    def _watch(self) -> None:
-        before = time.monotonic()
-        while not self._ended.wait(BEAT):
+    def look(self) -> None:
+        """Also before the findings are used: the watch may not have woken up yet."""
+        with self._lock:
             now = time.monotonic()
-            late = now - before - BEAT
+            late = now - self._before - BEAT
+            self._before = now
             if late > STALL:
                 self.found.append(Event("labkit", "stall", time.time(), "labkit", by_labkit=False, detail=f"{late:.1f} s"))
-            before = now
+
+    def _watch(self) -> None:
+        while not self._ended.wait(BEAT):
+            self.look()

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,10 +30,12 @@ class Worker:
 
     def __init__(self, store: str) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH", "")]))}
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "labkit.evidence.worker", store],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._complaints,
             text=True,
             env=environment,
             start_new_session=True,  # Ctrl-C is for labkit, which ends its workers
@@ -44,6 +47,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+        self._complaints.close()
 
     def begin(self, task: str, **arguments: Any) -> None:
         assert self._process.stdin is not None
@@ -65,7 +69,10 @@ class Worker:
                 return done
             else:
                 raise StoreGone(answer["error"], answer["unreadable"])
-        raise StoreGone(f"the process that read it ended with exit code {self._process.wait()}", unreadable=True)
+        code = self._process.wait()
+        self._complaints.seek(0)
+        said = self._complaints.read().decode(errors="replace").strip().splitlines()
+        raise StoreGone(f"the process that read it ended with exit code {code}" + (f": {said[-1]}" if said else ""), unreadable=True)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Still, settled, stuck: decided by positions and by what is outstanding."""
 
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -147,3 +148,16 @@ def _moved(watcher: Watcher) -> Callable[[], bool]:
         return watcher.moved[-1]
 
     return look
+
+
+def test_time_in_which_labkit_did_not_look_is_not_stillness(running_shop: RunningStack, described: Stack) -> None:
+    """A long pause between two looks, as of a laptop that slept, blocks nobody."""
+    wait(described)
+    kill(running_shop, "relay")
+    new_order(running_shop.url("orders"), new_customer(running_shop.url("customers")), "1.00")
+    with Watcher(described) as watcher:
+        paused = iter([2.5])
+        stillness = quiescence.wait(watcher, tell=lambda wave, _: time.sleep(next(paused, 0)), blocked_for=2.0)
+        waves = watcher.waves
+    assert stillness.state is State.BLOCKED
+    assert waves[-1].steady - waves[0].steady > 3.0

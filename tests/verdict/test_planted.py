@@ -171,6 +171,25 @@ def test_a_violation_that_was_written_into_the_store_is_found(shop: Shop, invari
     assert sentence in found["first"]["sentence"] + found["last"]["sentence"]
 
 
+def test_over_the_limit_for_one_commit_with_a_rotation_and_a_restart_before_it_is_put_right(shop: Shop) -> None:
+    """The two orders and both commit positions are named."""
+    shop.sql("insert into customer_db.customer_credit_reservations values (%s, 999999, 10.00)", shop.ada)
+    shop.sql("flush binary logs")
+    shop.stack.labkit("restart", "mysql")
+    again = RunningStack(shop.stack.labkit)
+    again.sql("delete from customer_db.customer_credit_reservations where credit_reservations_key = 999999")
+    code, judged = verified(again)
+    found = by_id(judged)["I1"]["first"]
+    assert code == 1
+    assert found["sentence"] == (
+        f'Customer {shop.ada} "Ada" may spend 15.00, and 22.34 was reserved at once: 12.34 for order {shop.order} '
+        "and 10.00 for order 999999, until a later commit put it right."
+    )
+    files = [fact["source"].rpartition(", ")[2].partition(":")[0] for fact in found["because"] if "binlog" in fact["source"]]
+    assert len(files) == 3
+    assert files[1] < files[2]  # the commits stand in different files
+
+
 def test_a_saga_that_disagrees_with_its_order(shop: Shop) -> None:
     shop.sql(
         "create table order_db.saga_instance (saga_type varchar(255) not null, saga_id varchar(100) not null, "
