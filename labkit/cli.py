@@ -176,6 +176,23 @@ def heal(
     return heal(name, fault, everything=everything)
 
 
+@app.command(short_help="Random faults from a seed, judged.")
+def chaos(
+    seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 30.0,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run's faults and load.")] = None,
+    rate: Annotated[float, typer.Option(min=1, max=500, help="Orders a second.")] = 30.0,
+    victims: Annotated[list[str] | None, typer.Option("--victim", metavar="COMPONENT", help="Only these; may be repeated.")] = None,
+    schedule: Annotated[Path | None, typer.Option("--schedule", metavar="FILE", help="Play a schedule that was kept.")] = None,
+    shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="After a failure, look for a shorter one.")] = True,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Draw faults and load from a seed, heal, wait, and judge. Exit code as of labkit verify: 0 pass, 1 fail, 2 unknown."""
+    from labkit.commands.chaos import chaos
+
+    return chaos(name, seconds=seconds, seed=seed, rate=rate, victims=victims or [], kept=schedule, shrinking=shrink, as_json=as_json)
+
+
 @app.command(short_help="Place orders and measure how fast they finish.")
 def load(
     clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,

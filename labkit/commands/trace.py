@@ -59,9 +59,13 @@ def _source(stack_name: str, evidence: Path | None) -> Any:
         from labkit.evidence import database
 
         return closing(database.open_file(evidence))
+    from labkit.faults import told
     from labkit.stack import state
 
-    return looked_at(state.load(stack_name))
+    stack = state.load(stack_name)
+    for line in told.notes(stack):
+        say.problem(line)
+    return looked_at(stack)
 
 
 def _number(subject: str, text: str) -> int:

@@ -51,9 +51,12 @@ def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:
         if save is not None:
             shutil.copyfile(evidence, save)
         return connection
+    from labkit.faults import told
     from labkit.stack import state
 
     stack = state.load(stack_name)
+    for line in told.notes(stack):
+        say.problem(line)
     try:
         return _collected(stack, save or stack.directory / KEPT)
     except OSError as error:

@@ -19,6 +19,7 @@ from labkit.evidence.messages import channel
 from labkit.evidence.replication import Position, observer
 from labkit.evidence.topology import SUBSCRIBER_COMPONENT, SUBSCRIPTIONS
 from labkit.evidence.worker import StoreGone, Worker
+from labkit.faults import blame
 from labkit.quiescence import State, Stillness, Watcher, Wave
 from labkit.stack.model import SERVICES, Stack
 
@@ -307,7 +308,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     for table, row in quiescence.rows(collection.watcher):
         database.insert(connection, table, [row])
     stalls.look()
-    events = [*environment.events(runtime, since), *scenario.stalls, *stalls.found]
+    events = [*environment.events(runtime, since, blame.spans(stack.directory)), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
     database.set_complete(connection, "environment", runtime.unwatched(since))
     found, planted = faults.rows(stack, since)

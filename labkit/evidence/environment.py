@@ -5,10 +5,12 @@ All that is asked of a runtime for the evidence is asked here.
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from labkit.faults.blame import Span, fault_behind
 from labkit.stack import event_log
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
@@ -43,8 +45,9 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def events(runtime: Runtime, since: float) -> list[Event]:
-    """Since the mark, in the order of time. An end that labkit said beforehand it would bring about is labkit's own."""
+def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[Event]:
+    """Since the mark, in the order of time. What labkit said beforehand it would bring about is labkit's own, and so is what one of its
+    `faults` did."""
     announced: set[str] = set()
     found = []
     for data in runtime.events(since):
@@ -58,6 +61,8 @@ def events(runtime: Runtime, since: float) -> list[Event]:
             by_labkit = True
         code, number = data.get("exit_code"), data.get("signal")
         by_labkit, detail = data.get("by_labkit", by_labkit), data.get("detail")
+        if by_labkit is None and fault_behind(faults, component, event, data["time"], data.get("pid")) is not None:
+            by_labkit = True
         found.append(Event(component, event, data["time"], WATCHER[runtime.name], data.get("pid"), code, number, by_labkit, detail))
     return found
 

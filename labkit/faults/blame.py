@@ -1,5 +1,6 @@
 """Which ends and pauses of components were labkit's own doing: told by the ledger and by the hits of the services."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def spans(stack_directory: Path) -> list[Span]:
     return [span for fault in Ledger(stack_directory).all() for span in _of(stack_directory, fault)]
 
 
-def fault_behind(known: list[Span], component: str, event: str, happened: float, pid: int | None = None) -> str | None:
+def fault_behind(known: Sequence[Span], component: str, event: str, happened: float, pid: int | None = None) -> str | None:
     """The id of the fault that brought this about, or None when no fault of labkit's did. `event`: end, pause, unpause or start."""
     for span in known:
         if span.component == component and event in span.events and span.since <= happened <= span.until and span.pid in (None, pid):

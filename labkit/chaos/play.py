@@ -1,0 +1,141 @@
+"""Playing a schedule: load in the background, faults at their times, then everything healed."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from labkit.chaos.schedule import Event, Schedule
+from labkit.errors import UserError
+from labkit.faults import engine, make
+from labkit.faults.engine import Order
+from labkit.lab.check import NotJudged
+from labkit.lab.client import Customer
+from labkit.lab.scenario import Run
+from labkit.stack import sql
+from labkit.stack.model import SCHEMAS
+
+CUSTOMERS = 20
+LIMIT = "60.00"
+FIRE_S = 15.0  # how long a crash may take to be passed; the load goes on meanwhile
+CANCEL_SHARE = 0.1
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Played:
+    """What was done: events with what became of each; the customers that the run is about."""
+
+    customers: list[int] = field(default_factory=list)
+    events: list[tuple[Event, str]] = field(default_factory=list)
+    fired: int = 0
+
+
+async def play(run: Run, schedule: Schedule, tell: Tell) -> Played:
+    """Everything is healed when it returns. Raises UserError when something cannot be, NotJudged when nobody took the first customers."""
+    played = Played()
+    customers = await _customers(run, schedule)
+    played.customers = [customer.id for customer in customers]
+    started = time.monotonic()
+    load = asyncio.create_task(_load(run, schedule, customers, started))
+    try:
+        await asyncio.gather(*(_event(run, schedule, event, started, played, customers, tell) for event in schedule.events))
+        await load
+    finally:
+        load.cancel()
+        await asyncio.gather(load, return_exceptions=True)
+        await run.heal_all()
+    return played
+
+
+async def _customers(run: Run, schedule: Schedule) -> list[Customer]:
+    made = [await run.customer(f"Chaos {schedule.seed}.{number}", LIMIT) for number in range(CUSTOMERS)]
+    known = [customer for customer in made if customer is not None]
+    if len(known) < len(made):
+        raise NotJudged("No customer could be created.", next_step="labkit status")
+    return known
+
+
+async def _load(run: Run, schedule: Schedule, customers: list[Customer], started: float) -> None:
+    """Orders at the rate of the schedule, some cancelled a moment later; what gets no answer is written down as unknown."""
+    dice = random.Random(f"load {schedule.seed}")
+    calls: set[asyncio.Task[None]] = set()
+    totals = {customer.id: list(range(1, 3000)) for customer in customers}
+    for left in totals.values():
+        dice.shuffle(left)
+    for number in range(int(schedule.seconds * schedule.rate)):
+        await asyncio.sleep(max(0.0, started + number / schedule.rate - time.monotonic()))
+        customer = dice.choice(customers)
+        call = asyncio.create_task(_one(run, customer.id, Decimal(totals[customer.id].pop()) / 100, dice.random() < CANCEL_SHARE))
+        calls.add(call)
+        call.add_done_callback(calls.discard)
+    await asyncio.gather(*calls)
+
+
+async def _one(run: Run, customer: int, total: Decimal, cancelled: bool) -> None:
+    order = await run.order(customer, str(total))
+    if cancelled and order.id is not None:
+        await asyncio.sleep(0.05)
+        await run.cancel(order.id)
+
+
+async def _event(run: Run, schedule: Schedule, event: Event, started: float, played: Played, customers: list[Customer], tell: Tell) -> None:
+    await asyncio.sleep(max(0.0, started + event.at - time.monotonic()))
+    try:
+        fault = await run.fault(await asyncio.to_thread(_order, run, event, customers, random.Random(f"{schedule.seed} {event.at}")))
+    except (NotJudged, UserError) as error:
+        played.events.append((event, f"not done: {error}"))
+        tell(f"{event.at:6.1f} s  {event}: not done, {str(error).splitlines()[0]}")
+        return
+    await asyncio.sleep(max(0.0, started + event.at + event.lasts - time.monotonic()))
+    if event.verb == "crash":
+        await _crashed(run, fault.id, started + event.at + FIRE_S)
+    proof = await asyncio.to_thread(engine.proof, run.stack, fault)
+    healed = fault if fault.over else await run.heal(fault)
+    fired = proof.fired or (await asyncio.to_thread(engine.proof, run.stack, healed)).fired
+    played.fired += fired
+    took = time.monotonic() - started - event.at
+    played.events.append((event, "fired" if fired else "did not fire"))
+    tell(f"{event.at:6.1f} s  {event}{'' if fired else ' (did not fire)'}, healed after {took:.1f} s")
+
+
+async def _crashed(run: Run, fault_id: str, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        if any(hit["what"] == "crash" for hit in run.hits(run.known(fault_id))):
+            return
+        await asyncio.sleep(0.05)
+
+
+def _order(run: Run, event: Event, customers: list[Customer], dice: random.Random) -> Order:
+    """Raises UserError."""
+    match event.verb:
+        case "crash":
+            return make.crash(event.target, event.point, hit=event.hit)
+        case "gate":
+            return make.gate(event.target)
+        case "delay":
+            return make.delay(event.target, 0.05)
+        case "poison":
+            return make.poison(run.stack, dice.choice(["order", "customer"]), key=str(dice.randint(1, 1000)))
+        case "lock":
+            return make.lock("customer", dice.choice(customers).id)
+        case "duplicate":
+            return make.duplicate(run.stack, _recent_message(run, dice))
+        case verb:
+            return make.outage(run.stack, verb, event.target)
+
+
+def _recent_message(run: Run, dice: random.Random) -> str:
+    schema = dice.choice(SCHEMAS)
+    try:
+        with sql.connected(run.stack.mysql, 2.0) as cursor:
+            cursor.execute(f"SELECT id FROM {schema}.message WHERE destination NOT LIKE '%dead-letter' ORDER BY id DESC LIMIT 50")
+            found = [row[0] for row in cursor.fetchall()]
+    except OSError as error:
+        raise UserError(f"MySQL does not answer: {error}.", "labkit status") from error
+    if not found:
+        raise UserError("There is no message yet.", "labkit load")
+    return str(dice.choice(found))

@@ -1,0 +1,118 @@
+"""What goes wrong and when, as data: drawn from a seed, or read from a file."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from labkit.errors import ExitCode, UserError
+from labkit.stack.model import COMPONENTS, SERVICES
+
+GAP_S = (1.0, 4.0)  # between the begins of two faults
+LAST_S = (0.2, 2.5)  # how long one lasts
+REST_S = 4.0  # for a component between two faults of its own: it must get ready again
+SETTLE_S = 1.0  # of load before the first fault and after the last
+
+POINTS = {
+    "customers": ("consumer.after_inbox_insert", "consumer.after_commit_before_ack", "customer.reserve.after_outbox_insert"),
+    "orders": (
+        "consumer.after_inbox_insert",
+        "consumer.after_commit_before_ack",
+        "order.create.after_outbox_insert",
+        "order.create.after_commit_before_publish",
+    ),
+    "order-history": ("view.before_write", "consumer.after_commit_before_ack"),
+    "relay": ("relay.after_publish_before_mark",),
+}
+SUBSCRIBERS = ("customers", "orders", "order-history")
+CANDIDATES = {
+    "crash": tuple(POINTS),
+    "gate": SUBSCRIBERS,
+    "delay": SUBSCRIBERS,
+    "kill": COMPONENTS,
+    "pause": COMPONENTS,
+    "stop": SERVICES,
+}
+KINDS = {"kill": 4, "crash": 5, "pause": 3, "stop": 1, "gate": 2, "delay": 1, "duplicate": 2, "poison": 1, "lock": 1}
+
+
+@dataclass(frozen=True)
+class Event:
+    """At `at` seconds, for `lasts` seconds; `target` is a component, or for lock, duplicate and poison empty."""
+
+    at: float
+    verb: str
+    target: str
+    lasts: float
+    point: str = ""
+    hit: int = 1
+
+    def __str__(self) -> str:
+        what = f"{self.verb} {self.target}".rstrip()
+        return f"{what} at {self.point}, hit {self.hit}" if self.point else what
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`seed` also decides the load."""
+
+    seed: int
+    seconds: float
+    rate: float
+    events: tuple[Event, ...]
+
+
+def draw(seed: int, seconds: float, rate: float, victims: Sequence[str] = COMPONENTS) -> Schedule:
+    """The same for the same arguments."""
+    dice = random.Random(f"chaos {seed}")
+    events: list[Event] = []
+    free_from = dict.fromkeys(COMPONENTS, 0.0)
+    at = SETTLE_S + dice.uniform(0, GAP_S[0])
+    while at < seconds - SETTLE_S - LAST_S[1]:
+        event = _event(dice, at, [v for v in victims if free_from[v] <= at])
+        if event is not None:
+            events.append(event)
+            if event.target:
+                free_from[event.target] = at + event.lasts + REST_S
+        at += dice.uniform(*GAP_S)
+    return Schedule(seed, seconds, rate, tuple(events))
+
+
+def _event(dice: random.Random, at: float, free: Sequence[str]) -> Event | None:
+    (verb,) = dice.choices(list(KINDS), weights=list(KINDS.values()))
+    lasts = round(dice.uniform(*LAST_S), 2)
+    at = round(at, 2)
+    if verb not in CANDIDATES:
+        return Event(at, verb, "", lasts)
+    possible = [name for name in free if name in CANDIDATES[verb]]
+    if not possible:
+        return None
+    target = dice.choice(possible)
+    if verb == "crash":
+        return Event(at, verb, target, lasts, dice.choice(POINTS[target]), dice.randint(1, 5))
+    return Event(at, verb, target, lasts)
+
+
+def only(schedule: Schedule, events: Sequence[Event]) -> Schedule:
+    """These events alone, one after another without the pauses that the others left."""
+    at, moved = SETTLE_S, []
+    for event in events:
+        moved.append(replace(event, at=round(at, 2)))
+        at += event.lasts + GAP_S[0]
+    return Schedule(schedule.seed, round(at + SETTLE_S, 2), schedule.rate, tuple(moved))
+
+
+def write(schedule: Schedule, path: Path) -> None:
+    path.write_text(json.dumps({"version": 1, **asdict(schedule)}, indent=1))
+
+
+def read(path: Path) -> Schedule:
+    """Raises UserError."""
+    try:
+        data = json.loads(path.read_text())
+        if data.pop("version") != 1:
+            raise ValueError("it is of another version")
+        return Schedule(**{**data, "events": tuple(Event(**event) for event in data["events"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from error

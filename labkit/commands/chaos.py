@@ -1,0 +1,176 @@
+"""labkit chaos: faults and load drawn from a seed, judged, and shrunk when they fail. For proof, not for teaching."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labkit import say
+from labkit.chaos import schedule as schedules
+from labkit.chaos.play import Played, play
+from labkit.chaos.schedule import Event, Schedule
+from labkit.chaos.shrink import shrink
+from labkit.commands.fault import running
+from labkit.errors import ExitCode, UserError
+from labkit.evidence.collect import Scenario, collect
+from labkit.explain import as_json as judgement_as_json
+from labkit.explain import as_text
+from labkit.faults import components, told
+from labkit.lab.check import NotJudged
+from labkit.lab.scenario import scenario
+from labkit.stack import runtimes
+from labkit.stack.model import COMPONENTS, Stack
+from labkit.verdict import Judgement, Verdict, judge
+
+EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
+SHRINK_TRIES = 24
+READY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One schedule played and judged. `evidence` is where it is kept."""
+
+    schedule: Schedule
+    played: Played
+    judgement: Judgement
+    evidence: Path
+    orders: int
+    unknown: int
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return self.judgement.verdict is Verdict.FAIL
+
+
+def chaos(
+    stack_name: str,
+    *,
+    seconds: float,
+    seed: int | None,
+    rate: float,
+    victims: Sequence[str],
+    kept: Path | None,
+    shrinking: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Exit code as of labkit verify."""
+    stack = running(stack_name)
+    if strange := [name for name in victims if name not in COMPONENTS]:
+        message = f"There is no component {strange[0]!r}; a stack has {', '.join(COMPONENTS)}."
+        raise UserError(message, "labkit chaos --victim orders", exit_code=ExitCode.USAGE)
+    told.heal_all_first(stack, "labkit chaos", to_errors=as_json)
+    _refuse_unready(stack)
+    if kept is not None:
+        wanted = schedules.read(kept)
+    else:
+        wanted = schedules.draw(secrets.randbelow(1_000_000) if seed is None else seed, seconds, rate, victims or COMPONENTS)
+    quiet = as_json
+    if not quiet:
+        what = f"{wanted.seconds:g} s, {wanted.rate:g} orders/s, {len(wanted.events)} faults, seed {wanted.seed}"
+        say.line(f"Chaos on {stack.name}: {what}\n")
+    outcome = _played(stack, wanted, quiet=quiet)
+    shorter = _shrunk(stack, outcome, quiet=quiet) if outcome.failed and shrinking and len(wanted.events) > 1 else None
+    _tell(stack, outcome, shorter, as_json=as_json)
+    return EXIT_CODES[outcome.judgement.verdict]
+
+
+def _refuse_unready(stack: Stack) -> None:
+    """What is broken before the first fault proves nothing about faults."""
+    runtime = runtimes.of_stack(stack)
+    down = [name for name in COMPONENTS if not runtime.runs(name)]
+    why = {**components.not_ready(stack, READY_S), **dict.fromkeys(down, "it does not run")}
+    if why:
+        details = [f"{name}: {reason}" for name, reason in why.items()]
+        raise UserError(f"Not all of {stack.name} is ready.", "labkit up", exit_code=ExitCode.UNKNOWN, details=details)
+
+
+def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> Outcome:
+    """Play it and judge what its own customers met. Raises UserError."""
+    begun = time.monotonic()
+    folder = stack.directory / "runs"
+    folder.mkdir(exist_ok=True)
+    evidence = folder / f"chaos-{wanted.seed}-{time.strftime('%H%M%S')}.duckdb"
+
+    async def run() -> tuple[Played, Scenario, int, int]:
+        async with scenario(stack, "labkit chaos", seed=wanted.seed) as at_work:
+            try:
+                played = await play(at_work, wanted, tell=lambda line: None if quiet else say.line(line))
+            except NotJudged as reason:
+                raise UserError(reason.sentence, reason.next_step, exit_code=ExitCode.UNKNOWN) from reason
+            about = Scenario(requests=at_work.requests, customers=played.customers, seed=wanted.seed)
+            placed = [row for row in at_work.requests if row["operation"] == "create_order"]
+            return played, about, len(placed), sum(row["outcome"] == "unknown" for row in placed)
+
+    played, about, orders, unknown = asyncio.run(run())
+    try:
+        with closing(collect(stack, evidence, about)) as connection:
+            judgement = judge(connection)
+    except OSError as error:
+        message = f"The evidence could not be collected: {error}."
+        raise UserError(message, "labkit status", exit_code=ExitCode.UNKNOWN) from error
+    return Outcome(wanted, played, judgement, evidence, orders, unknown, time.monotonic() - begun)
+
+
+def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
+    """A shorter schedule that failed too, or None when none was found."""
+    found: list[Outcome] = []
+    if not quiet:
+        say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")
+
+    def fails(events: Sequence[Event]) -> bool:
+        outcome = _played(stack, schedules.only(failed.schedule, events), quiet=True)
+        if not quiet:
+            say.line(f"  {len(events):2} faults, {outcome.schedule.seconds:.0f} s: {outcome.judgement.verdict.value}")
+        if outcome.failed:
+            found.append(outcome)
+        else:
+            outcome.evidence.unlink(missing_ok=True)
+        return outcome.failed
+
+    events = shrink(failed.schedule.events, fails, tries=SHRINK_TRIES)
+    return next((outcome for outcome in reversed(found) if len(outcome.schedule.events) == len(events)), None)
+
+
+def _tell(stack: Stack, outcome: Outcome, shorter: Outcome | None, *, as_json: bool) -> None:
+    best = shorter or outcome
+    kept: Path | None = None
+    if outcome.failed:
+        kept = best.evidence.with_suffix(".schedule.json")
+        schedules.write(best.schedule, kept)
+    elif outcome.judgement.verdict is Verdict.PASS:
+        outcome.evidence.unlink(missing_ok=True)
+    if as_json:
+        found = {
+            "verdict": outcome.judgement.verdict.value,
+            "schedule": asdict(outcome.schedule),
+            "orders": outcome.orders,
+            "unknown_outcomes": outcome.unknown,
+            "faults": [{"fault": str(event), "at": event.at, "became": became} for event, became in outcome.played.events],
+            "fired": outcome.played.fired,
+            "judgement": json.loads(judgement_as_json(outcome.judgement)),
+            "evidence": str(best.evidence) if best.evidence.exists() else None,
+            "shrunk": asdict(shorter.schedule) if shorter else None,
+            "schedule_file": str(kept) if kept else None,
+        }
+        say.line(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    say.line(f"\n{outcome.orders} orders, {outcome.unknown} of them without an answer; {outcome.played.fired} faults fired.\n")
+    say.line(as_text(best.judgement))
+    if shorter is not None and not shorter.schedule.events:
+        say.line("\nIt fails under the load alone, without any fault.")
+    elif shorter is not None:
+        say.line(f"\nIt takes no more than this ({len(shorter.schedule.events)} of {len(outcome.schedule.events)} faults):")
+        for event in shorter.schedule.events:
+            say.line(f"  {event.at:5.1f} s  {event}, for {event.lasts:g} s")
+    name = "" if stack.name == "default" else f" --name {stack.name}"
+    if kept is not None:
+        say.line(f"\nEvidence: labkit verify --evidence {best.evidence}\nAgain:    labkit chaos --schedule {kept}{name}")
+    elif outcome.judgement.verdict is Verdict.UNKNOWN:
+        say.line(f"\nEvidence: labkit verify --evidence {outcome.evidence}")
+    say.line(f"Seed {outcome.schedule.seed}; took {outcome.seconds:.0f} s.")

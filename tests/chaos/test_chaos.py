@@ -1,0 +1,78 @@
+"""labkit chaos: the reference survives what a seed draws; a broken service is found, and the shrunk schedule finds it again."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import ROOT, Labkit, RunningStack
+
+BREAKS = "    tx.expect(len(message_ids), ReceivedBefore(subscriber))\n"
+
+
+def chaos(labkit: Labkit, *arguments: str) -> tuple[int, dict[str, Any]]:
+    run = labkit.begin("chaos", *arguments, "--json")
+    said, _ = run.communicate(timeout=900)
+    assert "\n{" in f"\n{said}", said
+    return run.returncode, json.loads(said[f"\n{said}".index("\n{") :])
+
+
+def survives(stack: RunningStack, seed: int, seconds: int) -> None:
+    code, found = chaos(stack.labkit, "--seconds", str(seconds), "--seed", str(seed))
+    assert (code, found["verdict"]) == (0, "pass"), found["judgement"]
+    assert found["fired"] >= len(found["schedule"]["events"]) / 2
+    assert json.loads(stack.labkit("status", "--json", ok=False).stdout)["faults"] == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_lost_in_a_short_run(stack: RunningStack, seed: int) -> None:
+    survives(stack, seed, 15)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_nothing_is_lost_in_two_minutes(stack: RunningStack, seed: int) -> None:
+    survives(stack, seed, 120)
+
+
+@pytest.fixture
+def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
+    """A stack whose services write the inbox row in a transaction of its own."""
+    shutil.copytree(ROOT / "services", tmp_path / "services")
+    inbox = tmp_path / "services" / "messaging" / "inbox.py"
+    text = inbox.read_text()
+    assert text.count(BREAKS) == 1
+    inbox.write_text(text.replace(BREAKS, BREAKS + '    tx.write("COMMIT")\n    tx.write("BEGIN")\n'))
+    labkit = new_labkit("broken", LABKIT_RUNTIME="native")
+    labkit("up", "--services", str(tmp_path))
+    yield labkit
+    labkit("down", "--data")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_an_inbox_in_its_own_transaction_is_found_and_found_again(broken: Labkit) -> None:
+    code, found = chaos(broken, "--seconds", "30", "--seed", "1")
+    assert (code, found["verdict"]) == (1, "fail")
+    assert len(found["shrunk"]["events"]) < len(found["schedule"]["events"])
+    for _ in range(5):
+        code, again = chaos(broken, "--schedule", found["schedule_file"], "--no-shrink")
+        assert (code, again["verdict"]) == (1, "fail")
+
+
+def test_a_stack_that_is_not_whole_proves_nothing(stack: RunningStack) -> None:
+    stack.runtime.kill(["order-history"])
+    refused = stack.labkit("chaos", "--seconds", "5", ok=False)
+    assert refused.returncode == 2
+    assert "order-history: it does not run" in refused.stderr
+    stack.labkit("up")
+
+
+def test_wrong_words_are_told(stack: RunningStack, tmp_path: Path) -> None:
+    assert stack.labkit("chaos", "--victim", "nobody", ok=False).returncode == 254
+    assert stack.labkit("chaos", "--schedule", str(tmp_path / "none.json"), ok=False).returncode == 254

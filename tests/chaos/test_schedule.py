@@ -1,0 +1,81 @@
+"""A schedule follows from its seed, keeps to its rules, and shrinks to what fails."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from labkit.chaos import schedule
+from labkit.chaos.schedule import Event
+from labkit.chaos.shrink import shrink
+from labkit.errors import UserError
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    assert schedule.draw(7, 120, 30) == schedule.draw(7, 120, 30)
+    assert schedule.draw(7, 120, 30).events != schedule.draw(8, 120, 30).events
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_component_meets_two_faults_at_once_and_all_end_in_time(seed: int) -> None:
+    drawn = schedule.draw(seed, 120, 30)
+    assert len(drawn.events) >= 20
+    free = dict.fromkeys({event.target for event in drawn.events}, 0.0)
+    for event in drawn.events:
+        assert event.at + event.lasts <= 120
+        if event.target:
+            assert event.at >= free[event.target]
+            free[event.target] = event.at + event.lasts + schedule.REST_S
+        assert (event.verb == "crash") == bool(event.point)
+
+
+def test_over_some_seeds_every_component_is_a_victim() -> None:
+    drawn = [event for seed in range(1, 11) for event in schedule.draw(seed, 120, 30).events]
+    assert {event.target for event in drawn} >= set(schedule.COMPONENTS)
+    assert {event.verb for event in drawn} == set(schedule.KINDS)
+
+
+def test_only_the_chosen_victims() -> None:
+    drawn = schedule.draw(1, 120, 30, ["orders"])
+    assert {event.target for event in drawn.events} == {"orders", ""}
+
+
+def test_a_file_keeps_all_of_it(tmp_path: Path) -> None:
+    drawn = schedule.draw(3, 60, 30)
+    schedule.write(drawn, tmp_path / "s.json")
+    assert schedule.read(tmp_path / "s.json") == drawn
+    (tmp_path / "s.json").write_text("{}")
+    with pytest.raises(UserError):
+        schedule.read(tmp_path / "s.json")
+
+
+def events(count: int) -> list[Event]:
+    return [Event(float(number), "kill", "orders", 1.0) for number in range(count)]
+
+
+@pytest.mark.parametrize("wanted", [[], [17], [3, 30], [0, 39], [5, 6, 7]])
+def test_what_does_not_matter_is_dropped(wanted: list[int]) -> None:
+    def fails(some: Sequence[Event]) -> bool:
+        return {float(number) for number in wanted} <= {event.at for event in some}
+
+    assert [event.at for event in shrink(events(40), fails, tries=500)] == wanted
+
+
+def test_it_stops_after_so_many_tries_with_something_that_fails() -> None:
+    tried: list[int] = []
+
+    def fails(some: Sequence[Event]) -> bool:
+        tried.append(len(some))
+        return any(event.at == 17.0 for event in some)
+
+    found = shrink(events(40), fails, tries=3)
+    assert len(tried) == 3
+    assert 17.0 in {event.at for event in found}
+
+
+def test_the_events_that_are_left_come_one_after_another() -> None:
+    drawn = schedule.draw(3, 120, 30)
+    shorter = schedule.only(drawn, drawn.events[10:12])
+    assert shorter.seconds < 20
+    assert shorter.events[0].at < shorter.events[1].at < shorter.seconds
+    assert (shorter.seed, shorter.rate) == (drawn.seed, drawn.rate)
