@@ -17,6 +17,7 @@ from labkit.stack.model import LOOPBACK, MysqlAccount
 from labkit.stack.servers import mysql
 from tests.running import ROOT, wait_until
 
+ACCOUNTS = ("customer_service", "order_service", "relay", "observer", "admin")
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
 
 
@@ -66,9 +67,7 @@ class DatabaseServer:
 
     def provision(self) -> None:
         provision.apply(ROOT, self.socket)
-        for user in dict.fromkeys(
-            user for user, _, _ in provision.GRANTS
-        ):  # MySQL then knows the password's hash: no key exchange over TCP
+        for user in ACCOUNTS:  # MySQL then knows the password's hash: no key exchange over TCP
             pymysql.connect(unix_socket=str(self.socket), user=user, password=user).close()
 
     def run(self, *statements: str) -> list[Any]:

@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, post, settled
 from tests.running import RunningStack
 
+pytestmark = pytest.mark.both_runtimes
 PACKAGE = ORDER_CHANNEL.rpartition(".")[0]
 
 
