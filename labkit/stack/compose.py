@@ -12,6 +12,7 @@ from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import engine
 from labkit.stack.model import COMPONENTS, SERVICES, Stack
+from labkit.stack.ports import PortTaken
 
 if TYPE_CHECKING:
     from labkit.images.catalog import Image
@@ -180,7 +181,7 @@ def explained(said: str, directory: Path) -> UserError:
     last = said.splitlines()[-1] if said else "it said nothing"
     low = said.lower()
     if "port is already allocated" in low or "address already in use" in low:
-        return UserError(f"A port was taken by another program in the meantime: {last}", "labkit up, which takes the next free one")
+        return PortTaken(f"A port was taken by another program in the meantime: {last}", "labkit up, which takes the next free one")
     if "no such image" in low or "manifest unknown" in low:
         return UserError(f"An image is not there: {last}", "labkit images build, or labkit images import FILE")
     if "pool overlaps" in low:

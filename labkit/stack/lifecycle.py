@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SER
 from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
 
+PORT_TRIES = 3  # a port that is taken between choosing and using it is replaced by another
 RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
 
 
@@ -42,6 +44,13 @@ class Brought:
 
 def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str) -> Brought:
     """Start what does not run, and wait until all is ready. The caller holds the stack's lock. Raises UserError."""
+    for _ in range(PORT_TRIES):
+        with suppress(ports.PortTaken):
+            return _bring_up(directory, name, wanted_source, view, runtime=runtime)
+    return _bring_up(directory, name, wanted_source, view, runtime=runtime)
+
+
+def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str) -> Brought:
     intent = reset_intent(directory)
     old = state.find(name)
     if intent == RESET_ALL:
@@ -49,6 +58,8 @@ def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View,
         old = intent = None
     running = runtimes.of(runtime, directory)
     alive = running.wake()
+    if old and alive:
+        ports.keep(component.endpoint.port for component in old.components)
     if not alive:
         running.clear()  # left by a labkit that was killed before it could write them down
     source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()

@@ -16,6 +16,10 @@ TRIES = 200
 FIRST_FREE = 20000  # where the search for a port without a default begins
 
 
+class PortTaken(UserError):
+    """A port that was free when it was chosen is not any more."""
+
+
 @dataclass(frozen=True)
 class Port:
     number: int
@@ -85,15 +89,24 @@ def _holder(port: int) -> str:
 
 
 def _reserved() -> set[int]:
-    """Ports that a living labkit has chosen but perhaps not used yet."""
+    """Ports that another living labkit has chosen but perhaps not used yet, or keeps while it restarts who listens there."""
     ports = set()
+    me = processes.identified(os.getpid())
     for file in (paths.private_directory() / "ports").glob("*"):
         pid, _, start = file.read_text().partition(" ")
+        if (int(pid), start) == (me.pid, me.start):
+            continue
         if processes.Process(int(pid), start).alive():
             ports.add(int(file.name))
         else:
             file.unlink()
     return ports
+
+
+def keep(numbers: Iterable[int]) -> None:
+    """Nobody else chooses these until this process ends or gives them back: who listens there is about to be restarted."""
+    with paths.locked(paths.private_directory() / "ports.lock"):
+        _reserve(numbers)
 
 
 def _reserve(numbers: Iterable[int]) -> None:
