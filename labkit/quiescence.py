@@ -67,7 +67,7 @@ class Wave:
     @property
     def positions(self) -> tuple[Any, ...]:
         """What must be equal between two looks; of the application's own topics and groups only."""
-        own = {place: (self.starts.get(place), end) for place, end in self.ends.items() if is_own(place[0])}
+        own = {place: (self.starts.get(place), end) for place, end in self.ends.items() if topology.is_own(place[0])}
         return self.binlog, self.redis, own, self.committed
 
     @property
@@ -84,10 +84,6 @@ class Stillness:
     outstanding: tuple[Outstanding, ...]
     pending: tuple[int, ...] = ()
     moved_last: float | None = None  # epoch seconds
-
-
-def is_own(topic: str) -> bool:
-    return topic in topology.TOPICS or topic.endswith(".dead-letter")
 
 
 Own = Callable[[Any], list[int]]
@@ -212,7 +208,7 @@ class Watcher:
         return position_of(cursor)
 
     def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
-        topics = [topic for topic in broker.topics() if is_own(topic.name)]
+        topics = [topic for topic in broker.topics() if topology.is_own(topic.name)]
         starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
         committed = {group: broker.committed(group) for group in topology.SUBSCRIPTIONS}
         for group, subscribed in topology.SUBSCRIPTIONS.items():

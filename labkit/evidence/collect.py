@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import __version__, quiescence
-from labkit.evidence import database, environment, faults, last_words, mark, movers, replay, table_files
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Group, Place, Positions
-from labkit.evidence.messages import channel
+from labkit.evidence import database, environment, faults, last_words, mark, movers, partitions, replay, table_files
 from labkit.evidence.replication import Position, observer
-from labkit.evidence.topology import SUBSCRIBER_COMPONENT, SUBSCRIPTIONS
+from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
 from labkit.quiescence import State, Stillness, Watcher, Wave
@@ -175,7 +173,7 @@ def _end_state(collection: Collection) -> None:
         workers["mysql"].begin("tables", account=asdict(observer(stack.mysql)), folder=str(folders["tables"]))
     if "view" in collection.sources:
         workers["redis"].begin("view", host=stack.redis.host, port=stack.redis.port, folder=str(folders["view"]))
-    starts, ends = _logs(collection)
+    starts, ends = partitions.read(connection, stack["kafka"].endpoint, collection.begin)
     if "records" in collection.sources:
         first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
         workers["kafka"].begin("records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]))
@@ -203,68 +201,6 @@ def _note_tables(collection: Collection, done: Mapping[str, Any]) -> None:
     database.set_fact(collection.connection, "mysql_version", done["version"])
     if done["missing"]:
         database.set_complete(collection.connection, "tables", f"there is no table {done['missing'][0]}")
-
-
-def _logs(collection: Collection) -> tuple[dict[Place, int], dict[Place, int]]:
-    """Where each partition is to be read from and up to; with the partitions and groups as rows of the evidence."""
-    connection, begin = collection.connection, collection.begin
-    try:
-        with Positions(collection.stack["kafka"].endpoint, timeout=quiescence.ANSWER_TIMEOUT) as broker:
-            topics = broker.topics()
-            starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
-            ids = sorted({*broker.group_ids(), *SUBSCRIPTIONS})
-            groups = broker.groups(ids)
-    except (OSError, ValueError) as error:
-        for source in ("groups", "records"):
-            database.set_complete(connection, source, f"kafka could not be read: {error}", "kafka")
-        return {}, {}
-    offsets = begin.offsets if begin else {}
-    known = {topic for topic, _ in offsets}
-    with database.together(connection):
-        for (topic, partition), start in starts.items():
-            # a topic that came after the mark begins at 0, as does every topic of a stack that was never reset
-            wanted = offsets.get((topic, partition), 0)
-            end = ends[topic, partition]
-            row = {"topic": topic, "partition_no": partition, "log_start": start, "log_end": end, "mark": wanted}
-            database.insert(connection, "partitions", [row])
-            place = f"{channel(topic)}, partition {partition}"
-            if wanted > end:
-                database.set_complete(
-                    connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
-                )
-            elif start > wanted and quiescence.is_own(topic):
-                reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"
-                database.set_complete(connection, "records", reason)
-        for topic in known - {topic for topic, _ in starts}:
-            database.set_complete(connection, "records", f"the topic {channel(topic)} was deleted after the mark")
-        for group in groups:
-            _group_rows(connection, group, starts, ends)
-    database.set_complete(connection, "groups")
-    return {
-        place: start if offsets.get(place, 0) > ends[place] else max(start, offsets.get(place, 0)) for place, start in starts.items()
-    }, ends
-
-
-def _group_rows(connection: "DuckDBPyConnection", group: Group, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
-    """A group of the stack has a row for each partition that it should take, whether it did or not."""
-    expected = SUBSCRIPTIONS.get(group.id)
-    for place in sorted({*group.committed, *(place for place in ends if expected and place[0] in expected)}):
-        if place not in ends:
-            continue
-        committed, start, end = group.committed.get(place), starts[place], ends[place]
-        row = {
-            "group_id": group.id,
-            "topic": place[0],
-            "partition_no": place[1],
-            "committed": committed,
-            "log_start": start,
-            "log_end": end,
-            "lag": max(0, end - max(start, committed or 0)),
-            "members": group.members,
-            "state": group.state,
-            "expected": bool(expected and place[0] in expected),
-        }
-        database.insert(connection, "group_offsets", [row])
 
 
 def _over_time(collection: Collection) -> None:

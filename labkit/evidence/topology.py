@@ -20,3 +20,8 @@ SUBSCRIBER_COMPONENT = {
 }
 ACCOUNT_COMPONENT = {"customer_service": "customers", "order_service": "orders"}  # whose open transactions are work in hand
 OUTBOXES = SCHEMAS
+
+
+def is_own(topic: str) -> bool:
+    """Is it one of the application's, or a channel of messages that it gave up?"""
+    return topic in TOPICS or topic.endswith(".dead-letter")

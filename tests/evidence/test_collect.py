@@ -155,6 +155,7 @@ def test_somebody_who_writes_all_the_time_is_named(shop: RunningStack, described
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        wait_until(lambda: shop.sql("SELECT 1 FROM customer_db.customer LIMIT 1"), "somebody writes")
         with evidence(described, tmp_path, moving_for=1.5) as ask:
             assert "moment" in gaps(ask)
             assert "the account admin" in gaps(ask)["moment"]
