@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FORMAT = 1  # raised when a table changes in a way that an older labkit cannot judge
+HEADERS = 3 * 4096  # bytes before the first block of DuckDB's file
 MEMORY = "256MB"
 THREADS = 2
 SOURCES = {  # what is read together, and the tables that come of it
@@ -65,6 +66,7 @@ def open_file(path: Path) -> "DuckDBPyConnection":
     try:
         connection = duckdb.connect(str(path), read_only=True, config=_config())
         connection.execute("SET TimeZone = 'UTC'")
+        _refuse_part_of_a_file(connection, path)
         found = facts(connection)
     except duckdb.Error as error:
         message = f"{path} is no evidence file, or only part of one: {str(error).splitlines()[0]}"
@@ -77,6 +79,17 @@ def open_file(path: Path) -> "DuckDBPyConnection":
         connection.close()
         raise UserError(f"{path} was written by a newer labkit ({found.get('labkit')}).", "update labkit", exit_code=ExitCode.UNKNOWN)
     return connection
+
+
+def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None:
+    """DuckDB opens a file that was cut off, and fails when it comes to what is missing. Raises duckdb.Error."""
+    import duckdb
+
+    found = connection.execute("SELECT block_size, total_blocks FROM pragma_database_size()").fetchone()
+    assert found is not None
+    whole, size = HEADERS + int(found[0]) * int(found[1]), path.stat().st_size
+    if size < whole:
+        raise duckdb.IOException(f"it has {size:,} of {whole:,} bytes")
 
 
 def facts(connection: "DuckDBPyConnection") -> dict[str, str]:
