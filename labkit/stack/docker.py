@@ -106,9 +106,7 @@ class Docker:
         state = self._inspect(container_id)["State"]
         if state["Status"] not in ("exited", "dead"):
             return None
-        code = int(state["ExitCode"])
-        number = code - 128 if 128 < code < 160 and code != 143 else None  # a shell's way to write a signal, also the engine's
-        return End(_epoch(state["FinishedAt"]), None if number else code, number, bool(state["OOMKilled"]))
+        return End(_epoch(state["FinishedAt"]), *_code_and_signal(int(state["ExitCode"])), bool(state["OOMKilled"]))
 
     def memory(self) -> dict[str, int]:
         """What the engine counts for each container, without the files that it keeps in memory and could drop."""
@@ -332,4 +330,11 @@ def _epoch(text: str) -> float:
 def _event(event: dict[str, Any]) -> dict[str, Any]:
     attributes = event["Actor"]["Attributes"]
     found = {"time": event["timeNano"] / 1e9, "event": EVENTS[event["Action"]], "component": attributes["com.docker.compose.service"]}
-    return found | ({"exit_code": int(attributes["exitCode"])} if "exitCode" in attributes else {})
+    if "exitCode" in attributes:
+        found |= dict(zip(("exit_code", "signal"), _code_and_signal(int(attributes["exitCode"])), strict=True))
+    return found
+
+
+def _code_and_signal(code: int) -> tuple[int | None, int | None]:
+    """The engine tells a signal as a shell does, by 128 and its number. A JVM that is asked to end does so with 143 itself."""
+    return (None, code - 128) if 128 < code < 160 and code != 143 else (code, None)

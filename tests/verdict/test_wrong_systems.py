@@ -1,5 +1,6 @@
 """Systems that are wrong end fail, each for its reason; a machine that was disturbed ends unknown, with the cause named. All for real."""
 
+import json
 import os
 import shutil
 import signal
@@ -214,3 +215,17 @@ def test_a_clean_stack_is_not_touched_by_being_judged(right: RunningStack) -> No
     assert verified(right)[0] == 0
     assert right.sql("select count(*) as n from order_db.message") == positions
     assert order_state(gateway, order) == ("APPROVED", None)
+
+
+@pytest.mark.docker
+def test_a_service_that_takes_all_its_memory_fails(changed: Callable[..., RunningStack]) -> None:
+    """A container has a limit of its own; to reach it is the service's doing, not the machine's."""
+    hoard = f"if str(order.total) == {UNLUCKY!r}:\n        hoard = [bytes([1]) * 4_000_000 for _ in range(100)]\n    {UNDECIDED}"
+    stack = changed("customers/handlers.py", UNDECIDED, hoard)
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    new_order(gateway, ada, UNLUCKY)
+    code, judged = verified(stack)
+    assert (code, judged["verdict"]) == (1, "fail"), judged
+    ended = next(finding for finding in judged["findings"] if finding["title"] == "customers ended by itself")
+    assert "it used more memory than it may" in json.dumps(ended)
