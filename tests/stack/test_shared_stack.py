@@ -13,6 +13,7 @@ from tests.running import is_alive, wait_until
 COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history", "relay", "gateway", "supervisor"]
 
 
+@pytest.mark.native
 def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
     status = stack.labkit.status()
     assert list(status) == ["name", "runtime", "ready", "components", "connections", "faults"]
@@ -31,6 +32,7 @@ def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
     stack.sql("drop table customer_db.admin_may_write")
 
 
+@pytest.mark.native
 def test_the_supervisor_is_small(stack: RunningStack) -> None:
     status = open(f"/proc/{stack.pid('supervisor')}/status").read()  # noqa: SIM115, PTH123
     assert int(status.partition("VmRSS:")[2].split()[0]) <= 12 * 1024
@@ -71,6 +73,7 @@ def test_a_paused_component_is_shown_and_goes_on_with_up(stack: RunningStack) ->
     assert stack.labkit.status()["ready"]
 
 
+@pytest.mark.native
 def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: RunningStack) -> None:
     before = stack.pids()
     stack.signal(stack.pid("supervisor"), signal.SIGKILL)
@@ -86,6 +89,7 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
     stack.labkit("up")
 
 
+@pytest.mark.native
 def test_a_component_killed_after_its_supervisor_is_repaired(stack: RunningStack) -> None:
     before = stack.pids()
     for name in ("supervisor", "orders"):
@@ -112,6 +116,7 @@ def test_logs_of_one_component_and_of_all(stack: RunningStack) -> None:
     assert len(stack.labkit("logs", "mysql", "-n", "2").stdout.splitlines()) == 2
 
 
+@pytest.mark.native
 def test_logs_can_be_followed(stack: RunningStack) -> None:
     following = stack.labkit.begin("logs", "redis", "-f", "-n", "1")
     assert following.stdout is not None
@@ -123,6 +128,7 @@ def test_logs_can_be_followed(stack: RunningStack) -> None:
     assert following.wait(10) == 130
 
 
+@pytest.mark.native
 def test_a_second_command_says_who_is_at_work(stack: RunningStack) -> None:
     with (stack.labkit.directory / "lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,6 @@
 """Clean runs end pass, neither fail nor unknown: mixed orders, while the relay and services are killed and messages come again."""
 
 import random
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,9 +62,7 @@ def disturb(stack: RunningStack, dice: random.Random) -> None:
     if dice.random() < 0.3:
         stack.restart(victim)
         return
-    pid = stack.pid(victim)
-    stack.signal(pid, signal.SIGKILL)
-    stack.wait_ended(pid)
+    stack.kill(victim)
     stack.labkit("up")
 
 

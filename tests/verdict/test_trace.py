@@ -1,7 +1,6 @@
 """labkit trace on the running stack: the first missing hop in each way in which something can stand still."""
 
 import json
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,12 +30,6 @@ def hop(story: dict[str, Any], name: str, event: str | None = None) -> dict[str,
     return found
 
 
-def killed(stack: RunningStack, component: str) -> None:
-    pid = stack.pid(component)
-    stack.signal(pid, signal.SIGKILL)
-    stack.wait_ended(pid)
-
-
 def test_a_whole_order_has_every_hop(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     order = new_order(gateway, new_customer(gateway), "12.34")
@@ -61,7 +54,7 @@ def test_a_whole_order_has_every_hop(stack: RunningStack) -> None:
 def test_the_relay_was_killed(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway)
-    killed(stack, "relay")
+    stack.kill("relay")
     order = new_order(gateway, ada, "12.34")
     code, story = traced(stack, "order", order)
     assert (code, story["first_missing"]) == (1, "relay")
@@ -72,7 +65,7 @@ def test_the_relay_was_killed(stack: RunningStack) -> None:
 def test_kafka_was_killed(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway)
-    killed(stack, "kafka")
+    stack.kill("kafka")
     order = new_order(gateway, ada, "12.34")
     code, story = traced(stack, "order", order)
     assert (code, story["first_missing"]) == (2, "broker")
@@ -83,14 +76,10 @@ def test_kafka_was_killed(stack: RunningStack) -> None:
 def test_the_consumer_is_suspended(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway)
-    pid = stack.pid("customers")
-    stack.signal(pid, signal.SIGSTOP)
-    try:
+    with stack.paused("customers"):
         order = new_order(gateway, ada, "12.34")
         eventually(lambda: traced(stack, "order", order)[1]["first_missing"], "consumer")
         story = traced(stack, "order", order)[1]
-    finally:
-        stack.signal(pid, signal.SIGCONT)
     assert story["cause"] == "customers is paused: its process is stopped and does nothing."
     assert "behind" in hop(story, "consumer", "OrderCreated")["text"]
     assert settled(gateway, order) == ("APPROVED", None)
@@ -99,7 +88,7 @@ def test_the_consumer_is_suspended(stack: RunningStack) -> None:
 def test_the_view_is_down(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway)
-    killed(stack, "order-history")
+    stack.kill("order-history")
     order = new_order(gateway, ada, "12.34")
     eventually(lambda: traced(stack, "order", order)[1]["state"], "APPROVED")
     code, story = traced(stack, "order", order)
@@ -111,7 +100,7 @@ def test_redis_is_down(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     order = new_order(gateway, new_customer(gateway), "12.34")
     assert settled(gateway, order) == ("APPROVED", None)
-    killed(stack, "redis")
+    stack.kill("redis")
     code, story = traced(stack, "order", order)
     assert (code, story["first_missing"]) == (2, "view")
     assert story["cause"].startswith("redis is not running")

@@ -115,9 +115,7 @@ def test_a_server_that_somebody_killed_is_unknown_and_named(right: RunningStack,
     gateway = right.url("gateway")
     ada = new_customer(gateway, "15.00")
     assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
-    pid = right.pid(server)
-    right.signal(pid, signal.SIGKILL)
-    right.wait_ended(pid)
+    right.kill(server)
     if server == "kafka":
         new_order(gateway, ada, "2.00")
     code, judged = verified(right)
