@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 
 from labkit.images.bundle import HEADER_BYTES
 from tests.engine import SecondEngine
-from tests.images.conftest import docker, run_labkit
+from tests.images.conftest import BUILD_TIMEOUT, docker, run_labkit
+from tests.running import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -53,6 +56,32 @@ def test_what_is_exported_arrives_whole_on_an_empty_engine(bundle: Path, second_
     after = json.loads(run_labkit("images", "list", "--json", **second_engine.environment).stdout)
     assert after["ready"]
     assert {image["kind"]: image["reference"] for image in after["images"]} == {name[7:-6].lower(): image for name, image in OURS.items()}
+
+
+def test_a_stack_comes_up_from_the_bundle_with_the_network_off(bundle: Path, second_engine: SecondEngine, tmp_path: Path) -> None:
+    begun = time.time()
+    second_engine.remove_images()
+    run_labkit("images", "import", str(bundle), **second_engine.environment)
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    home = {"LABKIT_HOME": str(tmp_path), "LABKIT_NAME": "offline", "LABKIT_RUNTIME": "docker", "PYTHONPATH": str(ROOT)}
+    variables = {**nowhere, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost", **home, **second_engine.environment}
+
+    def labkit(*words: str) -> str:
+        """In the engine's network, which leads nowhere: the ports of its containers are there."""
+        settings = [f"{name}={value}" for name, value in variables.items()]
+        command = second_engine.inside("env", *settings, sys.executable, "-m", "labkit", *words)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BUILD_TIMEOUT, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        labkit("up")
+        assert "6 passed" in labkit("lab", "1", "check")
+    finally:
+        labkit("down", "--data")
+    until = f"{time.time():.3f}"
+    assert not second_engine.docker("events", "--since", f"{begun:.3f}", "--until", until, "--filter", "event=pull")
+    assert second_engine.docker("events", "--since", f"{begun:.3f}", "--until", until, "--filter", "event=create")
 
 
 def test_docker_and_zstd_alone_can_read_it(bundle: Path) -> None:
