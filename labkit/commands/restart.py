@@ -3,7 +3,7 @@
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.stack import lifecycle, ports, runtimes, state
+from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
 
@@ -19,7 +19,6 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
         runtime = runtimes.of_stack(stack)
         if not runtime.running():
             raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
-        ports.keep(stack[component].endpoint.port for component in components)
         runtime.stop(components)
         with Table() as table:
             lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)

@@ -5,11 +5,12 @@ import shlex
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
-from labkit.stack import ports, processes
+from labkit.stack import claims, ports, processes
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS
 
 SHOWN = 60  # characters of a command
@@ -41,15 +42,15 @@ def examine(subject: Subject) -> Iterator[Finding]:
             yield Finding(identifier, OK, f"{said}: {shown}.", facts={"ports": numbers})
     held = {c: port for c, port in wanted.items() if c not in free and c not in ours}
     if held:
-        holders, instead = _holders(subject, set(held.values())), _instead(wanted, ours)
+        holders, instead = _holders(subject, set(held.values())), _instead(wanted, ours, subject.directory)
         for component, port in held.items():
             yield _held(component, port, holders.get(port), instead.get(component))
 
 
-def _instead(wanted: Mapping[str, int], ours: Collection[str]) -> Mapping[str, int]:
+def _instead(wanted: Mapping[str, int], ours: Collection[str], directory: Path) -> Mapping[str, int]:
     """Empty when the next up would find no port."""
     try:
-        return ports.foresee({component: port for component, port in wanted.items() if component not in ours})
+        return ports.foresee({component: port for component, port in wanted.items() if component not in ours}, claims.of_others(directory))
     except UserError:
         return {}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import paths
-from labkit.stack import ports, probes, provision, runtimes, sql, state, stores
+from labkit.stack import claims, ports, probes, provision, runtimes, sql, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
 from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
@@ -58,8 +58,6 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
         old = intent = None
     running = runtimes.of(runtime, directory)
     alive = running.wake()
-    if old and alive:
-        ports.keep(component.endpoint.port for component in old.components)
     if not alive:
         running.clear()  # left by a labkit that was killed before it could write them down
     source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()
@@ -78,8 +76,7 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     except KeyboardInterrupt:
         _undo(running, missing)
         raise
-    finally:
-        ports.release()
+    claims.settle(directory, stack.ports)
     return Brought(stack, running, frozenset(missing), reset_finished=intent is not None)
 
 
@@ -128,7 +125,7 @@ def _describe(
     wanted = {c: old[c].endpoint.port if old and alive else DEFAULT_PORTS[c] for c in COMPONENTS if c not in alive}
     if runtime == NATIVE and "kafka" not in alive:
         wanted["controller"] = old.controller_port if old else 0
-    chosen = ports.choose(wanted) if wanted else {}
+    chosen = ports.choose(wanted, directory) if wanted else {}
 
     def component(c: str) -> Component:
         if c not in chosen:
@@ -194,6 +191,7 @@ def take_down(directory: Path, stack: Stack | None, *, data: bool) -> None:
     # A stack that was never written down was killed at its first start: nobody knows on which runtime.
     for runtime in [stack.runtime] if stack else runtimes.usable():
         runtimes.of(runtime, directory).down(data=data)
+    claims.give_back(directory)
     if data:
         _forget(directory)
 

@@ -90,6 +90,11 @@ class Stack:
     def redis(self) -> Endpoint:
         return self["redis"].endpoint
 
+    @property
+    def ports(self) -> list[int]:
+        """All that it listens on."""
+        return [*(component.endpoint.port for component in self.components), *([self.controller_port] if self.controller_port else [])]
+
     def own_address_bits(self, service: str) -> int:
         """48 bits, the service's own part of message ids."""
         return self.address_bits << 24 | (SERVICES.index(service) + 1) << 16

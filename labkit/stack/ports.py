@@ -1,15 +1,14 @@
 """Ports on 127.0.0.1: the default one, or the next free one and who holds the default."""
 
 import contextlib
-import os
 import socket
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
-from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import processes
+from labkit.stack import claims, processes
 from labkit.stack.model import LOOPBACK
 
 TRIES = 200
@@ -43,17 +42,17 @@ def is_free(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) != 0
 
 
-def choose(wanted: dict[str, int]) -> dict[str, Port]:
+def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:
     """A port for each name: the wanted one when it is free, else the next one that is; 0 wants any.
 
-    A chosen port is reserved on this machine until this process ends, so that two commands that bring up stacks at the same time do
-    not choose the same one."""
-    with paths.locked(paths.private_directory() / "ports.lock"):
-        taken = _reserved()
-        numbers = foresee(wanted, taken)
-        _reserve(numbers.values())
+    The stack with this directory then has a claim to them (see claims.py), as long as this process lives, and once it is up until it is
+    down."""
+    with claims.locked():
+        others = claims.of_others(stack)
+        numbers = foresee(wanted, others)
+        claims.make(stack, numbers.values())
     moved = {name: port for name, port in wanted.items() if port and numbers[name] != port}
-    notes = {name: f"port {port} is held by {_holder(port)}" for name, port in moved.items()}
+    notes = {name: f"port {port} is held by {_holder(port, others.get(port))}" for name, port in moved.items()}
     return {name: Port(number, notes.get(name, "")) for name, number in numbers.items()}
 
 
@@ -75,8 +74,8 @@ def _next_free(start: int, used: set[int]) -> int:
     raise UserError(f"No port from {start} to {start + TRIES - 1} is free.", "stop what listens there: labkit down, ss -ltnp")
 
 
-def _holder(port: int) -> str:
-    """`java (pid 812)`, or the stack that it belongs to."""
+def _holder(port: int, claimed_by: Path | None) -> str:
+    """`java (pid 812)`, or the stack that it belongs to, whose process may not run at the moment."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
@@ -85,41 +84,4 @@ def _holder(port: int) -> str:
             if listens and connection.laddr and connection.laddr.port == port and connection.pid:
                 name, stack = psutil.Process(connection.pid).name(), processes.stack_of(connection.pid)
                 return f"{name} (pid {connection.pid}" + (f", stack {stack})" if stack else ")")
-    return "another program"
-
-
-def _reserved() -> set[int]:
-    """Ports that another living labkit has chosen but perhaps not used yet, or keeps while it restarts who listens there."""
-    ports = set()
-    me = processes.identified(os.getpid())
-    for file in (paths.private_directory() / "ports").glob("*"):
-        pid, _, start = file.read_text().partition(" ")
-        if (int(pid), start) == (me.pid, me.start):
-            continue
-        if processes.Process(int(pid), start).alive():
-            ports.add(int(file.name))
-        else:
-            file.unlink()
-    return ports
-
-
-def keep(numbers: Iterable[int]) -> None:
-    """Nobody else chooses these until this process ends or gives them back: who listens there is about to be restarted."""
-    with paths.locked(paths.private_directory() / "ports.lock"):
-        _reserve(numbers)
-
-
-def _reserve(numbers: Iterable[int]) -> None:
-    directory = paths.private_directory() / "ports"
-    directory.mkdir(exist_ok=True)
-    me = processes.identified(os.getpid())
-    for number in numbers:
-        paths.write(directory / str(number), f"{me.pid} {me.start}")
-
-
-def release() -> None:
-    """Give back what this process reserved: the servers listen now, or never will."""
-    for file in (paths.private_directory() / "ports").glob("*"):
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            if int(file.read_text().partition(" ")[0]) == os.getpid():
-                file.unlink()
+    return f"the stack {claimed_by.name}" if claimed_by else "another program"

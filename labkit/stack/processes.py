@@ -78,6 +78,15 @@ def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def boot() -> str:
+    """What tells this run of the machine from the one before a reboot."""
+    if LINUX:
+        return _boot_id()
+    import psutil
+
+    return f"{psutil.boot_time():.0f}"
+
+
 def _alive_by_psutil(process: Process) -> bool:
     import psutil
 

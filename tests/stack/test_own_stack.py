@@ -189,3 +189,18 @@ def test_a_changed_schema_is_brought_to_the_database(labkit: Labkit, tmp_path: P
     assert done.returncode == 1
     assert "The tables of the services could not be made: " in done.stderr
     assert "CREATE TABEL IF NOT EXISTS nonsense" in done.stderr
+
+
+def test_a_port_whose_holder_was_killed_stays_its_stacks(new_labkit: Callable[..., Labkit]) -> None:
+    one, two = new_labkit("one"), new_labkit("two")
+    one("up")
+    gateway = RunningStack(one).url("gateway")
+    RunningStack(one).kill("gateway")
+    two("up")
+    assert RunningStack(two).url("gateway") != gateway
+    one("up")
+    assert RunningStack(one).url("gateway") == gateway
+    one("down")
+    two("down")
+    two("up")
+    assert RunningStack(two).url("gateway") == gateway  # free again for whoever comes first
