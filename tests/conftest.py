@@ -25,8 +25,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that uses a stack runs natively; one that is marked both_runtimes on Docker too; LABKIT_TEST_RUNTIME=docker runs all there."""
     if "runtime" in metafunc.fixturenames:
         docker = pytest.param("docker", marks=pytest.mark.docker)
-        both = metafunc.definition.get_closest_marker("both_runtimes") is not None
-        only_docker = os.environ.get("LABKIT_TEST_RUNTIME") == "docker" and not metafunc.definition.get_closest_marker("native")
+        native = metafunc.definition.get_closest_marker("native") is not None
+        both = metafunc.definition.get_closest_marker("both_runtimes") is not None and not native
+        only_docker = os.environ.get("LABKIT_TEST_RUNTIME") == "docker" and not native
         only_docker = only_docker or metafunc.definition.get_closest_marker("docker") is not None
         names = [docker] if only_docker else ["native", docker] if both else ["native"]
         metafunc.parametrize("runtime", names, scope="session")

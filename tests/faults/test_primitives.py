@@ -14,6 +14,11 @@ from tests.running import RunningStack, wait_until
 pytestmark = pytest.mark.both_runtimes
 
 
+def in_soak(*components: str) -> list[object]:
+    """Every component is killed, paused and cut in tests/stack too; here what the fault and its proof add is the same for each."""
+    return [pytest.param(component, marks=pytest.mark.soak) for component in components]
+
+
 def test_a_gate_holds_one_partition_and_the_others_go_on(stack: RunningStack, faults: Faults) -> None:
     first = faults.order()
     faults.becomes(first, "APPROVED")
@@ -133,7 +138,7 @@ def test_a_locked_row_keeps_its_customer_waiting_and_no_other(stack: RunningStac
     faults.becomes(new_order(faults.gateway, bob, "1.00"), "APPROVED")
 
 
-@pytest.mark.parametrize("component", ["customers", "orders", "order-history", "relay", "gateway", "mysql", "kafka", "redis"])
+@pytest.mark.parametrize("component", ["relay", "mysql", *in_soak("customers", "orders", "order-history", "gateway", "kafka", "redis")])
 def test_a_killed_component_is_gone_until_it_is_healed(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
     kill = faults("kill", component)
@@ -166,7 +171,7 @@ def test_a_stopped_component_ended_by_itself(stack: RunningStack, faults: Faults
     eventually(lambda: faults.state(waiting), lambda state: state != "PENDING")
 
 
-@pytest.mark.parametrize("component", ["customers", "kafka", "mysql"])
+@pytest.mark.parametrize("component", ["customers", *in_soak("kafka", "mysql")])
 def test_a_paused_component_goes_on_with_what_it_had(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
     pause = faults("pause", component)
@@ -188,7 +193,7 @@ def test_a_component_cannot_be_cut_off_natively(faults: Faults) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("component", ["kafka", "customers", "relay"])
+@pytest.mark.parametrize("component", ["kafka", *in_soak("customers", "relay")])
 def test_a_component_is_cut_off_the_network_and_back_again(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
     cut = faults("cut", component)
