@@ -11,7 +11,6 @@ from confluent_kafka import Producer
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, post, settled
 from tests.running import RunningStack
 
-pytestmark = pytest.mark.both_runtimes
 PACKAGE = ORDER_CHANNEL.rpartition(".")[0]
 
 
@@ -172,6 +171,7 @@ def test_a_violation_that_was_written_into_the_store_is_found(shop: Shop, invari
     assert sentence in found["first"]["sentence"] + found["last"]["sentence"]
 
 
+@pytest.mark.both_runtimes  # MariaDB here, MySQL there
 def test_over_the_limit_for_one_commit_with_a_rotation_and_a_restart_before_it_is_put_right(shop: Shop) -> None:
     """The two orders and both commit positions are named."""
     shop.sql("insert into customer_db.customer_credit_reservations values (%s, 999999, 10.00)", shop.ada)
@@ -210,6 +210,7 @@ def test_a_saga_that_disagrees_with_its_order(shop: Shop) -> None:
     assert by_id(judged)["I9"]["first"]["sentence"] == f"The saga 1 ran backwards, and order {shop.order} (12.34) is APPROVED."
 
 
+@pytest.mark.both_runtimes
 def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> None:
     assert settled(shop.gateway, new_order(shop.gateway, shop.ada, "99.00"))[0] == "REJECTED"
     assert settled(shop.gateway, new_order(shop.gateway, 10**12, "1.00"))[0] == "REJECTED"
