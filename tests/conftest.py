@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 from tests.engine import pytest_collection_modifyitems, pytest_terminal_summary, second_engine
 from tests.running import Labkit, RunningStack
+
+# What a shell starts in the background ignores Ctrl-C, and so would every labkit that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 __all__ = ["RunningStack", "pytest_collection_modifyitems", "pytest_terminal_summary", "second_engine"]
 
