@@ -87,11 +87,11 @@ def collect(
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     _remove(unfinished)
     with ExitStack() as opened:
+        stalls = opened.enter_context(environment.StallWatch())
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="labkit-evidence-")))
         if "binlog" in sources:
             sources |= {"tables"}  # whose position is where the changes end
         workers = {store: opened.enter_context(Worker(store)) for source, store in STORE_OF.items() if source in sources}
-        stalls = opened.enter_context(environment.StallWatch())
         watcher = opened.enter_context(Watcher(stack))
         connection = database.new(unfinished)
         try:
