@@ -8,7 +8,10 @@ import pytest
 
 from tests.running import ROOT, Labkit
 
-COMMANDS = ("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "labs", "lab", "load", "images", "doctor", "support")
+COMMANDS = (
+    *("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "verify", "trace", "sql", "events", "topics"),
+    *("labs", "lab", "fault", "heal", "chaos", "load", "images", "doctor", "support"),
+)
 HEAVY = (
     "asyncio",
     "docker",
