@@ -7,7 +7,7 @@ import docker
 import pytest
 
 from labkit.errors import UserError
-from labkit.stack import engine
+from labkit.stack import compose, engine
 from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import CUT, FAILED, PAUSED, RUNNING
 from tests.conftest import RunningStack
@@ -55,10 +55,11 @@ def test_a_paused_component_can_be_stopped_and_killed(stack: RunningStack) -> No
     works(stack)
 
 
-def on_the_network(project_component: str) -> Any:
+def on_the_network(stack: RunningStack, component: str) -> Any:
     """Networks, addresses, aliases and ports of a container, as the engine says."""
+    project = compose.project_of(stack.labkit.directory)
     [found] = docker.DockerClient(base_url=engine.find().host).containers.list(
-        filters={"label": ["labkit.stack=docked", f"com.docker.compose.service={project_component}"]}
+        filters={"label": [f"com.docker.compose.project={project}", f"com.docker.compose.service={component}"]}
     )
     settings = found.attrs["NetworkSettings"]
     networks = {name: (n["IPAddress"], sorted(n["Aliases"] or [])) for name, n in settings["Networks"].items()}
@@ -71,13 +72,13 @@ def test_cut_off_the_network_and_joined_again(stack: RunningStack, component: st
         with pytest.raises(UserError, match="native runtime cannot cut"):
             stack.runtime.cut([component])
         return
-    before = on_the_network(component)
+    before = on_the_network(stack, component)
     stack.runtime.cut([component])
     assert stack.runtime.look()[component].state == CUT
     assert state(stack, component) == "cut"
     stack.runtime.join([component])
     assert stack.runtime.look()[component].state == RUNNING
-    assert on_the_network(component) == before
+    assert on_the_network(stack, component) == before
     works(stack)
 
 

@@ -44,7 +44,9 @@ async def send(port: int, request: bytes) -> list[int]:
         writer.write(request)
         writer.write_eof()
         answer = await asyncio.wait_for(reader.read(), 15)
-    except ConnectionError:
+    except TimeoutError:
+        raise
+    except OSError:  # refused, and hung up on before all was sent
         return []
     finally:
         writer.close()
