@@ -198,15 +198,18 @@ class Docker:
     def start(self, names: Collection[str]) -> float:
         since = time.time()
         containers = self._containers()
-        if names and all(name in containers and self._is_current(name, containers[name]) for name in names):
+        if names and containers.keys() >= set(names) and self._are_current([containers[name] for name in names]):
             self._each(names, lambda name: self._api.start(containers[name]["Id"]))  # quicker than compose, which looks at everything
         elif names:
             compose.up(self._directory, names)
         self._look_again()
         return since
 
-    def _is_current(self, name: str, container: dict[str, Any]) -> bool:
-        return bool(compose.config_hashes(self._directory).get(name) == container["Labels"].get("com.docker.compose.config-hash"))
+    def _are_current(self, containers: Collection[dict[str, Any]]) -> bool:
+        """Were they made with the configuration of now?"""
+        hashes = compose.config_hashes(self._directory)
+        labels = [container["Labels"] for container in containers]
+        return all(hashes.get(of["com.docker.compose.service"]) == of.get("com.docker.compose.config-hash") for of in labels)
 
     def check(self) -> None:
         """The engine looks after them."""
