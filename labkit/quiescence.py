@@ -18,7 +18,7 @@ from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
 from labkit.evidence.replication import Position, observer
-from labkit.stack import runtimes, sql
+from labkit.stack import runtimes, sql, transactions
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 
@@ -195,16 +195,9 @@ class Watcher:
             if count:
                 detail = f"{_count(count, 'message waits', 'messages wait')} in the outbox of {schema} to be published by the relay"
                 found.append(Outstanding("outbox", schema, detail, float(oldest or 0) / 1000))
-        cursor.execute(
-            "SELECT p.user, UNIX_TIMESTAMP(MIN(t.trx_started)), COUNT(*) FROM information_schema.innodb_trx t"
-            " JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE p.user IN %s GROUP BY p.user",
-            [list(topology.ACCOUNT_COMPONENT)],
-        )
-        for user, since, count in cursor.fetchall():
+        for user, since, count in _open_transactions(cursor):
             component = topology.ACCOUNT_COMPONENT[user]
-            found.append(
-                Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", float(since))
-            )
+            found.append(Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", since))
         return position_of(cursor)
 
     def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
@@ -220,6 +213,18 @@ class Watcher:
             if behind:
                 found.append(_lag(broker, group, behind, committed[group]))
         return starts, ends, committed
+
+
+def _open_transactions(cursor: Any) -> Iterator[tuple[str, float, int]]:
+    """(account, since when, how many) for the accounts of services; whole seconds."""
+    cursor.execute("SELECT id, user FROM information_schema.processlist WHERE user IN %s", [list(topology.ACCOUNT_COMPONENT)])
+    users = dict(cursor.fetchall())
+    ages: dict[str, list[int]] = {}
+    for transaction in transactions.open_transactions(cursor):
+        if user := users.get(transaction.connection):
+            ages.setdefault(user, []).append(transaction.open_s)
+    for user, seconds in sorted(ages.items()):
+        yield user, time.time() - max(seconds), len(seconds)
 
 
 def _lag(broker: Positions, group: str, behind: dict[Place, int], committed: dict[Place, int]) -> Outstanding:

@@ -20,6 +20,7 @@ import redis as redis_client
 
 from labkit.stack import runtimes
 from labkit.stack.runtime import Runtime
+from labkit.stack.transactions import Transaction, open_transactions
 
 ROOT = Path(__file__).parents[1]
 PASSED_ON = ("LABKIT_CACHE", "LABKIT_REGISTRY", *(f"LABKIT_{kind}_IMAGE" for kind in ("MYSQL", "KAFKA", "REDIS", "SERVICES")))
@@ -132,6 +133,18 @@ class RunningStack:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+    def open_transactions(self) -> list[Transaction]:
+        """Of everybody, at this moment."""
+        connection = pymysql.connect(**self._first_status["connections"]["mysql"])
+        try:
+            with connection.cursor() as cursor:
+                return open_transactions(cursor)
+        finally:
+            connection.close()
+
+    def somebody_waits_for_a_lock(self) -> bool:
+        return any(transaction.waits for transaction in self.open_transactions())
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
 from labkit.stack import sql
 from labkit.stack.model import Stack
+from labkit.stack.transactions import open_transactions
 
 HELD_S, RELEASED_S = 10.0, 5.0
 LOOK_S = 0.02
@@ -69,8 +70,7 @@ def _probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
 def _is_open(stack: Stack, connection: int) -> bool:
     try:
         with sql.connected(stack.mysql, 2.0) as cursor:
-            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s", [connection])
-            return bool(cursor.fetchone()[0])
+            return any(transaction.connection == connection for transaction in open_transactions(cursor))
     except OSError:
         return False  # a server that does not run holds nothing
 
@@ -82,14 +82,15 @@ def _prove(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
         return Proof()
     try:
         with sql.connected(stack.mysql, 2.0) as cursor:
-            cursor.execute("SELECT trx_rows_locked FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s", [connection])
-            row = cursor.fetchone()
-            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
-            (waiting,) = cursor.fetchone()
+            seen = open_transactions(cursor)
     except OSError:
         return Proof(f"connection {connection} has the row")
-    seen = f"MySQL shows its transaction with {row[0]} locked {'row' if row[0] == 1 else 'rows'}; {waiting} wait" if row else None
-    return Proof(f"connection {connection} has the row", seen)
+    own = next((transaction for transaction in seen if transaction.connection == connection), None)
+    if own is None:
+        return Proof(f"connection {connection} has the row")
+    rows = f"{own.locked_rows} locked {'row' if own.locked_rows == 1 else 'rows'}"
+    shown = f"MySQL shows its transaction with {rows}; {sum(transaction.waits for transaction in seen)} wait"
+    return Proof(f"connection {connection} has the row", shown)
 
 
 LOCK = Primitive("lock", "keep one row locked", _lock, _release, _probe, _prove)

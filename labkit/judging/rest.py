@@ -15,7 +15,7 @@ GROUP_OWNER = {"OrderEventConsumer": "customers", "customerServiceEvents": "orde
 PLACES = {
     "outbox": "the outboxes",
     "lag": "Kafka's consumer groups",
-    "transaction": "information_schema.innodb_trx",
+    "transaction": "InnoDB's list of transactions",
     "gate": "the ledger",
     "paused": "the process table",
     "unreadable": "the stores",

@@ -170,7 +170,7 @@ class KafkaReceiver:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="consumer")
         self._bootstrap = settings["bootstrap.servers"]
-        self._consumer = Consumer(settings)
+        self._consumer = Consumer({**settings, "on_commit": self._on_commit})
         self._assigned = False
         self._failure: Exception | None = None
         self._to_commit: dict[Place, int] = {}
@@ -223,6 +223,12 @@ class KafkaReceiver:
         else:
             self._consumer.commit(offsets=offsets, asynchronous=False)
 
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        """A position that could not be told is told again, unless a later one is waiting: no other record may ever come to do it."""
+        for place in places:
+            if error is not None or place.error is not None:
+                self._to_commit.setdefault((place.topic, place.partition), place.offset)
+
     def hold(self, places: Collection[Place]) -> None:
         self._to_hold = frozenset(places)
 
@@ -242,11 +248,13 @@ class KafkaReceiver:
         """
         try:
             bounds = {(p.topic, p.partition): self._bounds(p) for p in assigned}
+            begins = {place: low for place, (low, _) in bounds.items()}
             if self._start is not None:
                 ends = {place: high for place, (_, high) in bounds.items()}
                 wanted = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result(ANSWER_TIMEOUT_S)
-                consumer.assign([TopicPartition(*place, wanted.get(place, low)) for place, (low, _) in bounds.items()])
-            self._commit_the_deleted({place: low for place, (low, _) in bounds.items()})
+                begins = {place: wanted.get(place, low) for place, low in begins.items()}
+                consumer.assign([TopicPartition(*place, begin) for place, begin in begins.items()])
+            self._commit_what_is_behind(begins)
             self._assigned = True
         except Exception as error:  # must not pass through Kafka's client, which is in the middle of a rebalance
             self._failure = error
@@ -262,12 +270,12 @@ class KafkaReceiver:
                     raise
                 time.sleep(JOIN_SLICE_S)
 
-    def _commit_the_deleted(self, lows: Mapping[Place, int]) -> None:
-        """Records that were deleted before the group took them are nobody's lag any more."""
-        for place in self._consumer.committed([TopicPartition(*place) for place in lows], timeout=ANSWER_TIMEOUT_S):
-            low = lows[place.topic, place.partition]
-            if 0 <= place.offset < low:
-                self._to_commit[place.topic, place.partition] = low
+    def _commit_what_is_behind(self, begins: Mapping[Place, int]) -> None:
+        """Records before the first one to take are nobody's lag: they were deleted, or taken before a crash kept that from being told."""
+        for place in self._consumer.committed([TopicPartition(*place) for place in begins], timeout=ANSWER_TIMEOUT_S):
+            begin = begins[place.topic, place.partition]
+            if max(place.offset, 0) < begin:
+                self._to_commit[place.topic, place.partition] = begin
 
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         self._assigned = False

@@ -98,8 +98,7 @@ def test_a_locked_row_delays_and_parks_nothing(stack: RunningStack) -> None:
     with stack.transaction() as cursor:
         cursor.execute("select * from customer_db.customer where id = %s for update", (ada,))
         order = new_order(gateway, ada, "12.34")
-        waiting = "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
-        eventually(lambda: stack.sql(waiting)[0]["n"], lambda n: n >= 1)
+        eventually(stack.somebody_waits_for_a_lock, True)
         # longer than the lock wait time-out of the service: it must have tried again at least once
         retried = "trying again"
         eventually(lambda: retried in stack.log("customers"), lambda seen: seen, within_s=30)

@@ -93,8 +93,7 @@ def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> 
     with running_shop.transaction() as cursor:
         cursor.execute("SELECT * FROM customer_db.customer WHERE id = %s FOR UPDATE", [customer])
         order = new_order(running_shop.url("orders"), customer, "12.34")
-        waiting = "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
-        wait_until(lambda: running_shop.sql(waiting)[0]["n"], "the handler waits for the lock")
+        wait_until(running_shop.somebody_waits_for_a_lock, "the handler waits for the lock")
         stillness = wait(described, blocked_for=1.0)
         assert stillness.state is State.BLOCKED
         assert {"lag", "transaction"} <= set(conditions(stillness))

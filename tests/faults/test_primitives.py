@@ -129,8 +129,7 @@ def test_a_locked_row_keeps_its_customer_waiting_and_no_other(stack: RunningStac
     ada, bob = new_customer(faults.gateway), new_customer(faults.gateway)
     lock = faults("lock", "customer", str(ada))
     held = new_order(faults.gateway, ada, "1.00")
-    waits = "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
-    wait_until(lambda: stack.sql(waits)[0]["n"] >= 1, "somebody waits for the row")
+    wait_until(stack.somebody_waits_for_a_lock, "somebody waits for the row")
     faults.stays_pending(held)
     assert faults.get(lock)["fired"], faults.get(lock)["proof"]
     faults.heal(lock)
