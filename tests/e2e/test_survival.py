@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from labkit.lab.application import CUSTOMER_CHANNEL
 from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
-from tests.running import RunningStack
+from tests.running import RunningStack, wait_until
 
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
 MOMENTS = [(seed, VICTIMS[seed % len(VICTIMS)]) for seed in range(20)]
@@ -112,3 +114,33 @@ def test_nothing_is_lost_when_a_process_is_killed(stack: RunningStack, seed: int
 @pytest.mark.parametrize(("seed", "victim"), MOMENTS)
 def test_nothing_is_lost_at_any_of_20_moments(stack: RunningStack, seed: int, victim: str) -> None:
     survives(stack, seed, victim)
+
+
+@pytest.mark.native
+def test_a_group_whose_position_was_never_told_catches_up_without_a_new_record(stack: RunningStack) -> None:
+    """What a view took stands in Redis with it; a broker that died in between knows an older position."""
+    group = "customerHistoryServiceEvents"
+    customer = new_customer(stack.url("gateway"))
+    eventually(lambda: request("GET", f"{stack.url('gateway')}/customers/{customer}/orderhistory")[0], 200)
+    stack.kill("order-history")
+    places = [TopicPartition(CUSTOMER_CHANNEL, partition, 0) for partition in range(4)]
+    somebody = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": group, "enable.auto.commit": False})
+
+    def told() -> bool:
+        """Refused as long as the broker takes the member for alive."""
+        try:
+            return bool(somebody.commit(offsets=places, asynchronous=False))
+        except KafkaException:
+            return False
+
+    def lag() -> int:
+        behind = somebody.committed(places, timeout=5)
+        return sum(somebody.get_watermark_offsets(p, timeout=5)[1] - max(p.offset, 0) for p in behind)
+
+    try:
+        wait_until(told, "the group has nobody in it")
+        assert lag() > 0
+        stack.labkit("up")
+        eventually(lag, 0)
+    finally:
+        somebody.close()

@@ -71,8 +71,8 @@ def test_without_a_stack_the_next_step_is_up(labkit: Labkit, command: str) -> No
     assert done.stderr.splitlines() == ["There is no stack 'own'.", "Next: labkit up --name own"]
 
 
-def test_down_without_a_stack_is_done_already(labkit: Labkit) -> None:
-    assert "nothing to stop" in labkit("down").stdout
+def test_down_without_a_stack_is_done_already(labkit_home: Path) -> None:
+    assert "nothing to stop" in Labkit(labkit_home, "never-made")("down").stdout
 
 
 def test_a_folder_without_services_is_refused(labkit: Labkit, tmp_path: Path) -> None:

@@ -29,9 +29,8 @@ ALL_SERVERS_SETTINGS = {
 
 
 def setup() -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "labkit", "setup"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
-    )
+    command = [sys.executable, "-m", "labkit", "setup", "--runtime", "native"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

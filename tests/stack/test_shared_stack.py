@@ -86,7 +86,7 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
     stack.signal(stack.pid("gateway"), signal.SIGKILL)
     wait_until(lambda: stack.labkit.events()[-1]["event"] == "end", "the supervisor writes down the end")
     assert stack.labkit.events()[-1]["exit_code"] is None
-    stack.labkit("up")
+    begin_anew(stack)
 
 
 @pytest.mark.native
@@ -98,6 +98,13 @@ def test_a_component_killed_after_its_supervisor_is_repaired(stack: RunningStack
     stack.labkit("up")
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {"supervisor", "orders"}
+    begin_anew(stack)
+
+
+def begin_anew(stack: RunningStack) -> None:
+    """Every process the child of one supervisor again, which sees how it ends."""
+    stack.labkit("down")
+    stack.labkit("up")
 
 
 @pytest.mark.both_runtimes
