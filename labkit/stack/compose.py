@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,8 @@ def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]"
         )
 
 
-def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
-    """compose.env: every variable of compose.yaml that labkit decides."""
+def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[str, str | None], str]) -> None:
+    """compose.env: every variable of compose.yaml that labkit decides. `subnet` finds one, from the project and what it had before."""
     uid, gid = service_user()
     _make_control_directory(stack.directory / CONTROL, uid, gid)
     settings = {
@@ -83,7 +83,7 @@ def write_settings(stack: Stack, images: Mapping[str, str], api: Any) -> None:
         "LABKIT_GID": str(gid),
         "LABKIT_HEALTH_INTERVAL": HEALTH_INTERVAL,
         "LABKIT_CONTROL": str(stack.directory / CONTROL),
-        "LABKIT_SUBNET": _subnet(stack, api),
+        "LABKIT_SUBNET": subnet(project_of(stack.directory), read_settings(stack.directory).get("LABKIT_SUBNET")),
         **{f"LABKIT_{kind.upper()}_IMAGE": reference for kind, reference in images.items()},
         **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in COMPONENTS},
         **{f"LABKIT_ADDRESS_{name.upper().replace('-', '_')}": str(stack.own_address_bits(name)) for name in SERVICES},
@@ -117,23 +117,6 @@ def _make_control_directory(control: Path, uid: int, gid: int) -> None:
         hits.mkdir(parents=True, exist_ok=True)
         if os.getuid() == 0:
             os.chown(hits, uid, gid)
-
-
-def _subnet(stack: Stack, api: Any) -> str:
-    """The stack's own: that of its network, else one that the engine finds free.
-
-    A container gets a wanted address back only in a subnet that was asked for by name: the engine is asked for any, and then for that."""
-    project = project_of(stack.directory)
-    networks = api.networks(filters={"label": [f"com.docker.compose.project={project}"]})
-    kept = read_settings(stack.directory).get("LABKIT_SUBNET")
-    if networks and kept:
-        return kept
-    trial = api.create_network(f"{project}-trial", labels={"com.docker.compose.project": project})
-    try:
-        subnet: str = api.inspect_network(trial["Id"])["IPAM"]["Config"][0]["Subnet"]
-        return subnet
-    finally:
-        api.remove_network(trial["Id"])
 
 
 def config_hashes(directory: Path) -> dict[str, str]:

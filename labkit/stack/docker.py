@@ -23,6 +23,7 @@ from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, 
 # Seconds to end by itself.
 GRACE = {"mysql": 20, "kafka": 3, "redis": 10, **dict.fromkeys(SERVICES, 4)}
 ANSWER_TIMEOUT = 10.0
+DONE_TIMEOUT = 60.0
 FREEZE_TRIES = 10
 CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
 FRESH = 0.1  # seconds for which a look at the containers counts
@@ -68,6 +69,13 @@ class Docker:
         try:
             return engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
         except ConnectionError as error:
+            raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
+
+    def _tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """POST, without the docker SDK, whose import takes longer than what is asked for. Raises engine.Refused and NoEngine."""
+        try:
+            return engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
+        except OSError as error:
             raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
 
     def _look_again(self) -> None:
@@ -174,7 +182,8 @@ class Docker:
         """Compose takes up what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
-        compose.check_version()
+        if set(COMPONENTS) - self._containers().keys():
+            compose.check_version()
         from labkit.images import catalog, pull
 
         images = catalog.chosen(self._engine)
@@ -186,11 +195,26 @@ class Docker:
 
     def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
         references = {kind: choice.reference for kind, choice in self._images.items()}
-        compose.write_settings(stack, references, self._api)
+        compose.write_settings(stack, references, self._subnet)
         if not alive:
             return set()
         hashes = compose.config_hashes(self._directory)
         return {name for name in alive if self._containers()[name]["Labels"]["com.docker.compose.config-hash"] != hashes[name]}
+
+    def _subnet(self, project: str, kept: str | None) -> str:
+        """The stack's own: that of its network, else one that the engine finds free.
+
+        A container gets a wanted address back only in a subnet that was asked for by name: the engine is asked for any, then for that.
+        """
+        label = f"com.docker.compose.project={project}"
+        if kept and self._ask(f"/networks?filters={engine.quoted(json.dumps({'label': [label]}))}"):
+            return kept
+        trial = self._api.create_network(f"{project}-trial", labels={"com.docker.compose.project": project})
+        try:
+            subnet: str = self._api.inspect_network(trial["Id"])["IPAM"]["Config"][0]["Subnet"]
+            return subnet
+        finally:
+            self._api.remove_network(trial["Id"])
 
     def first_access(self, stack: Stack) -> MysqlAccount:
         return stack.mysql  # the accounts come from provision.sql, which the image runs before it listens
@@ -199,7 +223,7 @@ class Docker:
         since = time.time()
         containers = self._containers()
         if names and containers.keys() >= set(names) and self._are_current([containers[name] for name in names]):
-            self._each(names, lambda name: self._api.start(containers[name]["Id"]))  # quicker than compose, which looks at everything
+            self._each(names, lambda name: self._on(name, "start"))  # quicker than compose, which looks at everything
         elif names:
             compose.up(self._directory, names)
         self._look_again()
@@ -218,15 +242,16 @@ class Docker:
 
     def _each(self, names: Collection[str], act: Callable[[str], Any]) -> list[Any]:
         """The same for each, side by side. Raises UserError for what the engine refuses."""
-        import docker.errors
-
         if not names:
             return []
         try:
             with ThreadPoolExecutor(len(names)) as pool:
                 return list(pool.map(act, names))
-        except docker.errors.APIError as error:
-            raise compose.explained(str(error.explanation or error), self._directory) from None
+        except engine.Refused as reason:
+            raise compose.explained(str(reason), self._directory) from None
+
+    def _on(self, name: str, verb: str) -> Any:
+        return self._tell(f"/containers/{self._id(name)}/{verb}")
 
     def _id(self, name: str) -> str:
         return str(self._containers()[name]["Id"])
@@ -241,17 +266,15 @@ class Docker:
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not see that it is asked to end
-        self._act(names, RUNS, lambda name: self._api.stop(self._id(name), timeout=GRACE[name]))
+        self._act(names, RUNS, lambda name: self._on(name, f"stop?t={GRACE[name]}"))
 
     def kill(self, names: Collection[str]) -> None:
         self.unpause(names)
 
         def kill(name: str) -> None:
-            import docker.errors
-
-            with suppress(docker.errors.APIError):  # it has just ended by itself
-                self._api.kill(self._id(name), signal="SIGKILL")
-            self._api.wait(self._id(name))
+            with suppress(engine.Refused):  # it has just ended by itself
+                self._on(name, "kill?signal=SIGKILL")
+            self._on(name, "wait")
 
         self._act(names, RUNS, kill)
 
@@ -260,18 +283,16 @@ class Docker:
 
     def _pause(self, name: str) -> None:
         """A container with many threads on a busy machine is not always frozen at the first try."""
-        import docker.errors
-
         for attempt in range(FREEZE_TRIES):
             try:
-                self._api.pause(self._id(name))
+                self._on(name, "pause")
                 return
-            except docker.errors.APIError as error:
-                if attempt == FREEZE_TRIES - 1 or "freeze" not in str(error.explanation):
+            except engine.Refused as reason:
+                if attempt == FREEZE_TRIES - 1 or "freeze" not in str(reason):
                     raise
 
     def unpause(self, names: Collection[str]) -> None:
-        self._act(names, {"paused"}, lambda name: self._api.unpause(self._id(name)))
+        self._act(names, {"paused"}, lambda name: self._on(name, "unpause"))
 
     def cut(self, names: Collection[str]) -> None:
         self._act(names, RUNS, self._cut)
@@ -281,7 +302,7 @@ class Docker:
         for network, had in self._inspect(self._id(name))["NetworkSettings"]["Networks"].items():
             kept = {"network": network, "aliases": had["Aliases"] or [], "address": had["IPAddress"]}
             paths.write(self._cut_note(name), json.dumps(kept))
-            self._api.disconnect_container_from_network(self._id(name), network)
+            self._tell(f"/networks/{engine.quoted(network)}/disconnect", {"Container": self._id(name)})
 
     def _cut_note(self, name: str) -> Path:
         return self._directory / "cut" / f"{name}.json"
@@ -292,9 +313,8 @@ class Docker:
     def _join(self, name: str) -> None:
         had = json.loads(self._cut_note(name).read_text())
         if not self._containers()[name]["NetworkSettings"]["Networks"]:
-            self._api.connect_container_to_network(
-                self._id(name), had["network"], aliases=had["aliases"], ipv4_address=had["address"] or None
-            )
+            endpoint = {"Aliases": had["aliases"], **({"IPAMConfig": {"IPv4Address": had["address"]}} if had["address"] else {})}
+            self._tell(f"/networks/{engine.quoted(had['network'])}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
         self._cut_note(name).unlink()
 
     def down(self, *, data: bool) -> None:

@@ -38,6 +38,10 @@ class NoEngine(UserError):
         self.kind = kind
 
 
+class Refused(Exception):
+    """The engine would not do it, for this reason."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """An engine that answers. `architecture` as Docker names it for images: amd64, arm64. Memory in bytes."""
@@ -106,14 +110,28 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
     """GET of the engine's API as JSON. Raises OSError when nobody answers, or answers otherwise."""
+    status, answer = _request(host, "GET", path, None, timeout)
+    if status != 200:
+        raise OSError(f"the engine answers {status} to {path}")
+    return answer
+
+
+def tell(host: str, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
+    """POST to the engine's API; what is so already (304) is done. Raises Refused, and OSError when nobody answers."""
+    status, answer = _request(host, "POST", path, body, timeout)
+    if status >= 400:
+        raise Refused(answer.get("message", f"it answers {status}") if isinstance(answer, dict) else f"it answers {status}")
+    return answer
+
+
+def _request(host: str, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> tuple[int, Any]:
     connection = UnixConnection(host.removeprefix("unix://"), timeout)
     try:
-        connection.request("GET", path)
+        headers = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, json.dumps(body) if body else None, headers)
         response = connection.getresponse()
-        body = response.read()
-        if response.status != 200:
-            raise OSError(f"the engine answers {response.status} to {path}")
-        return json.loads(body)
+        text = response.read()
+        return response.status, json.loads(text) if text else None
     except (http.client.HTTPException, ValueError) as error:
         raise OSError(f"what answers is no Docker engine: {error}") from error
     finally:
