@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -28,24 +27,6 @@ def clean(shared_stack: RunningStack) -> Iterator[None]:
     yield
     shared_stack.labkit("up", "--services", str(ROOT))
     shared_stack.labkit("reset", "--yes")
-
-
-@pytest.fixture
-def changed(stack: RunningStack, tmp_path: Path) -> Iterator[Callable[..., RunningStack]]:
-    """Runs the stack, emptied, from services in which one text is replaced by another; afterwards with those that are right."""
-    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
-
-    def change(file: str, good: str, bad: str) -> RunningStack:
-        path = tmp_path / "services" / file
-        source = path.read_text()
-        assert good in source, f"{file} no longer says {good!r}"
-        path.write_text(source.replace(good, bad, 1))
-        stack.labkit("up", "--services", str(tmp_path))
-        stack.labkit("reset", "--yes")
-        return RunningStack(stack.labkit)
-
-    yield change
-    stack.labkit("up", "--services", str(ROOT))
 
 
 def failed(judged: dict[str, Any]) -> set[str]:
