@@ -7,14 +7,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.machine import pss_mb
 from labkit.load import Target
 
 NAME = "bench"
+SILENT = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,19 @@ class Labkit:
         start = time.perf_counter()
         self(*arguments)
         return time.perf_counter() - start
+
+    def weighed(self, *arguments: str) -> float:
+        """The most memory that it and its children had at once, in MB of PSS, looked at every 50 ms."""
+        import psutil
+
+        most = 0.0
+        with subprocess.Popen([*self._command, *arguments], env=self._environment, **SILENT) as running:
+            while running.poll() is None:
+                with suppress(psutil.Error, OSError):
+                    family = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]
+                    most = max(most, sum(map(pss_mb, family)))
+                time.sleep(0.05)
+        return most
 
     def status(self) -> Status:
         status = json.loads(self("status", "--json"))
