@@ -187,8 +187,9 @@ class Docker:
         from labkit.images import catalog, pull
 
         images = catalog.chosen(self._engine)
-        if set(COMPONENTS) - set(alive):
+        if not alive:
             compose.refuse_too_little_memory(self._engine, images)
+        if set(COMPONENTS) - set(alive):
             pull.get_missing(self._engine, images, view)
         self._images = images
         return {kind: choice.description for kind, choice in images.items() if kind != "services"}
