@@ -19,7 +19,7 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
         runtime = runtimes.of_stack(stack)
         if not runtime.running():
             raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
-        runtime.stop(components)
+        runtime.stop_to_restart(components)
         with Table() as table:
             lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
         told.after_repair(stack)

@@ -28,6 +28,8 @@ FREEZE_TRIES = 10
 CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
 FRESH = 0.1  # seconds for which a look at the containers counts
 KEPT_LINES = 2000  # of each log, when the containers are removed
+WAITING, BEGAN = "waiting", "began"  # files of a service that begins again in its container
+ENDS_WITHIN, LOOK = 4.0, 0.01
 RUNS = {"running", "paused", "restarting"}
 EVENTS = {"start": "start", "die": "end", "pause": "pause", "unpause": "unpause", "oom": "oom"}
 
@@ -83,9 +85,17 @@ class Docker:
 
     def running(self) -> set[str]:
         try:
-            return {name for name, container in self._containers().items() if container["State"] in RUNS}
+            return {name for name, container in self._containers().items() if container["State"] in RUNS and not self._waits(name)}
         except engine.NoEngine:
             return set()  # a container does not outlive its engine
+
+    def _own(self, name: str) -> Path:
+        """Where a service writes of itself."""
+        return self._directory / compose.CONTROL / "hits" / name
+
+    def _waits(self, name: str) -> bool:
+        """Has the service ended, and waits in its container for the word to begin again?"""
+        return name in SERVICES and (self._own(name) / WAITING).exists()
 
     def runs(self, component: str) -> bool:
         return component in self.running()
@@ -100,12 +110,21 @@ class Docker:
     def _seen(self, container: dict[str, Any] | None) -> Seen:
         if container is None:
             return Seen(STOPPED)
+        name = container["Labels"]["com.docker.compose.service"]
+        if container["State"] in RUNS and self._waits(name):
+            return Seen(STOPPED)
         if container["State"] not in RUNS:
             end = self._end_of(container["Id"])
             return Seen(STOPPED if end is None or end.asked_for else FAILED)
         state = self._inspect(container["Id"])["State"]
-        uptime = time.time() - _epoch(state["StartedAt"])
+        uptime = time.time() - max(_epoch(state["StartedAt"]), self._began_again(name))
         return Seen(_halted(container) or RUNNING, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
+
+    def _began_again(self, name: str) -> float:
+        try:
+            return (self._own(name) / BEGAN).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def _inspect(self, container_id: str) -> Any:
         return self._ask(f"/containers/{container_id}/json")
@@ -223,12 +242,24 @@ class Docker:
     def start(self, names: Collection[str]) -> float:
         since = time.time()
         containers = self._containers()
+        for name in names:
+            if containers.get(name, {}).get("State") not in RUNS:
+                (self._own(name) / WAITING).unlink(missing_ok=True)  # of a container that was ended while its service waited
         if names and containers.keys() >= set(names) and self._are_current([containers[name] for name in names]):
-            self._each(names, lambda name: self._on(name, "start"))  # quicker than compose, which looks at everything
+            self._each(names, self._start)  # quicker than compose, which looks at everything
         elif names:
             compose.up(self._directory, names)
         self._look_again()
         return since
+
+    def _start(self, name: str) -> None:
+        if self._waits(name) and self._containers()[name]["State"] in RUNS:
+            self._on(name, "kill?signal=SIGHUP")
+            deadline = time.monotonic() + ENDS_WITHIN
+            while self._waits(name) and time.monotonic() < deadline:
+                time.sleep(LOOK)
+        else:
+            self._on(name, "start")
 
     def _are_current(self, containers: Collection[dict[str, Any]]) -> bool:
         """Were they made with the configuration of now?"""
@@ -268,6 +299,17 @@ class Docker:
         event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not see that it is asked to end
         self._act(names, RUNS, lambda name: self._on(name, f"stop?t={GRACE[name]}"))
+
+    def stop_to_restart(self, names: Collection[str]) -> None:
+        """Services end and wait in their containers; what does not within a moment is stopped with its container."""
+        self.unpause(names)
+        willing = sorted(self.running() & set(names) & set(SERVICES))
+        event_log.announce(self._directory, willing)
+        self._each(willing, lambda name: self._on(name, "kill?signal=SIGHUP"))
+        deadline = time.monotonic() + ENDS_WITHIN
+        while not all(map(self._waits, willing)) and time.monotonic() < deadline and self.running() & set(willing):
+            time.sleep(LOOK)
+        self.stop([name for name in names if not self._waits(name)])
 
     def kill(self, names: Collection[str]) -> None:
         self.unpause(names)

@@ -67,7 +67,8 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
 
     changed = running.plan(stack, alive)
     must_stop = changed | (alive & set(STORE_WRITERS) if intent else set())
-    running.stop(must_stop)
+    running.stop(changed)
+    running.stop_to_restart(must_stop - changed)
     missing = set(COMPONENTS) - alive | must_stop
     stack = _with_digests(stack, old, missing)
     state.save(stack)

@@ -253,6 +253,9 @@ class Native:
         except OSError:
             return False
 
+    def stop_to_restart(self, names: Collection[str]) -> None:
+        self.stop(names)
+
     def kill(self, names: Collection[str]) -> None:
         since = time.time()
         killed = self._signal(names, signal.SIGKILL)

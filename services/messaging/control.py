@@ -152,7 +152,7 @@ class Control:
 
     def __init__(self, directory: Path, component: str, instance: str = "0") -> None:
         self._file = directory / "armed" / "armed.json"
-        self._own = directory / "hits" / (component if instance == "0" else f"{component}.{instance}")
+        self._own = _hits_of(directory, component, instance)
         self._component = component
         self._entry: tuple[int, int, int] | None = None
         self._text = b""
@@ -247,9 +247,21 @@ class Control:
 
 def control_from_environment(environment: Mapping[str, str] = os.environ) -> Control | None:
     directory = environment.get("LABKIT_CONTROL")
-    if not directory:
-        return None
-    return Control(Path(directory), environment.get("LABKIT_COMPONENT", "service"), environment.get("LABKIT_INSTANCE") or "0")
+    return Control(Path(directory), *_own_name(environment)) if directory else None
+
+
+def _own_name(environment: Mapping[str, str]) -> tuple[str, str]:
+    return environment.get("LABKIT_COMPONENT", "service"), environment.get("LABKIT_INSTANCE") or "0"
+
+
+def own_directory(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where this process writes, if it is under control; it is there once `Control.begin` was called."""
+    directory = environment.get("LABKIT_CONTROL")
+    return _hits_of(Path(directory), *_own_name(environment)) if directory else None
+
+
+def _hits_of(directory: Path, component: str, instance: str) -> Path:
+    return directory / "hits" / (component if instance == "0" else f"{component}.{instance}")
 
 
 def under_control_at_all() -> bool:

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.settings import Settings
+from services.web import begin_again
 from services.web.log import uvicorn_in_our_log
 from services.web.problem import Problem
 
@@ -98,6 +99,7 @@ class Protocol(HttpToolsProtocol):
 
 def serve(app: Starlette) -> None:
     """Serve `app` on HTTP_HOST:HTTP_PORT until SIGTERM or SIGINT; then finish what is under way, 2 s at most, and exit with 0.
+    At SIGHUP the same, and begin again with the files as they are then (see begin_again.py).
     Wrong settings end the process with a line that says so."""
     settings = Settings()
     options: dict[str, Any] = {
@@ -119,7 +121,11 @@ def serve(app: Starlette) -> None:
     # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    uvicorn.run(app, **options)
+    begin_again.on_hangup()
+    try:
+        uvicorn.run(app, **options)
+    finally:
+        begin_again.if_asked_to()
 
 
 def _stop(_: int, __: FrameType | None) -> NoReturn:

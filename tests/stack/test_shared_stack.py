@@ -108,11 +108,22 @@ def begin_anew(stack: RunningStack) -> None:
 
 
 @pytest.mark.both_runtimes
-def test_restart_gives_a_new_process_on_the_same_endpoint(stack: RunningStack) -> None:
-    before = stack.pids()
+def test_restart_begins_one_anew_on_the_same_endpoint(stack: RunningStack) -> None:
+    wait_until(lambda: all((seen.uptime_s or 0.0) > 0.5 for seen in stack.runtime.look().values()), "all have run for a while")
+    begun = time.monotonic()
     stack.restart("order-history")
-    after = stack.pids()
-    assert {name for name in after if after[name] != before[name]} == {"order-history"}
+    assert {name for name, seen in stack.runtime.look().items() if (seen.uptime_s or 0.0) < time.monotonic() - begun} == {"order-history"}
+    assert stack.labkit.status()["ready"]
+
+
+@pytest.mark.docker
+def test_a_service_that_was_killed_while_it_waited_to_begin_again_is_brought_up(stack: RunningStack) -> None:
+    stack.runtime.stop_to_restart(["orders", "relay"])
+    stack.runtime.kill(["orders"])
+    states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
+    assert {name for name, state in states.items() if state != "running"} == {"orders", "relay"}
+    stack.labkit("up")
+    assert stack.labkit.status()["ready"]
 
 
 @pytest.mark.both_runtimes
