@@ -100,6 +100,9 @@ class Docker:
     def runs(self, component: str) -> bool:
         return component in self.running()
 
+    def holds_ports(self) -> set[str]:
+        return {name for name, container in self._containers().items() if container["State"] in RUNS and self._waits(name)}
+
     def look(self) -> dict[str, Seen]:
         try:
             containers = self._containers()

@@ -63,7 +63,7 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()
     provision.statements(source)  # is this a folder of services at all?
     versions = running.prepare(alive, view)
-    stack = _describe(directory, name, runtime, source, versions, old, alive)
+    stack = _describe(directory, name, runtime, source, versions, old, alive | running.holds_ports())
 
     changed = running.plan(stack, alive)
     must_stop = changed | (alive & set(STORE_WRITERS) if intent else set())
@@ -122,7 +122,7 @@ def _undo(runtime: Runtime, started: set[str]) -> None:
 def _describe(
     directory: Path, name: str, runtime: str, source: Path, versions: dict[str, str], old: Stack | None, alive: set[str]
 ) -> Stack:
-    """The stack to be: what runs keeps its ports, and so does what it depends on if it can."""
+    """The stack to be: what runs, or is held its ports for, keeps them (`alive`), and so does what it depends on if it can."""
     wanted = {c: old[c].endpoint.port if old and alive else DEFAULT_PORTS[c] for c in COMPONENTS if c not in alive}
     if runtime == NATIVE and "kafka" not in alive:
         wanted["controller"] = old.controller_port if old else 0

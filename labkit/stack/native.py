@@ -113,6 +113,9 @@ class Native:
     def runs(self, component: str) -> bool:
         return processes.running(self._directory, component) is not None
 
+    def holds_ports(self) -> set[str]:
+        return set()
+
     def look(self) -> dict[str, Seen]:
         return {name: self._seen(name) for name in (*COMPONENTS, SUPERVISOR)}
 

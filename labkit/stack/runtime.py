@@ -71,6 +71,9 @@ class Runtime(Protocol):
     def runs(self, component: str) -> bool:
         """The same of one; cheap, asked again and again."""
 
+    def holds_ports(self) -> set[str]:
+        """The components that do not run, and whose ports are kept for them all the same."""
+
     def look(self) -> dict[str, Seen]:
         """Every component, and what is extra, as it is now."""
 

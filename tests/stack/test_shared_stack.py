@@ -110,10 +110,13 @@ def begin_anew(stack: RunningStack) -> None:
 @pytest.mark.both_runtimes
 def test_restart_begins_one_anew_on_the_same_endpoint(stack: RunningStack) -> None:
     wait_until(lambda: all((seen.uptime_s or 0.0) > 0.5 for seen in stack.runtime.look().values()), "all have run for a while")
+    endpoints = {c["name"]: c["endpoint"] for c in stack.labkit.status()["components"]}
     begun = time.monotonic()
     stack.restart("order-history")
     assert {name for name, seen in stack.runtime.look().items() if (seen.uptime_s or 0.0) < time.monotonic() - begun} == {"order-history"}
-    assert stack.labkit.status()["ready"]
+    status = stack.labkit.status()
+    assert status["ready"]
+    assert {c["name"]: c["endpoint"] for c in status["components"]} == endpoints
 
 
 @pytest.mark.docker
