@@ -168,6 +168,10 @@ class RunningStack:
     def pids(self) -> dict[str, int | None]:
         return {c["name"]: c["pid"] for c in self.labkit.status()["components"]}
 
+    def begun_since(self, moment: float) -> set[str]:
+        """The components that have begun anew since then, by time.monotonic(); a service in a container keeps its process."""
+        return {name for name, seen in self.runtime.look().items() if (seen.uptime_s or 0.0) < time.monotonic() - moment}
+
     @property
     def runtime(self) -> Runtime:
         """To disturb the stack as labkit does."""
