@@ -39,10 +39,11 @@ def resetting(labkit: Labkit) -> list[Row]:
     resets, first = [], []
     for attempt in range(3):
         load(labkit.status(), Plan(seconds=0.3, clients=4, customers=4, seed=attempt))
+        status = labkit.status()
         start = time.perf_counter()
         labkit("reset", "--yes")
         resets.append(time.perf_counter() - start)
-        one_saga(labkit.status())
+        one_saga(status)
         first.append(time.perf_counter() - start)
     return [
         at_most("labkit reset", statistics.median(resets), "s", digits=2),
