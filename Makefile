@@ -27,8 +27,10 @@ setup: $(STAMP)
 native: $(STAMP)
 	$(BIN)/labkit setup --runtime native
 
+# Two at a time, each with stacks of its own; JOBS=0 runs them one after another.
+JOBS := 2
 test: native
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,13 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import pytest_collection_modifyitems, pytest_terminal_summary, second_engine
+from tests.engine import (
+    pytest_collection_modifyitems,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    second_engine,
+)
 from tests.running import Labkit, RunningStack
 
 # What a shell starts in the background ignores Ctrl-C, and so would every labkit that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-__all__ = ["RunningStack", "pytest_collection_modifyitems", "pytest_terminal_summary", "second_engine"]
+__all__ = [
+    "RunningStack",
+    "pytest_collection_modifyitems",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "second_engine",
+]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,26 +15,58 @@ from labkit.stack import engine
 from tests.running import ROOT
 
 REQUIRED = "LABKIT_REQUIRE_DOCKER"
+ONE_AFTER_ANOTHER = ("docker", "images", "doctor")  # folders of tests
 _LEFT_OUT = pytest.StashKey[tuple[int, str]]()
 _SCRIPT = str(ROOT / ".ci" / "engine")
 _AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=DOCKER_HOST,DOCKER_CONFIG"]
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where other processes collect, this one says what is missing."""
+    if os.environ.get(REQUIRED) == "1" and session.config.getoption("numprocesses", None) and (why := _why_none()):
+        raise pytest.UsageError(f"{REQUIRED}=1, and {why}")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error."""
+    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error.
+
+    What several processes run side by side (-n 2 --dist loadgroup) are files; all that uses the engine's images or looks at the whole
+    machine is one.
+    """
+    for item in items:
+        alone = item.get_closest_marker("docker") or item.path.parent.name in ONE_AFTER_ANOTHER
+        item.add_marker(pytest.mark.xdist_group("docker" if alone else item.nodeid.partition("::")[0]))
     needing = [item for item in items if item.get_closest_marker("docker")]
-    if not needing:
-        return
+    if needing and (why := _why_none()):
+        if os.environ.get(REQUIRED) == "1":
+            raise pytest.UsageError(f"{REQUIRED}=1, and {why}")
+        config.stash[_LEFT_OUT] = (len(needing), why)
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
+
+
+def _why_none() -> str | None:
+    """Why no Docker test can run, or None."""
     try:
         engine.find()
         engine.compose_version()
     except engine.NoEngine as error:
-        if os.environ.get(REQUIRED) == "1":
-            raise pytest.UsageError(f"{REQUIRED}=1, and {error.message}") from None
-        config.stash[_LEFT_OUT] = (len(needing), error.message)
-        config.hook.pytest_deselected(items=needing)
-        items[:] = [item for item in items if item not in needing]
+        return error.message
+    return None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that runs tests for another tells it what it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = session.config.stash.get(_LEFT_OUT, (0, ""))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    count, why = getattr(node, "workeroutput", {}).get("left out", (0, ""))
+    if count:
+        node.config.stash[_LEFT_OUT] = (count, why)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
