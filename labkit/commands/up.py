@@ -6,7 +6,7 @@ from pathlib import Path
 from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.stack import lifecycle, runtimes, state
+from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.servers import kafka
@@ -66,8 +66,8 @@ def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path
 
 
 def _tell_of_edits(stack: Stack) -> None:
-    digest = state.digest_of(stack.source)
-    stale = [c.name for c in stack.components if c.digest and c.digest != digest]
+    digests = sources.digests(stack.source)
+    stale = [c.name for c in stack.components if c.digest and c.digest != digests[c.name]]
     if stale:
         restart = " ".join(stale)
         say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack)}")
