@@ -17,14 +17,14 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Pattern(_Strict):
+class Pattern(_Strict, frozen=True):
     """A pattern that the lab is about, and its public page."""
 
     name: str
     url: str
 
 
-class Prediction(_Strict):
+class Prediction(_Strict, frozen=True):
     """Asked before the fault; `answer` is an index of `choices`."""
 
     question: str
@@ -33,7 +33,7 @@ class Prediction(_Strict):
     because: str
 
 
-class Step(_Strict):
+class Step(_Strict, frozen=True):
     """A step of the guide and the check that it leads to, whose id it has. `inject` names a function of the lab's inject.py; `look` are
     the commands to look with afterwards, filled in with what it returned."""
 
@@ -45,7 +45,7 @@ class Step(_Strict):
     look: list[str] = []
 
 
-class Stop(_Strict):
+class Stop(_Strict, frozen=True):
     """A stop of the tour: a place in the code, and what to see there. `anchor` stands exactly once in the file."""
 
     file: str
@@ -53,7 +53,7 @@ class Stop(_Strict):
     say: str
 
 
-class Mutant(_Strict):
+class Mutant(_Strict, frozen=True):
     """A wrong solution: a patch over the solution that one check must catch, with these words."""
 
     name: str
@@ -62,7 +62,7 @@ class Mutant(_Strict):
     says: str
 
 
-class LabYaml(_Strict):
+class LabYaml(_Strict, frozen=True):
     """`given`: checks that pass in the starter already."""
 
     number: int
