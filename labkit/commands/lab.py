@@ -1,27 +1,15 @@
-"""labkit labs, and labkit lab N check."""
+"""labkit lab N check."""
 
 import json
 import secrets
 from typing import Any
 
 from labkit.errors import ExitCode, UserError
-from labkit.lab.catalog import Lab, all_labs, find_lab
+from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, Outcome, Verdict, run_checks, worst
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-
-
-def labs(*, as_json: bool) -> ExitCode:
-    """List the labs."""
-    found = all_labs()
-    if as_json:
-        print(json.dumps([{"number": lab.number, "title": lab.title, "minutes": lab.minutes} for lab in found], indent=2))
-        return ExitCode.OK
-    for lab in found:
-        print(f"  {lab.number:2}  {lab.title}  ({lab.minutes} min)")
-    print("\nNext: labkit lab 1 check")
-    return ExitCode.OK
 
 
 def check(stack_name: str, number: int, only: list[str], *, as_json: bool, seed: int | None) -> ExitCode:

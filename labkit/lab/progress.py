@@ -114,7 +114,10 @@ def read(path: Path) -> Progress:
         raise UserError(message, "install that labkit again; the file was not touched")
     for upgrade in _UPGRADES[data["format"] :]:
         data = upgrade(data)
-    return msgspec.convert(data, Progress)
+    try:
+        return msgspec.convert(data, Progress)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 def _from_copy(space: Workspace, what: str) -> Progress:
@@ -126,7 +129,9 @@ def _from_copy(space: Workspace, what: str) -> Progress:
             found = read(copy)
         except (FileNotFoundError, ValueError):
             path.rename(aside)
-            say.problem(f"{path} cannot be read ({what}). It is kept as {aside.name}; your progress begins anew, your files are as they were.")
+            say.problem(
+                f"{path} cannot be read ({what}). It is kept as {aside.name}; your progress begins anew, your files are as they were."
+            )
             return Progress()
         path.rename(aside)
         paths.write(path, copy.read_text(encoding="utf-8"))
@@ -136,7 +141,7 @@ def _from_copy(space: Workspace, what: str) -> Progress:
 
 def _from_0(data: dict[str, Any]) -> dict[str, Any]:
     """Format 0 had no record of a lab, only a list of checks that were passed."""
-    return {"format": 1, "labs": {}, "passed": {check: None for check in data.get("passed", [])}}
+    return {"format": 1, "labs": {}, "passed": dict.fromkeys(data.get("passed", []))}
 
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """A learner's edits become what runs: every service whose files differ from those that it was started with is started again."""
 
-from collections.abc import Collection
 from pathlib import Path
 
-from labkit import say
 from labkit.lab import workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import SERVICES, Stack
-from labkit.stack.wait import Ready
+from labkit.up_view import Quiet
 
 
 def take_over(stack: Stack) -> list[str]:
@@ -24,11 +22,8 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        view = _Quiet(stale)
-        try:
+        with Quiet() as view:
             brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
-        finally:
-            view.done()
         return [name for name in SERVICES if name in brought.started]
 
 
@@ -43,29 +38,3 @@ def _stale(name: str, source: Path) -> list[str]:
     stack, wanted = state.load(name), sources.digests(source)
     stale = [name for name in SERVICES if stack[name].digest != wanted[name] or stack.source != source]
     return stale if stale and runtimes.of_stack(stack).running() else []
-
-
-class _Quiet:
-    """Says on a terminal what is being restarted, and nothing elsewhere: who called tells what was."""
-
-    def __init__(self, names: Collection[str]) -> None:
-        self._waiting = list(names)
-
-    def preparing(self, what: str) -> None:
-        say.progress(f"Preparing {what} …")
-
-    def starting(self, stack: Stack, names: Collection[str]) -> None:
-        self._waiting = [name for name in SERVICES if name in names]
-        self.tick()
-
-    def ready(self, ready: Ready) -> None:
-        if ready.component in self._waiting:
-            self._waiting.remove(ready.component)
-        self.tick()
-
-    def tick(self) -> None:
-        if self._waiting:
-            say.progress(f"Restarting {', '.join(self._waiting)} …")
-
-    def done(self) -> None:
-        say.progress("")
