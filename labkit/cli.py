@@ -155,7 +155,7 @@ def lab(
     if action != "check":
         message = f"labkit lab cannot {action}."
         raise UserError(message, f"labkit lab {number} check", exit_code=ExitCode.USAGE)
-    from labkit.commands.lab import check
+    from labkit.commands.lab_check import check
 
     return check(name, number, only or [], as_json=as_json, seed=seed)
 
