@@ -86,7 +86,7 @@ def check(
     name: Name = "default",
 ) -> int:
     """Judge a lab on the running stack; CHECK, such as 1.2, names some of its checks. Takes over what you edited first."""
-    from labkit.commands.lab import check
+    from labkit.commands.lab_check import check
 
     return check(name, _number(context), only or [], as_json=as_json, seed=seed)
 

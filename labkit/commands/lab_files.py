@@ -41,7 +41,8 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace | None = No
     say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)\n")
     tell(change)
     done = fresh(stack_name, space.folder, command)
-    say.line(f"All customers, orders and messages are gone; the services run from {space.folder}. Ready in {done.seconds:.1f} s.")
+    emptied = "All customers, orders and messages are gone; the" if done.emptied else "The"
+    say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
     say.line(f"Next: labkit lab {lab.number}")
     return ExitCode.OK
 

@@ -72,13 +72,19 @@ def _mark(section: guide.Section, now: Standing) -> str:
 
 def _render(text: str) -> None:
     """As it is meant to look in this terminal; elsewhere without colours."""
+    import io
+
     from rich.console import Console
     from rich.markdown import Markdown
 
     width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
-    console = Console(width=width, file=sys.stdout, highlight=False)
-    parsed: Any = Markdown(text, code_theme="ansi_dark", hyperlinks=console.is_terminal)
+    terminal = say.on_terminal()
+    console = Console(width=width, file=io.StringIO() if not terminal else sys.stdout, highlight=False)
+    parsed: Any = Markdown(text, code_theme="ansi_dark", hyperlinks=terminal)
     console.print(parsed)
+    if isinstance(console.file, io.StringIO):
+        for line in console.file.getvalue().rstrip().splitlines():
+            say.line(line.rstrip())
 
 
 def _next(now: Standing) -> str:

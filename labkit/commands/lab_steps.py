@@ -79,8 +79,16 @@ def compare(lab: Lab, step: Step, record: LabRecord) -> None:
         say.line(f"  it is       {right}")
     else:
         say.line(f"  predicted   {question.choices[predicted.choice].strip()}")
-        say.line(f"  it is       {right}{'' if predicted.choice != question.answer else ': as you said'}")
+        say.line(f"  it is       {right}{': as you said' if predicted.choice == question.answer else ''}")
     say.line(textwrap.fill(question.because.strip(), WIDTH, initial_indent="  because     ", subsequent_indent="              ") + "\n")
+
+
+def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
+    """For the steps that play nothing: their check shows whether it is as predicted."""
+    for step in lab.steps:
+        if step.id in passed and step.id in record.predictions and not step.inject:
+            say.line(f"\n{step.id}  {step.title}")
+            compare(lab, step, record)
 
 
 def hint(number: int, step_id: str | None) -> ExitCode:

@@ -4,9 +4,10 @@ import json
 
 from labkit import say
 from labkit.errors import ExitCode
-from labkit.lab import progress, standing, workspace
+from labkit.lab import laying, progress, standing, workspace
 from labkit.lab.catalog import all_labs
 from labkit.lab.standing import Standing
+from labkit.lab.workspace import Workspace
 
 MARKS = {standing.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.STARTED: "…", standing.NOT_STARTED: " "}
 
@@ -22,7 +23,7 @@ def labs(*, as_json: bool) -> ExitCode:
     width = max(len(now.lab.title) for now in found)
     for now in found:
         say.line(f"{MARKS[now.state]} {now.lab.number:2}  {now.lab.title:{width}}  {now.lab.minutes:3} min  {_progress(now)}".rstrip())
-    say.line(f"\nNext: {_next(found, in_workspace=space is not None)}")
+    say.line(f"\nNext: {_next(found, space)}")
     return ExitCode.OK
 
 
@@ -39,13 +40,15 @@ def _progress(now: Standing) -> str:
             return f"{passed} of {of} checks passed"
 
 
-def _next(found: list[Standing], *, in_workspace: bool) -> str:
-    if not in_workspace:
+def _next(found: list[Standing], space: Workspace | None) -> str:
+    """The lab that the workspace is at, while it is open; else the first that is."""
+    if space is None:
         return "labkit init workshop, then cd workshop; or, without one, labkit lab 1 check"
     open_ones = [now for now in found if now.state in (standing.NOT_STARTED, standing.STARTED)]
     if not open_ones:
         return "labkit report; every lab is done"
-    current = next((now for now in open_ones if now.state == standing.STARTED), open_ones[0])
+    at = laying.laid(space).lab
+    current = next((now for now in open_ones if now.lab.number == at and now.state == standing.STARTED), open_ones[0])
     return f"labkit lab {current.lab.number}" + (" start" if current.state == standing.NOT_STARTED else "")
 
 

@@ -12,8 +12,8 @@ from labkit.errors import UserError
 from labkit.lab.schema import LabYaml, Mutant, Pattern, Step, Stop, read
 
 if TYPE_CHECKING:
-    from labkit.lab.application import Application
     from labkit.lab.check import Check
+    from labkit.lab.trial import Trial
 
 __all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "find_lab"]
 
@@ -86,9 +86,9 @@ class Lab:
 
         return checks_of(self._checks)
 
-    def prepare(self, app: "Application", seed: int) -> Any:
+    def prepare(self, trial: "Trial") -> Any:
         """What the lab's checks are given: its scenario on the running application."""
-        return self._checks.prepare(app, seed)
+        return self._checks.prepare(trial)
 
     def injection(self, step: Step) -> Any:
         """The function of inject.py that plays a step's failure: `async def leak(run: Run) -> dict[str, object]`."""

@@ -1,15 +1,20 @@
 """The API that checks are written against, and how they are run.
 
-A check is a function with an id and a title. It returns when all is well, raises Failed with what was expected and found, or
-raises NotJudged when it could not look.
+A check is a coroutine with an id and a title that is given a Trial (see trial.py). It returns when all is well, raises Failed with what is
+wrong in the words of the business, or raises NotJudged when it could not look.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import UserError
+
+if TYPE_CHECKING:
+    from labkit.invariants.witness import Fact
 
 
 class Verdict(Enum):
@@ -19,11 +24,15 @@ class Verdict(Enum):
 
 
 class Failed(Exception):
-    """The code under study is wrong: a sentence in business words, what was expected, what was found, and what to do next."""
+    """The code under study is wrong: a sentence in business words, what was expected and found, the facts that show it with their source,
+    the step that went wrong, and what to do next."""
 
-    def __init__(self, sentence: str, *, expected: str, found: str, next_step: str) -> None:
+    def __init__(
+        self, sentence: str, *, expected: str = "", found: str = "", next_step: str, because: "Sequence[Fact]" = (), so: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.sentence, self.expected, self.found, self.next_step = sentence, expected, found, next_step
+        self.because, self.so = tuple(because), so
 
 
 class NotJudged(Exception):
@@ -34,11 +43,14 @@ class NotJudged(Exception):
         self.sentence, self.next_step = sentence, next_step
 
 
+Run = Callable[[Any], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Check:
     id: str
     title: str
-    run: Callable[[Any], None]
+    run: Run
     is_gate: bool
     """When it fails, the checks after it have nothing to judge."""
 
@@ -52,12 +64,14 @@ class Outcome:
     expected: str = ""
     found: str = ""
     next_step: str = ""
+    because: "tuple[Fact, ...]" = ()
+    so: str = ""
 
 
-def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Make a function a check of its lab."""
+def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Run], Run]:
+    """Make a coroutine a check of its lab."""
 
-    def mark(function: Callable[[Any], None]) -> Callable[[Any], None]:
+    def mark(function: Run) -> Run:
         function.__dict__["check"] = Check(check_id, title, function, gate)
         return function
 
@@ -68,17 +82,19 @@ def checks_of(module: ModuleType) -> list[Check]:
     return [value.__dict__["check"] for value in vars(module).values() if isinstance(getattr(value, "check", None), Check)]
 
 
-def run_checks(checks: Iterable[Check], lab: Any, *, tell: Callable[[Outcome], None]) -> list[Outcome]:
-    """Run checks one after another; `tell` hears of each as it ends."""
+async def run_checks(
+    checks: Iterable[Check], lab: Any, *, tell: Callable[[Outcome], None], begin: Callable[[Check], None] = lambda _: None
+) -> list[Outcome]:
+    """Run checks one after another; `begin` hears of each as it begins, `tell` as it ends."""
     outcomes: list[Outcome] = []
     closed: Check | None = None
     for this in checks:
-        started = time.monotonic()
+        begin(this)
         if closed is not None:
-            reason = f"Nothing was judged, because {closed.id} failed."
+            reason = f"Nothing was judged, because {closed.id} did not pass."
             outcome = Outcome(this, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first")
         else:
-            outcome = _run(this, lab, started)
+            outcome = await _run(this, lab)
         outcomes.append(outcome)
         tell(outcome)
         if this.is_gate and outcome.verdict is not Verdict.PASS:
@@ -86,14 +102,18 @@ def run_checks(checks: Iterable[Check], lab: Any, *, tell: Callable[[Outcome], N
     return outcomes
 
 
-def _run(this: Check, lab: Any, started: float) -> Outcome:
+async def _run(this: Check, lab: Any) -> Outcome:
+    started = time.monotonic()
     try:
-        this.run(lab)
+        await this.run(lab)
     except Failed as failed:
         seconds = time.monotonic() - started
-        return Outcome(this, Verdict.FAIL, seconds, failed.sentence, failed.expected, failed.found, failed.next_step)
+        about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
+        return Outcome(this, Verdict.FAIL, seconds, *about)
     except NotJudged as reason:
         return Outcome(this, Verdict.UNKNOWN, time.monotonic() - started, reason.sentence, next_step=reason.next_step)
+    except UserError as error:
+        return Outcome(this, Verdict.UNKNOWN, time.monotonic() - started, error.message, next_step=error.next_step or "labkit status")
     return Outcome(this, Verdict.PASS, time.monotonic() - started)
 
 

@@ -12,9 +12,9 @@ from labkit.up_view import LiveTable, Quiet, Table
 
 @dataclass(frozen=True)
 class Fresh:
-    """What was done: was the stack only now brought up, and how long it took (seconds)."""
+    """What was done: was there anything to empty, and how long it took (seconds)."""
 
-    brought_up: bool
+    emptied: bool
     seconds: float
 
 
@@ -37,4 +37,4 @@ def fresh(name: str, source: Path | None, command: str, *, cold: bool = False) -
             lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime)
         if not runs:
             say.line()
-    return Fresh(not runs, time.monotonic() - begun)
+    return Fresh(old is not None, time.monotonic() - begun)

@@ -197,11 +197,11 @@ def refuse_unstarted(space: Workspace | None, number: int) -> None:
 
 def record_checks(
     space: Workspace | None, number: int, results: Iterable[Result], *, given: Iterable[str], seed: int | None, digests: dict[str, str]
-) -> None:
-    """Write down a run of checks. What passes in the starter already is no progress until the lab's solution has changed nothing about it:
-    it is written down as tried only. What was passed once stays passed. Nothing is written without a workspace."""
+) -> LabRecord:
+    """Write down a run of checks, and return what is known of the lab then. What passes in the starter already, `given`, is written down as
+    tried only: it is no progress. What was passed once stays passed. Nothing is written without a workspace."""
     if space is None:
-        return
+        return LabRecord()
     results, given, now = list(results), set(given), time.time()
 
     def act(progress: Progress) -> None:
@@ -214,4 +214,4 @@ def record_checks(
             if result.verdict == "pass" and check.state in ("", SKIPPED) and result.check not in given:
                 check.state, check.when, check.digests = AFTER_SOLUTION if lab.solution else PASSED, now, digests
 
-    change(space, act)
+    return change(space, act).lab(number)

@@ -156,12 +156,22 @@ class Run(Client):
             await asyncio.sleep(LOOK_S)
 
 
+R = TypeVar("R", bound=Run)
+
+
 @asynccontextmanager
 async def scenario(stack: Stack, command: str, *, seed: int) -> AsyncIterator[Run]:
     """One run on this stack; `command` is what others are told that is at work. Left by an error, by Ctrl-C or by SIGTERM, its faults are
     healed all the same. Raises UserError when another run is at work on the stack."""
+    async with at_work(stack, command, lambda: Run(stack, command, seed)) as run:
+        yield run
+
+
+@asynccontextmanager
+async def at_work(stack: Stack, command: str, make: Callable[[], R]) -> AsyncIterator[R]:
+    """The same for a kind of Run of one's own."""
     with one_run(stack, command), _ended_by_sigterm():
-        run = Run(stack, command, seed)
+        run = make()
         try:
             yield run
         finally:

@@ -29,7 +29,7 @@ def take_over(stack: Stack) -> list[str]:
 
 def source_for(stack: Stack) -> Path:
     """The folder that a stack's services are to run from: the workspace that one is in, else what they run from now."""
-    here = workspace.find()
+    here = workspace.whole()
     return here.folder if here else stack.source
 
 

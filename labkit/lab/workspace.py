@@ -58,15 +58,22 @@ def _read(folder: Path) -> Workspace:
         raise UserError(f"{path} cannot be read ({what}).", f"labkit init {folder}, which writes it anew and keeps your files") from None
 
 
-def here() -> Workspace:
-    """The workspace that one is in, whole: a change of its files that was interrupted is finished first. Raises UserError outside."""
+def whole() -> Workspace | None:
+    """The workspace that one is in, or None. A change of its files that was interrupted is finished first."""
     found = find()
+    if found and (found.kept / "changing.json").exists():
+        from labkit.lab import laying
+
+        laying.finish(found)
+    return found
+
+
+def here() -> Workspace:
+    """The same; raises UserError outside."""
+    found = whole()
     if found is None:
         message = f"This works in a workspace, and {Path.cwd()} is in none."
         raise UserError(message, "labkit init workshop, then cd workshop; or cd into the one that you have")
-    from labkit.lab import laying
-
-    laying.finish(found)
     return found
 
 

@@ -1,126 +1,228 @@
-"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, and the view follows."""
+"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and nobody waits for anybody."""
 
-import random
-from functools import cached_property
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
-from labkit.lab.application import CUSTOMER_CHANNEL, ORDER_CHANNEL, Application, Customer, Order
-from labkit.lab.chain import first_missing_hop
-from labkit.lab.check import Failed, check
-from labkit.lab.judge import disagreements, expected_view, own_message_ids, published, view_differences
+from labkit.faults import make
+from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
+from labkit.invariants.witness import Fact
+from labkit.lab.check import Failed, NotJudged, check
+from labkit.lab.client import Customer
+from labkit.lab.components import not_ready, without_members
+from labkit.lab.evidence import Evidence
+from labkit.lab.rules import APPROVED, CENT, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, differences
+from labkit.lab.trial import Order, Trial, answer_of
+from labkit.stack.model import SERVERS
+
+CLOCK = timedelta(seconds=1)  # services tell milliseconds, and round
 
 
-class Lab:
-    """One customer who may spend 15.00, and three orders: within the limit, beyond it, and of nobody."""
+class Orders:
+    """Orders at the edge of what is available, each made when a check first asks for it."""
 
-    def __init__(self, app: Application, seed: int) -> None:
-        self.app = app
-        self._random = random.Random(seed)
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self._made: dict[str, tuple[Customer | None, list[Order]]] = {}
+        self._evidence: Evidence | None = None
 
-    @cached_property
-    def ada(self) -> Customer:
-        return self.app.customer("Ada", "15.00")
+    async def all_of_it(self) -> tuple[Customer, list[Order]]:
+        """Two orders that together are exactly what the customer may spend, one after the other."""
+        if "all" not in self._made:
+            trial = self.trial
+            customer = await trial.customer()
+            more_than_half = (customer.limit / 2).quantize(CENT) + trial.amount("0.01", "3.00")
+            orders = [await self._decided(customer, more_than_half)]
+            orders.append(await self._decided(customer, trial.books.available(customer)))
+            self._made["all"] = customer, orders
+        customer, orders = self._made["all"]  # type: ignore[assignment]
+        return customer, orders
 
-    @cached_property
-    def within(self) -> Order:
-        return self.app.order(self.ada.id, "12.34")
+    async def a_cent_too_much(self) -> tuple[Customer, list[Order]]:
+        """One order that fits, and two that do not: a cent more than is left, a cent more than the limit."""
+        if "cent" not in self._made:
+            trial = self.trial
+            customer = await trial.customer()
+            orders = [await self._decided(customer, trial.amount("5.00", "14.00"))]
+            for total in (trial.books.available(customer) + CENT, customer.limit + CENT):
+                orders.append(await self._decided(customer, total))
+            self._made["cent"] = customer, orders
+        customer, orders = self._made["cent"]  # type: ignore[assignment]
+        return customer, orders
 
-    @cached_property
-    def beyond(self) -> Order:
-        return self.app.order(self.ada.id, "123.40")
+    async def of_nobody(self) -> Order:
+        if "nobody" not in self._made:
+            self._made["nobody"] = None, [await self._decided(self.trial.nobody(), self.trial.amount("0.01", "14.00"))]
+        return self._made["nobody"][1][0]
 
-    @cached_property
-    def of_nobody(self) -> Order:
-        return self.app.order(self._random.randrange(9 * 10**18, 2**63), "12.34")
+    async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
+        """Placed, and no longer PENDING: the next order meets what it left."""
+        order = await self.trial.order(customer, total)
+        await self.trial.becomes(order, self.trial.books.decide(order))
+        return order
 
-    def settle(self) -> list[Order]:
-        """All orders, each as settled as it gets."""
-        for order in (self.within, self.beyond, self.of_nobody):
-            self.app.settled(order)
-        return [self.within, self.beyond, self.of_nobody]
+    async def evidence(self) -> Evidence:
+        """All of them in every store."""
+        if self._evidence is None:
+            await self.all_of_it()
+            await self.a_cent_too_much()
+            await self.of_nobody()
+            self._evidence = await self.trial.evidence()
+        return self._evidence
 
-    def must_become(self, order: Order, state: str, reason: str | None, who: str) -> None:
-        found_state, found_reason = self.app.settled(order)
-        if (found_state, found_reason) == (state, reason):
-            return
-        expected = f"{state} {reason}" if reason else state
-        if found_state == "PENDING":
-            missing = first_missing_hop(self.app, order)
-            raise Failed(f"{who} is still PENDING.", expected=expected, found=missing.found, next_step=missing.next_step)
-        if found_state == state and found_reason is None:
-            raise Failed(
-                f"{who} is {state}, but its reason is empty.",
-                expected=expected,
-                found=f"{state} without a reason",
-                next_step="is the reason stored when orders rejects an order?",
-            )
-        found = f"{found_state} {found_reason}" if found_reason else str(found_state)
-        raise Failed(f"{who} is {found}.", expected=expected, found=found, next_step="which answer of customers leads to which state?")
+    def about(self) -> list[int]:
+        return [order.customer_id for _, orders in self._made.values() for order in orders]
 
 
 @check("1.1", "Every component is up and ready", gate=True)
-def everything_is_up(lab: Lab) -> None:
-    for name, state, how_it_ended in lab.app.not_ready():
+async def everything_is_up(lab: Orders) -> None:
+    for name, state, how_it_ended in await not_ready(lab.trial.stack):
+        if name in SERVERS:
+            raise NotJudged(f"{name} is {state}{f': it {how_it_ended}' if how_it_ended else ''}.", next_step="labkit up")
         raise Failed(
-            f"{name} is not running." if how_it_ended else f"{name} is {state}.",
+            f"{name} is not running: it {how_it_ended}." if how_it_ended else f"{name} is {state}.",
             expected="running and ready",
             found=how_it_ended or state,
             next_step="labkit up" if how_it_ended else f"labkit logs {name}",
         )
+    for name, group in await without_members(lab.trial.stack):
+        raise Failed(
+            f"{name} says that it is ready, and it takes no messages: its group {group} has no member.",
+            expected=f"{group} has a member",
+            found="none",
+            because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
+            next_step=f"labkit logs {name}",
+        )
 
 
 @check("1.2", "An order within the credit limit is approved")
-def within_the_limit(lab: Lab) -> None:
-    order = lab.within
-    lab.must_become(order, "APPROVED", None, f'Order {order.id} (12.34) of customer {lab.ada.id} "Ada", who may spend 15.00,')
+async def within_the_limit(lab: Orders) -> None:
+    _, orders = await lab.all_of_it()
+    assert [lab.trial.books.outcome(order) for order in orders] == [APPROVED, APPROVED]
 
 
 @check("1.3", "An order beyond the credit limit is rejected, with the reason")
-def beyond_the_limit(lab: Lab) -> None:
-    order = lab.beyond
-    who = f'Order {order.id} (123.40) of customer {lab.ada.id} "Ada", who may spend 15.00,'
-    lab.must_become(order, "REJECTED", "INSUFFICIENT_CREDIT", who)
+async def beyond_the_limit(lab: Orders) -> None:
+    _, (within, *beyond) = await lab.a_cent_too_much()
+    assert lab.trial.books.outcome(within) == APPROVED
+    assert {lab.trial.books.outcome(order) for order in beyond} == {INSUFFICIENT_CREDIT}
 
 
 @check("1.4", "An order of an unknown customer is rejected, with the reason")
-def of_an_unknown_customer(lab: Lab) -> None:
-    order = lab.of_nobody
-    lab.must_become(order, "REJECTED", "UNKNOWN_CUSTOMER", f"Order {order.id} of customer {order.customer_id}, whom nobody knows,")
+async def of_an_unknown_customer(lab: Orders) -> None:
+    assert lab.trial.books.outcome(await lab.of_nobody()) == UNKNOWN_CUSTOMER
 
 
 @check("1.5", "Orders, reservations and messages agree")
-def stores_agree(lab: Lab) -> None:
-    app, orders = lab.app, lab.settle()
-    for sentence, expected, found in disagreements(app, lab.ada, orders):
-        raise Failed(
-            sentence, expected=expected, found=found, next_step="compare order_db.orders with customer_db.customer_credit_reservations"
-        )
-    own = app.until(lambda: own_message_ids(app, lab.ada, orders), lambda ids: published(app, ids), 10.0)
-    on_broker = app.message_ids_on(ORDER_CHANNEL) | app.message_ids_on(CUSTOMER_CHANNEL)
-    if missing := sorted(own - on_broker):
-        raise Failed(
-            f"{len(missing)} of {len(own)} messages of these orders never reached Kafka, the first is {missing[0]}.",
-            expected="every row of an outbox is on its topic",
-            found=f"{len(own) - len(missing)} of {len(own)} are",
-            next_step="labkit logs relay",
-        )
+async def stores_agree(lab: Orders) -> None:
+    (await lab.evidence()).require(I3, I2, I1, I11, I8, I4, I5, I6, I10, about=lab.about())
 
 
 @check("1.6", "The order history shows what the services hold")
-def view_follows(lab: Lab) -> None:
-    app = lab.app
-    lab.settle()
-    for customer_id in (lab.ada.id, lab.of_nobody.customer_id):
-        expected = expected_view(app, customer_id)
-        view = app.until(lambda c=customer_id: app.view(c), lambda seen, e=expected: not view_differences(e, seen), 10.0)  # type: ignore[misc]
-        for field, wanted, found in view_differences(expected, view):
+async def view_follows(lab: Orders) -> None:
+    evidence, trial = await lab.evidence(), lab.trial
+    evidence.require(I7, about=lab.about())
+    for customer_id in dict.fromkeys(lab.about()):
+        status, document = await trial.history(customer_id)
+        expected = trial.books.document(customer_id)
+        if status != 200:
+            raise Failed(
+                f"The order history of customer {customer_id} is in Redis, and GET answers {status}.",
+                expected="200",
+                found=str(status),
+                next_step="labkit logs order-history",
+            )
+        shown = {name: document.get(name) for name in expected}
+        for field, wanted, found in differences(expected, shown):
             raise Failed(
                 f"The order history of customer {customer_id} has a wrong {field}.",
                 expected=f"{field} = {wanted}",
-                found=f"{field} = {found}" if found is not None else f"no {field}",
+                found=f"{field} = {found}",
                 next_step="which event writes this field? see services/order_history/view.py",
             )
 
 
-def prepare(app: Application, seed: int) -> Lab:
+@check("1.7", "An order is taken while customers is down, and goes on when it is back")
+async def nobody_waits(lab: Orders) -> None:
+    trial = lab.trial
+    customer = await trial.customer()
+    async with trial.while_there(make.outage(trial.stack, "stop", "customers")) as stopped:
+        await trial.fired(stopped)
+        order = await trial.order(customer, customer.limit)
+        seen = await trial.seen(order)
+        if seen != PENDING:
+            raise Failed(
+                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, who alone knows its credit, does not run.",
+                expected="PENDING until customers has answered",
+                found=str(seen),
+                so="orders decided about the credit by itself.",
+                next_step=f"labkit trace order {order.id}",
+            )
+    down, up = trial.downtime(stopped)
+    await trial.becomes(order, trial.books.decide(order))
+    evidence = await trial.require(I3, I2, I11, I6, about=[customer.id])
+    steps = evidence.rows(
+        "SELECT c.after_state, t.binlog_file, t.position FROM order_changes c JOIN transactions t USING (commit_no) "
+        "WHERE coalesce(c.order_id, c.after_id) = ? ORDER BY c.change_no",
+        order.id,
+    )
+    if down is None or up is None:
+        raise NotJudged("It is not known where customers was stopped and started in the binlog.", next_step="labkit lab 1 check 1.7")
+    begin, end = (down["file"], down["position"]), (up["file"], up["position"])
+    born, *later = [(state, (file, position)) for state, file, position in steps]
+    for state, at in later:
+        if at <= end:
+            raise Failed(
+                f"Order {order.id} became {state} while customers did not run.",
+                expected=f"after {end[0]}:{end[1]}, where customers was started",
+                found=f"{at[0]}:{at[1]}",
+                next_step=f"labkit trace order {order.id}",
+            )
+    assert begin < born[1] <= end, "the order was stored while customers was down"
+
+
+@check("1.8", "An order tells when it was taken")
+async def creation_time(lab: Orders) -> None:
+    trial = lab.trial
+    order = await trial.order(trial.nobody(), trial.amount("0.01", "9.99"))
+    row = trial.requests[-1]
+    created = _time(answer_of(row), f"POST /orders of order {order.id}", "CreatedOrder")
+    if not row["started"].replace(tzinfo=UTC) - CLOCK <= created <= row["ended"].replace(tzinfo=UTC) + CLOCK:
+        raise Failed(
+            f"POST /orders says that order {order.id} was taken at {created:%H:%M:%S}, and it was not.",
+            expected=f"between {row['started']:%H:%M:%S.%f} and {row['ended']:%H:%M:%S.%f} UTC",
+            found=created.isoformat(),
+            next_step="which clock does creationTime come from? see insert_order in services/orders/store.py",
+        )
+    await trial.becomes(order, UNKNOWN_CUSTOMER)
+    _, answer = await trial.get(f"/orders/{order.id}")
+    again = _time(answer, f"GET /orders/{order.id}", "GetOrder")
+    if again != created:
+        raise Failed(
+            f"POST says that order {order.id} was taken at {created.isoformat()}, and GET says something else.",
+            expected=created.isoformat(),
+            found=again.isoformat(),
+            next_step="is it read from the order's row, or made anew for each answer?",
+        )
+
+
+def _time(answer: Any, who: str, struct: str) -> datetime:
+    text = answer.get("creationTime") if isinstance(answer, dict) else None
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        post_has_it = "" if who.startswith("POST") or text is not None else " POST has it."
+        raise Failed(
+            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is no time: {text!r}.",
+            expected="an ISO 8601 time with its zone, such as 2026-05-04T09:30:00.125Z",
+            found="nothing" if text is None else repr(text),
+            next_step=f"the answer is {struct} in services/orders/app.py; the order's row has the time: Order.created",
+        )
+    return found.astimezone(UTC)
+
+
+def prepare(trial: Trial) -> Orders:
     """What the checks of this lab are given."""
-    return Lab(app, seed)
+    return Orders(trial)

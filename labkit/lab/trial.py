@@ -1,0 +1,280 @@
+"""What a check is given: the running application in the words of its business, the faults of a scenario, and the evidence to judge by.
+
+    ada = await trial.customer(limit="15.00")
+    order = await trial.order(ada, "15.01")
+    await trial.becomes(order, rules.INSUFFICIENT_CREDIT)
+    await trial.require(I2, I11, about=[ada.id])
+
+A trial makes its own customers; names and amounts come from its seed. Each answer that it does not get is attributed: Failed when the
+code is at fault, NotJudged when the machine is.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+from labkit.evidence import database, environment, last_words
+from labkit.evidence.collect import Scenario, collect
+from labkit.faults import blame
+from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
+from labkit.invariants.witness import Fact
+from labkit.judging.machine import Machine, machine_of
+from labkit.lab import evidence as evidence_of
+from labkit.lab.check import Failed, NotJudged
+from labkit.lab.client import Customer, PlacedOrder
+from labkit.lab.evidence import Evidence
+from labkit.lab.rules import CENT, PENDING, Books, Outcome
+from labkit.lab.scenario import LOOK_S, Run
+from labkit.stack import runtimes, sql
+from labkit.stack.model import SERVICES, Stack
+
+SOON_S = 2.0  # how long an order is looked at before the stores are asked what is the matter: decides no verdict
+NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia", "Leslie", "Hedy", "Dennis", "Joan")
+EXPLAIN = (I11, I2, I1, I3)  # why an order is not what it should be
+KEPT = "check.duckdb"
+
+
+class Order(PlacedOrder):
+    """An order that was accepted."""
+
+    id: int
+
+
+class Trial(Run):
+    """`folder` is the learner's workspace, None where the reference services are judged."""
+
+    def __init__(self, stack: Stack, command: str, seed: int, *, folder: Path | None = None) -> None:
+        super().__init__(stack, command, seed)
+        self.folder = folder
+        self.began = time.time()
+        self.books = Books()
+        self.notes: list[str] = []
+        self.say: Callable[[str], None] = lambda _: None
+        """Hears what is being done."""
+        self._stalls = environment.StallWatch()
+        self._stalls.__enter__()
+        self._customers: list[int] = []
+        self._names = list(NAMES)
+        self.dice.shuffle(self._names)
+        self._evidence: Evidence | None = None
+
+    async def close(self) -> None:
+        self._stalls.__exit__()
+        if self._evidence is not None:
+            self._evidence.connection.close()
+        await super().close()
+
+    # amounts and names
+
+    def amount(self, low: str, high: str) -> Decimal:
+        """Drawn from the seed, in cents."""
+        return Decimal(self.dice.randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT
+
+    def nobody(self) -> int:
+        """The id of a customer whom nobody knows."""
+        customer_id = self.dice.randrange(2**62, 2**63)
+        self._customers.append(customer_id)
+        return customer_id
+
+    # acting
+
+    async def customer(self, name: str | None = None, limit: str | Decimal | None = None) -> Customer:
+        """A new customer, who is in the books."""
+        name = name or f"{self._names[len(self._customers) % len(NAMES)]} {self.dice.randrange(100, 1000)}"
+        wanted = str(limit if limit is not None else self.amount("15.00", "99.99"))
+        made = await super().customer(name, wanted)
+        if made is None:
+            await self.no_answer(self.requests[-1])
+        self.books.open(made)
+        self._customers.append(made.id)
+        return made
+
+    async def order(self, customer: int | Customer, total: str | Decimal) -> Order:
+        """Accepted; what becomes of it is another question."""
+        placed = await super().order(customer, str(total))
+        if placed.id is None:
+            await self.no_answer(self.requests[-1])
+        return Order(placed.id, placed.customer_id, placed.total)
+
+    async def cancel(self, order: int | Order) -> str:
+        """Accepted, or `refused`."""
+        outcome = await super().cancel(order if isinstance(order, int) else order.id)
+        if outcome == "unknown":
+            await self.no_answer(self.requests[-1])
+        return outcome
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """Status and JSON with amounts as Decimal; raises when nobody answers."""
+        row, _ = await self._call("read", "GET", path, None)
+        if row["status"] is None:
+            await self.no_answer(row)
+        return int(row["status"]), answer_of(row)
+
+    async def seen(self, order: Order) -> Outcome:
+        """As GET /orders/{id} tells it."""
+        row, answer = await self._call("read_order", "GET", f"/orders/{order.id}", None, order_id=order.id)
+        if answer is None:
+            await self.no_answer(row)
+        return Outcome(str(answer.get("orderState")), answer.get("rejectionReason"))
+
+    async def history(self, customer_id: int) -> tuple[int, Any]:
+        """Status and document of the order history."""
+        return await self.get(f"/customers/{customer_id}/orderhistory")
+
+    # waiting and judging
+
+    async def becomes(self, order: Order, expected: Outcome) -> None:
+        """Wait until the order is no longer what it was, and see that it is what the rules say. Raises Failed or NotJudged."""
+        found = await self._soon(order, expected)
+        if found == expected:
+            return
+        if found == PENDING or expected.state == "CANCELLED":
+            evidence = await self.evidence()  # waits until nothing is left that could move it
+            found = await self.seen(order)
+            if found == expected:
+                return
+            if found == PENDING:
+                evidence.require(I3, about=[order.customer_id])
+        wrong = Failed(
+            f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}.",
+            expected=str(expected),
+            found=str(found),
+            next_step=f"labkit trace order {order.id}",
+        )
+        await self.explained(wrong, about=[order.customer_id])
+
+    async def explained(self, wrong: Failed, *, about: Sequence[int], by: Sequence[Invariant] = EXPLAIN) -> NoReturn:
+        """Raise what the stores show to be the cause, or else this. What is wrong is wrong, whatever the machine did meanwhile."""
+        try:
+            (await self.evidence()).require(*by, about=about)
+        except Failed as cause:
+            raise Failed(
+                cause.sentence,
+                expected=wrong.expected,
+                found=wrong.found,
+                because=cause.because,
+                so=cause.so,
+                next_step=cause.next_step,
+            ) from None
+        except NotJudged:
+            pass
+        raise wrong
+
+    async def _soon(self, order: Order, expected: Outcome) -> Outcome:
+        deadline = time.monotonic() + SOON_S
+        waiting_in = {"PENDING", "APPROVED"} if expected.state == "CANCELLED" else {"PENDING"}
+        while True:
+            found = await self.seen(order)
+            if found.state not in waiting_in or found == expected or time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(LOOK_S)
+
+    async def evidence(self, *, pending: Iterable[Order] = ()) -> Evidence:
+        """Every store as of a moment at which all stands still, about all customers of this trial. `pending`: orders that may wait."""
+        self.say("waiting until all stands still")
+        scenario = Scenario(
+            self.requests,
+            self._customers,
+            [order.id for order in pending],
+            self.seed,
+            self._stalled(),
+            since=self.began,
+        )
+        path = self.stack.directory / KEPT
+        if self._evidence is not None:
+            self._evidence.connection.close()
+            self._evidence = None
+        try:
+            connection = await asyncio.to_thread(collect, self.stack, path, scenario, tell=self.say)
+        except OSError as error:
+            raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
+        (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [environment.utc(self.began)]).fetchone() or (
+            0,
+        )
+        evidence_of.forget_older(connection, self.began)
+        self._evidence = Evidence(connection, self.requests, evidence_of.older(connection, parked))
+        if self._evidence.older and not self.notes:
+            self.notes.append(self._evidence.older)
+        return self._evidence
+
+    async def require(self, *invariants: Invariant, about: Sequence[int]) -> Evidence:
+        """Collect, and see that they hold for these customers."""
+        evidence = await self.evidence()
+        evidence.require(*invariants, about=about)
+        return evidence
+
+    # what happened
+
+    async def no_answer(self, row: dict[str, Any]) -> NoReturn:
+        """A call that must succeed did not."""
+        what = f"{row['method']} {row['path']}"
+        how = "got no answer" if row["status"] is None else f"answered {row['status']}"
+        details = _detail(row["answer"])
+        wrong = Failed(
+            f"{what} {how}{f': {details}' if details else ''}.", expected="200", found=str(row["status"] or "no answer"), next_step=""
+        )
+        await self.blamed(wrong, f"{what} {how}")
+
+    async def blamed(self, wrong: Failed, what: str) -> NoReturn:
+        """Raise why something did not happen: the machine stood in the way, a service ended by itself, or else this."""
+        machine, down = await asyncio.to_thread(lambda: (self.machine(), self._down()))
+        for finding in machine.findings:
+            because = (*finding.because, Fact(what, "the check's requests"))
+            raise Failed(finding.sentence, because=because, so=finding.so, next_step=finding.next_step)
+        if (excuse := machine.excuse()) is not None:
+            raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
+        if down:
+            raise NotJudged(f"{what}; {', '.join(down)} does not run.", next_step="labkit up")
+        guess = next((name for name in SERVICES if name in what), "gateway")
+        raise Failed(wrong.sentence, expected=wrong.expected, found=wrong.found, next_step=wrong.next_step or f"labkit logs {guess}")
+
+    def machine(self) -> Machine:
+        """What has happened to the processes since this trial began."""
+        runtime = runtimes.of_stack(self.stack)
+        events = [*environment.events(runtime, self.began, blame.spans(self.stack.directory)), *self._stalled()]
+        with closing(database.new()) as connection:
+            database.insert(connection, "environment", [event.row() for event in events])
+            database.insert(connection, "last_words", last_words.rows(runtime, list(SERVICES)))
+            database.set_complete(connection, "environment", runtime.unwatched(self.began))
+            return machine_of(connection)
+
+    def _stalled(self) -> list[environment.Event]:
+        self._stalls.look()
+        return list(self._stalls.found)
+
+    def _down(self) -> list[str]:
+        from labkit.faults.ledger import Ledger
+
+        meant = {fault.target for fault in Ledger(self.stack.directory).open()}
+        runtime = runtimes.of_stack(self.stack)
+        return [component.name for component in self.stack.components if not runtime.runs(component.name) and component.name not in meant]
+
+    def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """As committed now. Raises NotJudged when MySQL does not answer."""
+        try:
+            with sql.connected(self.stack.mysql) as cursor:
+                cursor.execute(query, values)
+                return [tuple(row) for row in cursor.fetchall()]
+        except OSError as error:
+            raise NotJudged(f"MySQL does not answer: {error}.", next_step="labkit status") from error
+
+
+def answer_of(row: dict[str, Any]) -> Any:
+    """The JSON of an answer, amounts as Decimal; text when it is no JSON."""
+    try:
+        return json.loads(row["answer"], parse_float=Decimal) if row["answer"] else None
+    except ValueError:
+        return row["answer"]
+
+
+def _detail(answer: str | None) -> str:
+    try:
+        data = json.loads(answer or "null")
+    except ValueError:
+        return (answer or "")[:200]
+    return str(data.get("detail", "")) if isinstance(data, dict) else ""
