@@ -174,13 +174,11 @@ app.add_typer(lab_app, name="lab", short_help="Work on a lab: labkit lab 1.")
 
 
 @app.command(short_help="Take over what you save, until Ctrl-C.")
-def watch(
-    poll: Annotated[bool, typer.Option("--poll", help="Look for changes, where file events do not work.")] = False, name: Name = "default"
-) -> int:
+def watch(name: Name = "default") -> int:
     """Restart the services whose files you save, as you save them, until Ctrl-C."""
     from labkit.commands.watch import watch
 
-    return watch(name, poll=poll)
+    return watch(name)
 
 
 @app.command(short_help="Read the guides in the browser.")

@@ -6,20 +6,19 @@ from labkit import interrupts, say
 from labkit.errors import ExitCode, UserError
 from labkit.lab import watching, workspace
 from labkit.lab.taken_over import take_over
-from labkit.stack import runtimes, state
+from labkit.stack import runtimes, sources, state
 
 
-def watch(stack_name: str, *, poll: bool) -> ExitCode:
+def watch(stack_name: str) -> ExitCode:
     """Until Ctrl-C. A file that does not work is told, and waited for."""
     space = workspace.here()
     interrupts.on_termination()
     stack = state.load(stack_name)
     if not runtimes.of_stack(stack).running():
         raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
-    _take_over(stack_name)
-    say.line(f"Watching {space.folder / 'services'}: what you save is taken over. Ctrl-C ends it.")
+    say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")
     try:
-        for _ in watching.changes(space.folder / "services", space.kept, poll=poll):
+        for _ in watching.saves(space.folder):
             _take_over(stack_name)
     except KeyboardInterrupt:
         say.line()

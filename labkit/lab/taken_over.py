@@ -5,6 +5,7 @@ from pathlib import Path
 from labkit.lab import workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import SERVICES, Stack
+from labkit.stack.wait import NotReady
 from labkit.up_view import Quiet
 
 
@@ -22,8 +23,12 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        with Quiet() as view:
-            brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
+        try:
+            with Quiet() as view:
+                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
+        except NotReady as error:
+            error.next_step = f"mend what the log says (all of it: labkit logs {error.component}), then the same again"
+            raise
         return [name for name in SERVICES if name in brought.started]
 
 
