@@ -151,6 +151,12 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
         return Outcome(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
     except UserError as error:
         return Outcome(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
+    except Exception as error:  # a check that raises says nothing about the code
+        from labkit.report import write_report
+
+        path = write_report(error, [this.id])
+        sentence = f"The check itself failed: {type(error).__name__}: {error}"
+        return Outcome(this, Verdict.UNKNOWN, seconds(), sentence, next_step=f"attach {path} to a question")
     else:
         return Outcome(this, Verdict.PASS, seconds())
     finally:
