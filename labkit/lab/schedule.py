@@ -7,12 +7,15 @@ evidence. All others then act at the same time. When every check has ended or wa
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from labkit.errors import UserError
 from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
 
 T = TypeVar("T")
+at_work: ContextVar[str] = ContextVar("at_work", default="")
+"""The id of the check that is at work, or the name of what it makes for others too."""
 
 
 class Meeting(Generic[T]):
@@ -141,6 +144,7 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
     def seconds() -> float:
         return time.monotonic() - began - meeting.seconds_waited.get(asyncio.current_task(), 0.0)
 
+    at_work.set(this.id)
     meeting.begin()
     try:
         await this.run(lab)

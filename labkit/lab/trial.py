@@ -11,6 +11,7 @@ code is at fault, NotJudged when the machine is.
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -31,7 +32,7 @@ from labkit.lab.client import Customer, PlacedOrder
 from labkit.lab.evidence import Evidence
 from labkit.lab.rules import CENT, PENDING, Books, Outcome
 from labkit.lab.scenario import LOOK_S, Run
-from labkit.lab.schedule import Meeting
+from labkit.lab.schedule import Meeting, at_work
 from labkit.stack import runtimes, sql
 from labkit.stack.model import SERVICES, Stack
 
@@ -43,7 +44,7 @@ SOON_S = 2.0  # how long an order is looked at before the stores are asked what 
 NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia", "Leslie", "Hedy", "Dennis", "Joan")
 PENDING_NO_MORE = Outcome("ANY")
 EXPLAIN = (I11, I2, I1, I3)  # why an order is not what it should be
-KEPT = "check.duckdb"
+KEPT = "check.duckdb"  # the last evidence of the last check
 
 
 class Order(PlacedOrder):
@@ -66,26 +67,31 @@ class Trial(Run):
         self._stalls = environment.StallWatch()
         self._stalls.__enter__()
         self._customers: list[int] = []
-        self._names = list(NAMES)
-        self.dice.shuffle(self._names)
+        self._dices: dict[str, random.Random] = {}
         self._open: list[DuckDBPyConnection] = []
         self.meeting = Meeting(self._read_all)
 
     async def close(self) -> None:
         self._stalls.__exit__()
-        for connection in self._open:
+        for number, connection in enumerate(self._open):
             connection.close()
+            (self.stack.directory / f"check.{number}.duckdb").replace(self.stack.directory / KEPT)
         await super().close()
 
     # amounts and names
 
+    def drawn(self) -> random.Random:
+        """The dice of the check that is at work: what one check draws does not depend on what the others do meanwhile."""
+        who = at_work.get()
+        return self._dices.setdefault(who, random.Random(f"{self.seed} {who}"))
+
     def amount(self, low: str, high: str) -> Decimal:
         """Drawn from the seed, in cents."""
-        return Decimal(self.dice.randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT
+        return Decimal(self.drawn().randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT
 
     def nobody(self) -> int:
-        """The id of a customer whom nobody knows."""
-        customer_id = self.dice.randrange(2**62, 2**63)
+        """The id of a customer whom nobody knows, and whom no other trial has named."""
+        customer_id = 2**62 + time.time_ns()
         self._customers.append(customer_id)
         return customer_id
 
@@ -93,7 +99,8 @@ class Trial(Run):
 
     async def customer(self, name: str | None = None, limit: str | Decimal | None = None) -> Customer:
         """A new customer, who is in the books."""
-        name = name or f"{self._names[len(self._customers) % len(NAMES)]} {self.dice.randrange(100, 1000)}"
+        dice = self.drawn()
+        name = name or f"{dice.choice(NAMES)} {dice.randrange(1000, 10_000)}"
         wanted = str(limit if limit is not None else self.amount("15.00", "99.99"))
         made = await super().customer(name, wanted)
         if made is None:
@@ -233,7 +240,7 @@ class Trial(Run):
     async def _read_all(self) -> Evidence:
         self.say("waiting until all stands still")
         await self.heal_all()  # of a check that failed in the middle
-        path = self.stack.directory / KEPT
+        path = self.stack.directory / f"check.{len(self._open)}.duckdb"  # DuckDB takes the same path for the same database
         scenario = Scenario(self.requests, self._customers, (), self.seed, self._stalled(), since=self.began)
         try:
             connection = await asyncio.to_thread(collect, self.stack, path, scenario, tell=self.say)

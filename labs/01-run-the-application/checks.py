@@ -11,8 +11,9 @@ from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
 from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.client import Customer
-from labkit.lab.components import not_ready, without_members
+from labkit.lab.components import not_ready, takes_no_messages
 from labkit.lab.rules import APPROVED, CENT, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, differences
+from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial, answer_of
 from labkit.stack.model import SERVERS
 
@@ -49,7 +50,9 @@ class Orders:
 
     async def _once(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> list[Order]:
         if make.__name__ not in self._made:
+            token = at_work.set(make.__name__)
             self._made[make.__name__] = asyncio.ensure_future(make())
+            at_work.reset(token)
         return await self._made[make.__name__]
 
     async def _all_of_it(self) -> list[Order]:
@@ -90,14 +93,16 @@ async def everything_is_up(lab: Orders) -> None:
             found=how_it_ended or state,
             next_step="labkit up" if how_it_ended else f"labkit logs {name}",
         )
-    for name, group in await without_members(lab.trial.stack):
-        raise Failed(
-            f"{name} says that it is ready, and it takes no messages: its group {group} has no member.",
-            expected=f"{group} has a member",
-            found="none",
-            because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
-            next_step=f"labkit logs {name}",
-        )
+    for channel in ("order", "customer"):
+        for name in await takes_no_messages(lab.trial, channel):
+            raise Failed(
+                f"{name} says that it is ready, and it takes no messages of the {channel} channel.",
+                expected="it takes a message that is published now",
+                found="it did not",
+                because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
+                so="its health tells of something else than its work.",
+                next_step=f"labkit logs {name}",
+            )
 
 
 @check("1.2", "An order within the credit limit is approved")

@@ -151,7 +151,7 @@ async def mixed_orders(trial: Trial) -> None:
     nobody = trial.nobody()
     while len(wanted) < ORDERS:
         wanted.append((nobody, Decimal(len(wanted)) + CENT))
-    trial.dice.shuffle(wanted)
+    trial.drawn().shuffle(wanted)
     placed = await asyncio.gather(*(trial.order(customer, total) for customer, total in wanted))
     ends = await asyncio.gather(*(trial.ended(order) for order in placed))
     approved: list[Order] = [order for order, end in zip(placed, ends, strict=True) if end == APPROVED]
