@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_author import app as author_app
 from labkit.cli_fault import app as fault_app
 from labkit.cli_images import app as images_app
 from labkit.cli_lab import app as lab_app
@@ -213,6 +214,7 @@ def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, 
 
 
 app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
+app.add_typer(author_app, name="author", short_help="Write labs: prove them.")
 app.add_typer(images_app, name="images", short_help="Make, get, list and carry images for Docker.")
 
 

@@ -12,7 +12,7 @@ from labkit import say
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import Lab, find_lab
-from labkit.lab.check import Check, Outcome, Verdict, run_checks, worst
+from labkit.lab.check import Check, Outcome, Verdict, worst
 
 if TYPE_CHECKING:
     from labkit.stack.model import Stack
@@ -45,6 +45,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
         if restarted:
             say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
     table = _Table(lab, checks, silent=as_json)
+    began = time.monotonic()
     outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
     verdict = worst(outcomes)
     results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
@@ -54,7 +55,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
         data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
         say.line(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
     else:
-        for line in explained(outcomes, notes, number, seed):
+        for line in explained(outcomes, notes, number, seed, time.monotonic() - began):
             say.line(line)
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
     return EXIT_CODES[verdict]
@@ -85,13 +86,14 @@ async def judge(
 ) -> tuple[list[Outcome], list[str]]:
     """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
     from labkit.lab.scenario import at_work
+    from labkit.lab.schedule import run_checks
     from labkit.lab.trial import Trial
 
     folder = stack.source if (stack.source / ".labkit").is_dir() else None
     command = f"labkit lab {lab.number} check"
     async with at_work(stack, command, lambda: Trial(stack, command, seed, folder=folder)) as trial:
         trial.say = doing
-        outcomes = await run_checks(checks, lab.prepare(trial), tell=tell, begin=begin)
+        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin)
         return outcomes, trial.notes
 
 
@@ -126,7 +128,7 @@ class _Table:
         say.line(f"  {MARKS[outcome.verdict]} {c.id}  {c.title:{self._width}}  {outcome.seconds:5.1f} s{given}")
 
 
-def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int) -> Iterator[str]:
+def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
         if outcome.verdict is not Verdict.PASS:
@@ -135,7 +137,6 @@ def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, se
     for note in notes:
         yield f"Note: {note}"
     counts = [(sum(o.verdict is verdict for o in outcomes), word) for verdict, word in WORDS.items()]
-    seconds = sum(o.seconds for o in outcomes)
     first = next((o for o in outcomes if o.verdict is Verdict.FAIL), None)
     stuck = f" Stuck? labkit lab {number} hint {first.check.id}" if first else ""
     yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"

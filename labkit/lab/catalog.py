@@ -100,16 +100,9 @@ class Lab:
         return self._module("checks")
 
     def _module(self, name: str) -> ModuleType:
-        """checks.py or inject.py, which are content and in no package."""
-        import importlib.util
+        from labkit.lab.content import module
 
-        path = self.folder / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(f"labkit_lab_{self.number}_{name}", path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise UserError(f"Lab {self.number} has no {path.name}.", next_step="install labkit again")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return module(self.folder / f"{name}.py")
 
 
 def all_labs() -> list[Lab]:

@@ -1,17 +1,14 @@
-"""The API that checks are written against, and how they are run.
+"""The API that checks are written against; schedule.py runs them.
 
 A check is a coroutine with an id and a title that is given a Trial (see trial.py). It returns when all is well, raises Failed with what is
 wrong in the words of the business, or raises NotJudged when it could not look.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from labkit.errors import UserError
 
 if TYPE_CHECKING:
     from labkit.invariants.witness import Fact
@@ -52,7 +49,9 @@ class Check:
     title: str
     run: Run
     is_gate: bool
-    """When it fails, the checks after it have nothing to judge."""
+    """When it does not pass, the others have nothing to judge."""
+    is_alone: bool
+    """It brings faults about: nobody else is at work meanwhile. It heals them before it asks for evidence."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,11 @@ class Outcome:
     so: str = ""
 
 
-def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Run], Run]:
-    """Make a coroutine a check of its lab."""
+def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[Run], Run]:
+    """Make a coroutine a check of its lab. See Check for `gate` and `alone`."""
 
     def mark(function: Run) -> Run:
-        function.__dict__["check"] = Check(check_id, title, function, gate)
+        function.__dict__["check"] = Check(check_id, title, function, gate, alone)
         return function
 
     return mark
@@ -80,41 +79,6 @@ def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Run], R
 
 def checks_of(module: ModuleType) -> list[Check]:
     return [value.__dict__["check"] for value in vars(module).values() if isinstance(getattr(value, "check", None), Check)]
-
-
-async def run_checks(
-    checks: Iterable[Check], lab: Any, *, tell: Callable[[Outcome], None], begin: Callable[[Check], None] = lambda _: None
-) -> list[Outcome]:
-    """Run checks one after another; `begin` hears of each as it begins, `tell` as it ends."""
-    outcomes: list[Outcome] = []
-    closed: Check | None = None
-    for this in checks:
-        begin(this)
-        if closed is not None:
-            reason = f"Nothing was judged, because {closed.id} did not pass."
-            outcome = Outcome(this, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first")
-        else:
-            outcome = await _run(this, lab)
-        outcomes.append(outcome)
-        tell(outcome)
-        if this.is_gate and outcome.verdict is not Verdict.PASS:
-            closed = closed or this
-    return outcomes
-
-
-async def _run(this: Check, lab: Any) -> Outcome:
-    started = time.monotonic()
-    try:
-        await this.run(lab)
-    except Failed as failed:
-        seconds = time.monotonic() - started
-        about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
-        return Outcome(this, Verdict.FAIL, seconds, *about)
-    except NotJudged as reason:
-        return Outcome(this, Verdict.UNKNOWN, time.monotonic() - started, reason.sentence, next_step=reason.next_step)
-    except UserError as error:
-        return Outcome(this, Verdict.UNKNOWN, time.monotonic() - started, error.message, next_step=error.next_step or "labkit status")
-    return Outcome(this, Verdict.PASS, time.monotonic() - started)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Verdict:

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
-from labkit.evidence.kafka_positions import Positions
-from labkit.faults.targets import SUBSCRIPTIONS
+from labkit.faults import make
+from labkit.invariants.catalog import I3
+from labkit.lab.check import NotJudged
+from labkit.lab.trial import Trial
 from labkit.stack import runtimes
 from labkit.stack.model import Stack
 
@@ -33,12 +36,18 @@ def _end(end: object) -> str:
     return "ended, and nobody saw how" if end is None else f"ended {end}"
 
 
-async def without_members(stack: Stack) -> list[tuple[str, str]]:
-    """(component, group) of each subscriber whose group has no member: nobody takes its messages. Raises OSError."""
-    return await asyncio.to_thread(_without_members, stack)
-
-
-def _without_members(stack: Stack) -> list[tuple[str, str]]:
-    with Positions(stack["kafka"].endpoint, timeout=5.0) as broker:
-        members = {group.id: group.members for group in broker.groups([s.subscriber for s in SUBSCRIPTIONS])}
-    return [(s.component, s.subscriber) for s in SUBSCRIPTIONS if not members.get(s.subscriber)]
+async def takes_no_messages(trial: Trial, channel: str) -> list[str]:
+    """The subscribers of a channel that do not take a message of a type that nobody knows, which everybody must skip. Raises NotJudged when
+    something else stood in the way, Failed with the cause where the stores show one."""
+    order = make.poison(trial.stack, channel, key=str(trial.drawn().randrange(10**6)), unknown_type=True)
+    planted = await trial.fault(order)
+    waiting = list(trial.known(planted.id).facts.get("not_taken_by", []))
+    if waiting:
+        nobody = trial.nobody()
+        evidence = await trial.evidence()
+        taken = {hit["component"] for hit in trial.hits(planted, "taken")}
+        waiting = [name for name in waiting if name not in taken]
+        if waiting:
+            with suppress(NotJudged):
+                evidence.require(I3, about=[nobody])
+    return waiting

@@ -1,6 +1,6 @@
 """What a check rests its verdict on: every store as of one moment, about the check's own customers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Evidence:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values)).fetchall()
 
-    def require(self, *invariants: Invariant, about: Sequence[int]) -> None:
+    def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
         """They hold for these customers (by id), and there was something to judge. Raises Failed with the first thing that is wrong, else
         NotJudged with what stood in the way."""
         judgement = self._judged(invariants, about)
@@ -58,7 +58,7 @@ class Evidence:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."
                 raise NotJudged(sentence, next_step=result.next_step or "labkit status")
 
-    def _judged(self, invariants: Sequence[Invariant], about: Sequence[int]) -> Judgement:
+    def _judged(self, invariants: Sequence[Invariant], about: Iterable[int]) -> Judgement:
         own = set(about)
         with database.together(self.connection):
             self.connection.execute("DELETE FROM scope")

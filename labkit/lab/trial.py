@@ -11,16 +11,18 @@ code is at fault, NotJudged when the machine is.
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from labkit.evidence import database, environment, last_words
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults import blame
+from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
 from labkit.invariants.witness import Fact
 from labkit.judging.machine import Machine, machine_of
@@ -30,13 +32,19 @@ from labkit.lab.client import Customer, PlacedOrder
 from labkit.lab.evidence import Evidence
 from labkit.lab.rules import CENT, PENDING, Books, Outcome
 from labkit.lab.scenario import LOOK_S, Run
+from labkit.lab.schedule import Meeting, at_work
 from labkit.stack import runtimes, sql
 from labkit.stack.model import SERVICES, Stack
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ANSWERED_S = 10.0
 SOON_S = 2.0  # how long an order is looked at before the stores are asked what is the matter: decides no verdict
 NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia", "Leslie", "Hedy", "Dennis", "Joan")
+PENDING_NO_MORE = Outcome("ANY")
 EXPLAIN = (I11, I2, I1, I3)  # why an order is not what it should be
-KEPT = "check.duckdb"
+KEPT = "check.duckdb"  # the last evidence of the last check
 
 
 class Order(PlacedOrder):
@@ -59,25 +67,31 @@ class Trial(Run):
         self._stalls = environment.StallWatch()
         self._stalls.__enter__()
         self._customers: list[int] = []
-        self._names = list(NAMES)
-        self.dice.shuffle(self._names)
-        self._evidence: Evidence | None = None
+        self._dices: dict[str, random.Random] = {}
+        self._open: list[DuckDBPyConnection] = []
+        self.meeting = Meeting(self._read_all)
 
     async def close(self) -> None:
         self._stalls.__exit__()
-        if self._evidence is not None:
-            self._evidence.connection.close()
+        for number, connection in enumerate(self._open):
+            connection.close()
+            (self.stack.directory / f"check.{number}.duckdb").replace(self.stack.directory / KEPT)
         await super().close()
 
     # amounts and names
 
+    def drawn(self) -> random.Random:
+        """The dice of the check that is at work: what one check draws does not depend on what the others do meanwhile."""
+        who = at_work.get()
+        return self._dices.setdefault(who, random.Random(f"{self.seed} {who}"))
+
     def amount(self, low: str, high: str) -> Decimal:
         """Drawn from the seed, in cents."""
-        return Decimal(self.dice.randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT
+        return Decimal(self.drawn().randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT
 
     def nobody(self) -> int:
-        """The id of a customer whom nobody knows."""
-        customer_id = self.dice.randrange(2**62, 2**63)
+        """The id of a customer whom nobody knows, and whom no other trial has named."""
+        customer_id = 2**62 + time.time_ns()
         self._customers.append(customer_id)
         return customer_id
 
@@ -85,11 +99,12 @@ class Trial(Run):
 
     async def customer(self, name: str | None = None, limit: str | Decimal | None = None) -> Customer:
         """A new customer, who is in the books."""
-        name = name or f"{self._names[len(self._customers) % len(NAMES)]} {self.dice.randrange(100, 1000)}"
+        dice = self.drawn()
+        name = name or f"{dice.choice(NAMES)} {dice.randrange(1000, 10_000)}"
         wanted = str(limit if limit is not None else self.amount("15.00", "99.99"))
         made = await super().customer(name, wanted)
         if made is None:
-            await self.no_answer(self.requests[-1])
+            await self.no_answer(self.request("create_customer", customer_name=name))
         self.books.open(made)
         self._customers.append(made.id)
         return made
@@ -98,15 +113,20 @@ class Trial(Run):
         """Accepted; what becomes of it is another question."""
         placed = await super().order(customer, str(total))
         if placed.id is None:
-            await self.no_answer(self.requests[-1])
+            await self.no_answer(self.request("create_order", customer_id=placed.customer_id, total=placed.total))
         return Order(placed.id, placed.customer_id, placed.total)
 
     async def cancel(self, order: int | Order) -> str:
         """Accepted, or `refused`."""
-        outcome = await super().cancel(order if isinstance(order, int) else order.id)
+        order_id = order if isinstance(order, int) else order.id
+        outcome = await super().cancel(order_id)
         if outcome == "unknown":
-            await self.no_answer(self.requests[-1])
+            await self.no_answer(self.request("cancel_order", order_id=order_id))
         return outcome
+
+    def request(self, operation: str, **about: object) -> dict[str, Any]:
+        """The last call of this kind about something, as it was written down."""
+        return next(row for row in reversed(self.requests) if row["operation"] == operation and about.items() <= row.items())
 
     async def get(self, path: str) -> tuple[int, Any]:
         """Status and JSON with amounts as Decimal; raises when nobody answers."""
@@ -148,7 +168,7 @@ class Trial(Run):
         )
         await self.explained(wrong, about=[order.customer_id])
 
-    async def explained(self, wrong: Failed, *, about: Sequence[int], by: Sequence[Invariant] = EXPLAIN) -> NoReturn:
+    async def explained(self, wrong: Failed, *, about: Iterable[int], by: Sequence[Invariant] = EXPLAIN) -> NoReturn:
         """Raise what the stores show to be the cause, or else this. What is wrong is wrong, whatever the machine did meanwhile."""
         try:
             (await self.evidence()).require(*by, about=about)
@@ -174,35 +194,69 @@ class Trial(Run):
                 return found
             await asyncio.sleep(LOOK_S)
 
-    async def evidence(self, *, pending: Iterable[Order] = ()) -> Evidence:
-        """Every store as of a moment at which all stands still, about all customers of this trial. `pending`: orders that may wait."""
+    async def ended(self, order: Order) -> Outcome:
+        """What became of it, as far as that shows soon; whether that is right is for the evidence to say."""
+        return await self._soon(order, PENDING_NO_MORE)
+
+    async def held(self, gate: Fault, order: Order) -> None:
+        """Await that a closed gate holds the message about an order. Raises Failed when it was passed, or what should have come did not."""
+
+        async def past() -> bool:
+            return await self.seen(order) != PENDING
+
+        try:
+            await self.hit(gate, "held", past=past)
+        except NotJudged as late:
+            await self.heal_all()
+            evidence = await self.evidence()
+            evidence.require(I3, about=[order.customer_id])
+            raise late from None
+
+    async def answered(self, order: Order) -> None:
+        """Await that customers has written its answer to an order; when it does not, the evidence will show."""
+        query = "SELECT COUNT(*) FROM customer_db.message WHERE JSON_UNQUOTE(JSON_EXTRACT(payload, '$.orderId')) = %s"
+        deadline = time.monotonic() + ANSWERED_S
+        while time.monotonic() < deadline:
+            ((answers,),) = await asyncio.to_thread(self.sql, query, str(order.id))
+            if answers:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def released(self, order: Order) -> None:
+        """Await that an order's credit is free again; when it is not, the evidence will show."""
+        query = "SELECT COUNT(*) FROM customer_db.customer_credit_reservations WHERE credit_reservations_key = %s"
+        deadline = time.monotonic() + SOON_S
+        while time.monotonic() < deadline:
+            ((held,),) = await asyncio.to_thread(self.sql, query, order.id)
+            if not held:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def evidence(self) -> Evidence:
+        """Every store as of a moment at which all stands still, about all customers of this trial. Checks that want it at the same time
+        share one reading, for which they wait until nobody does anything else."""
+        return await self.meeting.come()
+
+    async def _read_all(self) -> Evidence:
         self.say("waiting until all stands still")
-        scenario = Scenario(
-            self.requests,
-            self._customers,
-            [order.id for order in pending],
-            self.seed,
-            self._stalled(),
-            since=self.began,
-        )
-        path = self.stack.directory / KEPT
-        if self._evidence is not None:
-            self._evidence.connection.close()
-            self._evidence = None
+        await self.heal_all()  # of a check that failed in the middle
+        path = self.stack.directory / f"check.{len(self._open)}.duckdb"  # DuckDB takes the same path for the same database
+        scenario = Scenario(self.requests, self._customers, (), self.seed, self._stalled(), since=self.began)
         try:
             connection = await asyncio.to_thread(collect, self.stack, path, scenario, tell=self.say)
         except OSError as error:
             raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
+        self._open.append(connection)
         (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [environment.utc(self.began)]).fetchone() or (
             0,
         )
         evidence_of.forget_older(connection, self.began)
-        self._evidence = Evidence(connection, self.requests, evidence_of.older(connection, parked))
-        if self._evidence.older and not self.notes:
-            self.notes.append(self._evidence.older)
-        return self._evidence
+        evidence = Evidence(connection, self.requests, evidence_of.older(connection, parked))
+        if evidence.older and not self.notes:
+            self.notes.append(evidence.older)
+        return evidence
 
-    async def require(self, *invariants: Invariant, about: Sequence[int]) -> Evidence:
+    async def require(self, *invariants: Invariant, about: Iterable[int]) -> Evidence:
         """Collect, and see that they hold for these customers."""
         evidence = await self.evidence()
         evidence.require(*invariants, about=about)
@@ -253,6 +307,24 @@ class Trial(Run):
         meant = {fault.target for fault in Ledger(self.stack.directory).open()}
         runtime = runtimes.of_stack(self.stack)
         return [component.name for component in self.stack.components if not runtime.runs(component.name) and component.name not in meant]
+
+    def refused(self, account: str, query: str) -> tuple[int, str] | None:
+        """Error number and text when one of the services' accounts may not do that, None when it may. Raises NotJudged."""
+        import pymysql
+
+        at = self.stack.mysql
+        try:
+            connection = pymysql.connect(host=at.host, port=at.port, user=account, password=account, connect_timeout=5)
+        except pymysql.MySQLError as error:
+            raise NotJudged(f"{account} cannot log in: {error.args[-1]}.", next_step="labkit status") from error
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                return None
+        except pymysql.MySQLError as error:
+            return int(error.args[0]), str(error.args[-1])
+        finally:
+            connection.close()
 
     def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """As committed now. Raises NotJudged when MySQL does not answer."""

@@ -1,5 +1,7 @@
 """Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and nobody waits for anybody."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +11,9 @@ from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
 from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.client import Customer
-from labkit.lab.components import not_ready, without_members
-from labkit.lab.evidence import Evidence
+from labkit.lab.components import not_ready, takes_no_messages
 from labkit.lab.rules import APPROVED, CENT, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, differences
+from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial, answer_of
 from labkit.stack.model import SERVERS
 
@@ -23,55 +25,61 @@ class Orders:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self._made: dict[str, tuple[Customer | None, list[Order]]] = {}
-        self._evidence: Evidence | None = None
+        self.about: set[int] = set()
+        self._made: dict[str, asyncio.Future[list[Order]]] = {}
 
-    async def all_of_it(self) -> tuple[Customer, list[Order]]:
+    async def all_of_it(self) -> list[Order]:
         """Two orders that together are exactly what the customer may spend, one after the other."""
-        if "all" not in self._made:
-            trial = self.trial
-            customer = await trial.customer()
-            more_than_half = (customer.limit / 2).quantize(CENT) + trial.amount("0.01", "3.00")
-            orders = [await self._decided(customer, more_than_half)]
-            orders.append(await self._decided(customer, trial.books.available(customer)))
-            self._made["all"] = customer, orders
-        customer, orders = self._made["all"]  # type: ignore[assignment]
-        return customer, orders
+        return await self._once(self._all_of_it)
 
-    async def a_cent_too_much(self) -> tuple[Customer, list[Order]]:
+    async def a_cent_too_much(self) -> list[Order]:
         """One order that fits, and two that do not: a cent more than is left, a cent more than the limit."""
-        if "cent" not in self._made:
-            trial = self.trial
-            customer = await trial.customer()
-            orders = [await self._decided(customer, trial.amount("5.00", "14.00"))]
-            for total in (trial.books.available(customer) + CENT, customer.limit + CENT):
-                orders.append(await self._decided(customer, total))
-            self._made["cent"] = customer, orders
-        customer, orders = self._made["cent"]  # type: ignore[assignment]
-        return customer, orders
+        return await self._once(self._a_cent_too_much)
 
-    async def of_nobody(self) -> Order:
-        if "nobody" not in self._made:
-            self._made["nobody"] = None, [await self._decided(self.trial.nobody(), self.trial.amount("0.01", "14.00"))]
-        return self._made["nobody"][1][0]
+    async def of_nobody(self) -> list[Order]:
+        """One of a customer whom nobody knows."""
+        return await self._once(self._of_nobody)
+
+    async def every_one(self) -> bool:
+        """Make all of them. True when each ended as it should."""
+        made = await asyncio.gather(self.all_of_it(), self.a_cent_too_much(), self.of_nobody(), return_exceptions=True)
+        for error in made:
+            if isinstance(error, BaseException) and not isinstance(error, Failed):
+                raise error
+        return not any(isinstance(error, Failed) for error in made)
+
+    async def _once(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> list[Order]:
+        if make.__name__ not in self._made:
+            token = at_work.set(make.__name__)
+            self._made[make.__name__] = asyncio.ensure_future(make())
+            at_work.reset(token)
+        return await self._made[make.__name__]
+
+    async def _all_of_it(self) -> list[Order]:
+        customer = await self.trial.customer()
+        more_than_half = (customer.limit / 2).quantize(CENT) + self.trial.amount("0.01", "3.00")
+        return [
+            await self._decided(customer, more_than_half),
+            await self._decided(customer, self.trial.books.available(customer)),
+        ]
+
+    async def _a_cent_too_much(self) -> list[Order]:
+        trial, customer = self.trial, await self.trial.customer()
+        return [
+            await self._decided(customer, trial.amount("5.00", "14.00")),
+            await self._decided(customer, trial.books.available(customer) + CENT),
+            await self._decided(customer, customer.limit + CENT),
+        ]
+
+    async def _of_nobody(self) -> list[Order]:
+        return [await self._decided(self.trial.nobody(), self.trial.amount("0.01", "14.00"))]
 
     async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
         """Placed, and no longer PENDING: the next order meets what it left."""
         order = await self.trial.order(customer, total)
+        self.about.add(order.customer_id)
         await self.trial.becomes(order, self.trial.books.decide(order))
         return order
-
-    async def evidence(self) -> Evidence:
-        """All of them in every store."""
-        if self._evidence is None:
-            await self.all_of_it()
-            await self.a_cent_too_much()
-            await self.of_nobody()
-            self._evidence = await self.trial.evidence()
-        return self._evidence
-
-    def about(self) -> list[int]:
-        return [order.customer_id for _, orders in self._made.values() for order in orders]
 
 
 @check("1.1", "Every component is up and ready", gate=True)
@@ -85,44 +93,49 @@ async def everything_is_up(lab: Orders) -> None:
             found=how_it_ended or state,
             next_step="labkit up" if how_it_ended else f"labkit logs {name}",
         )
-    for name, group in await without_members(lab.trial.stack):
-        raise Failed(
-            f"{name} says that it is ready, and it takes no messages: its group {group} has no member.",
-            expected=f"{group} has a member",
-            found="none",
-            because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
-            next_step=f"labkit logs {name}",
-        )
+    for channel in ("order", "customer"):
+        for name in await takes_no_messages(lab.trial, channel):
+            raise Failed(
+                f"{name} says that it is ready, and it takes no messages of the {channel} channel.",
+                expected="it takes a message that is published now",
+                found="it did not",
+                because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
+                so="its health tells of something else than its work.",
+                next_step=f"labkit logs {name}",
+            )
 
 
 @check("1.2", "An order within the credit limit is approved")
 async def within_the_limit(lab: Orders) -> None:
-    _, orders = await lab.all_of_it()
+    orders = await lab.all_of_it()
     assert [lab.trial.books.outcome(order) for order in orders] == [APPROVED, APPROVED]
 
 
 @check("1.3", "An order beyond the credit limit is rejected, with the reason")
 async def beyond_the_limit(lab: Orders) -> None:
-    _, (within, *beyond) = await lab.a_cent_too_much()
+    within, *beyond = await lab.a_cent_too_much()
     assert lab.trial.books.outcome(within) == APPROVED
     assert {lab.trial.books.outcome(order) for order in beyond} == {INSUFFICIENT_CREDIT}
 
 
 @check("1.4", "An order of an unknown customer is rejected, with the reason")
 async def of_an_unknown_customer(lab: Orders) -> None:
-    assert lab.trial.books.outcome(await lab.of_nobody()) == UNKNOWN_CUSTOMER
+    (order,) = await lab.of_nobody()
+    assert lab.trial.books.outcome(order) == UNKNOWN_CUSTOMER
 
 
 @check("1.5", "Orders, reservations and messages agree")
 async def stores_agree(lab: Orders) -> None:
-    (await lab.evidence()).require(I3, I2, I1, I11, I8, I4, I5, I6, I10, about=lab.about())
+    await lab.every_one()
+    await lab.trial.require(I3, I2, I1, I11, I8, I4, I5, I6, I10, about=lab.about)
 
 
 @check("1.6", "The order history shows what the services hold")
 async def view_follows(lab: Orders) -> None:
-    evidence, trial = await lab.evidence(), lab.trial
-    evidence.require(I7, about=lab.about())
-    for customer_id in dict.fromkeys(lab.about()):
+    trial = lab.trial
+    as_it_should_be = await lab.every_one()
+    await trial.require(I7, about=lab.about)
+    for customer_id in sorted(lab.about) if as_it_should_be else ():
         status, document = await trial.history(customer_id)
         expected = trial.books.document(customer_id)
         if status != 200:
@@ -142,7 +155,7 @@ async def view_follows(lab: Orders) -> None:
             )
 
 
-@check("1.7", "An order is taken while customers is down, and goes on when it is back")
+@check("1.7", "An order is taken while customers is down, and goes on when it is back", alone=True)
 async def nobody_waits(lab: Orders) -> None:
     trial = lab.trial
     customer = await trial.customer()
@@ -185,7 +198,7 @@ async def nobody_waits(lab: Orders) -> None:
 async def creation_time(lab: Orders) -> None:
     trial = lab.trial
     order = await trial.order(trial.nobody(), trial.amount("0.01", "9.99"))
-    row = trial.requests[-1]
+    row = trial.request("create_order", order_id=order.id)
     created = _time(answer_of(row), f"POST /orders of order {order.id}", "CreatedOrder")
     if not row["started"].replace(tzinfo=UTC) - CLOCK <= created <= row["ended"].replace(tzinfo=UTC) + CLOCK:
         raise Failed(
