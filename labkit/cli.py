@@ -8,15 +8,12 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli_author import app as author_app
-from labkit.cli_fault import app as fault_app
-from labkit.cli_images import app as images_app
-from labkit.cli_lab import app as lab_app
-from labkit.cli_progress import app as progress_app
+from labkit.cli_groups import Root
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
     name="labkit",
+    cls=Root,
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
@@ -171,9 +168,6 @@ def labs(as_json: Json = False) -> int:
     return labs(as_json=as_json)
 
 
-app.add_typer(lab_app, name="lab", short_help="Work on a lab: labkit lab 1.")
-
-
 @app.command(short_help="Take over what you save, until Ctrl-C.")
 def watch(name: Name = "default") -> int:
     """Restart the services whose files you save, as you save them, until Ctrl-C."""
@@ -193,9 +187,6 @@ def guide(
     return guide(number, to=to)
 
 
-app.add_typer(progress_app, name="progress", short_help="Carry your progress to another workspace.")
-
-
 @app.command(short_help="Say what was passed, how, and when.")
 def report(as_json: Json = False) -> int:
     """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, what was
@@ -211,11 +202,6 @@ def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, 
     from labkit.commands.progress import jump
 
     return jump(name, number, yes=yes)
-
-
-app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
-app.add_typer(author_app, name="author", short_help="Write labs: prove them.")
-app.add_typer(images_app, name="images", short_help="Make, get, list and carry images for Docker.")
 
 
 @app.command(short_help="Undo faults.")

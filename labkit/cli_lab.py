@@ -22,7 +22,7 @@ Step = Annotated[str | None, typer.Argument(metavar="[STEP]", show_default=False
 
 
 @app.callback()
-def lab(context: typer.Context, number: Annotated[int, typer.Argument(metavar="N")]) -> int:
+def lab(context: typer.Context, number: Annotated[int, typer.Argument(metavar="N", help="Its number.")]) -> int:
     """Work on a lab. Without a verb: read its guide."""
     if context.invoked_subcommand is None:
         from labkit.commands.lab_guide import read

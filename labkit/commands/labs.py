@@ -4,8 +4,9 @@ import json
 
 from labkit import say
 from labkit.errors import ExitCode
-from labkit.lab import laying, progress, standing, workspace
+from labkit.lab import progress, standing, workspace
 from labkit.lab.catalog import all_labs
+from labkit.lab.laid import laid
 from labkit.lab.standing import Standing
 from labkit.lab.workspace import Workspace
 
@@ -47,7 +48,7 @@ def _next(found: list[Standing], space: Workspace | None) -> str:
     open_ones = [now for now in found if now.state in (standing.NOT_STARTED, standing.STARTED)]
     if not open_ones:
         return "labkit report; every lab is done"
-    at = laying.laid(space).lab
+    at = laid(space).lab
     current = next((now for now in open_ones if now.lab.number == at and now.state == standing.STARTED), open_ones[0])
     return f"labkit lab {current.lab.number}" + (" start" if current.state == standing.NOT_STARTED else "")
 

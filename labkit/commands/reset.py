@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from labkit import paths, say
@@ -19,7 +20,6 @@ from labkit.lab.laying import Target
 from labkit.lab.progress import Progress
 from labkit.lab.taken_over import source_for
 from labkit.stack import state
-from labkit.stack.model import Stack
 
 DATA, WORKSPACE, ALL = "data", "workspace", "all"
 WILL_BE_LOST = {
@@ -67,13 +67,12 @@ def _forget_progress(space: workspace.Workspace) -> str | None:
 
 @dataclass(frozen=True)
 class Seat:
-    """One stack's outcome: `wrong` is what is wrong, in a sentence; seconds until it was reset, and until lab 1 was judged."""
+    """One stack's outcome: what is wrong, in a sentence, or nothing; how many checks of lab 1 passed; the seconds that its reset took."""
 
     name: str
-    reset_s: float
-    total_s: float
-    passed: int = 0
+    seconds: float
     wrong: str = ""
+    passed: int = 0
 
 
 def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCode:
@@ -87,49 +86,52 @@ def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCo
     form = f"--lab {lab}" if lab is not None else f"--{what}"
     if not lab_files.agreed(f"Reset {', '.join(names)} ({form})?", yes=yes):
         return ExitCode.OK
-    begun = time.monotonic()
+    begun, failed = time.monotonic(), list[str]()
     width = max(map(len, names))
-    failed = 0
     with ThreadPoolExecutor(len(names)) as pool:
-        for seat in pool.map(lambda name: _seat(name, form.split()), names):
-            failed += bool(seat.wrong)
-            mark = "✗" if seat.wrong else "✓"
-            well = f"reset in {seat.reset_s:.1f} s, lab 1: {seat.passed} passed"
-            say.line(f"  {mark} {seat.name:{width}}  {seat.wrong or well}  ({seat.total_s:.1f} s)")
-    say.line(f"\n{len(names) - failed} of {len(names)} stacks pass lab 1, in {time.monotonic() - begun:.1f} s.")
+        say.progress(f"Resetting {len(names)} stacks …")
+        seats = list(pool.map(lambda name: _reset_one(name, form.split()), names))
+        say.progress("Judging lab 1 of each …")
+        reset_s = time.monotonic() - begun
+        for seat in pool.map(_judge_one, seats):
+            say.progress("")
+            well = f"reset in {seat.seconds:.1f} s; lab 1: {seat.passed} passed"
+            say.line(f"  {'✗' if seat.wrong else '✓'} {seat.name:{width}}  {seat.wrong or well}")
+            failed += [seat.name] if seat.wrong else []
+    judged_s = time.monotonic() - begun - reset_s
+    say.line(f"\n{len(names)} stacks reset in {reset_s:.1f} s; {len(names) - len(failed)} pass lab 1, judged in {judged_s:.1f} s.")
     if failed:
-        say.line(f"Next: labkit lab 1 check --name {names[0]}, from the folder that its services run from")
+        say.line(f"Next: labkit lab 1 check --name {failed[0]}, in the folder that its services run from")
     return ExitCode.FAIL if failed else ExitCode.OK
 
 
-def _seat(name: str, form: Sequence[str]) -> Seat:
-    """In processes of their own, from the folder that the stack's services run from: as its owner would do it."""
-    begun = time.monotonic()
-    stack = state.find(name)
-    if stack is None:
-        return Seat(name, 0.0, 0.0, wrong="it is gone")
-    done = _labkit(stack, "reset", *form, "--yes", "--name", name)
-    reset_s = time.monotonic() - begun
-    if done.returncode:
-        return Seat(name, reset_s, reset_s, wrong=f"not reset: {_first_line(done)}")
-    judged = _labkit(stack, "lab", "1", "check", "--json", "--name", name)
-    total = time.monotonic() - begun
+def _reset_one(name: str, form: Sequence[str]) -> Seat:
+    """In a process of its own, in the folder that the stack's services run from: as its owner would do it."""
+    begun, source = time.monotonic(), state.load(name).source
+    done = _labkit(name, source if source.is_dir() else paths.content(), "reset", *form, "--yes")
+    wrong = f"not reset: {_first_line(done)}" if done.returncode else ""
+    return Seat(name, time.monotonic() - begun, wrong)
+
+
+def _judge_one(seat: Seat) -> Seat:
+    if seat.wrong:
+        return seat
+    judged = _labkit(seat.name, paths.content(), "lab", "1", "check", "--json")  # outside its workspace: this is nobody's progress
     try:
         checks: list[dict[str, Any]] = json.loads(judged.stdout)["checks"]
     except (ValueError, KeyError):
-        return Seat(name, reset_s, total, wrong=f"reset, and lab 1 was not judged: {_first_line(judged)}")
+        return replace(seat, wrong=f"reset; lab 1 was not judged: {_first_line(judged)}")
     wrong = [check for check in checks if check["verdict"] != "pass"]
     if not wrong:
-        return Seat(name, reset_s, total, passed=len(checks))
-    first = wrong[0]
-    sentence = f"reset, and lab 1 does not pass: {first['id']} {first.get('sentence') or first['title']}"
-    own = "" if stack.source == paths.content() else f" Its services run from {stack.source}; --workspace or --all puts them back."
-    return Seat(name, reset_s, total, wrong=sentence + own)
+        return replace(seat, passed=len(checks))
+    stack, first = state.load(seat.name), wrong[0]
+    own = "" if stack.source == paths.content() else f" Its services run from {stack.source}; with --workspace it gets the reference back."
+    return replace(seat, wrong=f"reset; lab 1 does not pass: {first['id']} {first.get('sentence') or first['title']}{own}")
 
 
-def _labkit(stack: Stack, *words: str) -> "subprocess.CompletedProcess[str]":
-    folder = stack.source if stack.source.is_dir() else paths.content()
-    command = [sys.executable, "-m", "labkit", *words]
+def _labkit(name: str, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`-P`: a file of the folder's is not to be taken for a module."""
+    command = [sys.executable, "-P", "-m", "labkit", *words, "--name", name]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 

@@ -17,6 +17,7 @@ from labkit.errors import UserError
 from labkit.faults import stops
 from labkit.lab import snapshots, trees
 from labkit.lab.catalog import find_lab
+from labkit.lab.laid import laid
 from labkit.lab.snapshots import Snapshot
 from labkit.lab.trees import Tree
 from labkit.lab.workspace import Workspace, changing, told_when_refused
@@ -46,15 +47,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Laid:
-    """What labkit laid last: the lab, the files beside the services, and the digest by which later edits are known."""
-
-    lab: int | None = None
-    beside: tuple[str, ...] = ()
-    digest: str = ""
-
-
-@dataclass(frozen=True)
 class Change:
     """What was done: the paths that were written or removed, and where the earlier work is, if there was any."""
 
@@ -68,14 +60,6 @@ def named(space: Workspace, name: str) -> Snapshot:
         if snapshot.name == name:
             return snapshot
     raise UserError(f"There is no snapshot {name!r}.", "labkit lab 1 restore --list")
-
-
-def laid(space: Workspace) -> Laid:
-    try:
-        data = json.loads((space.kept / "laid.json").read_text())
-        return Laid(data["lab"], tuple(map(str, data["beside"])), str(data["digest"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return Laid()  # then all of it counts as the learner's work
 
 
 def current(space: Workspace) -> Tree:
