@@ -14,7 +14,8 @@ from labkit.lab.catalog import Lab, Mutant
 from labkit.lab.check import Outcome
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
-_COMMAND = re.compile(r"`(labkit [^`\n]+)`|^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
+_INLINE = re.compile(r"`(labkit [^`\n]+)`")
+_LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
 _AMOUNT = re.compile(r"(?<![\d.])\d+\.\d\d(?!\d|\.\d)")
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
@@ -129,12 +130,12 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
 
 def commands_in(text: str) -> list[str]:
     """Each labkit command that a guide tells to type."""
-    return [(inline or line).strip() for inline, line in _COMMAND.findall(text)]
+    in_blocks = [line for block in _CODE.findall(text) for line in _LINE.findall(block)]
+    return [command.strip() for command in (*in_blocks, *_INLINE.findall(_CODE.sub("", text)))]
 
 
 def wrong_command(command: str) -> str | None:
     """Why the command line does not understand this, or None. `<id>` and `{order}` stand for a number."""
-    import click
     from typer.main import get_command
 
     from labkit.cli import app
@@ -145,23 +146,18 @@ def wrong_command(command: str) -> str | None:
     except ValueError as error:
         return f"`{command}`: {error}"
     current: Any = get_command(app)
-    context = click.Context(current, info_name="labkit")
+    context: Any = None
     try:
-        while hasattr(current, "get_command"):
-            words = [word for word in words if word != "…"]
-            if not words or words[0].startswith("-"):
-                return None if words else f"`{command}` names no command"
-            found = current.get_command(context, words[0])
-            if found is None:
-                return f"`{command}`: labkit has no command {words[0]!r}"
-            current, words = found, words[1:]
-            context = click.Context(current, info_name=current.name, parent=context)
-        current.make_context(current.name, words, parent=context.parent)
-    except click.exceptions.Exit:
-        return None  # --help
+        while True:
+            context = current.make_context(current.name, list(words), parent=context)
+            words = [*getattr(context, "_protected_args", []), *context.args]
+            if not hasattr(current, "resolve_command") or not words:
+                return None
+            _, current, words = current.resolve_command(context, words)
     except Exception as error:  # typer has its own copy of click's exceptions
-        return f"`{command}`: {getattr(error, 'message', None) or error}"
-    return None
+        if type(error).__name__ == "Exit":
+            return None  # --help
+        return f"`{command}`: {getattr(error, 'message', None) or error or type(error).__name__}"
 
 
 # transcripts
