@@ -23,6 +23,7 @@ from labkit.lab.trial import Order, Trial
 VIEW = subscription("order-history")
 OWNERS = ("customers", "orders", "mysql")
 CODE = "services/order_history"
+WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
 BLOCKED_S, LOOK_S = 10.0, 0.02
 _MESSAGES = """
 SELECT id, JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-type"')), JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"'))
@@ -106,6 +107,7 @@ class Stage:
             for message_id, event_type, aggregate_id in trial.sql(_MESSAGES.format(schema), [str(an_id) for an_id in own]):
                 event = str(event_type).rpartition(".")[2].removesuffix("Event")
                 self._messages[event, int(aggregate_id)] = message_id
+        await trial.until("all events are published", self._unpublished, lambda waiting: not waiting)
         at, other = self._partition(self.cancelled), self._partition(self.approved)
         free = next(p for p in range(self._partitions) if p not in (at, other))
         self._copy(("OrderApproved", self.approved.id), free)
@@ -128,6 +130,13 @@ class Stage:
         if found != expected:
             sentence = f"Order {order.id} is {found}; it should be {expected}, and that is no matter of the view."
             raise NotJudged(sentence, next_step="labkit lab 2 check")
+
+    async def _unpublished(self) -> int:
+        """How many of the own messages the relay has yet to publish; afterwards MySQL is stopped."""
+        query = "SELECT COUNT(*) FROM {}.message WHERE published = 0 AND id IN %s"
+        ids = list(self._messages.values())
+        counts = [await asyncio.to_thread(self.trial.sql, query.format(schema), ids) for schema in ("customer_db", "order_db")]
+        return sum(int(count) for ((count,),) in counts)
 
     def _orders(self) -> list[int]:
         return [row["order_id"] for row in self.trial.requests if row["operation"] == "create_order"]
@@ -331,14 +340,15 @@ class Stage:
         if not await self.holds(gate):
             raise not_held(gate)
 
-    async def holds(self, gate: Fault) -> bool:
-        """Await that a gate holds its message; False when the view has taken everything there is and was not held."""
+    async def holds(self, gate: Fault, expected: str = WHILE_DOWN, so: str = HANGS) -> bool:
+        """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
+        was expected, and what follows, when it does not go on."""
         deadline = time.monotonic() + BLOCKED_S
         while not self.trial.hits(gate, "held"):
             if await asyncio.to_thread(self._behind) is None and not self.trial.hits(gate, "held"):
                 return False
             if time.monotonic() > deadline:
-                await self._does_not_go_on(f"it has not come to where it is held ({gate.said})")
+                await self._does_not_go_on(await asyncio.to_thread(self._behind) or f"it was never held ({gate.said})", expected, so)
             await asyncio.sleep(LOOK_S)
         return True
 
@@ -364,12 +374,12 @@ class Stage:
                     return f"it stands at offset {taken} of {topic.rpartition('.')[2]}, partition {partition}, {end - taken} behind"
         return None
 
-    async def _does_not_go_on(self, how: str) -> None:
+    async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
         wrong = Failed(
             f"order-history does not go on: {how}.",
-            expected="it takes its events while customers, orders and MySQL are down",
+            expected=expected,
             found=how,
-            so="it hangs, or needs one of those who are down.",
+            so=so,
             next_step="labkit logs order-history",
         )
         await self.trial.blamed(wrong, f"order-history does not go on: {how}")
