@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit import say
+from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, Outcome, Verdict, worst
@@ -26,10 +27,13 @@ PROGRESS_S = 1.0  # what takes longer is told while it goes on
 def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bool = False, seed: int | None = None) -> ExitCode:
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import told
+    from labkit.lab import progress, workspace
     from labkit.lab.taken_over import take_over
     from labkit.stack import state
 
     lab = find_lab(number)
+    space = workspace.whole()
+    progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
     told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
@@ -44,12 +48,16 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     began = time.monotonic()
     outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
     verdict = worst(outcomes)
+    results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
+    judged = {c.name: c.digest for c in stack.components if c.digest}
+    known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
     if as_json:
         data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
         say.line(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
     else:
         for line in explained(outcomes, notes, number, seed, time.monotonic() - began):
             say.line(line)
+        compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
     return EXIT_CODES[verdict]
 
 

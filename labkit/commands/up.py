@@ -6,6 +6,8 @@ from pathlib import Path
 from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
+from labkit.lab import workspace
+from labkit.lab.workspace import Workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
@@ -22,11 +24,13 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCo
     with state.exclusive(stack_name, "up") as directory:
         interrupts.on_termination()
         choice = runtimes.choose(runtime, state.find(stack_name))
+        here = workspace.find() if services is None else None
+        services = services or (here.folder if here else None)
         if not runtimes.of(choice.runtime, directory).running():
             say.line(f"{choice.why}\n")
         brought = _bring_up(directory, stack_name, services, choice.runtime)
         told.after_repair(brought.stack)
-        _conclude(brought, time.monotonic() - begun, wanted_source=services)
+        _conclude(brought, time.monotonic() - begun, here)
     return ExitCode.OK
 
 
@@ -46,7 +50,7 @@ def _explained(error: NotReady) -> UserError:
     return UserError(f"✗ {error.message}", next_step, details=details)
 
 
-def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path | None) -> None:
+def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None) -> None:
     stack = brought.stack
     memory = brought.runtime.memory()
     runs = f"{len(memory)} {WHAT_RUNS[stack.runtime]}, {say.megabytes(sum(memory.values()))}"
@@ -59,10 +63,10 @@ def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path
     else:
         kept = f"Your data is kept between `{_command('down', stack)}` and `{_command('up', stack)}`."
         say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")
-    if wanted_source is None and stack.source != paths.content():
+    if stack.source != paths.content():
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
-    say.line(f"Next: {_command('lab 1 check', stack)}")
+    say.line("Next: labkit labs" if here else f"Next: {_command('lab 1 check', stack)}")
 
 
 def _tell_of_edits(stack: Stack) -> None:

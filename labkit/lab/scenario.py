@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from labkit.errors import UserError
 from labkit.faults import control, engine
 from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.ledger import SCENARIO, Fault, Ledger, this_process
+from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Client, PlacedOrder
 from labkit.stack import sql
@@ -38,9 +38,9 @@ LOOK_S = 0.02
 class Run(Client):
     """One scenario on one stack, with the REST calls that it makes (see Client)."""
 
-    def __init__(self, stack: Stack, command: str, seed: int) -> None:
+    def __init__(self, stack: Stack, command: str, seed: int, *, owner: Owner | None = None) -> None:
         super().__init__(stack, seed)
-        self._owner = this_process(SCENARIO, command)
+        self._owner = owner or this_process(SCENARIO, command)
         self._own: list[str] = []
 
     # faults

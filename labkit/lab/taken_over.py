@@ -1,13 +1,12 @@
 """A learner's edits become what runs: every service whose files differ from those that it was started with is started again."""
 
-from collections.abc import Collection
 from pathlib import Path
 
-from labkit import say
 from labkit.lab import workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import SERVICES, Stack
-from labkit.stack.wait import Ready
+from labkit.stack.wait import NotReady
+from labkit.up_view import Quiet
 
 
 def take_over(stack: Stack) -> list[str]:
@@ -24,17 +23,18 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        view = _Quiet(stale)
         try:
-            brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
-        finally:
-            view.done()
+            with Quiet() as view:
+                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
+        except NotReady as error:
+            error.next_step = f"mend what the log says (all of it: labkit logs {error.component}), then the same again"
+            raise
         return [name for name in SERVICES if name in brought.started]
 
 
 def source_for(stack: Stack) -> Path:
     """The folder that a stack's services are to run from: the workspace that one is in, else what they run from now."""
-    here = workspace.find()
+    here = workspace.whole()
     return here.folder if here else stack.source
 
 
@@ -43,29 +43,3 @@ def _stale(name: str, source: Path) -> list[str]:
     stack, wanted = state.load(name), sources.digests(source)
     stale = [name for name in SERVICES if stack[name].digest != wanted[name] or stack.source != source]
     return stale if stale and runtimes.of_stack(stack).running() else []
-
-
-class _Quiet:
-    """Says on a terminal what is being restarted, and nothing elsewhere: who called tells what was."""
-
-    def __init__(self, names: Collection[str]) -> None:
-        self._waiting = list(names)
-
-    def preparing(self, what: str) -> None:
-        say.progress(f"Preparing {what} …")
-
-    def starting(self, stack: Stack, names: Collection[str]) -> None:
-        self._waiting = [name for name in SERVICES if name in names]
-        self.tick()
-
-    def ready(self, ready: Ready) -> None:
-        if ready.component in self._waiting:
-            self._waiting.remove(ready.component)
-        self.tick()
-
-    def tick(self) -> None:
-        if self._waiting:
-            say.progress(f"Restarting {', '.join(self._waiting)} …")
-
-    def done(self) -> None:
-        say.progress("")

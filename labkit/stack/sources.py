@@ -6,6 +6,7 @@ what is found is all of it or too much.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,14 +24,30 @@ _BY_NAME = re.compile(r"\bimport_module\b|\b__import__\b|\brunpy\b")  # what is 
 def files(source: Path) -> dict[str, bytes]:
     """Every file of the services by its path from `source`, with `/`; without what Python or an editor puts beside them."""
     found: dict[str, bytes] = {}
-    for path in sorted((source / ROOT).rglob("*")):
-        relative = path.relative_to(source)
-        if any(part.startswith(".") or part == "__pycache__" for part in relative.parts) or path.suffix == ".pyc":
-            continue
+    for name, path in _paths(source):
         with suppress(FileNotFoundError, IsADirectoryError):  # an editor that saves removes and makes files
-            if path.is_file():
-                found[relative.as_posix()] = path.read_bytes()
+            found[name] = path.read_bytes()
     return found
+
+
+def looks(source: Path) -> dict[str, tuple[int, int]]:
+    """Each file's time of its last change (ns) and size: cheap, to be asked again and again."""
+    found = {}
+    for name, path in _paths(source):
+        with suppress(OSError):
+            seen = path.stat()
+            found[name] = (seen.st_mtime_ns, seen.st_size)
+    return found
+
+
+def _paths(source: Path) -> Iterator[tuple[str, Path]]:
+    for folder, folders, names in os.walk(source / ROOT):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        within = Path(folder).relative_to(source).as_posix()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.startswith(".") and not name.endswith((".pyc", "~")) and path.is_file():
+                yield f"{within}/{name}", path
 
 
 def digests(source: Path) -> dict[str, str]:
