@@ -10,6 +10,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
+from labkit.lab import diagram
 from labkit.lab.catalog import Lab, Mutant
 from labkit.lab.check import Outcome
 
@@ -113,6 +114,8 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
         yield "there is no guide.md"
         return
     text = lab.guide.read_text(encoding="utf-8")
+    if diagram.drawn(text) != text:
+        yield f"guide.md: a picture is not what the stack is; `labkit author test {lab.number} --record` draws it anew"
     headings = [line for line in _CODE.sub("", text).splitlines() if line.startswith("## ")]
     for check in checks:
         if not any(re.search(rf"(?<!\d){re.escape(check)}(?!\d)", heading) for heading in headings):
@@ -186,6 +189,14 @@ def _without_numbers(line: str) -> str:
 
 def transcript_of(lab: Lab) -> Path:
     return lab.folder / "transcript.txt"
+
+
+def draw(lab: Lab) -> None:
+    """The pictures of its guide, anew."""
+    if lab.guide.is_file():
+        text = lab.guide.read_text(encoding="utf-8")
+        if diagram.drawn(text) != text:
+            paths.write(lab.guide, diagram.drawn(text))
 
 
 def mutant_file(lab: Lab, mutant: Mutant) -> Path:
