@@ -82,10 +82,15 @@ def check(
     context: typer.Context,
     only: Annotated[list[str] | None, typer.Argument(metavar="[CHECK]...", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat a check with its names and amounts.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Again whenever you save, until Ctrl-C.")] = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
     """Judge a lab on the running stack; CHECK, such as 1.2, names some of its checks. Takes over what you edited first."""
+    if watch:
+        from labkit.commands.lab_check import check_again_and_again
+
+        return check_again_and_again(name, _number(context), only or [], as_json=as_json, seed=seed)
     from labkit.commands.lab_check import check
 
     return check(name, _number(context), only or [], as_json=as_json, seed=seed)

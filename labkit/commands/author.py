@@ -38,6 +38,8 @@ def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Se
         raise UserError(f"There is no mutant {strange[0]}; there are {', '.join(sorted(known))}.", exit_code=ExitCode.USAGE)
     began, wrong = time.monotonic(), 0
     for lab in labs:
+        if record:
+            author.draw(lab)
         for problem in author.problems(lab):
             wrong += 1
             say.line(f"  ✗ lab {lab.number}  {problem}")

@@ -15,6 +15,8 @@ from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, Outcome, Verdict, worst
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labkit.stack.model import Stack
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
@@ -59,6 +61,50 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
             say.line(line)
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
     return EXIT_CODES[verdict]
+
+
+def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
+    """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
+    from labkit import interrupts
+    from labkit.lab import workspace
+
+    folder = workspace.here().folder
+    interrupts.on_termination()
+    code = ExitCode.UNKNOWN
+    try:
+        for _ in _saves(folder):
+            try:
+                code = check(stack_name, number, only, as_json=as_json, seed=seed)
+            except UserError as error:
+                if error.exit_code is ExitCode.USAGE:
+                    raise
+                say.problem(f"{error}")
+            if not as_json:
+                say.line(f"\nWatching {folder}: checked again when you save. Ctrl-C ends it.\n")
+    except KeyboardInterrupt:
+        say.line()
+    return code
+
+
+def _saves(folder: "Path") -> Iterator[None]:
+    """At once, and whenever the services' files or those beside them, such as saga.yml, were saved and nothing has changed for one look."""
+    from labkit.lab.watching import LOOK_S
+    from labkit.stack import sources
+
+    def looks() -> dict[str, tuple[int, int]]:
+        beside = {path.name: path.stat() for path in folder.iterdir() if path.suffix == ".yml" and path.is_file()}
+        return {**sources.looks(folder), **{name: (stat.st_mtime_ns, stat.st_size) for name, stat in beside.items()}}
+
+    taken: dict[str, tuple[int, int]] | None = None
+    seen = looks()
+    while True:
+        now = looks()
+        if now == seen and now != taken:
+            taken = now
+            yield
+            continue
+        seen = now
+        time.sleep(LOOK_S)
 
 
 def chosen(lab: Lab, only: Sequence[str]) -> list[Check]:

@@ -10,11 +10,13 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
+from labkit.lab import diagram
 from labkit.lab.catalog import Lab, Mutant
 from labkit.lab.check import Outcome
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
-_COMMAND = re.compile(r"`(labkit [^`\n]+)`|^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
+_INLINE = re.compile(r"`(labkit [^`\n]+)`")
+_LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
 _AMOUNT = re.compile(r"(?<![\d.])\d+\.\d\d(?!\d|\.\d)")
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
@@ -112,6 +114,8 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
         yield "there is no guide.md"
         return
     text = lab.guide.read_text(encoding="utf-8")
+    if diagram.drawn(text) != text:
+        yield f"guide.md: a picture is not what the stack is; `labkit author test {lab.number} --record` draws it anew"
     headings = [line for line in _CODE.sub("", text).splitlines() if line.startswith("## ")]
     for check in checks:
         if not any(re.search(rf"(?<!\d){re.escape(check)}(?!\d)", heading) for heading in headings):
@@ -129,12 +133,12 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
 
 def commands_in(text: str) -> list[str]:
     """Each labkit command that a guide tells to type."""
-    return [(inline or line).strip() for inline, line in _COMMAND.findall(text)]
+    in_blocks = [line for block in _CODE.findall(text) for line in _LINE.findall(block)]
+    return [command.strip() for command in (*in_blocks, *_INLINE.findall(_CODE.sub("", text)))]
 
 
 def wrong_command(command: str) -> str | None:
     """Why the command line does not understand this, or None. `<id>` and `{order}` stand for a number."""
-    import click
     from typer.main import get_command
 
     from labkit.cli import app
@@ -145,23 +149,18 @@ def wrong_command(command: str) -> str | None:
     except ValueError as error:
         return f"`{command}`: {error}"
     current: Any = get_command(app)
-    context = click.Context(current, info_name="labkit")
+    context: Any = None
     try:
-        while hasattr(current, "get_command"):
-            words = [word for word in words if word != "…"]
-            if not words or words[0].startswith("-"):
-                return None if words else f"`{command}` names no command"
-            found = current.get_command(context, words[0])
-            if found is None:
-                return f"`{command}`: labkit has no command {words[0]!r}"
-            current, words = found, words[1:]
-            context = click.Context(current, info_name=current.name, parent=context)
-        current.make_context(current.name, words, parent=context.parent)
-    except click.exceptions.Exit:
-        return None  # --help
+        while True:
+            context = current.make_context(current.name, list(words), parent=context)
+            words = [*getattr(context, "_protected_args", []), *context.args]
+            if not hasattr(current, "resolve_command") or not words:
+                return None
+            _, current, words = current.resolve_command(context, words)
     except Exception as error:  # typer has its own copy of click's exceptions
-        return f"`{command}`: {getattr(error, 'message', None) or error}"
-    return None
+        if type(error).__name__ == "Exit":
+            return None  # --help
+        return f"`{command}`: {getattr(error, 'message', None) or error or type(error).__name__}"
 
 
 # transcripts
@@ -190,6 +189,14 @@ def _without_numbers(line: str) -> str:
 
 def transcript_of(lab: Lab) -> Path:
     return lab.folder / "transcript.txt"
+
+
+def draw(lab: Lab) -> None:
+    """The pictures of its guide, anew."""
+    if lab.guide.is_file():
+        text = lab.guide.read_text(encoding="utf-8")
+        if diagram.drawn(text) != text:
+            paths.write(lab.guide, diagram.drawn(text))
 
 
 def mutant_file(lab: Lab, mutant: Mutant) -> Path:

@@ -25,7 +25,8 @@ from labkit.faults import control, engine
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
 from labkit.lab.check import Failed, NotJudged
-from labkit.lab.client import Client
+from labkit.lab.client import Client, PlacedOrder
+from labkit.stack import sql
 from labkit.stack.model import Stack
 
 T = TypeVar("T")
@@ -143,6 +144,26 @@ class Run(Client):
             await asyncio.sleep(LOOK_S)
 
     # waiting
+
+    async def order_published(self, order: PlacedOrder, event: str, *, within_s: float = WITHIN_S) -> str:
+        """Await that an event about an order is in an outbox and the relay has published it. Returns its message id. Raises NotJudged."""
+        found = await self.until(
+            f"{event} of order {order.id} is published",
+            lambda: asyncio.to_thread(self._published, order.id, f"%.{event}Event"),
+            lambda seen: bool(seen),
+            within_s=within_s,
+        )
+        return str(found[0])
+
+    def _published(self, order_id: int | None, event: str) -> list[str]:
+        query = " UNION ALL ".join(
+            f"SELECT id FROM {schema}.message WHERE published = 1 AND JSON_UNQUOTE(JSON_EXTRACT(headers, '$.\"event-type\"')) LIKE %s"
+            f" AND JSON_UNQUOTE(JSON_EXTRACT({where})) = %s"
+            for schema, where in (("order_db", "headers, '$.\"event-aggregate-id\"'"), ("customer_db", "payload, '$.orderId'"))
+        )
+        with sql.connected(self.stack.mysql) as cursor:
+            cursor.execute(query, [event, str(order_id)] * 2)
+            return [str(row[0]) for row in cursor.fetchall()]
 
     async def until(self, what: str, look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, within_s: float = WITHIN_S) -> T:
         """Look until it is enough. Raises NotJudged with what was awaited and what was seen last."""

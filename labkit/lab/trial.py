@@ -14,18 +14,15 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from labkit.evidence import database, environment, last_words
+from labkit.evidence import environment
 from labkit.evidence.collect import Scenario, collect
-from labkit.faults import blame
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
-from labkit.invariants.witness import Fact
-from labkit.judging.machine import Machine, machine_of
+from labkit.lab import attribution
 from labkit.lab import evidence as evidence_of
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer, PlacedOrder
@@ -33,8 +30,8 @@ from labkit.lab.evidence import Evidence
 from labkit.lab.rules import CENT, PENDING, Books, Outcome
 from labkit.lab.scenario import LOOK_S, Run
 from labkit.lab.schedule import Meeting, at_work
-from labkit.stack import runtimes, sql
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack import sql
+from labkit.stack.model import Stack
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -276,55 +273,12 @@ class Trial(Run):
 
     async def blamed(self, wrong: Failed, what: str) -> NoReturn:
         """Raise why something did not happen: the machine stood in the way, a service ended by itself, or else this."""
-        machine, down = await asyncio.to_thread(lambda: (self.machine(), self._down()))
-        for finding in machine.findings:
-            because = (*finding.because, Fact(what, "the check's requests"))
-            raise Failed(finding.sentence, because=because, so=finding.so, next_step=finding.next_step)
-        if (excuse := machine.excuse()) is not None:
-            raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
-        if down:
-            raise NotJudged(f"{what}; {', '.join(down)} does not run.", next_step="labkit up")
-        guess = next((name for name in SERVICES if name in what), "gateway")
-        raise Failed(wrong.sentence, expected=wrong.expected, found=wrong.found, next_step=wrong.next_step or f"labkit logs {guess}")
-
-    def machine(self) -> Machine:
-        """What has happened to the processes since this trial began."""
-        runtime = runtimes.of_stack(self.stack)
-        events = [*environment.events(runtime, self.began, blame.spans(self.stack.directory)), *self._stalled()]
-        with closing(database.new()) as connection:
-            database.insert(connection, "environment", [event.row() for event in events])
-            database.insert(connection, "last_words", last_words.rows(runtime, list(SERVICES)))
-            database.set_complete(connection, "environment", runtime.unwatched(self.began))
-            return machine_of(connection)
+        await asyncio.to_thread(attribution.blame, self.stack, self.began, self._stalled(), wrong, what)
+        raise wrong
 
     def _stalled(self) -> list[environment.Event]:
         self._stalls.look()
         return list(self._stalls.found)
-
-    def _down(self) -> list[str]:
-        from labkit.faults.ledger import Ledger
-
-        meant = {fault.target for fault in Ledger(self.stack.directory).open()}
-        runtime = runtimes.of_stack(self.stack)
-        return [component.name for component in self.stack.components if not runtime.runs(component.name) and component.name not in meant]
-
-    def refused(self, account: str, query: str) -> tuple[int, str] | None:
-        """Error number and text when one of the services' accounts may not do that, None when it may. Raises NotJudged."""
-        import pymysql
-
-        at = self.stack.mysql
-        try:
-            connection = pymysql.connect(host=at.host, port=at.port, user=account, password=account, connect_timeout=5)
-        except pymysql.MySQLError as error:
-            raise NotJudged(f"{account} cannot log in: {error.args[-1]}.", next_step="labkit status") from error
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                return None
-        except pymysql.MySQLError as error:
-            return int(error.args[0]), str(error.args[-1])
-        finally:
-            connection.close()
 
     def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """As committed now. Raises NotJudged when MySQL does not answer."""

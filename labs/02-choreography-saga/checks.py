@@ -4,11 +4,13 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+import pymysql
+
 from labkit.faults import make
 from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
 from labkit.invariants.witness import Fact
 from labkit.lab import records
-from labkit.lab.check import Failed, check
+from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.content import beside
 from labkit.lab.rules import APPROVED, CANCELLED, CENT, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER
 from labkit.lab.trial import Order, Trial
@@ -120,7 +122,7 @@ async def nothing_is_lost(trial: Trial) -> None:
 async def database_per_service(trial: Trial) -> None:
     for account, (service, own, other) in ACCOUNTS.items():
         for schema, may in ((own, True), (other, False)):
-            refused = await asyncio.to_thread(trial.refused, account, f"SELECT 1 FROM {schema}.message LIMIT 1")
+            refused = await asyncio.to_thread(_refused, trial, account, f"SELECT 1 FROM {schema}.message LIMIT 1")
             if may and refused is not None:
                 raise Failed(
                     f"The account of {service} cannot read its own schema {own}: {refused[1]}.",
@@ -136,7 +138,7 @@ async def database_per_service(trial: Trial) -> None:
                     expected=f"{account} is refused there",
                     found="it was not",
                     because=[Fact(grant, f"SHOW GRANTS FOR {account}") for grant in wide],
-                    next_step=f"labkit mysql, then: REVOKE ALL ON {other}.* FROM '{account}'@'%'",
+                    next_step=f"take it back as the administrator: REVOKE ALL PRIVILEGES ON {other}.* FROM '{account}'@'%'",
                 )
 
 
@@ -177,6 +179,23 @@ async def mixed_orders(trial: Trial) -> None:
                 found=f"{state} {reason or ''}".rstrip(),
                 next_step=f"labkit trace order {order.id}",
             )
+
+
+def _refused(trial: Trial, account: str, query: str) -> tuple[int, str] | None:
+    """Error number and text when the account of a service may not do that, None when it may."""
+    at = trial.stack.mysql
+    try:
+        connection = pymysql.connect(host=at.host, port=at.port, user=account, password=account, connect_timeout=5)
+    except pymysql.MySQLError as error:
+        raise NotJudged(f"{account} cannot log in: {error.args[-1]}.", next_step="labkit status") from error
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return None
+    except pymysql.MySQLError as error:
+        return int(error.args[0]), str(error.args[-1])
+    finally:
+        connection.close()
 
 
 def prepare(trial: Trial) -> Trial:

@@ -12,18 +12,19 @@ from typing import Any
 from labkit.faults import make, places
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
-from labkit.faults.targets import CHANNELS, ORDERS, subscription
+from labkit.faults.targets import CHANNELS, ORDERS
 from labkit.invariants.witness import Fact
-from labkit.lab import records
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
+from labkit.lab.content import beside
 from labkit.lab.rules import APPROVED, Outcome, differences
 from labkit.lab.trial import Order, Trial
 
-VIEW = subscription("order-history")
+passage = beside(__file__, "passage")
+Passage, VIEW = passage.Passage, passage.VIEW
+
 OWNERS = ("customers", "orders", "mysql")
 CODE = "services/order_history"
-BLOCKED_S, LOOK_S = 10.0, 0.02
 _MESSAGES = """
 SELECT id, JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-type"')), JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"'))
 FROM {}.message WHERE JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"')) IN %s ORDER BY id
@@ -35,6 +36,7 @@ class Stage:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
+        self.passage = Passage(trial)
         self.wrong: dict[str, Failed | NotJudged] = {}
         self._played: asyncio.Future[None] | None = None
         self._messages: dict[tuple[str, int], str] = {}
@@ -73,11 +75,11 @@ class Stage:
         await trial.heal(everything)
         name_of_late, created, approved, overtaken = closed
         await self._scene("3.2", lambda: self._approved_before_created(created, approved))
-        await self._open(created, approved)
+        await self.passage.open(created, approved)
         await self._scene("3.2", lambda: self._cancelled_before_approved(overtaken))
-        await self._open(overtaken)
+        await self.passage.open(overtaken)
         await self._scene("3.4", lambda: self._orders_before_customer(name_of_late))
-        await self._open(name_of_late)
+        await self.passage.open(name_of_late)
         await self._scene("3.5", self._owners_down)
         await self._scene("3.1", self._as_the_owners_hold_it)
         await self._scene("3.3", self._everything_twice)
@@ -106,6 +108,7 @@ class Stage:
             for message_id, event_type, aggregate_id in trial.sql(_MESSAGES.format(schema), [str(an_id) for an_id in own]):
                 event = str(event_type).rpartition(".")[2].removesuffix("Event")
                 self._messages[event, int(aggregate_id)] = message_id
+        await trial.until("all events are published", self._unpublished, lambda waiting: not waiting)
         at, other = self._partition(self.cancelled), self._partition(self.approved)
         free = next(p for p in range(self._partitions) if p not in (at, other))
         self._copy(("OrderApproved", self.approved.id), free)
@@ -128,6 +131,13 @@ class Stage:
         if found != expected:
             sentence = f"Order {order.id} is {found}; it should be {expected}, and that is no matter of the view."
             raise NotJudged(sentence, next_step="labkit lab 2 check")
+
+    async def _unpublished(self) -> int:
+        """How many of the own messages the relay has yet to publish; afterwards MySQL is stopped."""
+        query = "SELECT COUNT(*) FROM {}.message WHERE published = 0 AND id IN %s"
+        ids = list(self._messages.values())
+        counts = [await asyncio.to_thread(self.trial.sql, query.format(schema), ids) for schema in ("customer_db", "order_db")]
+        return sum(int(count) for ((count,),) in counts)
 
     def _orders(self) -> list[int]:
         return [row["order_id"] for row in self.trial.requests if row["operation"] == "create_order"]
@@ -181,9 +191,9 @@ class Stage:
         await self._plant(("OrderApproved", order.id))
         said = "after OrderApproved came and before OrderCreated did"
         await self._shows(order, APPROVED, said, "OrderApproved must create what is missing: the order, with its total.")
-        await self._hit(created)
+        await self.passage.hit(created)
         await self.trial.heal(created)
-        await self._hit(approved)
+        await self.passage.hit(approved)
         await self._shows(order, APPROVED, "after OrderApproved and then OrderCreated", "OrderCreated overwrote a newer state.")
 
     async def _cancelled_before_approved(self, overtaken: Fault) -> None:
@@ -193,33 +203,33 @@ class Stage:
             make.gate("order-history", message_id=self._messages["OrderCancelled", order.id], partition=self._partition(order))
         )
         try:
-            await self._hit(overtaken)
+            await self.passage.hit(overtaken)
             await self._plant(("OrderCancelled", order.id))
             said = "after OrderCancelled came and before the others did"
             await self._shows(order, cancelled, said, "OrderCancelled must create what is missing: the order, with its total.")
             await trial.heal(overtaken)
-            await self._hit(last)
+            await self.passage.hit(last)
             await self._shows(order, cancelled, "after OrderCancelled and then OrderApproved", "OrderApproved overwrote a newer state.")
         finally:
             await trial.heal(last)
 
     async def _orders_before_customer(self, name_of_late: Fault) -> None:
-        await self._caught_up(CHANNELS["order"])
+        await self.passage.caught_up(CHANNELS["order"])
         expected = self.trial.books.document(self.late.id)
         without = {**expected, "name": None, "creditLimit": None}
         await self._is(self.late.id, without, "before CustomerCreated came", "an order's event must not need the customer's.")
-        await self._hit(name_of_late)
+        await self.passage.hit(name_of_late)
         await self.trial.heal(name_of_late)
-        await self._caught_up()
+        await self.passage.caught_up()
         await self._is(self.late.id, expected, "after CustomerCreated came, later than the order", "CustomerCreated must fill in the name.")
 
     async def _as_the_owners_hold_it(self) -> None:
-        await self._caught_up()
+        await self.passage.caught_up()
         for customer in (self.plain.id, self.unknown, self.early.id):
             await self._is(customer, self.trial.books.document(customer), "after all its events", "which event writes this field?")
 
     async def _owners_down(self) -> None:
-        await self._caught_up()
+        await self.passage.caught_up()
         for customer in (self.plain.id, self.twice.id):
             try:
                 status, document = await self.trial.history(customer)
@@ -237,7 +247,7 @@ class Stage:
                 )
 
     async def _everything_twice(self) -> None:
-        await self._caught_up()
+        await self.passage.caught_up()
         before = await self._document(self.twice.id, "before anything came twice")
         for event, about in self._of_twice():
             await self._plant((event, about))
@@ -303,6 +313,9 @@ class Stage:
             next_step="labkit logs order-history",
         )
 
+    async def _plant(self, of: tuple[str, int]) -> None:
+        await self.passage.plant(self._copies[self._messages[of]], f"{of[0]} of {of[1]}")
+
     async def _parked(self, customer: int) -> list[Fact]:
         """Messages about a customer that the view gave up."""
         orders = self.trial.books.document(customer)["orders"] if customer != self.never_named else {}
@@ -313,75 +326,6 @@ class Stage:
             for message, cause in parked
             if message in own and cause.strip()
         ]
-
-    # letting events pass
-
-    async def _plant(self, of: tuple[str, int]) -> None:
-        """A copy of this event; returns when the view has taken it."""
-        fault = await self.trial.fault(self._copies[self._messages[of]])
-        deadline = time.monotonic() + BLOCKED_S
-        while not self.trial.hits(fault, "taken"):
-            if time.monotonic() > deadline:
-                await self._does_not_go_on(f"it has not taken {of[0]} of {of[1]}, which was published {BLOCKED_S:.0f} s ago")
-            await asyncio.sleep(LOOK_S)
-        await self.trial.heal(fault)
-
-    async def _hit(self, gate: Fault) -> None:
-        """The gate holds its message: everything before it in its partition is done."""
-        if not await self.holds(gate):
-            raise not_held(gate)
-
-    async def holds(self, gate: Fault) -> bool:
-        """Await that a gate holds its message; False when the view has taken everything there is and was not held."""
-        deadline = time.monotonic() + BLOCKED_S
-        while not self.trial.hits(gate, "held"):
-            if await asyncio.to_thread(self._behind) is None and not self.trial.hits(gate, "held"):
-                return False
-            if time.monotonic() > deadline:
-                await self._does_not_go_on(f"it has not come to where it is held ({gate.said})")
-            await asyncio.sleep(LOOK_S)
-        return True
-
-    async def _open(self, *gates: Fault) -> None:
-        for gate in gates:
-            await self.trial.heal(gate)
-
-    async def _caught_up(self, channel: str | None = None) -> None:
-        """The view has taken all that there is."""
-        seen, moved = "", time.monotonic()
-        while (behind := await asyncio.to_thread(self._behind, channel)) is not None:
-            if behind != seen:
-                seen, moved = behind, time.monotonic()
-            if time.monotonic() - moved > BLOCKED_S:
-                await self._does_not_go_on(behind)
-            await asyncio.sleep(LOOK_S)
-
-    def _behind(self, channel: str | None = None) -> str | None:
-        for (topic, partition), end in records.ends(self.trial.stack).items():
-            if topic in VIEW.channels and channel in (None, topic):
-                taken = places.taken_up_to(self.trial.stack, VIEW, topic, partition) or 0
-                if taken < end:
-                    return f"it stands at offset {taken} of {topic.rpartition('.')[2]}, partition {partition}, {end - taken} behind"
-        return None
-
-    async def _does_not_go_on(self, how: str) -> None:
-        wrong = Failed(
-            f"order-history does not go on: {how}.",
-            expected="it takes its events while customers, orders and MySQL are down",
-            found=how,
-            so="it hangs, or needs one of those who are down.",
-            next_step="labkit logs order-history",
-        )
-        await self.trial.blamed(wrong, f"order-history does not go on: {how}")
-
-
-def not_held(gate: Fault) -> Failed:
-    return Failed(
-        "order-history no longer passes the place where its messages can be held.",
-        expected=gate.said,
-        found="it has taken everything, and was not held",
-        next_step="labkit fault list shows what can be armed in the services as they run",
-    )
 
 
 def _dead_letters(trial: Trial) -> list[tuple[str, str]]:
