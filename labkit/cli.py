@@ -2,17 +2,18 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labkit.cli_fault import app as fault_app
-from labkit.cli_images import app as images_app
+from labkit.cli_groups import Root
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(
     name="labkit",
+    cls=Root,
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
@@ -95,12 +96,25 @@ def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT..
 
 @app.command(short_help="Empty all stores and begin anew.")
 def reset(
-    name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Start cold, without data.")] = False, yes: Yes = False
+    data: Annotated[bool, typer.Option("--data", help="Customers, orders and messages; what it does without options.")] = False,
+    lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Files and data back to where lab N begins.")] = None,
+    workspace: Annotated[bool, typer.Option("--workspace", help="Files as labkit init made them; no progress.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Workspace and data, and the servers start cold.")] = False,
+    stacks: Annotated[str | None, typer.Option("--stack", metavar="PATTERN", help="All stacks of this name, such as 'seat-*'.")] = None,
+    yes: Yes = False,
+    name: Name = "default",
 ) -> int:
-    """Empty the tables, the messages and the view, and begin anew."""
-    from labkit.commands.reset import reset
+    """Begin anew. Each form says what will be lost, and asks; files of yours that it replaces are always kept. With --stack all matching
+    stacks are reset side by side, and the exit code is 0 only if each of them then passes lab 1."""
+    if data + workspace + everything + (lab is not None) > 1:
+        message = "--data, --lab, --workspace and --all are different resets: choose one."
+        raise UserError(message, "labkit reset --help", exit_code=ExitCode.USAGE)
+    from labkit.commands import lab_files, reset
 
-    return reset(name, data=data, yes=yes)
+    what = reset.WORKSPACE if workspace else reset.ALL if everything else reset.DATA
+    if stacks is not None:
+        return reset.reset_many(stacks, what=what, lab=lab, yes=yes)
+    return lab_files.reset(name, lab, yes=yes) if lab is not None else reset.reset(name, what=what, yes=yes)
 
 
 @app.command(short_help="Judge everything that has happened.")
@@ -134,34 +148,60 @@ def trace(
     return trace(name, subject, subject_id, form=form, evidence=evidence)
 
 
-@app.command(short_help="List the labs.")
+@app.command(short_help="Make your folder for the labs.")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path("workshop"),
+    name: Name = "default",
+) -> int:
+    """Make a workspace in DIR (default: workshop): an editable copy of the services, notes, and your progress. With --name, every command
+    inside it is about that stack."""
+    from labkit.commands.init import init
+
+    return init(folder, name)
+
+
+@app.command(short_help="List the labs, how far you are, what is next.")
 def labs(as_json: Json = False) -> int:
-    """List the labs."""
-    from labkit.commands.lab import labs
+    """List the labs with their time, your progress, and what comes next."""
+    from labkit.commands.labs import labs
 
     return labs(as_json=as_json)
 
 
-@app.command(short_help="Work on a lab: labkit lab 1 check.")
-def lab(
-    number: Annotated[int, typer.Argument(metavar="N")],
-    action: Annotated[str, typer.Argument(metavar="check")],
-    only: Annotated[list[str] | None, typer.Argument(metavar="[CHECK]...", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Repeat a check with its names and amounts.")] = None,
-    as_json: Json = False,
-    name: Name = "default",
+@app.command(short_help="Take over what you save, until Ctrl-C.")
+def watch(name: Name = "default") -> int:
+    """Restart the services whose files you save, as you save them, until Ctrl-C."""
+    from labkit.commands.watch import watch
+
+    return watch(name)
+
+
+@app.command(short_help="Read the guides in the browser.")
+def guide(
+    number: Annotated[int | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the page there, and open nothing.")] = None,
 ) -> int:
-    """Judge a lab on the running stack; CHECK, such as 1.2, names some of its checks."""
-    if action != "check":
-        message = f"labkit lab cannot {action}."
-        raise UserError(message, f"labkit lab {number} check", exit_code=ExitCode.USAGE)
-    from labkit.commands.lab import check
+    """Open the guides of all labs, or of lab N, as one page that needs no network."""
+    from labkit.commands.guide import guide
 
-    return check(name, number, only or [], as_json=as_json, seed=seed)
+    return guide(number, to=to)
 
 
-app.add_typer(fault_app, name="fault", short_help="Bring about one fault, by hand.")
-app.add_typer(images_app, name="images", short_help="Make, get, list and carry images for Docker.")
+@app.command(short_help="Say what was passed, how, and when.")
+def report(as_json: Json = False) -> int:
+    """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, what was
+    predicted, and what the last failure was."""
+    from labkit.commands.progress import report
+
+    return report(as_json=as_json)
+
+
+@app.command(short_help="Begin lab N as if those before were done.")
+def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, name: Name = "default") -> int:
+    """Put stack and workspace where lab N begins, and count the labs before it as skipped. Your files are kept."""
+    from labkit.commands.progress import jump
+
+    return jump(name, number, yes=yes)
 
 
 @app.command(short_help="Undo faults.")
@@ -296,6 +336,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     from labkit import say
 
+    _take_stack_of_workspace()
     try:
         return int(app(arguments, prog_name="labkit", standalone_mode=False) or 0)
     except UserError as error:
@@ -309,6 +350,17 @@ def run(arguments: list[str]) -> int:
         return ExitCode.FAIL
     except Exception as error:
         return _usage(error) if hasattr(error, "format_message") else _internal(error, arguments)
+
+
+def _take_stack_of_workspace() -> None:
+    """Inside a workspace commands are about its stack, unless --name or LABKIT_NAME says otherwise."""
+    if not os.environ.get("LABKIT_NAME"):
+        from labkit.lab import workspace
+
+        with suppress(UserError):  # told by the command that needs it
+            found = workspace.find()
+            if found and found.stack != "default":
+                os.environ["LABKIT_NAME"] = found.stack
 
 
 def _usage(error: Exception) -> int:

@@ -1,6 +1,5 @@
 """Where labkit keeps things: state under LABKIT_HOME, what can be made again in the cache, sockets in a short private directory."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -59,6 +58,8 @@ def private_directory() -> Path:
 
 def socket_directory(stack_directory: Path) -> Path:
     """Where the sockets of one stack are."""
+    import hashlib
+
     path = private_directory() / hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:10]
     path.mkdir(mode=0o700, exist_ok=True)
     return path

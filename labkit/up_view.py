@@ -99,3 +99,32 @@ class LiveTable(Table):
         if self._live:
             self._live.update(self._text(), refresh=True)
             self._live.stop()
+
+
+class Quiet:
+    """Says on a terminal what is waited for, and nothing elsewhere: whoever uses it tells afterwards what was done."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+
+    def preparing(self, what: str) -> None:
+        say.progress(f"Preparing {what} …")
+
+    def starting(self, stack: Stack, names: Collection[str]) -> None:
+        self._waiting = [name for name in COMPONENTS if name in names]
+        self.tick()
+
+    def ready(self, ready: Ready) -> None:
+        if ready.component in self._waiting:
+            self._waiting.remove(ready.component)
+        self.tick()
+
+    def tick(self) -> None:
+        if self._waiting:
+            say.progress(f"Starting {', '.join(self._waiting)} …")
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        say.progress("")

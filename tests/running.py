@@ -39,7 +39,7 @@ class Labkit:
     def directory(self) -> Path:
         return self.home / "stacks" / self.name
 
-    def __call__(self, *arguments: str, ok: bool = True) -> "subprocess.CompletedProcess[str]":
+    def __call__(self, *arguments: str, ok: bool = True, timeout: float = TIMEOUT) -> "subprocess.CompletedProcess[str]":
         """Runs `labkit ARGUMENTS` without a terminal. With `ok`, an exit code other than 0 fails the test with what was printed."""
         done = subprocess.run(
             self._command(arguments),
@@ -47,7 +47,7 @@ class Labkit:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=TIMEOUT,
+            timeout=timeout,
             check=False,
         )
         said = f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"

@@ -1,28 +1,140 @@
-"""labkit reset: empty every store and begin anew."""
+"""labkit reset: empty the stores, or put code back too; of one stack, or of many side by side."""
 
+import fnmatch
+import json
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from labkit import say
+from labkit import paths, say
+from labkit.commands import lab_files
 from labkit.errors import ExitCode, UserError
-from labkit.faults import told
-from labkit.stack import lifecycle, runtimes, state
-from labkit.up_view import Table
+from labkit.lab import laying, progress, workspace
+from labkit.lab.fresh import fresh
+from labkit.lab.laying import Target
+from labkit.lab.progress import Progress
+from labkit.lab.taken_over import source_for
+from labkit.stack import state
+
+DATA, WORKSPACE, ALL = "data", "workspace", "all"
+WILL_BE_LOST = {
+    DATA: "all customers, orders and messages of {name}",
+    WORKSPACE: "your progress in {folder}; your files there are replaced by the reference services, and kept",
+    ALL: "the whole data directory of {name}, and your progress in {folder}; your files there are replaced, and kept",
+}
 
 
-def reset(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
-    """Tables, records, view: all gone; the services start again on empty stores. Interrupted, the next `up` finishes it."""
-    stack = state.load(stack_name)
-    if not data and not runtimes.of_stack(stack).running():
-        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up, then labkit reset; or labkit reset --data")
-    what = "the whole data directory" if data else "all customers, orders and messages"
-    if not yes and say.can_ask() and not say.agreed(f"Throw away {what} of {stack_name}?"):
-        say.line("Nothing was changed.")
+def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
+    """Data: tables, records, view, and the services start again on empty stores. Workspace: the reference services, no progress. All: both,
+    and the servers start cold. Interrupted, the next command finishes it."""
+    stack = state.load(stack_name) if what == DATA else state.find(stack_name)
+    space = workspace.here() if what != DATA else None
+    lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
+    if not lab_files.agreed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
-    begun = time.monotonic()
-    with state.exclusive(stack_name, "reset") as directory, Table() as table:
-        told.forget(stack, "labkit reset --data") if data else told.heal_all_first(stack, "labkit reset")
-        lifecycle.intend_reset(directory, lifecycle.RESET_ALL if data else lifecycle.RESET)
-        lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
-    say.line(f"\nAll stores are empty; ready in {time.monotonic() - begun:.1f} s.")
-    say.line("Next: labkit lab 1 check")
+    if space:
+        lab_files.tell(laying.lay(space, Target(laying.REFERENCE), why=f"labkit reset --{what}"))
+        aside = _forget_progress(space)
+        say.line(f"Your progress begins anew{f'; the old one is kept as {aside}' if aside else ''}.")
+    if what == WORKSPACE:
+        say.line("Next: labkit labs")
+        return ExitCode.OK
+    source = space.folder if space else source_for(stack) if stack else None
+    done = fresh(stack_name, source, f"labkit reset --{what}", cold=what == ALL)
+    say.line(f"All stores are empty; ready in {done.seconds:.1f} s.")
+    say.line("Next: labkit lab 1 check" if not space else "Next: labkit labs")
     return ExitCode.OK
+
+
+def _forget_progress(space: workspace.Workspace) -> str | None:
+    """The name of the file that keeps it, if there was any."""
+    if not progress.load(space).labs:
+        return None
+    aside = f"progress.until-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    with workspace.told_when_refused(space.folder):
+        paths.write(space.kept / aside, progress.path_of(space).read_text(encoding="utf-8"))
+    progress.replace(space, Progress())
+    return aside
+
+
+# many stacks
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One stack's outcome: what is wrong, in a sentence, or nothing; how many checks of lab 1 passed; the seconds that its reset took."""
+
+    name: str
+    seconds: float
+    wrong: str = ""
+    passed: int = 0
+
+
+def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCode:
+    """Each matching stack of this host, side by side. Exit code 0 only if each then passes lab 1."""
+    names = fnmatch.filter(state.all_names(), pattern)
+    if not names:
+        known = ", ".join(state.all_names()) or "none"
+        raise UserError(f"No stack is called {pattern!r}; there are: {known}.", "labkit up --name seat-1", exit_code=ExitCode.USAGE)
+    if not yes and not say.can_ask():
+        raise UserError(f"{len(names)} stacks are to be reset, and nobody can be asked.", f"labkit reset --stack '{pattern}' --yes")
+    form = f"--lab {lab}" if lab is not None else f"--{what}"
+    if not lab_files.agreed(f"Reset {', '.join(names)} ({form})?", yes=yes):
+        return ExitCode.OK
+    begun, failed = time.monotonic(), list[str]()
+    width = max(map(len, names))
+    with ThreadPoolExecutor(len(names)) as pool:
+        say.progress(f"Resetting {len(names)} stacks …")
+        seats = list(pool.map(lambda name: _reset_one(name, form.split()), names))
+        say.progress("Judging lab 1 of each …")
+        reset_s = time.monotonic() - begun
+        for seat in pool.map(_judge_one, seats):
+            say.progress("")
+            well = f"reset in {seat.seconds:.1f} s; lab 1: {seat.passed} passed"
+            say.line(f"  {'✗' if seat.wrong else '✓'} {seat.name:{width}}  {seat.wrong or well}")
+            failed += [seat.name] if seat.wrong else []
+    judged_s = time.monotonic() - begun - reset_s
+    say.line(f"\n{len(names)} stacks reset in {reset_s:.1f} s; {len(names) - len(failed)} pass lab 1, judged in {judged_s:.1f} s.")
+    if failed:
+        say.line(f"Next: labkit lab 1 check --name {failed[0]}, in the folder that its services run from")
+    return ExitCode.FAIL if failed else ExitCode.OK
+
+
+def _reset_one(name: str, form: Sequence[str]) -> Seat:
+    """In a process of its own, in the folder that the stack's services run from: as its owner would do it."""
+    begun, source = time.monotonic(), state.load(name).source
+    done = _labkit(name, source if source.is_dir() else paths.content(), "reset", *form, "--yes")
+    wrong = f"not reset: {_first_line(done)}" if done.returncode else ""
+    return Seat(name, time.monotonic() - begun, wrong)
+
+
+def _judge_one(seat: Seat) -> Seat:
+    if seat.wrong:
+        return seat
+    judged = _labkit(seat.name, paths.content(), "lab", "1", "check", "--json")  # outside its workspace: this is nobody's progress
+    try:
+        checks: list[dict[str, Any]] = json.loads(judged.stdout)["checks"]
+    except (ValueError, KeyError):
+        return replace(seat, wrong=f"reset; lab 1 was not judged: {_first_line(judged)}")
+    wrong = [check for check in checks if check["verdict"] != "pass"]
+    if not wrong:
+        return replace(seat, passed=len(checks))
+    stack, first = state.load(seat.name), wrong[0]
+    own = "" if stack.source == paths.content() else f" Its services run from {stack.source}; with --workspace it gets the reference back."
+    return replace(seat, wrong=f"reset; lab 1 does not pass: {first['id']} {first.get('sentence') or first['title']}{own}")
+
+
+def _labkit(name: str, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`-P`: a file of the folder's is not to be taken for a module."""
+    command = [sys.executable, "-P", "-m", "labkit", *words, "--name", name]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+def _first_line(done: "subprocess.CompletedProcess[str]") -> str:
+    said = (done.stderr or done.stdout).strip().splitlines()
+    return said[0] if said else f"exit code {done.returncode}"

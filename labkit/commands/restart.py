@@ -3,6 +3,7 @@
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
+from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
@@ -16,12 +17,10 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             raise UserError(message, f"labkit restart {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = state.load(stack_name)
-        runtime = runtimes.of_stack(stack)
-        if not runtime.running():
+        if not runtimes.of_stack(stack).running():
             raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
-        runtime.stop_to_restart(components)
         with Table() as table:
-            lifecycle.bring_up(directory, stack_name, stack.source, table, runtime=stack.runtime)
+            lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, restart=components)
         told.after_repair(stack)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")

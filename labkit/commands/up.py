@@ -6,7 +6,9 @@ from pathlib import Path
 from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.stack import lifecycle, runtimes, state
+from labkit.lab import workspace
+from labkit.lab.workspace import Workspace
+from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.servers import kafka
@@ -22,11 +24,13 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCo
     with state.exclusive(stack_name, "up") as directory:
         interrupts.on_termination()
         choice = runtimes.choose(runtime, state.find(stack_name))
+        here = workspace.find() if services is None else None
+        services = services or (here.folder if here else None)
         if not runtimes.of(choice.runtime, directory).running():
             say.line(f"{choice.why}\n")
         brought = _bring_up(directory, stack_name, services, choice.runtime)
         told.after_repair(brought.stack)
-        _conclude(brought, time.monotonic() - begun, wanted_source=services)
+        _conclude(brought, time.monotonic() - begun, here)
     return ExitCode.OK
 
 
@@ -46,7 +50,7 @@ def _explained(error: NotReady) -> UserError:
     return UserError(f"✗ {error.message}", next_step, details=details)
 
 
-def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path | None) -> None:
+def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None) -> None:
     stack = brought.stack
     memory = brought.runtime.memory()
     runs = f"{len(memory)} {WHAT_RUNS[stack.runtime]}, {say.megabytes(sum(memory.values()))}"
@@ -59,15 +63,15 @@ def _conclude(brought: lifecycle.Brought, seconds: float, *, wanted_source: Path
     else:
         kept = f"Your data is kept between `{_command('down', stack)}` and `{_command('up', stack)}`."
         say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")
-    if wanted_source is None and stack.source != paths.content():
+    if stack.source != paths.content():
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
-    say.line(f"Next: {_command('lab 1 check', stack)}")
+    say.line("Next: labkit labs" if here else f"Next: {_command('lab 1 check', stack)}")
 
 
 def _tell_of_edits(stack: Stack) -> None:
-    digest = state.digest_of(stack.source)
-    stale = [c.name for c in stack.components if c.digest and c.digest != digest]
+    digests = sources.digests(stack.source)
+    stale = [c.name for c in stack.components if c.digest and c.digest != digests[c.name]]
     if stale:
         restart = " ".join(stale)
         say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack)}")

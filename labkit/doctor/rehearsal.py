@@ -3,6 +3,7 @@
 Ends with one line for the instructor: what runs here, how fast, and the verdict.
 """
 
+import asyncio
 import json
 import os
 import platform
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__, interrupts, say
+from labkit.commands.lab_check import judge
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError
-from labkit.lab.application import Application
 from labkit.lab.catalog import find_lab
-from labkit.lab.check import Outcome, Verdict, run_checks, worst
+from labkit.lab.check import Outcome, Verdict, worst
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import SERVERS, Stack
 from labkit.up_view import LiveTable, Table
@@ -109,7 +110,7 @@ def _check(name: str, result: Rehearsed, as_json: bool) -> None:
             _tell(f"      {outcome.sentence}", as_json)
 
     begun = time.monotonic()
-    outcomes = run_checks(checks, lab.prepare(Application(state.load(name)), seed), tell=tell)
+    outcomes, _ = asyncio.run(judge(state.load(name), lab, checks, seed, tell=tell))
     result.lab_s = time.monotonic() - begun
     result.passed, result.checks = sum(o.verdict is Verdict.PASS for o in outcomes), len(checks)
     result.verdict = VERDICTS[worst(outcomes)]

@@ -35,13 +35,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the evidence is about. `requests` are rows of that table; without `customers` the whole stack is judged."""
+    """What the evidence is about. `requests` are rows of that table; without `customers` the whole stack is judged. What happened to the
+    processes before `since` (epoch seconds) is left out: it concerns an earlier run."""
 
     requests: Sequence[Mapping[str, Any]] = ()
     customers: Sequence[int] = ()
     expected_pending: Sequence[int] = ()
     seed: int | None = None
     stalls: Sequence[environment.Event] = ()
+    since: float = 0.0
 
 
 @dataclass
@@ -244,9 +246,10 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     for table, row in quiescence.rows(collection.watcher):
         database.insert(connection, table, [row])
     stalls.look()
-    events = [*environment.events(runtime, since, blame.spans(stack.directory)), *scenario.stalls, *stalls.found]
+    spans = blame.spans(stack.directory)
+    events = [*environment.events(runtime, max(since, scenario.since), spans), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
-    database.set_complete(connection, "environment", runtime.unwatched(since))
+    database.set_complete(connection, "environment", runtime.unwatched(max(since, scenario.since)))
     found, planted = faults.rows(stack, since)
     database.insert(connection, "faults", found)
     database.insert(connection, "planted_records", planted)

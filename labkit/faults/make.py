@@ -83,10 +83,12 @@ def outage(stack: Stack, verb: str, component: str) -> Order:
     return Order(verb, component, OUTAGES[verb].format(component), {})
 
 
-def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int | None = None) -> Order:
+def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int | None = None, who: str | None = None) -> Order:
+    """Of `who` alone, when given, is it awaited that it takes the copy: the others may be down."""
     row = outbox_row(stack, message_id)
+    armed = watches(row["channel"], message_id=message_id)
     settings = {
-        "armed": watches(row["channel"], message_id=message_id),
+        "armed": [entry for entry in armed if who is None or entry["target"] == subscription(who).component],
         "channel": row["channel"],
         "key": row["key"],
         "value": value_of(row["headers"], row["payload"]).hex(),

@@ -1,62 +1,113 @@
-"""Which labs there are: a folder `labs/NN-name` each, with lab.yaml and checks.py."""
+"""Which labs there are: a folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and where the lab has them
+inject.py, starter/, solution/ and mutants/."""
 
-import importlib.util
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from labkit import paths
 from labkit.errors import UserError
-from labkit.lab.check import Check, checks_of
+from labkit.lab.schema import LabYaml, Mutant, Pattern, Step, Stop, read
 
 if TYPE_CHECKING:
-    from labkit.lab.application import Application
+    from labkit.lab.check import Check
+    from labkit.lab.trial import Trial
+
+__all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "find_lab"]
 
 
 @dataclass(frozen=True)
 class Lab:
-    number: int
-    title: str
-    minutes: int
+    """A lab's folder and what its lab.yaml says."""
+
     folder: Path
+    about: LabYaml
 
-    def checks(self) -> list[Check]:
+    @property
+    def number(self) -> int:
+        return self.about.number
+
+    @property
+    def title(self) -> str:
+        return self.about.title
+
+    @property
+    def minutes(self) -> int:
+        return self.about.minutes
+
+    @property
+    def patterns(self) -> list[Pattern]:
+        return self.about.patterns
+
+    @property
+    def given(self) -> list[str]:
+        """Checks that pass in the starter already: no progress."""
+        return self.about.given
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.about.steps
+
+    @property
+    def tour(self) -> list[Stop]:
+        return self.about.tour
+
+    @property
+    def mutants(self) -> list[Mutant]:
+        return self.about.mutants
+
+    @property
+    def guide(self) -> Path:
+        return self.folder / "guide.md"
+
+    @property
+    def starter(self) -> Path:
+        """Whole files that are laid over the workspace; there may be none."""
+        return self.folder / "starter"
+
+    @property
+    def solution(self) -> Path:
+        """Whole files of the solution where it is more than the reference services; there may be none."""
+        return self.folder / "solution"
+
+    def step(self, step_id: str) -> Step:
+        """Raises UserError for a step that the lab has not."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        known = ", ".join(step.id for step in self.steps) or "none"
+        raise UserError(f"Lab {self.number} has no step {step_id}; it has {known}.", next_step=f"labkit lab {self.number}")
+
+    def checks(self) -> "list[Check]":
         """The lab's checks in their order."""
-        return checks_of(self._module)
+        from labkit.lab.check import checks_of
 
-    def prepare(self, app: "Application", seed: int) -> Any:
+        return checks_of(self._checks)
+
+    def prepare(self, trial: "Trial") -> Any:
         """What the lab's checks are given: its scenario on the running application."""
-        return self._module.prepare(app, seed)
+        return self._checks.prepare(trial)
+
+    def injection(self, step: Step) -> Any:
+        """The function of inject.py that plays a step's failure: `async def leak(run: Run) -> dict[str, object]`."""
+        assert step.inject is not None, f"step {step.id} injects nothing"
+        return getattr(self._module("inject"), step.inject)
 
     @cached_property
-    def _module(self) -> ModuleType:
-        """checks.py, which is content and in no package."""
-        spec = importlib.util.spec_from_file_location(f"labkit_lab_{self.number}", self.folder / "checks.py")
-        if spec is None or spec.loader is None:
-            raise UserError(f"The checks of lab {self.number} are missing.", next_step="install labkit again")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+    def _checks(self) -> ModuleType:
+        return self._module("checks")
 
+    def _module(self, name: str) -> ModuleType:
+        from labkit.lab.content import module
 
-class _LabYaml(msgspec.Struct, forbid_unknown_fields=True):
-    number: int
-    title: str
-    minutes: int
+        return module(self.folder / f"{name}.py")
 
 
 def all_labs() -> list[Lab]:
-    import yaml
-
-    labs: list[Lab] = []
-    for path in sorted((paths.content() / "labs").glob("*/lab.yaml")):
-        data = msgspec.convert(yaml.safe_load(path.read_text()), _LabYaml)
-        labs.append(Lab(data.number, data.title, data.minutes, path.parent))
-    return labs
+    """In the order of their folders. Raises UserError for a lab.yaml that is wrong."""
+    return [Lab(path.parent, read(path)) for path in sorted((paths.content() / "labs").glob("*/lab.yaml"))]
 
 
 def find_lab(number: int) -> Lab:

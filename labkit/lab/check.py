@@ -1,15 +1,17 @@
-"""The API that checks are written against, and how they are run.
+"""The API that checks are written against; schedule.py runs them.
 
-A check is a function with an id and a title. It returns when all is well, raises Failed with what was expected and found, or
-raises NotJudged when it could not look.
+A check is a coroutine with an id and a title that is given a Trial (see trial.py). It returns when all is well, raises Failed with what is
+wrong in the words of the business, or raises NotJudged when it could not look.
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.invariants.witness import Fact
 
 
 class Verdict(Enum):
@@ -19,11 +21,15 @@ class Verdict(Enum):
 
 
 class Failed(Exception):
-    """The code under study is wrong: a sentence in business words, what was expected, what was found, and what to do next."""
+    """The code under study is wrong: a sentence in business words, what was expected and found, the facts that show it with their source,
+    the step that went wrong, and what to do next."""
 
-    def __init__(self, sentence: str, *, expected: str, found: str, next_step: str) -> None:
+    def __init__(
+        self, sentence: str, *, expected: str = "", found: str = "", next_step: str, because: "Sequence[Fact]" = (), so: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.sentence, self.expected, self.found, self.next_step = sentence, expected, found, next_step
+        self.because, self.so = tuple(because), so
 
 
 class NotJudged(Exception):
@@ -34,13 +40,18 @@ class NotJudged(Exception):
         self.sentence, self.next_step = sentence, next_step
 
 
+Run = Callable[[Any], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Check:
     id: str
     title: str
-    run: Callable[[Any], None]
+    run: Run
     is_gate: bool
-    """When it fails, the checks after it have nothing to judge."""
+    """When it does not pass, the others have nothing to judge."""
+    is_alone: bool
+    """It brings faults about: nobody else is at work meanwhile. It heals them before it asks for evidence."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,15 @@ class Outcome:
     expected: str = ""
     found: str = ""
     next_step: str = ""
+    because: "tuple[Fact, ...]" = ()
+    so: str = ""
 
 
-def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Make a function a check of its lab."""
+def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[Run], Run]:
+    """Make a coroutine a check of its lab. See Check for `gate` and `alone`."""
 
-    def mark(function: Callable[[Any], None]) -> Callable[[Any], None]:
-        function.__dict__["check"] = Check(check_id, title, function, gate)
+    def mark(function: Run) -> Run:
+        function.__dict__["check"] = Check(check_id, title, function, gate, alone)
         return function
 
     return mark
@@ -66,35 +79,6 @@ def check(check_id: str, title: str, *, gate: bool = False) -> Callable[[Callabl
 
 def checks_of(module: ModuleType) -> list[Check]:
     return [value.__dict__["check"] for value in vars(module).values() if isinstance(getattr(value, "check", None), Check)]
-
-
-def run_checks(checks: Iterable[Check], lab: Any, *, tell: Callable[[Outcome], None]) -> list[Outcome]:
-    """Run checks one after another; `tell` hears of each as it ends."""
-    outcomes: list[Outcome] = []
-    closed: Check | None = None
-    for this in checks:
-        started = time.monotonic()
-        if closed is not None:
-            reason = f"Nothing was judged, because {closed.id} failed."
-            outcome = Outcome(this, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first")
-        else:
-            outcome = _run(this, lab, started)
-        outcomes.append(outcome)
-        tell(outcome)
-        if this.is_gate and outcome.verdict is not Verdict.PASS:
-            closed = closed or this
-    return outcomes
-
-
-def _run(this: Check, lab: Any, started: float) -> Outcome:
-    try:
-        this.run(lab)
-    except Failed as failed:
-        seconds = time.monotonic() - started
-        return Outcome(this, Verdict.FAIL, seconds, failed.sentence, failed.expected, failed.found, failed.next_step)
-    except NotJudged as reason:
-        return Outcome(this, Verdict.UNKNOWN, time.monotonic() - started, reason.sentence, next_step=reason.next_step)
-    return Outcome(this, Verdict.PASS, time.monotonic() - started)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Verdict:

@@ -23,9 +23,10 @@ from typing import Any, TypeVar
 from labkit.errors import UserError
 from labkit.faults import control, engine
 from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.ledger import SCENARIO, Fault, Ledger, this_process
+from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
 from labkit.lab.check import Failed, NotJudged
-from labkit.lab.client import Client
+from labkit.lab.client import Client, PlacedOrder
+from labkit.stack import sql
 from labkit.stack.model import Stack
 
 T = TypeVar("T")
@@ -37,9 +38,9 @@ LOOK_S = 0.02
 class Run(Client):
     """One scenario on one stack, with the REST calls that it makes (see Client)."""
 
-    def __init__(self, stack: Stack, command: str, seed: int) -> None:
+    def __init__(self, stack: Stack, command: str, seed: int, *, owner: Owner | None = None) -> None:
         super().__init__(stack, seed)
-        self._owner = this_process(SCENARIO, command)
+        self._owner = owner or this_process(SCENARIO, command)
         self._own: list[str] = []
 
     # faults
@@ -144,6 +145,26 @@ class Run(Client):
 
     # waiting
 
+    async def order_published(self, order: PlacedOrder, event: str, *, within_s: float = WITHIN_S) -> str:
+        """Await that an event about an order is in an outbox and the relay has published it. Returns its message id. Raises NotJudged."""
+        found = await self.until(
+            f"{event} of order {order.id} is published",
+            lambda: asyncio.to_thread(self._published, order.id, f"%.{event}Event"),
+            lambda seen: bool(seen),
+            within_s=within_s,
+        )
+        return str(found[0])
+
+    def _published(self, order_id: int | None, event: str) -> list[str]:
+        query = " UNION ALL ".join(
+            f"SELECT id FROM {schema}.message WHERE published = 1 AND JSON_UNQUOTE(JSON_EXTRACT(headers, '$.\"event-type\"')) LIKE %s"
+            f" AND JSON_UNQUOTE(JSON_EXTRACT({where})) = %s"
+            for schema, where in (("order_db", "headers, '$.\"event-aggregate-id\"'"), ("customer_db", "payload, '$.orderId'"))
+        )
+        with sql.connected(self.stack.mysql) as cursor:
+            cursor.execute(query, [event, str(order_id)] * 2)
+            return [str(row[0]) for row in cursor.fetchall()]
+
     async def until(self, what: str, look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, within_s: float = WITHIN_S) -> T:
         """Look until it is enough. Raises NotJudged with what was awaited and what was seen last."""
         deadline = time.monotonic() + within_s
@@ -156,12 +177,22 @@ class Run(Client):
             await asyncio.sleep(LOOK_S)
 
 
+R = TypeVar("R", bound=Run)
+
+
 @asynccontextmanager
 async def scenario(stack: Stack, command: str, *, seed: int) -> AsyncIterator[Run]:
     """One run on this stack; `command` is what others are told that is at work. Left by an error, by Ctrl-C or by SIGTERM, its faults are
     healed all the same. Raises UserError when another run is at work on the stack."""
+    async with at_work(stack, command, lambda: Run(stack, command, seed)) as run:
+        yield run
+
+
+@asynccontextmanager
+async def at_work(stack: Stack, command: str, make: Callable[[], R]) -> AsyncIterator[R]:
+    """The same for a kind of Run of one's own."""
     with one_run(stack, command), _ended_by_sigterm():
-        run = Run(stack, command, seed)
+        run = make()
         try:
             yield run
         finally:

@@ -5,14 +5,14 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from labkit import paths
-from labkit.stack import claims, ports, probes, provision, runtimes, sql, state, stores
+from labkit.stack import claims, ports, probes, provision, runtimes, sources, sql, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
 from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
@@ -42,15 +42,15 @@ class Brought:
     reset_finished: bool = False
 
 
-def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str) -> Brought:
-    """Start what does not run, and wait until all is ready. The caller holds the stack's lock. Raises UserError."""
+def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str, restart: Collection[str] = ()) -> Brought:
+    """Start what does not run, and `restart` anew, and wait until all is ready. The caller holds the stack's lock. Raises UserError."""
     for _ in range(PORT_TRIES):
         with suppress(ports.PortTaken):
-            return _bring_up(directory, name, wanted_source, view, runtime=runtime)
-    return _bring_up(directory, name, wanted_source, view, runtime=runtime)
+            return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart)
+    return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart)
 
 
-def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str) -> Brought:
+def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str, restart: Collection[str]) -> Brought:
     intent = reset_intent(directory)
     old = state.find(name)
     if intent == RESET_ALL:
@@ -66,17 +66,21 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     stack = _describe(directory, name, runtime, source, versions, old, alive | running.holds_ports())
 
     changed = running.plan(stack, alive)
-    must_stop = changed | (alive & set(STORE_WRITERS) if intent else set())
+    must_stop = changed | alive & set(restart) | (alive & set(STORE_WRITERS) if intent else set())
     running.stop(changed)
     running.stop_to_restart(must_stop - changed)
     missing = set(COMPONENTS) - alive | must_stop
-    stack = _with_digests(stack, old, missing)
+    sources.forget_unsafe_bytecode(stack.source)
+    digests = sources.digests(stack.source)  # before they start: what is saved from now on is found to differ
+    stack = _with_digests(stack, {c.name: "" if c.name in missing or old is None else old[c.name].digest for c in stack.components})
     state.save(stack)
     try:
         _start_and_wait(running, stack, missing, view, intent=intent)
     except KeyboardInterrupt:
         _undo(running, missing)
         raise
+    stack = _with_digests(stack, {name: digests[name] for name in missing & set(SERVICES)})
+    state.save(stack)
     claims.settle(directory, stack.ports)
     return Brought(stack, running, frozenset(missing), reset_finished=intent is not None)
 
@@ -147,15 +151,9 @@ def _new_address_bits() -> int:
     return bits
 
 
-def _with_digests(stack: Stack, old: Stack | None, started: set[str]) -> Stack:
-    digest = state.digest_of(stack.source)
-
-    def current(component: Component) -> Component:
-        if component.kind != "service":
-            return component
-        return replace(component, digest=digest if component.name in started or old is None else old[component.name].digest)
-
-    return replace(stack, components=tuple(map(current, stack.components)))
+def _with_digests(stack: Stack, digests: Mapping[str, str]) -> Stack:
+    """A service that is not ready yet has none: if it never gets ready, its files count as changed."""
+    return replace(stack, components=tuple(replace(c, digest=digests.get(c.name, c.digest)) for c in stack.components))
 
 
 def _provisioned(directory: Path) -> Path:

@@ -1,7 +1,9 @@
 """The schemas, tables and accounts of the services: made once, and again whenever a `schema.sql` has changed."""
 
 import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
@@ -36,6 +38,20 @@ def _file_of_services(source: Path, file: str) -> str:
         raise UserError(f"{source} is no folder of services: {file} is missing.", "labkit up --services DIR") from error
 
 
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \(")
+_COLUMN = re.compile(r"^  (?P<name>[a-z_]+) (?P<type>[A-Z].*?),?(?:\s+--.*)?$", re.MULTILINE)
+
+
+def _columns_since(cursor: Any, statement: str) -> list[str]:
+    """Statements for the columns that a table of an earlier labkit has not yet."""
+    table = _TABLE.match(statement)
+    if table is None:
+        return []
+    cursor.execute("SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s", [table[1]])
+    there = {name for (name,) in cursor.fetchall()}
+    return [f"ALTER TABLE {table[1]} ADD {c['name']} {c['type']}" for c in _COLUMN.finditer(statement) if c["name"] not in there]
+
+
 def digest(source: Path) -> str:
     return hashlib.sha256("\0".join(statements(source)).encode()).hexdigest()[:16]
 
@@ -48,6 +64,8 @@ def apply(source: Path, server: MysqlAccount | Path) -> None:
         with sql.connected(account, TIMEOUT, **options) as cursor:
             for statement in statements(source):
                 cursor.execute(statement)
+                for column in _columns_since(cursor, statement):
+                    cursor.execute(column)
     except OSError as error:
         message = f"The tables of the services could not be made: {error}."
         raise UserError(message, "mend that schema.sql, then labkit up", details=statement.splitlines()) from error

@@ -87,18 +87,6 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
         file.truncate(0)
 
 
-def digest_of(source: Path) -> str:
-    """One digest of all files of the services."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for path in sorted((source / "services").rglob("*")):
-        if "__pycache__" not in path.parts and path.is_file():
-            digest.update(f"{path.relative_to(source)}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def refuse_foreign_platform() -> None:
     if sys.platform not in ("linux", "darwin"):
         raise UserError(

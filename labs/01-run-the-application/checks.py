@@ -1,126 +1,241 @@
-"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, and the view follows."""
+"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and nobody waits for anybody."""
 
-import random
-from functools import cached_property
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
-from labkit.lab.application import CUSTOMER_CHANNEL, ORDER_CHANNEL, Application, Customer, Order
-from labkit.lab.chain import first_missing_hop
-from labkit.lab.check import Failed, check
-from labkit.lab.judge import disagreements, expected_view, own_message_ids, published, view_differences
+from labkit.faults import make
+from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
+from labkit.invariants.witness import Fact
+from labkit.lab.check import Failed, NotJudged, check
+from labkit.lab.client import Customer
+from labkit.lab.components import not_ready, takes_no_messages
+from labkit.lab.rules import APPROVED, CENT, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, differences
+from labkit.lab.schedule import at_work
+from labkit.lab.trial import Order, Trial, answer_of
+from labkit.stack.model import SERVERS
+
+CLOCK = timedelta(seconds=1)  # services tell milliseconds, and round
 
 
-class Lab:
-    """One customer who may spend 15.00, and three orders: within the limit, beyond it, and of nobody."""
+class Orders:
+    """Orders at the edge of what is available, each made when a check first asks for it."""
 
-    def __init__(self, app: Application, seed: int) -> None:
-        self.app = app
-        self._random = random.Random(seed)
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.about: set[int] = set()
+        self._made: dict[str, asyncio.Future[list[Order]]] = {}
 
-    @cached_property
-    def ada(self) -> Customer:
-        return self.app.customer("Ada", "15.00")
+    async def all_of_it(self) -> list[Order]:
+        """Two orders that together are exactly what the customer may spend, one after the other."""
+        return await self._once(self._all_of_it)
 
-    @cached_property
-    def within(self) -> Order:
-        return self.app.order(self.ada.id, "12.34")
+    async def a_cent_too_much(self) -> list[Order]:
+        """One order that fits, and two that do not: a cent more than is left, a cent more than the limit."""
+        return await self._once(self._a_cent_too_much)
 
-    @cached_property
-    def beyond(self) -> Order:
-        return self.app.order(self.ada.id, "123.40")
+    async def of_nobody(self) -> list[Order]:
+        """One of a customer whom nobody knows."""
+        return await self._once(self._of_nobody)
 
-    @cached_property
-    def of_nobody(self) -> Order:
-        return self.app.order(self._random.randrange(9 * 10**18, 2**63), "12.34")
+    async def every_one(self) -> bool:
+        """Make all of them. True when each ended as it should."""
+        made = await asyncio.gather(self.all_of_it(), self.a_cent_too_much(), self.of_nobody(), return_exceptions=True)
+        for error in made:
+            if isinstance(error, BaseException) and not isinstance(error, Failed):
+                raise error
+        return not any(isinstance(error, Failed) for error in made)
 
-    def settle(self) -> list[Order]:
-        """All orders, each as settled as it gets."""
-        for order in (self.within, self.beyond, self.of_nobody):
-            self.app.settled(order)
-        return [self.within, self.beyond, self.of_nobody]
+    async def _once(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> list[Order]:
+        if make.__name__ not in self._made:
+            token = at_work.set(make.__name__)
+            self._made[make.__name__] = asyncio.ensure_future(make())
+            at_work.reset(token)
+        return await self._made[make.__name__]
 
-    def must_become(self, order: Order, state: str, reason: str | None, who: str) -> None:
-        found_state, found_reason = self.app.settled(order)
-        if (found_state, found_reason) == (state, reason):
-            return
-        expected = f"{state} {reason}" if reason else state
-        if found_state == "PENDING":
-            missing = first_missing_hop(self.app, order)
-            raise Failed(f"{who} is still PENDING.", expected=expected, found=missing.found, next_step=missing.next_step)
-        if found_state == state and found_reason is None:
-            raise Failed(
-                f"{who} is {state}, but its reason is empty.",
-                expected=expected,
-                found=f"{state} without a reason",
-                next_step="is the reason stored when orders rejects an order?",
-            )
-        found = f"{found_state} {found_reason}" if found_reason else str(found_state)
-        raise Failed(f"{who} is {found}.", expected=expected, found=found, next_step="which answer of customers leads to which state?")
+    async def _all_of_it(self) -> list[Order]:
+        customer = await self.trial.customer()
+        more_than_half = (customer.limit / 2).quantize(CENT) + self.trial.amount("0.01", "3.00")
+        return [
+            await self._decided(customer, more_than_half),
+            await self._decided(customer, self.trial.books.available(customer)),
+        ]
+
+    async def _a_cent_too_much(self) -> list[Order]:
+        trial, customer = self.trial, await self.trial.customer()
+        return [
+            await self._decided(customer, trial.amount("5.00", "14.00")),
+            await self._decided(customer, trial.books.available(customer) + CENT),
+            await self._decided(customer, customer.limit + CENT),
+        ]
+
+    async def _of_nobody(self) -> list[Order]:
+        return [await self._decided(self.trial.nobody(), self.trial.amount("0.01", "14.00"))]
+
+    async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
+        """Placed, and no longer PENDING: the next order meets what it left."""
+        order = await self.trial.order(customer, total)
+        self.about.add(order.customer_id)
+        await self.trial.becomes(order, self.trial.books.decide(order))
+        return order
 
 
 @check("1.1", "Every component is up and ready", gate=True)
-def everything_is_up(lab: Lab) -> None:
-    for name, state, how_it_ended in lab.app.not_ready():
+async def everything_is_up(lab: Orders) -> None:
+    for name, state, how_it_ended in await not_ready(lab.trial.stack):
+        if name in SERVERS:
+            raise NotJudged(f"{name} is {state}{f': it {how_it_ended}' if how_it_ended else ''}.", next_step="labkit up")
         raise Failed(
-            f"{name} is not running." if how_it_ended else f"{name} is {state}.",
+            f"{name} is not running: it {how_it_ended}." if how_it_ended else f"{name} is {state}.",
             expected="running and ready",
             found=how_it_ended or state,
             next_step="labkit up" if how_it_ended else f"labkit logs {name}",
         )
+    for channel in ("order", "customer"):
+        for name in await takes_no_messages(lab.trial, channel):
+            raise Failed(
+                f"{name} says that it is ready, and it takes no messages of the {channel} channel.",
+                expected="it takes a message that is published now",
+                found="it did not",
+                because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
+                so="its health tells of something else than its work.",
+                next_step=f"labkit logs {name}",
+            )
 
 
 @check("1.2", "An order within the credit limit is approved")
-def within_the_limit(lab: Lab) -> None:
-    order = lab.within
-    lab.must_become(order, "APPROVED", None, f'Order {order.id} (12.34) of customer {lab.ada.id} "Ada", who may spend 15.00,')
+async def within_the_limit(lab: Orders) -> None:
+    orders = await lab.all_of_it()
+    assert [lab.trial.books.outcome(order) for order in orders] == [APPROVED, APPROVED]
 
 
 @check("1.3", "An order beyond the credit limit is rejected, with the reason")
-def beyond_the_limit(lab: Lab) -> None:
-    order = lab.beyond
-    who = f'Order {order.id} (123.40) of customer {lab.ada.id} "Ada", who may spend 15.00,'
-    lab.must_become(order, "REJECTED", "INSUFFICIENT_CREDIT", who)
+async def beyond_the_limit(lab: Orders) -> None:
+    within, *beyond = await lab.a_cent_too_much()
+    assert lab.trial.books.outcome(within) == APPROVED
+    assert {lab.trial.books.outcome(order) for order in beyond} == {INSUFFICIENT_CREDIT}
 
 
 @check("1.4", "An order of an unknown customer is rejected, with the reason")
-def of_an_unknown_customer(lab: Lab) -> None:
-    order = lab.of_nobody
-    lab.must_become(order, "REJECTED", "UNKNOWN_CUSTOMER", f"Order {order.id} of customer {order.customer_id}, whom nobody knows,")
+async def of_an_unknown_customer(lab: Orders) -> None:
+    (order,) = await lab.of_nobody()
+    assert lab.trial.books.outcome(order) == UNKNOWN_CUSTOMER
 
 
 @check("1.5", "Orders, reservations and messages agree")
-def stores_agree(lab: Lab) -> None:
-    app, orders = lab.app, lab.settle()
-    for sentence, expected, found in disagreements(app, lab.ada, orders):
-        raise Failed(
-            sentence, expected=expected, found=found, next_step="compare order_db.orders with customer_db.customer_credit_reservations"
-        )
-    own = app.until(lambda: own_message_ids(app, lab.ada, orders), lambda ids: published(app, ids), 10.0)
-    on_broker = app.message_ids_on(ORDER_CHANNEL) | app.message_ids_on(CUSTOMER_CHANNEL)
-    if missing := sorted(own - on_broker):
-        raise Failed(
-            f"{len(missing)} of {len(own)} messages of these orders never reached Kafka, the first is {missing[0]}.",
-            expected="every row of an outbox is on its topic",
-            found=f"{len(own) - len(missing)} of {len(own)} are",
-            next_step="labkit logs relay",
-        )
+async def stores_agree(lab: Orders) -> None:
+    await lab.every_one()
+    await lab.trial.require(I3, I2, I1, I11, I8, I4, I5, I6, I10, about=lab.about)
 
 
 @check("1.6", "The order history shows what the services hold")
-def view_follows(lab: Lab) -> None:
-    app = lab.app
-    lab.settle()
-    for customer_id in (lab.ada.id, lab.of_nobody.customer_id):
-        expected = expected_view(app, customer_id)
-        view = app.until(lambda c=customer_id: app.view(c), lambda seen, e=expected: not view_differences(e, seen), 10.0)  # type: ignore[misc]
-        for field, wanted, found in view_differences(expected, view):
+async def view_follows(lab: Orders) -> None:
+    trial = lab.trial
+    as_it_should_be = await lab.every_one()
+    await trial.require(I7, about=lab.about)
+    for customer_id in sorted(lab.about) if as_it_should_be else ():
+        status, document = await trial.history(customer_id)
+        expected = trial.books.document(customer_id)
+        if status != 200:
+            raise Failed(
+                f"The order history of customer {customer_id} is in Redis, and GET answers {status}.",
+                expected="200",
+                found=str(status),
+                next_step="labkit logs order-history",
+            )
+        shown = {name: document.get(name) for name in expected}
+        for field, wanted, found in differences(expected, shown):
             raise Failed(
                 f"The order history of customer {customer_id} has a wrong {field}.",
                 expected=f"{field} = {wanted}",
-                found=f"{field} = {found}" if found is not None else f"no {field}",
+                found=f"{field} = {found}",
                 next_step="which event writes this field? see services/order_history/view.py",
             )
 
 
-def prepare(app: Application, seed: int) -> Lab:
+@check("1.7", "An order is taken while customers is down, and goes on when it is back", alone=True)
+async def nobody_waits(lab: Orders) -> None:
+    trial = lab.trial
+    customer = await trial.customer()
+    async with trial.while_there(make.outage(trial.stack, "stop", "customers")) as stopped:
+        await trial.fired(stopped)
+        order = await trial.order(customer, customer.limit)
+        seen = await trial.seen(order)
+        if seen != PENDING:
+            raise Failed(
+                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, who alone knows its credit, does not run.",
+                expected="PENDING until customers has answered",
+                found=str(seen),
+                so="orders decided about the credit by itself.",
+                next_step=f"labkit trace order {order.id}",
+            )
+    down, up = trial.downtime(stopped)
+    await trial.becomes(order, trial.books.decide(order))
+    evidence = await trial.require(I3, I2, I11, I6, about=[customer.id])
+    steps = evidence.rows(
+        "SELECT c.after_state, t.binlog_file, t.position FROM order_changes c JOIN transactions t USING (commit_no) "
+        "WHERE coalesce(c.order_id, c.after_id) = ? ORDER BY c.change_no",
+        order.id,
+    )
+    if down is None or up is None:
+        raise NotJudged("It is not known where customers was stopped and started in the binlog.", next_step="labkit lab 1 check 1.7")
+    begin, end = (down["file"], down["position"]), (up["file"], up["position"])
+    born, *later = [(state, (file, position)) for state, file, position in steps]
+    for state, at in later:
+        if at <= end:
+            raise Failed(
+                f"Order {order.id} became {state} while customers did not run.",
+                expected=f"after {end[0]}:{end[1]}, where customers was started",
+                found=f"{at[0]}:{at[1]}",
+                next_step=f"labkit trace order {order.id}",
+            )
+    assert begin < born[1] <= end, "the order was stored while customers was down"
+
+
+@check("1.8", "An order tells when it was taken")
+async def creation_time(lab: Orders) -> None:
+    trial = lab.trial
+    order = await trial.order(trial.nobody(), trial.amount("0.01", "9.99"))
+    row = trial.request("create_order", order_id=order.id)
+    created = _time(answer_of(row), f"POST /orders of order {order.id}", "CreatedOrder")
+    if not row["started"].replace(tzinfo=UTC) - CLOCK <= created <= row["ended"].replace(tzinfo=UTC) + CLOCK:
+        raise Failed(
+            f"POST /orders says that order {order.id} was taken at {created:%H:%M:%S}, and it was not.",
+            expected=f"between {row['started']:%H:%M:%S.%f} and {row['ended']:%H:%M:%S.%f} UTC",
+            found=created.isoformat(),
+            next_step="which clock does creationTime come from? see insert_order in services/orders/store.py",
+        )
+    await trial.becomes(order, UNKNOWN_CUSTOMER)
+    _, answer = await trial.get(f"/orders/{order.id}")
+    again = _time(answer, f"GET /orders/{order.id}", "GetOrder")
+    if again != created:
+        raise Failed(
+            f"POST says that order {order.id} was taken at {created.isoformat()}, and GET says something else.",
+            expected=created.isoformat(),
+            found=again.isoformat(),
+            next_step="is it read from the order's row, or made anew for each answer?",
+        )
+
+
+def _time(answer: Any, who: str, struct: str) -> datetime:
+    text = answer.get("creationTime") if isinstance(answer, dict) else None
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        post_has_it = "" if who.startswith("POST") or text is not None else " POST has it."
+        raise Failed(
+            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is no time: {text!r}.",
+            expected="an ISO 8601 time with its zone, such as 2026-05-04T09:30:00.125Z",
+            found="nothing" if text is None else repr(text),
+            next_step=f"the answer is {struct} in services/orders/app.py; the order's row has the time: Order.created",
+        )
+    return found.astimezone(UTC)
+
+
+def prepare(trial: Trial) -> Orders:
     """What the checks of this lab are given."""
-    return Lab(app, seed)
+    return Orders(trial)

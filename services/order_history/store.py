@@ -1,7 +1,6 @@
 """The view in Redis: one hash for each customer, written by one Lua call an event."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from services.messaging.broker import Place
-from services.money import Money, with_cents
+from services.order_history.document import CustomerView, document_of
 
 _PROJECT = Path(__file__).with_name("project.lua").read_text()
 _PARK = Path(__file__).with_name("park.lua").read_text()
@@ -23,21 +22,6 @@ class ViewChange(msgspec.Struct, frozen=True):
     customer_id: int
     fields: Mapping[str, str]
     state: tuple[str, str] | None = None
-
-
-class OrderInView(msgspec.Struct, frozen=True, rename="camel"):
-    order_id: int
-    state: str | None
-    order_total: Money | None
-
-
-class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
-    """A customer whom only orders have named so far has no name and no limit."""
-
-    id: int
-    orders: dict[str, OrderInView]
-    name: str | None
-    credit_limit: Money | None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -99,7 +83,7 @@ class ViewStore:
 
     async def view(self, customer_id: int) -> CustomerView | None:
         fields = await self._texts(f"customerview:{customer_id}")
-        return _document(customer_id, fields) if fields else None
+        return document_of(customer_id, fields) if fields else None
 
     async def _texts(self, key: str) -> dict[str, str]:
         stored: Mapping[Any, Any] = await self._redis.hgetall(key)
@@ -122,25 +106,3 @@ def _place(place: Place) -> str:
 def _parsed(field: str) -> Place:
     channel, _, partition = field.rpartition(":")
     return channel, int(partition)
-
-
-def _document(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
-    orders: dict[str, dict[str, str]] = {}
-    for field, value in fields.items():
-        if field.startswith("order:"):
-            _, order_id, what = field.split(":")
-            orders.setdefault(order_id, {})[what] = value
-    return CustomerView(
-        id=customer_id,
-        orders={order_id: _order(order_id, orders[order_id]) for order_id in sorted(orders, key=int)},
-        name=fields.get("name"),
-        credit_limit=_money(fields.get("creditLimit")),
-    )
-
-
-def _order(order_id: str, parts: Mapping[str, str]) -> OrderInView:
-    return OrderInView(int(order_id), parts.get("state"), _money(parts.get("total")))
-
-
-def _money(text: str | None) -> Money | None:
-    return None if text is None else Money(with_cents(Decimal(text)))

@@ -1,5 +1,6 @@
 """The Order service's REST API, and how its parts are put together."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -31,12 +32,14 @@ class CreateOrder(msgspec.Struct, rename="camel"):
 
 class CreatedOrder(msgspec.Struct, rename="camel"):
     order_id: int
+    creation_time: datetime | None
 
 
 class GetOrder(msgspec.Struct, rename="camel"):
     order_id: int
     order_state: str
     rejection_reason: str | None
+    creation_time: datetime | None
 
 
 class GetOrders(msgspec.Struct):
@@ -45,7 +48,7 @@ class GetOrders(msgspec.Struct):
 
 def _answer(order: Order) -> GetOrder:
     reason = None if order.rejection_reason is None else order.rejection_reason.name
-    return GetOrder(order.id, order.state.value, reason)
+    return GetOrder(order.id, order.state.value, reason, order.created)
 
 
 def _checked(wanted: CreateOrder) -> tuple[int, Decimal]:
@@ -74,9 +77,9 @@ class OrderApi:
         """The order is accepted, not approved: whether it is will be decided by the Customer service."""
         customer_id, total = _checked(await read_json(request, CreateOrder))
         async with answering_503("the order"), self._database.transaction("order.create") as tx:
-            order_id = await store.insert_order(tx, customer_id, total)
-            tx.publish(OrderCreated(order_id, customer_id, total))
-        return reply(CreatedOrder(order_id))
+            order = await store.insert_order(tx, customer_id, total)
+            tx.publish(OrderCreated(order.id, customer_id, total))
+        return reply(CreatedOrder(order.id, order.created))
 
     async def cancel(self, request: Request) -> Response:
         order_id = path_id(request, "orderId")

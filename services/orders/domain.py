@@ -1,6 +1,7 @@
 """An order, its states and what may follow what."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 
@@ -30,6 +31,7 @@ class Order:
     total: Decimal
     state: OrderState
     rejection_reason: RejectionReason | None = None
+    created: datetime | None = None
 
     @property
     def is_pending(self) -> bool:

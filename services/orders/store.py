@@ -1,24 +1,36 @@
 """Orders in SQL."""
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from services.messaging.database import Database, Transaction
 from services.orders.domain import Order, OrderState, RejectionReason
 
-_COLUMNS = "id, customer_id, amount, state, rejection_reason"
+_COLUMNS = "id, customer_id, amount, state, rejection_reason, creation_time"
 
 
 def _order(row: tuple[Any, ...]) -> Order:
-    order_id, customer_id, total, state, reason = row
-    return Order(order_id, customer_id, total, OrderState(state), None if reason is None else RejectionReason(reason))
+    order_id, customer_id, total, state, reason, created = row
+    known_reason = None if reason is None else RejectionReason(reason)
+    return Order(order_id, customer_id, total, OrderState(state), known_reason, None if created is None else _time(created))
 
 
-async def insert_order(tx: Transaction, customer_id: int, total: Decimal) -> int:
-    """Returns the new order's id."""
-    return await tx.insert("INSERT INTO orders (customer_id, amount, state, version) VALUES (%s, %s, 'PENDING', 0)", customer_id, total)
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+
+
+async def insert_order(tx: Transaction, customer_id: int, total: Decimal) -> Order:
+    """Returns the new order with the id that the database gave it."""
+    now = time.time_ns() // 1_000_000
+    order_id = await tx.insert(
+        "INSERT INTO orders (customer_id, amount, state, version, creation_time) VALUES (%s, %s, 'PENDING', 0, %s)",
+        *(customer_id, total, now),
+    )
+    return Order(order_id, customer_id, total, OrderState.PENDING, created=_time(now))
 
 
 async def find_order(database: Database, order_id: int) -> Order | None:

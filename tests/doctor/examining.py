@@ -59,13 +59,13 @@ def examined(labkit: Labkit, *arguments: str) -> Report:
     return Report(done.returncode, whole)
 
 
-def as_nobody(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def as_nobody(*arguments: str, cwd: "str | os.PathLike[str]" = "/", **environment: str) -> "subprocess.CompletedProcess[str]":
     """`labkit ARGUMENTS` as a user that may do nothing; needs root."""
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     return subprocess.run(
         [*nobody, sys.executable, "-m", "labkit", *arguments],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
-        cwd="/",
+        cwd=cwd,
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

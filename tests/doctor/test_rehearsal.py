@@ -34,7 +34,7 @@ def test_the_evening_before(labkit: Labkit, rehearsal: Labkit, stack: RunningSta
     done = labkit("doctor", "--rehearse")
     line = done.stdout.splitlines()[-1]
     assert line.startswith("labkit 0.1.0: ready; native, ")
-    assert "lab 1 6/6 in" in line
+    assert "lab 1 8/8 in" in line
     assert line in done.stdout.partition("Send this line to your instructor:")[2]
     assert nothing_is_left(rehearsal)
     assert stack.pids() == pids

@@ -33,6 +33,8 @@ def test_orders_end_approved_or_rejected_with_the_reason(stack: RunningStack) ->
         },
         "name": "Ada",
         "creditLimit": {"amount": 15.0},
+        "orderCount": 2,
+        "totalApproved": {"amount": 12.34},
     }
     eventually(lambda: history(gateway, ada), expected)
 
@@ -51,7 +53,8 @@ def test_cancelling_frees_the_credit(stack: RunningStack) -> None:
     first = new_order(gateway, ada, "12.34")
     assert settled(gateway, first) == ("APPROVED", None)
     assert settled(gateway, new_order(gateway, ada, "12.34")) == ("REJECTED", "INSUFFICIENT_CREDIT")
-    assert post(f"{gateway}/orders/{first}/cancel") == {"orderId": first, "orderState": "CANCELLED", "rejectionReason": None}
+    answer = post(f"{gateway}/orders/{first}/cancel")
+    assert answer == {**answer, "orderId": first, "orderState": "CANCELLED", "rejectionReason": None}
     eventually(lambda: stack.sql("select * from customer_db.customer_credit_reservations where credit_reservations_key = %s", first), [])
     assert settled(gateway, new_order(gateway, ada, "15.00")) == ("APPROVED", None)
     eventually(lambda: history(gateway, ada)["orders"][str(first)]["state"], "CANCELLED")
@@ -104,7 +107,8 @@ def test_lists_hold_what_was_made(stack: RunningStack) -> None:
     ada = new_customer(gateway, "20")
     order = new_order(gateway, ada, "4")
     settled(gateway, order)
-    assert {"orderId": order, "orderState": "APPROVED", "rejectionReason": None} in get(f"{gateway}/orders")["orders"]
+    shown = {**get(f"{gateway}/orders/{order}"), "orderId": order, "orderState": "APPROVED", "rejectionReason": None}
+    assert shown in get(f"{gateway}/orders")["orders"]
     assert ada in [c["customerId"] for c in get(f"{gateway}/customers")["customers"]]
-    assert get(f"{stack.url('orders')}/orders/customer/{ada}") == [{"orderId": order, "orderState": "APPROVED", "rejectionReason": None}]
+    assert get(f"{stack.url('orders')}/orders/customer/{ada}") == [shown]
     assert order_state(gateway, order) == ("APPROVED", None)

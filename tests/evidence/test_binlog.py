@@ -130,9 +130,9 @@ def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseSer
 def test_a_column_that_was_added_does_not_disturb(server: DatabaseServer, changes: Any) -> None:
     start = server.position()
     server.run(
-        "ALTER TABLE order_db.orders ADD creation_time DATETIME(3) NULL FIRST, ADD note JSON",
-        "INSERT INTO order_db.orders (customer_id, amount, state, creation_time, note) VALUES (3, 1.50, 'PENDING', NOW(3), '{}')",
-        "ALTER TABLE order_db.orders DROP creation_time, DROP note",
+        "ALTER TABLE order_db.orders ADD noted_time DATETIME(3) NULL FIRST, ADD note JSON",
+        "INSERT INTO order_db.orders (customer_id, amount, state, noted_time, note) VALUES (3, 1.50, 'PENDING', NOW(3), '{}')",
+        "ALTER TABLE order_db.orders DROP noted_time, DROP note",
     )
     reading, ask = changes(start)
     assert reading.reason is None

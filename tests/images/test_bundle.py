@@ -76,7 +76,7 @@ def test_a_stack_comes_up_from_the_bundle_with_the_network_off(bundle: Path, sec
 
     try:
         labkit("up")
-        assert "6 passed" in labkit("lab", "1", "check")
+        assert "8 passed" in labkit("lab", "1", "check")
     finally:
         labkit("down", "--data")
     until = f"{time.time():.3f}"

@@ -1,5 +1,6 @@
 """What the command line says and how it ends, without a stack."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from tests.running import ROOT, Labkit
 
 COMMANDS = (
     *("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "verify", "trace", "sql", "events", "topics"),
-    *("labs", "lab", "fault", "heal", "chaos", "load", "images", "doctor", "support"),
+    *("init", "labs", "lab", "watch", "guide", "report", "progress", "jump", "author"),
+    *("fault", "heal", "chaos", "load", "images", "doctor", "support"),
 )
 HEAVY = (
     "asyncio",
@@ -25,7 +27,9 @@ HEAVY = (
     "psutil",
     "pydantic",
     "importlib.metadata",
+    "duckdb",
 )
+NOT_FOR_LABS = (*(name for name in HEAVY if name != "yaml"), "hashlib", "platformdirs")
 
 
 def test_help_lists_every_command_with_one_line(labkit: Labkit) -> None:
@@ -35,12 +39,30 @@ def test_help_lists_every_command_with_one_line(labkit: Labkit) -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
-def test_help_imports_nothing_heavy() -> None:
+def imported_by(*arguments: str, cwd: Path = ROOT) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "labkit", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+        [sys.executable, "-X", "importtime", "-m", "labkit", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    imported = imported_by("--help")
+    assert "labkit.cli" in imported
     assert not imported & set(HEAVY)
+
+
+def test_labs_imports_nothing_heavy_in_a_workspace_and_outside(tmp_path: Path) -> None:
+    imported_by("init", str(tmp_path / "workshop"))
+    for folder in (ROOT, tmp_path / "workshop"):
+        imported = imported_by("labs", cwd=folder)
+        assert "labkit.commands.labs" in imported
+        assert not imported & set(NOT_FOR_LABS)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +75,9 @@ def test_help_imports_nothing_heavy() -> None:
         (["logs", "kafak"], "'kafak'", "Next: labkit logs customers"),
         (["up", "--runtime", "podman"], "'podman'", "Next: labkit up --runtime native"),
         (["up", "--name", "My Stack"], "'My Stack'", "Next: labkit up --name mine"),
-        (["lab", "1", "chekc"], "chekc", "Next: labkit lab 1 check"),
+        (["lab", "1", "chekc"], "chekc", "Next: labkit lab --help"),
+        (["lab", "1", "check", "--sede", "1"], "--sede", "Next: labkit lab 1 check --help"),
+        (["reset", "--data", "--all"], "different resets", "Next: labkit reset --help"),
     ],
 )
 def test_wrong_usage_ends_with_254_and_the_fix(labkit: Labkit, arguments: list[str], said: str, fix: str) -> None:

@@ -85,9 +85,10 @@ def test_an_interrupted_reset_is_finished_by_up(stack: RunningStack) -> None:
     some_history(stack)
 
 
-def test_reset_with_data_starts_cold(stack: RunningStack) -> None:
+def test_a_stack_that_is_down_is_brought_up_empty(stack: RunningStack) -> None:
     some_history(stack)
-    stack.labkit("reset", "--data", "--yes")
+    stack.labkit("down")
+    assert "ready in" in stack.labkit("reset", "--data", "--yes").stdout
     assert rows(stack) == 0
     assert not any(records(stack).values())
     some_history(stack)

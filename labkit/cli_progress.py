@@ -1,0 +1,26 @@
+"""`labkit progress VERB`: names, options and help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry your progress to another workspace.")
+
+
+@app.command("export", short_help="Write it to a file.")
+def export(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
+    """Write the progress of this workspace to FILE."""
+    from labkit.commands.progress import export
+
+    return export(file)
+
+
+@app.command("import", short_help="Merge a file into this workspace's.")
+def load(
+    file: Annotated[Path, typer.Argument(metavar="FILE")], yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> int:
+    """Merge what another workspace exported: what was passed in either stays passed."""
+    from labkit.commands.progress import load
+
+    return load(file, yes=yes)

@@ -1,0 +1,181 @@
+"""labkit author test: prove labs on a stack of their own, as `labkit lab N check` judges them."""
+
+import asyncio
+import difflib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit import interrupts, paths, say
+from labkit.commands.lab_check import judge
+from labkit.errors import ExitCode, UserError
+from labkit.lab import author
+from labkit.lab.author import SEED, Files
+from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
+from labkit.lab.check import Check, Outcome, Verdict
+from labkit.stack import lifecycle, runtimes, sources, sql, state
+from labkit.stack.model import SERVICES, Stack
+from labkit.up_view import Table
+
+STACK = "author-test"
+
+
+class Silent(Table):
+    def preparing(self, what: str) -> None:
+        return
+
+    def show(self) -> None:
+        return
+
+
+def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Sequence[str]) -> ExitCode:
+    """Prove these labs, or all. Exit code 0 when every one is proven, 1 when not."""
+    labs = [find_lab(number) for number in numbers] if numbers else all_labs()
+    known = {mutant.name for lab in labs for mutant in lab.mutants}
+    if strange := [name for name in only if name not in known]:
+        raise UserError(f"There is no mutant {strange[0]}; there are {', '.join(sorted(known))}.", exit_code=ExitCode.USAGE)
+    began, wrong = time.monotonic(), 0
+    for lab in labs:
+        if record:
+            author.draw(lab)
+        for problem in author.problems(lab):
+            wrong += 1
+            say.line(f"  ✗ lab {lab.number}  {problem}")
+    with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proof:
+        for lab in labs:
+            wrong += proof.prove(lab, record=record, only=only)
+    say.line(f"\n{'Proven' if not wrong else f'{wrong} not as it should be'} in {time.monotonic() - began:.0f} s.")
+    return ExitCode.FAIL if wrong else ExitCode.OK
+
+
+@contextmanager
+def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
+    """A stack whose services run from this folder; gone afterwards, with its data."""
+    interrupts.on_termination()
+    runtimes.refuse_unknown(runtime)
+    taken = runtimes.choose(runtime, None).runtime
+    files = Files(folder)
+    files.lay()
+    with state.exclusive(STACK, "author test") as directory:
+        lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
+        try:
+            lifecycle.bring_up(directory, STACK, folder, Silent(), runtime=taken)
+            yield Proof(directory, files, taken)
+        finally:
+            interrupts.ignore()
+            lifecycle.take_down(directory, state.find(STACK), data=True)
+
+
+class Proof:
+    """Labs on one running stack: between two variants only the services start again whose files differ."""
+
+    def __init__(self, directory: Path, files: Files, runtime: str) -> None:
+        self._directory, self._files, self._runtime = directory, files, runtime
+        self._wrong = 0
+        self._kept: list[str] = []
+
+    def prove(self, lab: Lab, *, record: bool, only: Sequence[str]) -> int:
+        """How much of it is not as it should be."""
+        self._wrong, self._kept = 0, []
+        checks = lab.checks()
+        say.line(f"\nLab {lab.number} · {lab.title}\n")
+        if not only:
+            self._files.lay(lab.solution if not lab.starter.is_dir() else lab.starter)
+            if lab.starter.is_dir():
+                self._starter(lab, self._judged(lab, checks))
+            self._files.lay(lab.solution)
+            self._solution(self._judged(lab, checks))
+        for mutant in lab.mutants:
+            if not only or mutant.name in only:
+                self._mutant(lab, mutant)
+        if not only:
+            self._transcript(lab, record=record)
+        return self._wrong
+
+    def _starter(self, lab: Lab, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            wanted = Verdict.PASS if outcome.check.id in lab.given else Verdict.FAIL
+            if outcome.verdict is not wanted:
+                self._say(False, f"starter: {outcome.check.id} should be {wanted.value} and is {outcome.verdict.value}", outcome)
+        failing = [o for o in outcomes if o.verdict is Verdict.FAIL]
+        if all((o.verdict is Verdict.PASS) == (o.check.id in lab.given) and o.verdict is not Verdict.UNKNOWN for o in outcomes):
+            self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
+        self._kept.append(f"# starter\n\n{author.kept(failing)}")
+
+    def _solution(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.verdict is not Verdict.PASS:
+                self._say(False, f"solution: {outcome.check.id} is {outcome.verdict.value}", outcome)
+        if all(o.verdict is Verdict.PASS for o in outcomes):
+            self._say(True, f"solution passes {len(outcomes)} checks")
+
+    def _mutant(self, lab: Lab, mutant: Mutant) -> None:
+        checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
+        file = author.mutant_file(lab, mutant)
+        self._files.lay(lab.solution)
+        try:
+            if file.suffix == ".sql":
+                outcomes = self._in_the_database(lab, checks, file)
+            else:
+                self._files.patch(file)
+                outcomes = self._judged(lab, checks)
+        except UserError as error:
+            self._say(False, f"mutant {mutant.name}: {error}")
+            return
+        outcome = next(o for o in outcomes if o.check.id == mutant.caught_by)
+        if outcome.verdict is not Verdict.FAIL:
+            self._say(False, f"mutant {mutant.name} is not caught: {outcome.check.id} is {outcome.verdict.value}", outcome)
+        elif mutant.says not in author.said(outcome):
+            self._say(False, f"mutant {mutant.name} is caught by {outcome.check.id}, which does not say {mutant.says!r}", outcome)
+        else:
+            self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
+        self._kept.append(f"# mutant {mutant.name}\n\n{author.kept([outcome])}")
+
+    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[Outcome]:
+        do, undo = author.statements(file)
+        self._run(do)
+        try:
+            return self._judged(lab, checks)
+        finally:
+            self._run(undo)
+
+    def _run(self, statements: list[str]) -> None:
+        with sql.connected(state.load(STACK).mysql) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _judged(self, lab: Lab, checks: list[Check]) -> list[Outcome]:
+        """Restarts what differs first. Raises UserError when a service does not start."""
+        outcomes, _ = asyncio.run(judge(self._as_the_files_are(), lab, checks, SEED))
+        return outcomes
+
+    def _as_the_files_are(self) -> Stack:
+        stack, wanted = state.load(STACK), sources.digests(self._files.folder)
+        stale = [name for name in SERVICES if stack[name].digest != wanted[name]]
+        if not stale:
+            return stack
+        brought = lifecycle.bring_up(self._directory, STACK, self._files.folder, Silent(), runtime=self._runtime, restart=stale)
+        return brought.stack
+
+    def _say(self, good: bool, what: str, outcome: Outcome | None = None) -> None:
+        self._wrong += not good
+        say.line(f"  {'✓' if good else '✗'} {what}")
+        if outcome is not None:
+            for line in author.said(outcome).splitlines():
+                say.line(f"      {line}")
+
+    def _transcript(self, lab: Lab, *, record: bool) -> None:
+        path, now = author.transcript_of(lab), "\n\n".join(self._kept) + "\n"
+        if record:
+            paths.write(path, now)
+            self._say(True, f"recorded {path.name}")
+            return
+        golden = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if golden == now:
+            self._say(True, "messages are as recorded")
+            return
+        self._say(False, f"messages are not as recorded in {path.name}: `labkit author test {lab.number} --record` takes them over")
+        for line in list(difflib.unified_diff(golden.splitlines(), now.splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
+            say.line(f"      {line}")

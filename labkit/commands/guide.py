@@ -1,0 +1,33 @@
+"""labkit guide: the guides as a page in the browser."""
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+from labkit import paths, say
+from labkit.errors import ExitCode, UserError
+from labkit.lab import progress, standing, workspace
+from labkit.lab.catalog import all_labs, find_lab
+
+
+def guide(number: int | None, *, to: Path | None) -> ExitCode:
+    """Writes the page and opens it; where no browser can be opened, says where it is."""
+    from labkit.lab.guide_page import page
+
+    known = progress.load(workspace.find())
+    labs = [find_lab(number)] if number is not None else [lab for lab in all_labs() if lab.guide.is_file()]
+    if not labs:
+        raise UserError("No lab has a guide.", "labkit labs")
+    path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
+    with workspace.told_when_refused(path.parent):
+        paths.write(path, page([standing.of_lab(lab, known) for lab in labs]))
+    opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
+    say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")
+    say.line(f"Next: labkit lab {number or 1} start")
+    return ExitCode.OK
+
+
+def _has_screen() -> bool:
+    """Without one, what opens a page is a browser in this terminal, in which nobody asked for it."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))

@@ -1,0 +1,81 @@
+"""labkit init: make the learner's folder."""
+
+import json
+from pathlib import Path
+
+from labkit import paths, say
+from labkit.errors import ExitCode, UserError
+from labkit.lab import laying, trees, workspace
+from labkit.lab.workspace import Workspace, told_when_refused
+
+NOTES = """# Notes
+
+Yours alone: labkit never touches this file. What did you expect, what happened, what does the trace say?
+"""
+
+
+def init(folder: Path, stack_name: str) -> ExitCode:
+    """An editable copy of the services, notes, and what labkit keeps. On a workspace: writes what of it is broken, and keeps all files."""
+    folder = folder.expanduser().absolute()
+    space = Workspace(folder, stack_name)
+    if (folder / workspace.KEPT / "workspace.json").exists() or (folder / workspace.KEPT / "laid.json").exists():
+        return _again(folder, stack_name)
+    _refuse(folder)
+    with told_when_refused(folder):
+        (folder / workspace.KEPT).mkdir(parents=True, exist_ok=True)
+        reference = trees.reference()
+        for path, content in reference.items():
+            trees.put(folder / path, content)
+        trees.put(folder / ".gitignore", b"__pycache__/\n")
+        if not (folder / "notes.md").exists():
+            trees.put(folder / "notes.md", NOTES.encode())
+        paths.write(space.kept / "laid.json", json.dumps({"lab": None, "beside": [], "digest": trees.digest(reference)}))
+    workspace.write(space)  # the last step: whatever was interrupted before it is no workspace, and is made again
+    say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
+    if stack_name != "default":
+        say.line(f"Inside it, every command is about the stack {stack_name}.")
+    say.line(f"Next: cd {_shown(folder)}, then labkit lab 1 start")
+    return ExitCode.OK
+
+
+def _again(folder: Path, stack_name: str) -> ExitCode:
+    try:
+        found = workspace.find(folder)
+    except UserError:
+        found = None
+    if found is None:
+        workspace.write(Workspace(folder, stack_name))
+        say.line(f"{folder} is your workspace again; none of its files was touched.")
+    else:
+        laying.finish(found)
+        say.line(f"{folder} is a workspace already; none of its files was touched.")
+    say.line(f"Next: cd {_shown(folder)}, then labkit labs")
+    return ExitCode.OK
+
+
+def _refuse(folder: Path) -> None:
+    """Raises UserError where no workspace may be made."""
+    around = workspace.folder_of(folder)
+    if around:
+        raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {around}; or labkit init elsewhere")
+    if folder.is_file():
+        raise UserError(f"{folder} is a file.", "labkit init workshop")
+    if not folder.is_dir() or _begun_before(folder):
+        return
+    theirs = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+    if theirs:
+        raise UserError(f"{folder} is not empty: it has {theirs[0]}.", "labkit init workshop, which makes a folder of its own")
+
+
+def _begun_before(folder: Path) -> bool:
+    """Did an init that was interrupted leave it? Then nothing in it is anybody's."""
+    if not (folder / workspace.KEPT).is_dir():
+        return False
+    reference, found = trees.reference(), trees.of_workspace(folder, ())
+    known = {"services", "notes.md", workspace.KEPT, ".gitignore"}
+    return all(reference.get(path) == content for path, content in found.items()) and {e.name for e in folder.iterdir()} <= known
+
+
+def _shown(folder: Path) -> str:
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) and folder != here else str(folder)

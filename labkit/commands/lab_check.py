@@ -1,0 +1,193 @@
+"""labkit lab N check: judge the code of a lab on the running stack."""
+
+import asyncio
+import json
+import secrets
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit import say
+from labkit.commands.lab_steps import compare_after_check
+from labkit.errors import ExitCode, UserError
+from labkit.lab.catalog import Lab, find_lab
+from labkit.lab.check import Check, Outcome, Verdict, worst
+
+if TYPE_CHECKING:
+    from labkit.stack.model import Stack
+
+MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
+EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
+WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
+LABEL, WIDTH, FACT_WIDTH = 9, 110, 60
+PROGRESS_S = 1.0  # what takes longer is told while it goes on
+
+
+def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bool = False, seed: int | None = None) -> ExitCode:
+    """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
+    from labkit.faults import told
+    from labkit.lab import progress, workspace
+    from labkit.lab.taken_over import take_over
+    from labkit.stack import state
+
+    lab = find_lab(number)
+    space = workspace.whole()
+    progress.refuse_unstarted(space, number)
+    checks = chosen(lab, only)
+    stack = state.load(stack_name)
+    told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
+    restarted = take_over(stack)
+    stack = state.load(stack_name)
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    if not as_json:
+        say.line(f"Lab {lab.number} · {lab.title}\n")
+        if restarted:
+            say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
+    table = _Table(lab, checks, silent=as_json)
+    began = time.monotonic()
+    outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
+    verdict = worst(outcomes)
+    results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
+    judged = {c.name: c.digest for c in stack.components if c.digest}
+    known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
+    if as_json:
+        data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
+        say.line(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
+    else:
+        for line in explained(outcomes, notes, number, seed, time.monotonic() - began):
+            say.line(line)
+        compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
+    return EXIT_CODES[verdict]
+
+
+def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
+    """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
+    from labkit import interrupts
+    from labkit.lab import watching, workspace
+
+    space = workspace.here()
+    interrupts.on_termination()
+    code = ExitCode.UNKNOWN
+    try:
+        for _ in watching.saves(space):
+            try:
+                code = check(stack_name, number, only, as_json=as_json, seed=seed)
+            except UserError as error:
+                if error.exit_code is ExitCode.USAGE:
+                    raise
+                say.problem(f"{error}")
+            if not as_json:
+                say.line(f"\nWatching {space.folder}: checked again when you save. Ctrl-C ends it.\n")
+    except KeyboardInterrupt:
+        say.line()
+    return code
+
+
+def chosen(lab: Lab, only: Sequence[str]) -> list[Check]:
+    """Raises UserError for a check that the lab has not."""
+    checks = lab.checks()
+    known = {c.id for c in checks}
+    if strange := [c for c in only if c not in known]:
+        raise UserError(
+            f"Lab {lab.number} has no check {strange[0]}; it has {', '.join(sorted(known))}.",
+            next_step=f"labkit lab {lab.number} check",
+            exit_code=ExitCode.USAGE,
+        )
+    return [c for c in checks if not only or c.id in only]
+
+
+async def judge(
+    stack: "Stack",
+    lab: Lab,
+    checks: Sequence[Check],
+    seed: int,
+    *,
+    begin: Callable[[Check], None] = lambda _: None,
+    tell: Callable[[Outcome], None] = lambda _: None,
+    doing: Callable[[str], None] = lambda _: None,
+) -> tuple[list[Outcome], list[str]]:
+    """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
+    from labkit.lab.scenario import at_work
+    from labkit.lab.schedule import run_checks
+    from labkit.lab.trial import Trial
+
+    folder = stack.source if (stack.source / ".labkit").is_dir() else None
+    command = f"labkit lab {lab.number} check"
+    async with at_work(stack, command, lambda: Trial(stack, command, seed, folder=folder)) as trial:
+        trial.say = doing
+        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin)
+        return outcomes, trial.notes
+
+
+class _Table:
+    """One line a check, as it ends; on a terminal what is being done, once it takes a while."""
+
+    def __init__(self, lab: Lab, checks: Sequence[Check], *, silent: bool) -> None:
+        self._given = set(lab.given)
+        self._silent = silent
+        self._width = max(len(c.title) for c in checks)
+        self._now: Check | None = None
+        self._begun = 0.0
+
+    def begin(self, this: Check) -> None:
+        self._now, self._begun = this, time.monotonic()
+        self._show("")
+
+    def doing(self, what: str) -> None:
+        if time.monotonic() - self._begun > PROGRESS_S:
+            self._show(what)
+
+    def _show(self, what: str) -> None:
+        if not self._silent and self._now is not None:
+            say.progress(f"  … {self._now.id}  {self._now.title}{f': {what}' if what else ''}")
+
+    def tell(self, outcome: Outcome) -> None:
+        if self._silent:
+            return
+        say.progress("")
+        c = outcome.check
+        given = "  given" if c.id in self._given and outcome.verdict is Verdict.PASS else ""
+        say.line(f"  {MARKS[outcome.verdict]} {c.id}  {c.title:{self._width}}  {outcome.seconds:5.1f} s{given}")
+
+
+def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float) -> Iterator[str]:
+    """What is to be said about what did not pass, and the sum."""
+    for outcome in outcomes:
+        if outcome.verdict is not Verdict.PASS:
+            yield from ("", *_explained(outcome))
+    yield ""
+    for note in notes:
+        yield f"Note: {note}"
+    counts = [(sum(o.verdict is verdict for o in outcomes), word) for verdict, word in WORDS.items()]
+    first = next((o for o in outcomes if o.verdict is Verdict.FAIL), None)
+    stuck = f" Stuck? labkit lab {number} hint {first.check.id}" if first else ""
+    yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"
+
+
+def _explained(outcome: Outcome) -> Iterator[str]:
+    unjudged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
+    yield f"{MARKS[outcome.verdict]} {outcome.check.id}  {outcome.check.title}{unjudged}"
+    yield ""
+    yield from textwrap.wrap(outcome.sentence, WIDTH - 2, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+    yield ""
+    for label, text in (("expected", outcome.expected), ("found", outcome.found)):
+        if text:
+            yield f"  {label:{LABEL}}{text}"
+    width = min(FACT_WIDTH, max((len(fact.text) for fact in outcome.because), default=0))
+    for index, fact in enumerate(outcome.because):
+        yield f"  {'because' if index == 0 else '':{LABEL}}{fact.text:{width}}  {fact.source}"
+    if outcome.so:
+        lines = textwrap.wrap(outcome.so, WIDTH - LABEL - 2, break_long_words=False)
+        yield f"  {'so':{LABEL}}{lines[0]}"
+        yield from (f"  {'':{LABEL}}{line}" for line in lines[1:])
+    if outcome.next_step:
+        yield f"  {'next':{LABEL}}{outcome.next_step}"
+
+
+def as_data(outcome: Outcome, lab: Lab) -> dict[str, Any]:
+    about = {"id": outcome.check.id, "title": outcome.check.title, "verdict": outcome.verdict.value, "seconds": round(outcome.seconds, 3)}
+    details = {k: getattr(outcome, k) for k in ("sentence", "expected", "found", "so", "next_step")}
+    because = [{"fact": fact.text, "source": fact.source} for fact in outcome.because]
+    given = {"given": True} if outcome.check.id in lab.given else {}
+    return {**about, **given, **{k: v for k, v in details.items() if v}, **({"because": because} if because else {})}

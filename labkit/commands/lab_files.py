@@ -1,0 +1,143 @@
+"""labkit lab N start, restore, reset and solution: what replaces the learner's files. Earlier work is always kept first."""
+
+import difflib
+import json
+import time
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.lab import laying, progress, snapshots, trees, workspace
+from labkit.lab.catalog import Lab, find_lab
+from labkit.lab.fresh import fresh
+from labkit.lab.laying import Change, Target
+from labkit.lab.progress import Progress
+from labkit.lab.workspace import Workspace
+
+SHOWN_PATHS = 8
+
+
+def start(stack_name: str, number: int) -> ExitCode:
+    """The workspace as the lab begins, on empty stores."""
+    return _begin(stack_name, find_lab(number), f"labkit lab {number} start")
+
+
+def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
+    """Back to where the lab begins: code and data. Progress stays."""
+    lab, space = find_lab(number), workspace.here()
+    say.line(f"This replaces your files by those that lab {number} starts with; yours are kept, and can be restored.")
+    if not agreed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
+        return ExitCode.OK
+    return _begin(stack_name, lab, f"labkit lab {number} reset", space)
+
+
+def _begin(stack_name: str, lab: Lab, command: str, space: Workspace | None = None) -> ExitCode:
+    space = space or workspace.here()
+    change = laying.lay(space, Target(laying.START, lab.number), why=command)
+
+    def started(progress: Progress) -> None:
+        progress.lab(lab.number).started = time.time()
+
+    progress.change(space, started)
+    say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)\n")
+    tell(change)
+    done = fresh(stack_name, space.folder, command)
+    emptied = "All customers, orders and messages are gone; the" if done.emptied else "The"
+    say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
+    say.line(f"Next: labkit lab {lab.number}")
+    return ExitCode.OK
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Without a terminal nobody is asked; whoever wrote the script meant it."""
+    if yes or not say.can_ask() or say.agreed(question):
+        return True
+    say.line("Nothing was changed.")
+    return False
+
+
+def tell(change: Change) -> None:
+    """Which files are different now, and where the earlier work is."""
+    if change.paths:
+        more = len(change.paths) - SHOWN_PATHS
+        listed = ", ".join(change.paths[:SHOWN_PATHS]) + (f" and {more} more" if more > 0 else "")
+        say.line(f"Changed in your workspace: {listed}.")
+    if change.kept:
+        lab = change.kept.lab if change.kept.lab is not None else 1
+        say.line(f"Your earlier work is kept: labkit lab {lab} restore {change.kept.name}")
+    if change.paths or change.kept:
+        say.line()
+
+
+def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
+    """Bring kept work back; what is there now is kept first."""
+    space = workspace.here()
+    kept = [snapshot for snapshot in snapshots.all_of(space) if snapshot.lab == number or snapshot.lab is None]
+    if listing:
+        for snapshot in snapshots.all_of(space):
+            at = f"lab {snapshot.lab}" if snapshot.lab is not None else "no lab"
+            say.line(f"  {snapshot.name:28}  {snapshot.when}  {at:6}  kept by `{snapshot.why}`")
+        say.line(f"Next: labkit lab {number} restore NAME" if kept else "Nothing is kept yet.")
+        return ExitCode.OK
+    if name is None:
+        own = [snapshot for snapshot in kept if snapshot.lab == number]
+        if not own:
+            raise UserError(f"No work of lab {number} is kept.", f"labkit lab {number} restore --list")
+        now = trees.digest(laying.current(space))  # the latest that is anything else than what is there
+        name = next((snapshot for snapshot in reversed(own) if snapshot.digest != now), own[-1]).name
+    snapshot = laying.named(space, name)
+    change = laying.lay(space, Target(laying.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
+    say.line(f"Your work of {snapshot.when} is back ({name}).")
+    tell(change)
+    say.line(f"Next: labkit lab {snapshot.lab or number} check, which takes it over")
+    return ExitCode.OK
+
+
+def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool) -> ExitCode:
+    """Show the solution, or how the learner's files differ from it, or apply it. From then on a pass counts as one after the solution."""
+    lab, space = find_lab(number), workspace.here()
+    if not trees.exercise(lab):
+        say.line(f"Lab {number} has nothing to write: the workspace starts with all of it.")
+        return ExitCode.OK
+    if apply:
+        say.line(f"This replaces your files by the solution of lab {number}; yours are kept, and can be restored.")
+    if not agreed(f"From now on, what you pass in lab {number} counts as passed after the solution. Go on?", yes=yes):
+        return ExitCode.OK
+
+    def seen(progress: Progress) -> None:
+        record = progress.lab(number)
+        record.solution = record.solution or time.time()
+
+    progress.change(space, seen)
+    if apply:
+        change = laying.lay(space, Target(laying.SOLUTION, number), why=f"labkit lab {number} solution --apply")
+        tell(change)
+        say.line(f"Next: labkit lab {number} check, which takes it over")
+    elif diff:
+        _print_diff(laying.current(space), lab)
+    else:
+        _print_files(lab)
+    return ExitCode.OK
+
+
+def _print_files(lab: Lab) -> None:
+    solved = trees.solved(lab)
+    for path in trees.exercise(lab):
+        say.line(f"── {path}\n")
+        say.line(solved[path].decode(errors="replace") if path in solved else "(is not there)\n")
+    say.line(f"Next: labkit lab {lab.number} solution --diff, what you would have to change; or --apply")
+
+
+def _print_diff(now: trees.Tree, lab: Lab) -> None:
+    solved, found = trees.solved(lab), False
+    for path in sorted({*trees.exercise(lab), *(p for p in trees.changed(now, solved) if p in now and p in solved)}):
+        mine, theirs = (tree.get(path, b"").decode(errors="replace").splitlines() for tree in (now, solved))
+        lines = list(difflib.unified_diff(mine, theirs, f"yours/{path}", f"solution/{path}", lineterm=""))
+        found = found or bool(lines)
+        for line in lines:
+            say.line(line)
+    say.line("" if found else "Your files are those of the solution.")
+    say.line(f"Next: labkit lab {lab.number} check" if not found else f"Next: labkit lab {lab.number} solution --apply; or edit, and check")
+
+
+def snapshots_as_json(space: Workspace) -> str:
+    return json.dumps([{"name": s.name, "lab": s.lab, "made": s.made, "why": s.why} for s in snapshots.all_of(space)], indent=2)

@@ -1,0 +1,111 @@
+"""labkit lab N inject: a step's failure on the learner's code. Nothing is judged, and the state stays to be looked at."""
+
+import asyncio
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from labkit import say
+from labkit.commands import lab_steps
+from labkit.errors import ExitCode, UserError
+from labkit.faults import engine, told
+from labkit.faults.ledger import BY_HAND, Ledger, this_process
+from labkit.lab import progress, standing, workspace
+from labkit.lab.catalog import Lab, Step, find_lab
+from labkit.lab.check import Failed, NotJudged
+from labkit.lab.progress import Progress
+from labkit.lab.scenario import Run, one_run
+from labkit.lab.taken_over import take_over
+from labkit.stack import runtimes, state
+from labkit.stack.model import Stack
+
+
+def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | None) -> ExitCode:
+    """Asks for the prediction first, if there is one to be made and somebody to ask."""
+    lab, space = find_lab(number), workspace.here()
+    progress.refuse_unstarted(space, number)
+    step = _step(lab, step_id, standing.of_lab(lab, progress.load(space)))
+    stack = state.load(stack_name)
+    if not runtimes.of_stack(stack).running():
+        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+    if step.predict and step.id not in progress.load(space).lab(number).predictions and say.can_ask():
+        lab_steps.predict(number, step.id, answer=None)
+        say.line()
+    command = f"labkit lab {number} inject {step.id}"
+    told.heal_all_first(stack, command)
+    if restarted := take_over(stack):
+        say.line(f"Restarted {', '.join(restarted)} with your files.")
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    say.progress(f"Playing {step.id} …")
+    try:
+        found = asyncio.run(_play(state.load(stack_name), lab, step, command, seed))
+    finally:
+        say.progress("")
+    injected = step.id
+
+    def note(known: Progress) -> None:
+        known.lab(number).injected[injected] = time.time()
+
+    record = progress.change(space, note).lab(number)
+    _tell(lab, step, stack, found, seed)
+    lab_steps.compare(lab, step, record)
+    say.line(f"Next: labkit lab {number} read {step.id}, mend it, then labkit lab {number} check {step.id}")
+    return ExitCode.OK
+
+
+def _step(lab: Lab, step_id: str | None, now: standing.Standing) -> Step:
+    """The one that was asked for, or the first open one that has a failure to play. Raises UserError."""
+    able = [step for step in lab.steps if step.inject]
+    if not able:
+        raise UserError(f"Lab {lab.number} has no failure to play.", f"labkit lab {lab.number}", exit_code=ExitCode.USAGE)
+    if step_id is None:
+        return next((step for step in able if now.checks.get(step.id) == standing.OPEN), able[0])
+    step = lab.step(step_id)
+    if not step.inject:
+        known = ", ".join(step.id for step in able)
+        message = f"Step {step_id} has no failure to play; in lab {lab.number} these have: {known}."
+        raise UserError(message, f"labkit lab {lab.number} inject {able[0].id}", exit_code=ExitCode.USAGE)
+    return step
+
+
+async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> dict[str, Any]:
+    """What the lab's function returns. Its faults stay, as if set by hand; when it does not come to its end, they are healed."""
+    with one_run(stack, command):
+        run = Run(stack, command, seed, owner=this_process(BY_HAND, command))
+        try:
+            found = await lab.injection(step)(run)
+        except (Failed, NotJudged) as error:
+            await run.heal_all()
+            raise UserError(f"The failure could not be played to its end: {error.sentence}", error.next_step) from None
+        except BaseException:
+            await run.heal_all()
+            raise
+        finally:
+            await run.close()
+    return dict(found or {})
+
+
+def _tell(lab: Lab, step: Step, stack: Stack, found: Mapping[str, object], seed: int) -> None:
+    say.line(f"Lab {lab.number} · {step.id} {step.title}: played (seed {seed}), and nothing was judged.\n")
+    if isinstance(said := found.get("said"), str):
+        say.line(f"{said}\n")
+    held = Ledger(stack.directory).open()
+    for fault in held:
+        if engine.left_behind_one(stack, fault):
+            continue
+        say.line(f"  held        {fault.said}; until labkit heal {fault.id}, or the next check")
+    for command in step.look:
+        say.line(f"  look        {filled(command, found)}")
+    if held or step.look:
+        say.line()
+
+
+def filled(command: str, found: Mapping[str, object]) -> str:
+    """`labkit trace order {order}` with the number of the order; an author's mistake is shown as it stands."""
+    names = [name for _, name, _, _ in string.Formatter().parse(command) if name]
+    for name in names:
+        if name in found:
+            command = command.replace(f"{{{name}}}", str(found[name]))
+    return command

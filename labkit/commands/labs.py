@@ -1,0 +1,66 @@
+"""labkit labs: which labs there are, how far one is, and what comes next. Quick: it reads two kinds of small files and no more."""
+
+import json
+
+from labkit import say
+from labkit.errors import ExitCode
+from labkit.lab import progress, standing, workspace
+from labkit.lab.catalog import all_labs
+from labkit.lab.laid import laid
+from labkit.lab.standing import Standing
+from labkit.lab.workspace import Workspace
+
+MARKS = {standing.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.STARTED: "…", standing.NOT_STARTED: " "}
+
+
+def labs(*, as_json: bool) -> ExitCode:
+    """Outside a workspace without progress."""
+    space = workspace.find()
+    known = progress.load(space)
+    found = [standing.of_lab(lab, known) for lab in all_labs()]
+    if as_json:
+        say.line(json.dumps([_as_json(now) for now in found], indent=2))
+        return ExitCode.OK
+    width = max(len(now.lab.title) for now in found)
+    for now in found:
+        say.line(f"{MARKS[now.state]} {now.lab.number:2}  {now.lab.title:{width}}  {now.lab.minutes:3} min  {_progress(now)}".rstrip())
+    say.line(f"\nNext: {_next(found, space)}")
+    return ExitCode.OK
+
+
+def _progress(now: Standing) -> str:
+    passed, of = now.counted
+    match now.state:
+        case standing.NOT_STARTED:
+            return ""
+        case standing.DONE:
+            return "passed"
+        case progress.AFTER_SOLUTION | progress.SKIPPED:
+            return now.state
+        case _:
+            return f"{passed} of {of} checks passed"
+
+
+def _next(found: list[Standing], space: Workspace | None) -> str:
+    """The lab that the workspace is at, while it is open; else the first that is."""
+    if space is None:
+        return "labkit init workshop, then cd workshop; or, without one, labkit lab 1 check"
+    open_ones = [now for now in found if now.state in (standing.NOT_STARTED, standing.STARTED)]
+    if not open_ones:
+        return "labkit report; every lab is done"
+    at = laid(space).lab
+    current = next((now for now in open_ones if now.lab.number == at and now.state == standing.STARTED), open_ones[0])
+    return f"labkit lab {current.lab.number}" + (" start" if current.state == standing.NOT_STARTED else "")
+
+
+def _as_json(now: Standing) -> dict[str, object]:
+    lab, (passed, of) = now.lab, now.counted
+    return {
+        "number": lab.number,
+        "title": lab.title,
+        "minutes": lab.minutes,
+        "state": now.state,
+        "passed": passed,
+        "of": of,
+        "checks": now.checks,
+    }

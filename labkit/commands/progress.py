@@ -1,0 +1,165 @@
+"""labkit progress, report and jump: what an instructor sees of a learner's way, carries elsewhere, or shortens."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.lab import laying, progress, standing, workspace
+from labkit.lab.catalog import all_labs, find_lab
+from labkit.lab.fresh import fresh
+from labkit.lab.laying import Target
+from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
+from labkit.lab.standing import Standing
+
+
+def export(file: Path) -> ExitCode:
+    """The progress as one file, to be imported in another workspace."""
+    space = workspace.here()
+    found = progress.load(space)
+    with workspace.told_when_refused(file.parent):
+        from labkit import paths
+
+        paths.write(file.absolute(), json.dumps(msgspec.to_builtins(found) | {"format": progress.FORMAT}, indent=1) + "\n")
+    say.line(f"Your progress is in {file}. Your code is not: take the folder, or its services, with you.")
+    say.line(f"Next: labkit progress import {file.name}, in another workspace")
+    return ExitCode.OK
+
+
+def load(file: Path, *, yes: bool) -> ExitCode:
+    """Take over what another workspace exported. What both know of is merged: what was passed in either stays passed."""
+    space = workspace.here()
+    try:
+        theirs = progress.read(file)
+    except FileNotFoundError:
+        raise UserError(f"There is no file {file}.", "labkit progress export FILE makes one") from None
+    except ValueError as error:
+        raise UserError(f"{file} is no progress that labkit exported: {error}.", "labkit progress export FILE, once more") from None
+    count = sum(check.state != "" for lab in theirs.labs.values() for check in lab.checks.values())
+    if not yes and say.can_ask() and not say.agreed(f"Merge {count} checks of {len(theirs.labs)} labs into {space.folder}?"):
+        say.line("Nothing was changed.")
+        return ExitCode.OK
+    progress.change(space, lambda ours: merge(ours, theirs))
+    say.line(f"Merged: {count} checks of {len(theirs.labs)} labs.")
+    say.line("Next: labkit labs")
+    return ExitCode.OK
+
+
+_RANK = {"": 0, SKIPPED: 1, AFTER_SOLUTION: 2, PASSED: 3}
+
+
+def merge(ours: Progress, theirs: Progress) -> None:
+    """Of each check the better state; of hints the more; of predictions and starts the earlier."""
+    for number, lab in theirs.labs.items():
+        own = ours.labs.setdefault(number, progress.LabRecord())
+        for name in ("started", "solution", "skipped"):
+            times = [t for t in (getattr(own, name), getattr(lab, name)) if t is not None]
+            setattr(own, name, min(times) if times else None)
+        for check, record in lab.checks.items():
+            had = own.checks.get(check)
+            if had is None or _RANK.get(record.state, 0) > _RANK.get(had.state, 0):
+                own.checks[check] = record
+        for step, level in lab.hints.items():
+            own.hints[step] = max(level, own.hints.get(step, 0))
+        for step, predicted in lab.predictions.items():
+            own.predictions.setdefault(step, predicted)
+        for step, when in lab.injected.items():
+            own.injected.setdefault(step, when)
+
+
+def report(*, as_json: bool) -> ExitCode:
+    """Lab by lab and check by check: passed or how, when, hints, predictions, and what the last failure was."""
+    space = workspace.here()
+    known = progress.load(space)
+    found = [standing.of_lab(lab, known) for lab in all_labs()]
+    strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
+    if as_json:
+        say.line(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))
+        return ExitCode.OK
+    for now in found:
+        passed, of = now.counted
+        say.line(f"Lab {now.lab.number} · {now.lab.title}: {now.state}, {passed} of {of} checks passed")
+        for check, state in now.checks.items():
+            if line := _line(now, check, state):
+                say.line(f"  {line}")
+    for number in strange:
+        say.line(f"Lab {number}: this labkit does not have it; what is known of it is kept.")
+    say.line("Next: labkit labs")
+    return ExitCode.OK
+
+
+def _line(now: Standing, check: str, state: str) -> str:
+    record, lab = now.record.checks.get(check, CheckRecord()), now.record
+    facts = [state if state != standing.OPEN else "open"]
+    if record.when:
+        facts.append(time.strftime("%d %b %H:%M", time.localtime(record.when)))
+    if record.tries:
+        facts.append(f"{record.tries} tries" if record.tries > 1 else "1 try")
+    if hints := lab.hints.get(check):
+        facts.append(f"{hints} hint{'s' if hints > 1 else ''}")
+    if predicted := lab.predictions.get(check):
+        facts.append("predicted right" if predicted.right else "predicted wrong")
+    untouched = len(facts) == 1 and state in (standing.OPEN, standing.GIVEN)
+    failure = f"\n       last failure: {record.failure.sentence}" if record.failure and state == standing.OPEN else ""
+    return "" if untouched else f"{check:5} {', '.join(facts)}{failure}"
+
+
+def _lab(now: Standing) -> dict[str, Any]:
+    passed, of = now.counted
+    record = now.record
+    return {
+        "number": now.lab.number,
+        "title": now.lab.title,
+        "state": now.state,
+        "passed": passed,
+        "of": of,
+        "started": record.started,
+        "solution": record.solution,
+        "checks": {
+            check: {
+                "state": state,
+                "when": found.when,
+                "last": found.last,
+                "tries": found.tries,
+                "hints": record.hints.get(check, 0),
+                "predicted_right": record.predictions[check].right if check in record.predictions else None,
+                "failure": msgspec.to_builtins(found.failure),
+            }
+            for check, state in now.checks.items()
+            for found in [record.checks.get(check, CheckRecord())]
+        },
+    }
+
+
+def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
+    """As if all labs before it were done: they count as skipped, and the lab begins."""
+    from labkit.commands import lab_files
+
+    lab, space, command = find_lab(number), workspace.here(), f"labkit jump {number}"
+    before = [other for other in all_labs() if other.number < number]
+    say.line(f"This replaces your files by those that lab {number} starts with; yours are kept, and can be restored.")
+    question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
+    if not lab_files.agreed(question, yes=yes):
+        return ExitCode.OK
+    change = laying.lay(space, Target(laying.START, number), why=command)
+
+    def skip(found: Progress) -> None:
+        for other in before:
+            record = found.lab(other.number)
+            for check in standing.check_ids(other):
+                known = record.checks.setdefault(check, CheckRecord())
+                if not known.state and check not in other.given:
+                    known.state, known.when, record.skipped = SKIPPED, time.time(), time.time()
+        found.lab(number).started = time.time()
+
+    progress.change(space, skip)
+    lab_files.tell(change)
+    done = fresh(stack_name, space.folder, command)
+    skipped = ", ".join(str(other.number) for other in before)
+    say.line(f"Lab {number} · {lab.title}: ready in {done.seconds:.1f} s{f'; skipped: {skipped}' if skipped else ''}.")
+    say.line(f"Next: labkit lab {number}")
+    return ExitCode.OK

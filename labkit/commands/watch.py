@@ -1,0 +1,38 @@
+"""labkit watch: what is saved becomes what runs."""
+
+import time
+
+from labkit import interrupts, say
+from labkit.errors import ExitCode, UserError
+from labkit.lab import watching, workspace
+from labkit.lab.taken_over import take_over
+from labkit.stack import runtimes, sources, state
+
+
+def watch(stack_name: str) -> ExitCode:
+    """Until Ctrl-C. A file that does not work is told, and waited for."""
+    space = workspace.here()
+    interrupts.on_termination()
+    stack = state.load(stack_name)
+    if not runtimes.of_stack(stack).running():
+        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+    say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")
+    try:
+        for _ in watching.saves(space):
+            _take_over(stack_name)
+    except KeyboardInterrupt:
+        say.line()
+    say.line("No longer watching. Next: labkit lab N check, which takes edits over too")
+    return ExitCode.OK
+
+
+def _take_over(stack_name: str) -> None:
+    begun = time.monotonic()
+    try:
+        restarted = take_over(state.load(stack_name))
+    except UserError as error:
+        say.problem(f"{time.strftime('%H:%M:%S')}  {error}\n")
+        return
+    if restarted:
+        seconds = time.monotonic() - begun
+        say.line(f"{time.strftime('%H:%M:%S')}  restarted {', '.join(restarted)}: ready in {seconds:.1f} s")

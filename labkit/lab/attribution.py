@@ -1,0 +1,45 @@
+"""Why something did not happen: was it the machine, or the code?"""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from labkit.evidence import database, environment, last_words
+from labkit.faults import blame as faults_behind
+from labkit.faults.ledger import Ledger
+from labkit.invariants.witness import Fact
+from labkit.judging.machine import Machine, machine_of
+from labkit.lab.check import Failed, NotJudged
+from labkit.stack import runtimes
+from labkit.stack.model import SERVICES, Stack
+
+
+def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong: Failed, what: str) -> None:
+    """Raise Failed when a service ended by itself since then (epoch seconds), NotJudged when the machine stood in the way. When neither
+    happened it is the code, and `wrong` says what; that is completed, and left to the caller to raise."""
+    machine = machine_since(stack, since, stalls)
+    for finding in machine.findings:
+        because = (*finding.because, Fact(what, "the check's requests"))
+        raise Failed(finding.sentence, because=because, so=finding.so, next_step=finding.next_step)
+    if (excuse := machine.excuse()) is not None:
+        raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
+    if down := _down(stack):
+        raise NotJudged(f"{what}; {', '.join(down)} does not run.", next_step="labkit up")
+    wrong.next_step = wrong.next_step or f"labkit logs {next((name for name in SERVICES if name in what), 'gateway')}"
+
+
+def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event]) -> Machine:
+    """What has happened to the processes since then."""
+    runtime = runtimes.of_stack(stack)
+    events = [*environment.events(runtime, since, faults_behind.spans(stack.directory)), *stalls]
+    with closing(database.new()) as connection:
+        database.insert(connection, "environment", [event.row() for event in events])
+        database.insert(connection, "last_words", last_words.rows(runtime, list(SERVICES)))
+        database.set_complete(connection, "environment", runtime.unwatched(since))
+        return machine_of(connection)
+
+
+def _down(stack: Stack) -> list[str]:
+    """The components that do not run, though no fault says so."""
+    meant = {fault.target for fault in Ledger(stack.directory).open()}
+    runtime = runtimes.of_stack(stack)
+    return [component.name for component in stack.components if not runtime.runs(component.name) and component.name not in meant]

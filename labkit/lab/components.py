@@ -1,0 +1,53 @@
+"""Does every component run, and do its work? As seen from outside, whatever a service says of itself."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from labkit.faults import make
+from labkit.invariants.catalog import I3
+from labkit.lab.check import NotJudged
+from labkit.lab.trial import Trial
+from labkit.stack import runtimes
+from labkit.stack.model import Stack
+
+READY_S, LOOK_S = 10.0, 0.1
+
+
+async def not_ready(stack: Stack) -> list[tuple[str, str, str]]:
+    """(name, state, how it ended) of each component that is not up and ready; what has just been started gets a while for it."""
+    deadline = time.monotonic() + READY_S
+    while True:
+        found = await asyncio.to_thread(_not_ready, stack)
+        if not any(state == "starting" for _, state, _ in found) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(LOOK_S)
+
+
+def _not_ready(stack: Stack) -> list[tuple[str, str, str]]:
+    from labkit.stack.facts import facts
+
+    runtime = runtimes.of_stack(stack)
+    components = [c for c in facts(stack)["components"] if c["state"] != "running" and c["name"] != "supervisor"]
+    return [(c["name"], c["state"], "" if c["pid"] else _end(runtime.last_end(c["name"], 0.0))) for c in components]
+
+
+def _end(end: object) -> str:
+    return "ended, and nobody saw how" if end is None else f"ended {end}"
+
+
+async def takes_no_messages(trial: Trial, channel: str) -> list[str]:
+    """The subscribers of a channel that do not take a message of a type that nobody knows, which everybody must skip. Raises NotJudged when
+    something else stood in the way, Failed with the cause where the stores show one."""
+    order = make.poison(trial.stack, channel, key=str(trial.drawn().randrange(10**6)), unknown_type=True)
+    planted = await trial.fault(order)
+    waiting = list(trial.known(planted.id).facts.get("not_taken_by", []))
+    if waiting:
+        nobody = trial.nobody()
+        evidence = await trial.evidence()
+        taken = {hit["component"] for hit in trial.hits(planted, "taken")}
+        waiting = [name for name in waiting if name not in taken]
+        if waiting:
+            with suppress(NotJudged):
+                evidence.require(I3, about=[nobody])
+    return waiting

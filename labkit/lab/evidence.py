@@ -1,0 +1,105 @@
+"""What a check rests its verdict on: every store as of one moment, about the check's own customers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labkit.evidence import database
+from labkit.evidence.environment import utc
+from labkit.invariants.catalog import Invariant
+from labkit.judging.finding import Finding
+from labkit.lab.check import Failed, NotJudged
+from labkit.verdict import Judgement, Result, Standing, judge
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_OLDER = """
+SELECT (SELECT count(*) FROM orders WHERE state = 'PENDING' AND customer_id NOT IN (FROM scope)) AS pending,
+  (SELECT count(*) FROM reservations r LEFT JOIN orders o ON o.id = r.order_id
+   WHERE r.customer_id NOT IN (FROM scope) AND coalesce(o.state, '') <> 'APPROVED') AS leaked
+"""
+_FOREIGN = """
+WITH asked AS (SELECT order_id, customer_id, total FROM requests WHERE operation = 'create_order')
+SELECT o.id, o.customer_id, o.total FROM orders o JOIN scope s USING (customer_id)
+WHERE o.id NOT IN (SELECT order_id FROM asked WHERE order_id IS NOT NULL)
+  AND NOT EXISTS (FROM asked a WHERE a.order_id IS NULL AND a.customer_id = o.customer_id AND a.total = o.total)
+ORDER BY o.id
+"""
+
+
+@dataclass
+class Evidence:
+    """Of one moment. `connection` is the evidence database; `requests` are the calls of the whole run."""
+
+    connection: "DuckDBPyConnection"
+    requests: Sequence[dict[str, Any]]
+    older: str | None = None
+    """What earlier attempts left behind, as a sentence."""
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, list(values)).fetchall()
+
+    def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
+        """They hold for these customers (by id), and there was something to judge. Raises Failed with the first thing that is wrong, else
+        NotJudged with what stood in the way."""
+        judgement = self._judged(invariants, about)
+        for finding in judgement.findings:
+            if finding.is_failure:
+                raise _failed_by(finding)
+        for result in judgement.results:
+            if result.standing is Standing.FAIL:
+                raise _failed(result)
+        self._refuse_foreign_orders()
+        for finding in judgement.findings:
+            raise NotJudged(finding.sentence, next_step=finding.next_step)
+        for result in judgement.results:
+            if result.standing is Standing.UNKNOWN:
+                sentence = f"{result.invariant.id} was not judged: {result.reason}."
+                raise NotJudged(sentence, next_step=result.next_step or "labkit status")
+
+    def _judged(self, invariants: Sequence[Invariant], about: Iterable[int]) -> Judgement:
+        own = set(about)
+        with database.together(self.connection):
+            self.connection.execute("DELETE FROM scope")
+            self.connection.execute("DELETE FROM requests")
+            database.insert(self.connection, "scope", [{"customer_id": customer} for customer in sorted(own)])
+            orders = {row["order_id"] for row in self.requests if row.get("customer_id") in own and row.get("order_id") is not None}
+            requests = [row for row in self.requests if row.get("customer_id") in own or row.get("order_id") in orders]
+            database.insert(self.connection, "requests", requests)
+        return judge(self.connection, invariants, must_judge=[i.id for i in invariants])
+
+    def _refuse_foreign_orders(self) -> None:
+        for order_id, customer_id, total in self.rows(_FOREIGN):
+            sentence = (
+                f"Order {order_id} ({total}) of customer {customer_id} was not placed by this check: somebody else uses its customers."
+            )
+            raise NotJudged(sentence, next_step="let the check have its customers to itself, and run it again")
+
+
+def forget_older(connection: "DuckDBPyConnection", since: float) -> None:
+    """Leave out what is about no order and no customer and was there before `since` (epoch seconds)."""
+    for table, moment in (("dead_letters", "parked"), ("outbox", "created"), ("records", "appended")):
+        nobody = "" if table == "dead_letters" else " AND order_id IS NULL AND customer_id IS NULL"
+        connection.execute(f"DELETE FROM {table} WHERE {moment} < ?{nobody}", [utc(since)])
+
+
+def older(connection: "DuckDBPyConnection", parked: int) -> str | None:
+    """One sentence about what earlier attempts left behind, or None."""
+    row = connection.execute(_OLDER).fetchone()
+    assert row is not None
+    words = ("order is still PENDING", "orders are still PENDING"), ("reservation is left over", "reservations are left over")
+    parts = [f"{count} {one if count == 1 else more}" for count, (one, more) in zip(row, words, strict=True) if count]
+    if parked:
+        parts.append(f"{parked} message{'s were' if parked > 1 else ' was'} given up")
+    return f"From earlier attempts {', '.join(parts)}; that counts for nothing here." if parts else None
+
+
+def _failed(result: Result) -> Failed:
+    first = result.first
+    assert first is not None
+    return Failed(first.sentence, because=first.because, so=first.so, next_step=first.next_step)
+
+
+def _failed_by(finding: Finding) -> Failed:
+    return Failed(finding.sentence, because=finding.because, so=finding.so, next_step=finding.next_step)

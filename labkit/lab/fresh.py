@@ -1,0 +1,40 @@
+"""A stack whose stores are empty and whose services run from a folder: what every start of a lab and every reset ends with."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import interrupts, say
+from labkit.faults import told
+from labkit.stack import lifecycle, runtimes, state
+from labkit.up_view import LiveTable, Quiet, Table
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What was done: was there anything to empty, and how long it took (seconds)."""
+
+    emptied: bool
+    seconds: float
+
+
+def fresh(name: str, source: Path | None, command: str, *, cold: bool = False) -> Fresh:
+    """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
+    `source` is the folder that its services run from; None leaves that. Interrupted, the next `up` finishes it. Raises UserError."""
+    begun = time.monotonic()
+    with state.exclusive(name, command.removeprefix("labkit ")) as directory:
+        interrupts.on_termination()
+        old = state.find(name)
+        choice = runtimes.choose(None, old)
+        runs = bool(runtimes.of(choice.runtime, directory).running())
+        if old is not None:
+            told.heal_all_first(old, command) if runs and not cold else told.forget(old, command)
+            lifecycle.intend_reset(directory, lifecycle.RESET_ALL if cold else lifecycle.RESET)
+        if not runs:
+            say.line(f"{choice.why}\n")
+        view = Quiet() if runs and not cold else LiveTable() if say.on_terminal() else Table()
+        with view:
+            lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime)
+        if not runs:
+            say.line()
+    return Fresh(old is not None, time.monotonic() - begun)

@@ -1,0 +1,76 @@
+"""The guides as one self-contained HTML page: nothing is fetched, and it can be printed."""
+
+from collections.abc import Sequence
+from html import escape
+
+from labkit.lab import guide
+from labkit.lab.progress import AFTER_SOLUTION, PASSED
+from labkit.lab.standing import Standing
+
+
+def page(labs: Sequence[Standing]) -> str:
+    """With what is passed marked, as of now."""
+    title = labs[0].lab.title if len(labs) == 1 else "The labs"
+    contents = "".join(_contents(now) for now in labs)
+    return "\n".join(
+        [
+            "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
+            f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+            f"<nav><ol>{contents}</ol></nav><main>",
+            *(_lab(now) for now in labs),
+            "</main></html>",
+        ]
+    )
+
+
+def _contents(now: Standing) -> str:
+    sections = guide.sections(now.lab)
+    inner = "".join(
+        f"<li><a href='#{_anchor(now, n)}'>{escape(section.title)}</a>{_mark(section, now)}</li>"
+        for n, section in enumerate(sections)
+        if n or section.ids
+    )
+    return f"<li value='{now.lab.number}'><a href='#lab-{now.lab.number}'>{escape(now.lab.title)}</a><ul>{inner}</ul></li>"
+
+
+def _lab(now: Standing) -> str:
+    lab = now.lab
+    patterns = ", ".join(f"<a href='{escape(p.url, quote=True)}'>{escape(p.name)}</a>" for p in lab.patterns)
+    about = " · ".join(filter(None, (f"{lab.minutes} min", patterns)))
+    sections = "".join(
+        f"<section id='{_anchor(now, n)}'>{_html(section.text)}{_mark(section, now)}</section>"
+        for n, section in enumerate(guide.sections(lab))
+    )
+    return f"<article id='lab-{lab.number}'><p class='about'>Lab {lab.number} · {about}</p>{sections}</article>"
+
+
+def _anchor(now: Standing, section: int) -> str:
+    return f"lab-{now.lab.number}-{section}"
+
+
+def _mark(section: guide.Section, now: Standing) -> str:
+    passed = [check for check in section.ids if now.checks.get(check) in (PASSED, AFTER_SOLUTION)]
+    return f"<span class='passed'> ✓ {escape(', '.join(passed))} passed</span>" if passed else ""
+
+
+def _html(text: str) -> str:
+    """Raw HTML in a guide is shown as it stands, not run."""
+    from markdown_it import MarkdownIt
+
+    rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return rendered
+
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 46rem); gap: 2.5rem; }
+nav { position: sticky; top: 0; height: 100vh; overflow: auto; border-right: 1px solid var(--line); font-size: 0.9rem; }
+nav ul { list-style: none; padding-left: 0.5rem; } nav li { margin: 0.35rem 0; } nav a { text-decoration: none; }
+article + article { border-top: 1px solid var(--line); margin-top: 3rem; }
+.about, .passed { color: #6a737d; font-size: 0.9rem; } .passed { color: #2a9d6f; }
+pre { background: var(--soft); padding: 0.7rem 1rem; overflow: auto; border-radius: 6px; line-height: 1.35; }
+code { font-family: ui-monospace, monospace; font-size: 0.92em; }
+table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: 0.25rem 0.6rem; text-align: left; }
+@media (max-width: 60rem) { body { display: block; padding: 0 1rem; } nav { position: static; height: auto; border: 0; } }
+@media print { nav { display: none; } body { display: block; } section { break-inside: avoid-page; } }
+"""

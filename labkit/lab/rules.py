@@ -1,0 +1,127 @@
+"""The rules of the business, worked out beside the system: what must become of each order, and what the order history must show.
+
+    books = Books()
+    books.open(ada)                 # who may spend 15.00
+    books.decide(order)             # APPROVED, and 12.34 of it is reserved
+    books.cancel(order)             # CANCELLED, and nothing is reserved any more
+
+Orders are decided in the order in which they are given; of orders that were placed at the same time
+nobody knows it.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from labkit.lab.client import Customer, PlacedOrder
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an order ends."""
+
+    state: str
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.reason}" if self.reason else self.state
+
+
+PENDING = Outcome("PENDING")
+APPROVED = Outcome("APPROVED")
+CANCELLED = Outcome("CANCELLED")
+INSUFFICIENT_CREDIT = Outcome("REJECTED", "INSUFFICIENT_CREDIT")
+UNKNOWN_CUSTOMER = Outcome("REJECTED", "UNKNOWN_CUSTOMER")
+
+
+@dataclass
+class _Account:
+    customer: Customer | None
+    orders: dict[int, tuple[Decimal, Outcome]] = field(default_factory=dict)
+
+    @property
+    def reserved(self) -> Decimal:
+        return sum((total for total, outcome in self.orders.values() if outcome == APPROVED), Decimal(0))
+
+
+class Books:
+    def __init__(self) -> None:
+        self._accounts: dict[int, _Account] = {}
+
+    def open(self, customer: Customer) -> None:
+        self._accounts[customer.id] = _Account(customer)
+
+    def available(self, customer: Customer) -> Decimal:
+        """How much the customer may still spend."""
+        return customer.limit - self._accounts[customer.id].reserved
+
+    def decide(self, order: PlacedOrder) -> Outcome:
+        """An order fits when its total is at most what is available."""
+        assert order.id is not None
+        account = self._accounts.setdefault(order.customer_id, _Account(None))
+        if account.customer is None:
+            outcome = UNKNOWN_CUSTOMER
+        else:
+            outcome = APPROVED if order.total <= self.available(account.customer) else INSUFFICIENT_CREDIT
+        account.orders[order.id] = order.total, outcome
+        return outcome
+
+    def cancel(self, order: PlacedOrder) -> Outcome:
+        """Only an approved order can be cancelled; its credit is free again."""
+        assert order.id is not None
+        account = self._accounts[order.customer_id]
+        assert account.orders[order.id][1] == APPROVED, f"order {order.id} is not approved"
+        account.orders[order.id] = order.total, CANCELLED
+        return CANCELLED
+
+    def outcome(self, order: PlacedOrder) -> Outcome:
+        assert order.id is not None
+        return self._accounts[order.customer_id].orders[order.id][1]
+
+    def document(self, customer_id: int) -> dict[str, Any]:
+        """GET /customers/{id}/orderhistory, with amounts as Decimal."""
+        account = self._accounts[customer_id]
+        orders = {
+            str(order_id): {"orderId": order_id, "state": outcome.state, "orderTotal": {"amount": total}}
+            for order_id, (total, outcome) in account.orders.items()
+        }
+        return {
+            "id": customer_id,
+            "orders": orders,
+            "name": account.customer.name if account.customer else None,
+            "creditLimit": {"amount": account.customer.limit} if account.customer else None,
+            "orderCount": len(orders),
+            "totalApproved": {"amount": account.reserved},
+        }
+
+
+def differences(expected: Any, found: Any, field_name: str = "") -> list[tuple[str, str, str]]:
+    """(field, expected, found) for each value in which two documents differ; amounts are compared as numbers."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        names = [*expected, *(name for name in found if name not in expected)]
+        parts = [(f"{field_name}.{name}".lstrip("."), name) for name in names]
+        return [
+            found_one for path, name in parts for found_one in differences(expected.get(name, _NOTHING), found.get(name, _NOTHING), path)
+        ]
+    if expected == found:
+        return []
+    return [(field_name or "the document", _said(expected), _said(found))]
+
+
+class _Nothing:
+    pass
+
+
+_NOTHING = _Nothing()
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, _Nothing):
+        return "nothing"
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, dict):
+        return _said(value["amount"]) if list(value) == ["amount"] else "{" + ", ".join(f"{k}: {_said(v)}" for k, v in value.items()) + "}"
+    return "null" if value is None else str(value)

@@ -1,0 +1,167 @@
+"""Running the checks of a lab: what can go on at the same time does, and one reading of the stores serves all that wait for it.
+
+A gate comes first and by itself. Checks that bring faults about come next, one after another, each until it has healed them and waits for
+evidence. All others then act at the same time. When every check has ended or waits, the stores are read once, for all of them.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+from labkit.errors import UserError
+from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
+
+T = TypeVar("T")
+at_work: ContextVar[str] = ContextVar("at_work", default="")
+"""The id of the check that is at work, or the name of what it makes for others too."""
+
+
+class Meeting(Generic[T]):
+    """Where those who are at work wait for what is read once for all of them."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+        self._read = read
+        self._at_work = 0
+        self._waiting: list[asyncio.Future[T]] = []
+        self._held = 0
+        self._moved = asyncio.Event()
+        self._serving: set[asyncio.Task[None]] = set()
+        self.seconds_waited: dict[asyncio.Task[Any] | None, float] = {}
+
+    async def come(self) -> T:
+        """What is read when all who are at work have come; at once where nobody is. Raises what reading raises."""
+        if not self._at_work:
+            return await self._read()
+        began, mine = time.monotonic(), asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        self._look()
+        try:
+            found: T = await mine
+            return found
+        finally:
+            this = asyncio.current_task()
+            self.seconds_waited[this] = self.seconds_waited.get(this, 0.0) + time.monotonic() - began
+
+    def begin(self) -> None:
+        self._at_work += 1
+
+    def end(self) -> None:
+        self._at_work -= 1
+        self._look()
+
+    def hold(self) -> None:
+        """Nothing is read until `release`: more are to come."""
+        self._held += 1
+
+    def release(self) -> None:
+        self._held -= 1
+        self._look()
+
+    async def all_wait(self) -> None:
+        """Return when nobody does anything but wait."""
+        while len(self._waiting) < self._at_work:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _look(self) -> None:
+        self._moved.set()
+        if self._waiting and not self._held and len(self._waiting) == self._at_work:
+            served, self._waiting = self._waiting, []
+            task = asyncio.ensure_future(self._serve(served))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, waiting: Sequence["asyncio.Future[T]"]) -> None:
+        try:
+            found = await self._read()
+        except BaseException as error:
+            for each in waiting:
+                if not each.done():
+                    each.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for each in waiting:
+            if not each.done():
+                each.set_result(found)
+
+
+async def run_checks(
+    checks: Sequence[Check],
+    lab: Any,
+    meeting: Meeting[Any],
+    *,
+    tell: Callable[[Outcome], None] = lambda _: None,
+    begin: Callable[[Check], None] = lambda _: None,
+) -> list[Outcome]:
+    """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended."""
+    outcomes: dict[str, Outcome] = {}
+    told = 0
+
+    def note(outcome: Outcome) -> None:
+        nonlocal told
+        outcomes[outcome.check.id] = outcome
+        while told < len(checks) and checks[told].id in outcomes:
+            tell(outcomes[checks[told].id])
+            told += 1
+
+    closed: Check | None = None
+    for gate in (c for c in checks if c.is_gate):
+        begin(gate)
+        note(await _run(gate, lab, meeting))
+        closed = closed or (gate if outcomes[gate.id].verdict is not Verdict.PASS else None)
+    if closed is not None:
+        for c in checks:
+            if not c.is_gate:
+                reason = f"Nothing was judged, because {closed.id} did not pass."
+                note(Outcome(c, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first"))
+        return [outcomes[c.id] for c in checks]
+
+    async def one(c: Check) -> None:
+        begin(c)
+        note(await _run(c, lab, meeting))
+
+    meeting.hold()
+    async with asyncio.TaskGroup() as tasks:
+        for c in checks:
+            if c.is_alone:
+                tasks.create_task(one(c))
+                await asyncio.sleep(0)  # now it is at work
+                await meeting.all_wait()
+        for c in checks:
+            if not c.is_gate and not c.is_alone:
+                tasks.create_task(one(c))
+        await asyncio.sleep(0)
+        meeting.release()
+    return [outcomes[c.id] for c in checks]
+
+
+async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
+    began = time.monotonic()
+
+    def seconds() -> float:
+        return time.monotonic() - began - meeting.seconds_waited.get(asyncio.current_task(), 0.0)
+
+    at_work.set(this.id)
+    meeting.begin()
+    try:
+        await this.run(lab)
+    except Failed as failed:
+        about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
+        return Outcome(this, Verdict.FAIL, seconds(), *about)
+    except NotJudged as reason:
+        return Outcome(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
+    except UserError as error:
+        return Outcome(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
+    except Exception as error:  # a check that raises says nothing about the code
+        from labkit.report import write_report
+
+        path = write_report(error, [this.id])
+        sentence = f"The check itself failed: {type(error).__name__}: {error}"
+        return Outcome(this, Verdict.UNKNOWN, seconds(), sentence, next_step=f"attach {path} to a question")
+    else:
+        return Outcome(this, Verdict.PASS, seconds())
+    finally:
+        meeting.end()

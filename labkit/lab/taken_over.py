@@ -1,0 +1,45 @@
+"""A learner's edits become what runs: every service whose files differ from those that it was started with is started again."""
+
+from pathlib import Path
+
+from labkit.lab import workspace
+from labkit.stack import lifecycle, runtimes, sources, state
+from labkit.stack.model import SERVICES, Stack
+from labkit.stack.wait import NotReady
+from labkit.up_view import Quiet
+
+
+def take_over(stack: Stack) -> list[str]:
+    """Start again what was edited, wait until it is ready, and return which services that were, in the order of `SERVICES`.
+
+    In a workspace the services run from it afterwards, whatever they ran from before; elsewhere from where they run now. A stack that does
+    not run is left alone, and so is a service that was stopped and whose files are the same. Raises UserError when another command is at
+    work on the stack, and NotReady, with the last lines of its log, when a service does not start with the files as they are: it is tried
+    again the next time."""
+    source = source_for(state.load(stack.name))
+    if not _stale(stack.name, source):
+        return []
+    with state.exclusive(stack.name, "taking over your edits") as directory:
+        stale = _stale(stack.name, source)
+        if not stale:
+            return []
+        try:
+            with Quiet() as view:
+                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
+        except NotReady as error:
+            error.next_step = f"mend what the log says (all of it: labkit logs {error.component}), then the same again"
+            raise
+        return [name for name in SERVICES if name in brought.started]
+
+
+def source_for(stack: Stack) -> Path:
+    """The folder that a stack's services are to run from: the workspace that one is in, else what they run from now."""
+    here = workspace.whole()
+    return here.folder if here else stack.source
+
+
+def _stale(name: str, source: Path) -> list[str]:
+    """The services that do not run with the files of `source`; none when nothing of the stack runs."""
+    stack, wanted = state.load(name), sources.digests(source)
+    stale = [name for name in SERVICES if stack[name].digest != wanted[name] or stack.source != source]
+    return stale if stale and runtimes.of_stack(stack).running() else []

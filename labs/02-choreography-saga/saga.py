@@ -1,0 +1,161 @@
+"""saga.yml as a learner writes it, and the saga as the stores show it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from labkit.invariants.witness import Fact
+from labkit.lab.check import Failed
+from labkit.lab.evidence import Evidence
+
+CREATE, CANCEL = "POST /orders", "POST /orders/{id}/cancel"
+ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
+EVENTS = ("OrderCreated", "OrderApproved", "OrderRejected", "OrderCancelled", *ANSWERS)
+COMMANDS = ("create order", "approve order", "reject order", "cancel order", "reserve credit", "release credit")
+WORDS = {"trigger": (CREATE, CANCEL, *EVENTS), "participant": ("orders", "customers"), "does": COMMANDS, "publishes": EVENTS}
+PARTICIPANT = {"order_db": "orders", "customer_db": "customers"}
+CHANNEL = {event: "Customer" if event.startswith("Customer") else "Order" for event in EVENTS}
+OUTCOME = {"APPROVED": "approve order", "REJECTED": "reject order", "CANCELLED": "cancel order", "PENDING": "create order"}
+
+# What each transaction did, next to the message that it took (none: a request). One message a transaction: batching was off.
+_TRANSACTIONS = """
+SELECT i.schema_name, m.event, m.order_id, c.before_state, c.after_state, r.op, o.event, t.binlog_file || ':' || t.position
+FROM transactions t
+LEFT JOIN inbox_changes i ON i.commit_no = t.commit_no AND i.op = 'insert'
+LEFT JOIN outbox m ON m.id = i.message_id
+LEFT JOIN order_changes c ON c.commit_no = t.commit_no
+LEFT JOIN reservation_changes r ON r.commit_no = t.commit_no
+LEFT JOIN outbox_changes o ON o.commit_no = t.commit_no AND o.op = 'insert'
+WHERE list_contains(?, coalesce(m.order_id, c.after_id, o.order_id)) ORDER BY t.commit_no
+"""
+
+
+@dataclass
+class Step:
+    """`line` is where a learner's step begins."""
+
+    trigger: str
+    participant: str
+    does: set[str] = field(default_factory=set)
+    publishes: set[str] = field(default_factory=set)
+    line: int = 0
+    seen_at: str = ""
+
+
+def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
+    """By what starts each step. A message of which nothing came starts none."""
+    steps: dict[str, Step] = {}
+    for schema, event, _, _, state, op, published, where in evidence.rows(_TRANSACTIONS, orders):
+        if event is None:
+            trigger, schema = (CANCEL if state == "CANCELLED" else CREATE), "order_db"
+        else:
+            trigger = event
+        if state is None and op is None and published is None:
+            continue
+        step = steps.setdefault(trigger, Step(trigger, PARTICIPANT[schema], seen_at=where))
+        if state is not None:
+            step.does.add(OUTCOME[state])
+        if op is not None:
+            step.does.add("reserve credit" if op == "insert" else "release credit")
+        elif published in ANSWERS:
+            step.does.add("reserve credit")  # or tried to
+        if published is not None:
+            step.publishes.add(published)
+    return steps
+
+
+def read(path: Path) -> list[Step]:
+    """Raises Failed that names the line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except OSError:
+        raise Failed(f"There is no {path.name} in your workspace.", next_step="labkit lab 2 start puts one there") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        _wrong(mark.line + 1 if mark else 1, f"{getattr(error, 'problem', error)}")
+    entries = data.get("steps") if isinstance(data, dict) else None
+    if not isinstance(entries, list) or root is None:
+        _wrong(1, "it has no list `steps`")
+    (nodes,) = [value.value for key, value in root.value if key.value == "steps"]
+    return [_step(entry, node.start_mark.line + 1) for entry, node in zip(entries, nodes, strict=True)]
+
+
+def _step(entry: Any, line: int) -> Step:
+    if not isinstance(entry, dict) or set(entry) != set(WORDS):
+        _wrong(line, "a step has exactly trigger, participant, does and publishes")
+    words = {name: _words(entry[name], name, line) for name in WORDS}
+    for name in ("trigger", "participant", "does"):
+        if len(words[name]) != 1:
+            _wrong(line, f"{name} is {'empty' if not words[name] else 'more than one'}")
+    return Step(words["trigger"][0], words["participant"][0], set(words["does"]), set(words["publishes"]), line)
+
+
+def _words(value: Any, name: str, line: int) -> list[str]:
+    """In the spelling of the list of words."""
+    known = {word.lower(): word for word in WORDS[name]}
+    found = []
+    for word in value if isinstance(value, list) else [] if value is None else [value]:
+        text = " ".join(str(word).split()).lower().removesuffix("event")
+        if text not in known:
+            _wrong(line, f"{word!r} is no {name}: choose from {', '.join(WORDS[name])}")
+        found.append(known[text])
+    return found
+
+
+def _wrong(line: int, what: str) -> NoReturn:
+    raise Failed(f"saga.yml, line {line}: {what}.", next_step="write down what you see in labkit trace order, then labkit lab 2 check 2.1")
+
+
+def compare(said: list[Step], real: dict[str, Step]) -> None:
+    """Raises Failed with the first difference."""
+    for number, step in enumerate(said, 1):
+        if any(other.trigger == step.trigger for other in said[: number - 1]):
+            _wrong(step.line, f"a second step that {step.trigger} starts")
+        found = real.get(step.trigger)
+        if found is None:
+            raise Failed(
+                f"You say that {step.trigger} starts a step of {step.participant}; in the run of four orders nobody did anything with it.",
+                expected=f"{step.participant}: {_list(step.does)}",
+                found="nothing",
+                next_step=f"which handler takes {step.trigger}? see services/{step.participant}/handlers.py",
+            )
+        _same("takes", step, step.participant, found.participant, found)
+        _same("publishes", step, _list(step.publishes), _list(found.publishes), found)
+        _same("does", step, _list(step.does), _list(found.does), found)
+    for trigger, found in real.items():
+        if trigger not in {step.trigger for step in said}:
+            raise Failed(
+                f"{found.participant} takes {trigger} and does this: {_list(found.does)}. No step of your saga.yml says so.",
+                expected=f"a step with the trigger {trigger}",
+                found=f"{len(said)} steps, none of them with it",
+                because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
+                next_step="labkit trace order shows each hop of an order",
+            )
+
+
+def _same(verb: str, step: Step, said: str, real: str, found: Step) -> None:
+    if said == real:
+        return
+    if verb == "takes":
+        sentence = f"You say that {said} takes {step.trigger}; it is {real}."
+    elif verb == "publishes":
+        channels = sorted({CHANNEL[event] for event in found.publishes})
+        shown = f"the {' and '.join(channels)} channel shows {real}" if channels else "no channel shows anything"
+        sentence = f"You say that the step of {step.trigger} publishes {said}; {shown}."
+    else:
+        sentence = f"You say that {step.participant} does this when {step.trigger} comes: {said}; it was: {real}."
+    raise Failed(
+        sentence,
+        expected=real,
+        found=f"{said}, in line {step.line}",
+        because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
+        next_step="labkit trace order shows each hop of an order; mend saga.yml, then labkit lab 2 check 2.1",
+    )
+
+
+def _list(words: set[str]) -> str:
+    return ", ".join(sorted(words, key=lambda word: (*COMMANDS, *EVENTS).index(word))) or "nothing"

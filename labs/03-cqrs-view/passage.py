@@ -1,0 +1,89 @@
+"""Letting the events of the view pass one by one, and knowing how far it has come, by its own positions and by what it was seen to take."""
+
+import asyncio
+import time
+
+from labkit.faults import places
+from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.ledger import Fault
+from labkit.faults.targets import subscription
+from labkit.lab import records
+from labkit.lab.check import Failed
+from labkit.lab.trial import Trial
+
+VIEW = subscription("order-history")
+WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
+BLOCKED_S, LOOK_S = 10.0, 0.02
+
+
+class Passage:
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    async def plant(self, copy: FaultOrder, what: str) -> None:
+        """Publish the copy of a message; returns when the view has taken it."""
+        fault = await self.trial.fault(copy)
+        deadline = time.monotonic() + BLOCKED_S
+        while not self.trial.hits(fault, "taken"):
+            if time.monotonic() > deadline:
+                await self._does_not_go_on(f"it has not taken {what}, which was published {BLOCKED_S:.0f} s ago")
+            await asyncio.sleep(LOOK_S)
+        await self.trial.heal(fault)
+
+    async def hit(self, gate: Fault) -> None:
+        """The gate holds its message: everything before it in its partition is done."""
+        if not await self.holds(gate):
+            raise not_held(gate)
+
+    async def holds(self, gate: Fault, expected: str = WHILE_DOWN, so: str = HANGS) -> bool:
+        """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
+        was expected, and what follows, when it does not go on."""
+        deadline = time.monotonic() + BLOCKED_S
+        while not self.trial.hits(gate, "held"):
+            if await asyncio.to_thread(self._behind) is None and not self.trial.hits(gate, "held"):
+                return False
+            if time.monotonic() > deadline:
+                await self._does_not_go_on(await asyncio.to_thread(self._behind) or f"it was never held ({gate.said})", expected, so)
+            await asyncio.sleep(LOOK_S)
+        return True
+
+    async def open(self, *gates: Fault) -> None:
+        for gate in gates:
+            await self.trial.heal(gate)
+
+    async def caught_up(self, channel: str | None = None) -> None:
+        """The view has taken all that there is."""
+        seen, moved = "", time.monotonic()
+        while (behind := await asyncio.to_thread(self._behind, channel)) is not None:
+            if behind != seen:
+                seen, moved = behind, time.monotonic()
+            if time.monotonic() - moved > BLOCKED_S:
+                await self._does_not_go_on(behind)
+            await asyncio.sleep(LOOK_S)
+
+    def _behind(self, channel: str | None = None) -> str | None:
+        for (topic, partition), end in records.ends(self.trial.stack).items():
+            if topic in VIEW.channels and channel in (None, topic):
+                taken = places.taken_up_to(self.trial.stack, VIEW, topic, partition) or 0
+                if taken < end:
+                    return f"it stands at offset {taken} of {topic.rpartition('.')[2]}, partition {partition}, {end - taken} behind"
+        return None
+
+    async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
+        wrong = Failed(
+            f"order-history does not go on: {how}.",
+            expected=expected,
+            found=how,
+            so=so,
+            next_step="labkit logs order-history",
+        )
+        await self.trial.blamed(wrong, f"order-history does not go on: {how}")
+
+
+def not_held(gate: Fault) -> Failed:
+    return Failed(
+        "order-history no longer passes the place where its messages can be held.",
+        expected=gate.said,
+        found="it has taken everything, and was not held",
+        next_step="labkit fault list shows what can be armed in the services as they run",
+    )

@@ -1,0 +1,342 @@
+"""What lab 3 plays before it judges: the view's events in every order that may come, while those who own the data are down.
+
+All events of the lab are held before the view until customers, orders and MySQL are stopped. Then each scene lets some of them pass, and
+looks at the order history as a reader sees it. What a scene finds wrong is raised by its check.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from labkit.faults import make, places
+from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.ledger import Fault
+from labkit.faults.targets import CHANNELS, ORDERS
+from labkit.invariants.witness import Fact
+from labkit.lab.check import Failed, NotJudged
+from labkit.lab.client import Customer
+from labkit.lab.content import beside
+from labkit.lab.rules import APPROVED, Outcome, differences
+from labkit.lab.trial import Order, Trial
+
+passage = beside(__file__, "passage")
+Passage, VIEW = passage.Passage, passage.VIEW
+
+OWNERS = ("customers", "orders", "mysql")
+CODE = "services/order_history"
+_MESSAGES = """
+SELECT id, JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-type"')), JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"'))
+FROM {}.message WHERE JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"')) IN %s ORDER BY id
+"""
+
+
+class Stage:
+    """`wrong` has what each scene found."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.passage = Passage(trial)
+        self.wrong: dict[str, Failed | NotJudged] = {}
+        self._played: asyncio.Future[None] | None = None
+        self._messages: dict[tuple[str, int], str] = {}
+        self._copies: dict[str, FaultOrder] = {}
+        self._partitions = 0
+
+    async def played(self, scene: str) -> None:
+        """Play everything once; raise what this scene found wrong."""
+        if self._played is None:
+            self._played = asyncio.ensure_future(self._play())
+        await self._played
+        if (wrong := self.wrong.get(scene)) is not None:
+            raise wrong
+
+    async def _scene(self, name: str, play: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await play()
+        except (Failed, NotJudged) as error:
+            self.wrong.setdefault(name, error)
+
+    async def _play(self) -> None:
+        try:
+            await self._play_all()
+        finally:
+            await self.trial.heal_all()
+
+    async def _play_all(self) -> None:
+        trial = self.trial
+        everything = await trial.fault(make.gate("order-history"))
+        await self._make_orders()
+        await self._scene("3.5", lambda: self._nothing_yet(everything))
+        closed = [await trial.fault(order) for order in self._gates()]
+        stopped = [await trial.fault(make.outage(trial.stack, "stop", name)) for name in OWNERS]
+        for fault in stopped:
+            await trial.fired(fault)
+        await trial.heal(everything)
+        name_of_late, created, approved, overtaken = closed
+        await self._scene("3.2", lambda: self._approved_before_created(created, approved))
+        await self.passage.open(created, approved)
+        await self._scene("3.2", lambda: self._cancelled_before_approved(overtaken))
+        await self.passage.open(overtaken)
+        await self._scene("3.4", lambda: self._orders_before_customer(name_of_late))
+        await self.passage.open(name_of_late)
+        await self._scene("3.5", self._owners_down)
+        await self._scene("3.1", self._as_the_owners_hold_it)
+        await self._scene("3.3", self._everything_twice)
+        await self._scene("3.6", self._of_nobody)
+        for fault in reversed(stopped):
+            await trial.heal(fault)
+
+    # before the events pass
+
+    async def _make_orders(self) -> None:
+        trial = self.trial
+        self.plain, self.early, self.twice, self.late = [await trial.customer(limit=trial.amount("50.00", "99.99")) for _ in range(4)]
+        self.unknown, self.never_named = trial.nobody(), 2**61 + time.time_ns()
+        totals = [trial.amount(f"{n}.00", f"{n}.99") for n in range(1, 8)]
+        self.approved = await self._decided(self.early, totals[0])
+        self.cancelled = await self._decided(self.early, totals[1], cancel=True)
+        for customer in (self.plain, self.twice):
+            await self._decided(customer, totals[2])
+            await self._decided(customer, totals[3], cancel=True)
+            await self._decided(customer, customer.limit)
+        await self._decided(self.late, totals[4])
+        await self._decided(self.unknown, totals[5])
+        self._partitions = await asyncio.to_thread(places.partitions, trial.stack, ORDERS)
+        own = [self.plain.id, self.early.id, self.twice.id, self.late.id, *self._orders()]
+        for schema in ("customer_db", "order_db"):
+            for message_id, event_type, aggregate_id in trial.sql(_MESSAGES.format(schema), [str(an_id) for an_id in own]):
+                event = str(event_type).rpartition(".")[2].removesuffix("Event")
+                self._messages[event, int(aggregate_id)] = message_id
+        await trial.until("all events are published", self._unpublished, lambda waiting: not waiting)
+        at, other = self._partition(self.cancelled), self._partition(self.approved)
+        free = next(p for p in range(self._partitions) if p not in (at, other))
+        self._copy(("OrderApproved", self.approved.id), free)
+        self._copy(("OrderCancelled", self.cancelled.id), free)
+        for event, about in self._of_twice():
+            self._copy((event, about))
+
+    async def _decided(self, customer: Customer | int, total: Any, *, cancel: bool = False) -> Order:
+        trial = self.trial
+        order = await trial.order(customer, total)
+        await self._becomes(order, trial.books.decide(order))
+        if cancel:
+            await trial.cancel(order)
+            await self._becomes(order, trial.books.cancel(order))
+        return order
+
+    async def _becomes(self, order: Order, expected: Outcome) -> None:
+        """Labs 1 and 2 are about that; here it is only needed."""
+        found = await self.trial.ended(order) if expected.state != "CANCELLED" else await self.trial.seen(order)
+        if found != expected:
+            sentence = f"Order {order.id} is {found}; it should be {expected}, and that is no matter of the view."
+            raise NotJudged(sentence, next_step="labkit lab 2 check")
+
+    async def _unpublished(self) -> int:
+        """How many of the own messages the relay has yet to publish; afterwards MySQL is stopped."""
+        query = "SELECT COUNT(*) FROM {}.message WHERE published = 0 AND id IN %s"
+        ids = list(self._messages.values())
+        counts = [await asyncio.to_thread(self.trial.sql, query.format(schema), ids) for schema in ("customer_db", "order_db")]
+        return sum(int(count) for ((count,),) in counts)
+
+    def _orders(self) -> list[int]:
+        return [row["order_id"] for row in self.trial.requests if row["operation"] == "create_order"]
+
+    def _partition(self, order: Order) -> int:
+        return make.partition_of(str(order.id), self._partitions)
+
+    def _of_twice(self) -> list[tuple[str, int]]:
+        orders = [int(order_id) for order_id in self.trial.books.document(self.twice.id)["orders"]]
+        of_orders = [("OrderCreated", orders[1]), ("OrderApproved", orders[1]), ("OrderCreated", orders[0]), ("OrderRejected", orders[2])]
+        return [*of_orders, ("OrderApproved", orders[0]), ("CustomerCreated", self.twice.id), ("OrderCancelled", orders[1])]
+
+    def _copy(self, of: tuple[str, int], partition: int | None = None) -> None:
+        message_id = self._messages[of]
+        self._copies[message_id] = make.duplicate(self.trial.stack, message_id, partition=partition, who="order-history")
+
+    def _gates(self) -> list[FaultOrder]:
+        created, approved = self._messages["OrderCreated", self.approved.id], self._messages["OrderApproved", self.approved.id]
+        return [
+            make.gate("order-history", message_id=self._messages["CustomerCreated", self.late.id]),
+            make.gate("order-history", message_id=created),
+            make.gate("order-history", message_id=approved, partition=self._partition(self.approved)),
+            make.gate("order-history", channel_name="order", key=str(self.cancelled.id), partition=self._partition(self.cancelled)),
+        ]
+
+    async def _nothing_yet(self, everything: Fault) -> None:
+        """The view has not been let near any of the events."""
+
+        async def past() -> bool:
+            return (await self.trial.history(self.plain.id))[0] == 200
+
+        await self.trial.hit(everything, "held", past=past)
+        for customer in (self.plain.id, self.early.id, self.unknown):
+            status, document = await self.trial.history(customer)
+            if status == 200:
+                shown = len((document or {}).get("orders") or {})
+                raise Failed(
+                    f"The order history of customer {customer} shows {shown} orders, and the view has not taken a single event about them: "
+                    "it does not live on events.",
+                    expected="404 until the first event is taken",
+                    found="200",
+                    because=[Fact("every event is held before it reaches the view", f"the ledger, fault {everything.id}")],
+                    so="what answers is not the view: it reads the data of those who own it.",
+                    next_step=f"where does GET take its data from? see {CODE}/app.py and {CODE}/store.py",
+                )
+
+    # scenes
+
+    async def _approved_before_created(self, created: Fault, approved: Fault) -> None:
+        order = self.approved
+        await self._plant(("OrderApproved", order.id))
+        said = "after OrderApproved came and before OrderCreated did"
+        await self._shows(order, APPROVED, said, "OrderApproved must create what is missing: the order, with its total.")
+        await self.passage.hit(created)
+        await self.trial.heal(created)
+        await self.passage.hit(approved)
+        await self._shows(order, APPROVED, "after OrderApproved and then OrderCreated", "OrderCreated overwrote a newer state.")
+
+    async def _cancelled_before_approved(self, overtaken: Fault) -> None:
+        order, trial = self.cancelled, self.trial
+        cancelled = Outcome("CANCELLED")
+        last = await trial.fault(
+            make.gate("order-history", message_id=self._messages["OrderCancelled", order.id], partition=self._partition(order))
+        )
+        try:
+            await self.passage.hit(overtaken)
+            await self._plant(("OrderCancelled", order.id))
+            said = "after OrderCancelled came and before the others did"
+            await self._shows(order, cancelled, said, "OrderCancelled must create what is missing: the order, with its total.")
+            await trial.heal(overtaken)
+            await self.passage.hit(last)
+            await self._shows(order, cancelled, "after OrderCancelled and then OrderApproved", "OrderApproved overwrote a newer state.")
+        finally:
+            await trial.heal(last)
+
+    async def _orders_before_customer(self, name_of_late: Fault) -> None:
+        await self.passage.caught_up(CHANNELS["order"])
+        expected = self.trial.books.document(self.late.id)
+        without = {**expected, "name": None, "creditLimit": None}
+        await self._is(self.late.id, without, "before CustomerCreated came", "an order's event must not need the customer's.")
+        await self.passage.hit(name_of_late)
+        await self.trial.heal(name_of_late)
+        await self.passage.caught_up()
+        await self._is(self.late.id, expected, "after CustomerCreated came, later than the order", "CustomerCreated must fill in the name.")
+
+    async def _as_the_owners_hold_it(self) -> None:
+        await self.passage.caught_up()
+        for customer in (self.plain.id, self.unknown, self.early.id):
+            await self._is(customer, self.trial.books.document(customer), "after all its events", "which event writes this field?")
+
+    async def _owners_down(self) -> None:
+        await self.passage.caught_up()
+        for customer in (self.plain.id, self.twice.id):
+            try:
+                status, document = await self.trial.history(customer)
+            except Failed as failed:
+                status, document = 0, failed.found
+            if status != 200:
+                detail = document.get("detail") if isinstance(document, dict) else None
+                raise Failed(
+                    f"With customers, orders and MySQL stopped, GET /customers/{customer}/orderhistory answers {status or document}"
+                    f"{f': {detail}' if detail else ''}.",
+                    expected="200: the view answers from its own store",
+                    found=str(status or document),
+                    so="the history route asks somebody else than Redis.",
+                    next_step=f"whom does GET ask? see {CODE}/app.py; labkit logs order-history",
+                )
+
+    async def _everything_twice(self) -> None:
+        await self.passage.caught_up()
+        before = await self._document(self.twice.id, "before anything came twice")
+        for event, about in self._of_twice():
+            await self._plant((event, about))
+            why = {
+                "orderCount": "count what is there when it is read, or remember which event was counted.",
+                "totalApproved": "add up what is there when it is read, or remember which event was added.",
+            }
+            await self._is(self.twice.id, before, f"after {event} of {about} came a second time", "a copy must change nothing.", why)
+
+    async def _of_nobody(self) -> None:
+        for often in ("", ", asked a second time"):
+            status, document = await self.trial.history(self.never_named)
+            if status != 404:
+                raise Failed(
+                    f"The order history of customer {self.never_named}, whom no event ever named, is {document}{often}.",
+                    expected="404",
+                    found=str(status),
+                    so="an empty document is not an answer about somebody who does not exist; reading must create nothing.",
+                    next_step=f"what does GET answer when the view has no fields? see {CODE}/app.py",
+                )
+
+    # looking
+
+    async def _shows(self, order: Order, outcome: Outcome, when: str, so: str) -> None:
+        document = await self._document(order.customer_id, when)
+        shown = (document.get("orders") or {}).get(str(order.id))
+        wanted = {"orderId": order.id, "state": outcome.state, "orderTotal": {"amount": order.total}}
+        for field, expected, found in differences(wanted, shown):
+            known = {"the document": "as nothing", "state": f"as {found}", "orderTotal.amount": f"with a total of {found}"}
+            name = known.get(field, f"with {field} {found}")
+            raise Failed(
+                f"{when[0].upper()}{when[1:]}, the order history shows order {order.id} ({order.total:.2f}) {name}.",
+                expected=f"{field} = {expected}",
+                found=f"{field} = {found}",
+                because=await self._parked(order.customer_id),
+                so=so,
+                next_step=f"which rule lets a state be written? see {CODE}/view.py and {CODE}/project.lua",
+            )
+
+    async def _is(self, customer: int, wanted: dict[str, Any], when: str, so: str, why: dict[str, str] | None = None) -> None:
+        document = await self._document(customer, when)
+        for field, expected, found in differences(wanted, {name: document.get(name) for name in wanted}):
+            raise Failed(
+                f"The order history of customer {customer} shows {field} = {found} {when}; it should be {expected}.",
+                expected=f"{field} = {expected}",
+                found=f"{field} = {found}",
+                because=await self._parked(customer),
+                so=(why or {}).get(field.partition(".")[0], so),
+                next_step=f"see {CODE}/view.py, which says what each event means, and {CODE}/document.py, which makes the answer",
+            )
+
+    async def _document(self, customer: int, when: str) -> dict[str, Any]:
+        status, document = await self.trial.history(customer)
+        if status == 200 and isinstance(document, dict):
+            return document
+        detail = document.get("detail", "") if isinstance(document, dict) else ""
+        raise Failed(
+            f"{when[0].upper()}{when[1:]}, GET /customers/{customer}/orderhistory answers {status}{f': {detail}' if detail else ''}.",
+            expected="200",
+            found=str(status),
+            because=await self._parked(customer),
+            so="the view must answer with what it has." if status >= 500 else "the view has nothing about a customer of whom events came.",
+            next_step="labkit logs order-history",
+        )
+
+    async def _plant(self, of: tuple[str, int]) -> None:
+        await self.passage.plant(self._copies[self._messages[of]], f"{of[0]} of {of[1]}")
+
+    async def _parked(self, customer: int) -> list[Fact]:
+        """Messages about a customer that the view gave up."""
+        orders = self.trial.books.document(customer)["orders"] if customer != self.never_named else {}
+        own = {message: event for (event, about), message in self._messages.items() if str(about) in (*orders, str(customer))}
+        parked = await asyncio.to_thread(_dead_letters, self.trial)
+        return [
+            Fact(f"order-history gave up {own[message]}: {cause.strip().splitlines()[-1]}", f"Redis, deadletter:{VIEW.subscriber}")
+            for message, cause in parked
+            if message in own and cause.strip()
+        ]
+
+
+def _dead_letters(trial: Trial) -> list[tuple[str, str]]:
+    """(message id, cause) of what the view gave up since the trial began."""
+    import redis
+
+    client: Any = redis.Redis(host=trial.stack.redis.host, port=trial.stack.redis.port, decode_responses=True, socket_timeout=5.0)
+    try:
+        entries = client.xrange(f"deadletter:{VIEW.subscriber}", min=int(trial.began * 1000))
+        return [(fields.get("message_id", ""), fields.get("cause", "")) for _, fields in entries]
+    except (redis.RedisError, UnicodeError):
+        return []
+    finally:
+        client.close()

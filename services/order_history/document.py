@@ -1,0 +1,55 @@
+"""The document that a reader of the order history gets, made of the fields of a customer's view.
+
+What can be counted is counted here, when somebody reads, and never kept: what is not kept cannot be counted twice.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from services.money import Money, with_cents
+
+
+class OrderInView(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: int
+    state: str | None
+    order_total: Money | None
+
+
+class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
+    """A customer whom only orders have named so far has no name and no limit."""
+
+    id: int
+    orders: dict[str, OrderInView]
+    name: str | None
+    credit_limit: Money | None
+    order_count: int
+    total_approved: Money
+
+
+def document_of(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
+    """`fields` as the projection writes them: name, creditLimit, order:<id>:state, order:<id>:total."""
+    parts: dict[str, dict[str, str]] = {}
+    for field, value in fields.items():
+        if field.startswith("order:"):
+            _, order_id, what = field.split(":")
+            parts.setdefault(order_id, {})[what] = value
+    orders = {order_id: _order(order_id, parts[order_id]) for order_id in sorted(parts, key=int)}
+    approved = [order.order_total.amount for order in orders.values() if order.state == "APPROVED" and order.order_total]
+    return CustomerView(
+        id=customer_id,
+        orders=orders,
+        name=fields.get("name"),
+        credit_limit=_money(fields.get("creditLimit")),
+        order_count=len(orders),
+        total_approved=Money(with_cents(sum(approved, Decimal(0)))),
+    )
+
+
+def _order(order_id: str, parts: Mapping[str, str]) -> OrderInView:
+    return OrderInView(int(order_id), parts.get("state"), _money(parts.get("total")))
+
+
+def _money(text: str | None) -> Money | None:
+    return None if text is None else Money(with_cents(Decimal(text)))

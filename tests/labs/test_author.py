@@ -1,0 +1,84 @@
+"""Each lab is proven, and `labkit author test` sees what is wrong with a lab."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.lab import author
+from labkit.lab.author import Files
+from labkit.lab.catalog import Lab, find_lab
+from labkit.lab.schema import read
+from tests.running import ROOT, Labkit
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lab", [1, 2, 3])
+def test_a_lab_is_proven(labkit_home: Path, lab: int) -> None:
+    done = Labkit(labkit_home, "unused")("author", "test", str(lab), ok=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(900)
+def test_lab_2_is_proven_on_docker(labkit_home: Path) -> None:
+    done = Labkit(labkit_home, "unused", {"LABKIT_RUNTIME": "docker"})("author", "test", "2", ok=False, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """A copy of lab 2, to be spoilt."""
+    folder = tmp_path / "02-choreography-saga"
+    shutil.copytree(find_lab(2).folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def problems(folder: Path) -> list[str]:
+    return list(author.problems(Lab(folder, read(folder / "lab.yaml"))))
+
+
+def test_nothing_is_wrong_with_the_files_of_the_labs() -> None:
+    assert {number: list(author.problems(find_lab(number))) for number in (1, 2, 3)} == {1: [], 2: [], 3: []}
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "bad", "said"),
+    [
+        ("guide.md", "labkit verify", "labkit verfy", "No such command 'verfy'"),
+        ("guide.md", "## 2.6 Twenty", "## Twenty", "no heading names check 2.6"),
+        ("guide.md", "https://microservices.io/patterns/data/saga.html", "https://example.com", "does not link Saga"),
+        ("guide.md", "`services/orders/handlers.py`", "`services/orders/handler.py`", "there is no services/orders/handler.py"),
+        ("lab.yaml", 'anchor: "async def approve("', 'anchor: "async def aprove("', "stands 0 times"),
+        ("lab.yaml", 'anchor: "async def approve("', 'anchor: "def "', "times in services/orders/handlers.py, not once"),
+        ("lab.yaml", "inject: leaked", "inject: leak", "inject.py has no leak"),
+        ("lab.yaml", "file: mutants/releases-nothing.patch", "file: mutants/gone.patch", "there is no mutants/gone.patch"),
+        ("lab.yaml", 'given: ["2.4", "2.5"]', 'given: ["2.4", "2.8"]', "given names 2.8, which no check has"),
+        ("lab.yaml", '- id: "2.5"', '- id: "2.7"', "check 2.5 leads nowhere"),
+    ],
+)
+def test_a_mistake_is_told(lab: Path, file: str, good: str, bad: str, said: str) -> None:
+    text = (lab / file).read_text()
+    assert good in text
+    (lab / file).write_text(text.replace(good, bad))
+    assert any(said in problem for problem in problems(lab)), problems(lab)
+
+
+def test_only_what_differs_is_written(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    files.lay()
+    handlers = tmp_path / "services/orders/handlers.py"
+    assert handlers.read_text() == (ROOT / "services/orders/handlers.py").read_text()
+    before = (tmp_path / "services/money.py").stat().st_mtime_ns
+    files.lay(find_lab(2).starter)
+    assert "reject_unknown_customer" not in handlers.read_text()
+    assert (tmp_path / "saga.yml").is_file()
+    files.lay()
+    assert handlers.read_text() == (ROOT / "services/orders/handlers.py").read_text()
+    assert not (tmp_path / "saga.yml").exists()
+    assert (tmp_path / "services/money.py").stat().st_mtime_ns == before
+
+
+def test_transcripts_keep_words_and_amounts_and_no_number_that_changes() -> None:
+    line = 'Order 17 (12.34) of customer 4 "Ada" spent 15.00. See 000002:48211, 0000019d47ef7a50-0242ac1200050000 after 1.2 s.'
+    assert author._without_numbers(line) == 'Order N (12.34) of customer N "Ada" spent 15.00. See N, N after N s.'

@@ -1,0 +1,149 @@
+"""`labkit lab N check` on the reference services: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.shop import get, new_customer, new_order, order_state, post
+from tests.running import RunningStack, wait_until
+
+CHECKS = {1: 8, 2: 6, 3: 7}
+
+
+def judged(stack: RunningStack, lab: int, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = stack.labkit("lab", str(lab), "check", *arguments, "--json", ok=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.both_runtimes
+@pytest.mark.parametrize("lab", CHECKS)
+def test_all_checks_pass_on_the_reference_services(stack: RunningStack, lab: int) -> None:
+    done = stack.labkit("lab", str(lab), "check")
+    shown = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ✓")]
+    assert shown == [["✓", f"{lab}.{n}"] for n in range(1, CHECKS[lab] + 1)]
+    assert f"{CHECKS[lab]} passed in " in done.stdout
+
+
+def test_one_check_alone(stack: RunningStack) -> None:
+    code, data = judged(stack, 2, "2.3")
+    assert (code, data["verdict"]) == (0, "pass")
+    assert [c["id"] for c in data["checks"]] == ["2.3"]
+
+
+def test_a_check_that_there_is_not(stack: RunningStack) -> None:
+    done = stack.labkit("lab", "2", "check", "2.9", ok=False)
+    assert done.returncode == 254
+    assert "Lab 2 has no check 2.9; it has 2.1, 2.2, 2.3, 2.4, 2.5, 2.6." in done.stderr
+
+
+def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(stack: RunningStack) -> None:
+    def made() -> tuple[set[tuple[Any, ...]], set[int]]:
+        before = stack.sql("select coalesce(max(id), 0) as last from customer_db.customer")[0]["last"]
+        code, data = judged(stack, 1, "1.2", "1.3", "--seed", "42")
+        assert (code, data["seed"]) == (0, 42)
+        rows = stack.sql("select id, name, amount from customer_db.customer where id > %s", before)
+        return {(row["name"], row["amount"]) for row in rows}, {row["id"] for row in rows}
+
+    (once, ids), (again, others) = made(), made()
+    assert once == again
+    assert len(once) == 2
+    assert not ids & others
+
+
+@pytest.mark.both_runtimes
+def test_1_1_a_service_that_does_not_run_is_named(stack: RunningStack) -> None:
+    stack.kill("customers")
+    code, data = judged(stack, 1)
+    stack.labkit("up")
+    first, *others = data["checks"]
+    assert (code, first["verdict"]) == (1, "fail")
+    assert first["sentence"] == "customers is not running: it ended by signal 9."
+    assert first["next_step"] == "labkit up"
+    assert {c["verdict"] for c in others} == {"unknown"}
+
+
+def test_a_server_that_does_not_run_is_no_fault_of_the_code(stack: RunningStack) -> None:
+    stack.kill("redis")
+    code, data = judged(stack, 1)
+    stack.labkit("up")
+    assert code == 2
+    assert {c["verdict"] for c in data["checks"]} == {"unknown"}
+
+
+def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    order = new_order(gateway, ada, "12.34")
+    wait_until(lambda: order_state(gateway, order)[0] == "APPROVED", "the order is approved")
+    post(f"{gateway}/orders/{order}/cancel")
+    wait_until(lambda: not _reserved(stack, order), "its credit is free")
+    try:
+        # as a handler that is missing leaves them: a hanging order, a reservation that nobody released; and a message that was given up
+        stack.sql("insert into order_db.orders (customer_id, amount, state, version) values (%s, 1.00, 'PENDING', 0)", ada)
+        stack.sql("insert into customer_db.customer_credit_reservations values (%s, %s, 12.34)", ada, order)
+        stack.sql(
+            "insert into order_db.dead_letter (subscriber, channel, channel_partition, position, message_index, cause, creation_time)"
+            " values ('customerServiceEvents', 'Customer', 0, 0, 0, 'KeyError', %s)",
+            int(time.time() * 1000) - 60_000,
+        )
+        for lab in CHECKS:
+            done = stack.labkit("lab", str(lab), "check")
+            notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
+            assert len(notes) == 1
+            assert "is still PENDING" in notes[0]
+            assert "left over" in notes[0]
+    finally:
+        stack.labkit("reset", "--yes")
+
+
+def _reserved(stack: RunningStack, order: int) -> list[dict[str, Any]]:
+    return stack.sql("select * from customer_db.customer_credit_reservations where credit_reservations_key = %s", order)
+
+
+def test_an_order_that_the_check_did_not_place_makes_it_unknown(stack: RunningStack) -> None:
+    """Somebody orders for the check's own customer while it is at work: a trigger does that, as nobody is so quick."""
+    stack.sql(
+        "create trigger customer_db.stranger after insert on customer_db.customer for each row"
+        " insert into order_db.orders (customer_id, amount, state, rejection_reason, version) values (new.id, 0.07, 'PENDING', null, 0)"
+    )
+    try:
+        code, data = judged(stack, 2, "2.3")
+    finally:
+        stack.sql("drop trigger customer_db.stranger")
+        stack.labkit("reset", "--yes")
+    assert (code, data["checks"][0]["verdict"]) == (2, "unknown")
+    assert "(0.07) of customer" in data["checks"][0]["sentence"]
+    assert "was not placed by this check" in data["checks"][0]["sentence"]
+
+
+def test_the_order_history_counts_and_adds_up(stack: RunningStack) -> None:
+    gateway = stack.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    new_order(gateway, ada, "12.34")
+    new_order(gateway, ada, "15.00")
+
+    def shown() -> Any:
+        return get(f"{gateway}/customers/{ada}/orderhistory")
+
+    wait_until(lambda: {o["state"] for o in shown()["orders"].values()} == {"APPROVED", "REJECTED"}, "both are decided")
+    assert (shown()["orderCount"], shown()["totalApproved"]) == (2, {"amount": 12.34})
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("lab", CHECKS)
+@pytest.mark.parametrize("busy", [False, True], ids=["quiet", "busy"])
+def test_twenty_times_in_a_row(stack: RunningStack, lab: int, busy: bool) -> None:
+    """Also with another process that uses both cores."""
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 if busy else 0)]
+    try:
+        for _ in range(20):
+            done = stack.labkit("lab", str(lab), "check", ok=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()

@@ -1,0 +1,120 @@
+"""Checks act at the same time where they may, and share one reading of the stores."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
+from labkit.lab.schedule import Meeting, run_checks
+
+
+class World:
+    """Writes down what happens, in order."""
+
+    def __init__(self, failing: Exception | None = None) -> None:
+        self.said: list[str] = []
+        self.readings = 0
+        self.failing = failing
+        self.meeting = Meeting(self._read)
+
+    async def _read(self) -> int:
+        await asyncio.sleep(0)
+        self.readings += 1
+        self.said.append("read")
+        if self.failing:
+            raise self.failing
+        return self.readings
+
+    def check(self, number: int, *acts: str, gate: bool = False, alone: bool = False, error: Exception | None = None) -> Check:
+        """Does these one after another; `read` stands for asking for evidence."""
+
+        async def run(_: Any) -> None:
+            for act in acts:
+                if act == "read":
+                    await self.meeting.come()
+                else:
+                    self.said.append(f"{number}:{act}")
+                await asyncio.sleep(0)
+            if error:
+                raise error
+
+        return Check(f"9.{number}", f"Check {number}", run, gate, alone)
+
+    def run(self, *checks: Check, tell: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+        return asyncio.run(asyncio.wait_for(run_checks(checks, None, self.meeting, tell=tell), 5))
+
+
+def test_everybody_waits_for_everybody_and_the_stores_are_read_once() -> None:
+    world = World()
+    outcomes = world.run(world.check(1, "a", "read", "z"), world.check(2, "a", "b", "c", "read", "z"), world.check(3, "a"))
+    assert world.readings == 1
+    assert world.said.index("2:c") < world.said.index("read") < world.said.index("1:z")
+    assert {o.verdict for o in outcomes} == {Verdict.PASS}
+
+
+def test_who_asks_again_gets_a_new_reading() -> None:
+    world = World()
+    world.run(world.check(1, "read", "a", "read"), world.check(2, "read"))
+    assert world.readings == 2
+
+
+def test_who_brings_faults_about_is_alone_until_it_has_ended_or_waits() -> None:
+    world = World()
+    world.run(world.check(1, "a", "b"), world.check(2, "a", "b", "read", "z", alone=True), world.check(3, "a", "b", alone=True))
+    before_reading = world.said[: world.said.index("read")]
+    assert before_reading[:4] == ["2:a", "2:b", "3:a", "3:b"]
+    assert before_reading[4:] == ["1:a", "1:b"]
+    assert world.readings == 1
+
+
+def test_outcomes_are_told_in_the_order_of_the_checks() -> None:
+    world, told = World(), list[str]()
+    world.run(
+        world.check(1, "a", "b", "c", "d"), world.check(2, "a"), world.check(3, "a", alone=True), tell=lambda o: told.append(o.check.id)
+    )
+    assert told == ["9.1", "9.2", "9.3"]
+
+
+def test_behind_a_closed_gate_nothing_is_judged() -> None:
+    world = World()
+    failed = Failed("It is down.", next_step="labkit up")
+    first, second = world.run(world.check(1, "a", gate=True, error=failed), world.check(2, "a"))
+    assert (first.verdict, second.verdict) == (Verdict.FAIL, Verdict.UNKNOWN)
+    assert second.sentence == "Nothing was judged, because 9.1 did not pass."
+    assert world.said == ["1:a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (Failed("wrong", next_step="mend it"), Verdict.FAIL),
+        (NotJudged("down", next_step="labkit up"), Verdict.UNKNOWN),
+        (KeyError("a mistake of the check's own"), Verdict.UNKNOWN),
+    ],
+)
+def test_one_that_fails_stops_no_other(error: Exception, verdict: Verdict, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    world = World()
+    first, second = world.run(world.check(1, "a", error=error), world.check(2, "a", "b", "read", "z"))
+    assert (first.verdict, second.verdict) == (verdict, Verdict.PASS)
+    assert world.said[-1] == "2:z"
+
+
+def test_stores_that_cannot_be_read_leave_unknown_what_needs_them() -> None:
+    world = World(failing=NotJudged("MySQL does not answer.", next_step="labkit status"))
+    first, second = world.run(world.check(1, "a", "read"), world.check(2, "a"))
+    assert (first.verdict, first.sentence) == (Verdict.UNKNOWN, "MySQL does not answer.")
+    assert second.verdict is Verdict.PASS
+
+
+def test_time_spent_waiting_for_others_is_not_its_own() -> None:
+    world = World()
+
+    async def slow(_: Any) -> None:
+        await asyncio.sleep(0.2)
+        await world.meeting.come()
+
+    quick, _ = world.run(world.check(1, "a", "read"), Check("9.2", "slow", slow, False, False))
+    assert quick.seconds < 0.15

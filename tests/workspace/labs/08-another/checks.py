@@ -1,0 +1,1 @@
+"""Checks of a lab of the tests own."""

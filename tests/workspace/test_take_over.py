@@ -1,0 +1,152 @@
+"""An edit becomes what runs: the services whose files it changes are started again, and no others."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit.lab.taken_over import take_over
+from labkit.stack import sources, state
+from labkit.stack.model import SERVICES, Stack
+from labkit.stack.wait import NotReady
+from tests.running import ROOT, RunningStack, wait_until
+
+LIST_MODULES = """
+import importlib, json, sys
+importlib.import_module(sys.argv[1])
+print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "services"]))
+"""
+
+
+def edit(folder: Path, file: str, good: str = "", bad: str = "") -> None:
+    path = folder / "services" / file
+    text = path.read_text()
+    assert good in text, f"{file} no longer says {good!r}"
+    path.write_text(text.replace(good, bad) if good else f"{text}\n# edited\n")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder with the services."""
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_module_that_a_service_imports_is_among_its_files(service: str) -> None:
+    import json
+
+    package = sources.package_of(service).replace("/", ".")
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES, f"{package}.app"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": "."},
+    )
+    imported = {Path(file).relative_to(ROOT).as_posix() for file in json.loads(done.stdout) if file}
+    assert f"{sources.package_of(service)}/app.py" in imported
+    assert imported <= sources.files_of(ROOT, service)
+
+
+@pytest.mark.parametrize(
+    ("file", "concerned"),
+    [
+        ("customers/handlers.py", {"customers"}),
+        ("orders/handlers.py", {"orders"}),
+        ("order_history/view.py", {"order-history"}),
+        ("order_history/project.lua", {"order-history"}),
+        ("gateway/openapi.json", {"gateway"}),
+        ("messaging/relay.py", {"relay"}),
+        ("messaging/inbox.py", {"customers", "orders"}),
+        ("orders/events.py", {"customers", "orders", "order-history"}),
+        ("web/server.py", set(SERVICES)),
+    ],
+)
+def test_an_edit_concerns_the_services_that_run_with_the_file(copy: Path, file: str, concerned: set[str]) -> None:
+    before = sources.digests(copy)
+    path = copy / "services" / file
+    path.write_text(path.read_text() + "\n")
+    after = sources.digests(copy)
+    assert {service for service in SERVICES if before[service] != after[service]} == concerned
+
+
+def test_what_is_imported_by_name_cannot_be_read_so_that_every_file_counts(copy: Path) -> None:
+    edit(
+        copy,
+        "relay/app.py",
+        "import asyncio\n",
+        "import asyncio\nimport importlib\n\nstore = importlib.import_module('services.orders.store')\n",
+    )
+    before = sources.digests(copy)
+    edit(copy, "orders/store.py")
+    assert sources.digests(copy)["relay"] != before["relay"]
+
+
+def test_a_module_compiled_in_the_second_of_its_last_edit_is_compiled_again(tmp_path: Path) -> None:
+    package = tmp_path / "services"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    said = []
+    for answer in (1, 2, 3):  # as quickly as a test writes them: same size, mostly the same second
+        (package / "answer.py").write_text(f"print({answer})\n")
+        sources.forget_unsafe_bytecode(tmp_path)
+        done = subprocess.run([sys.executable, "-m", "services.answer"], capture_output=True, text=True, check=True, cwd=tmp_path)
+        imported = subprocess.run(
+            [sys.executable, "-c", "import services.answer"], capture_output=True, text=True, check=True, cwd=tmp_path
+        )
+        said.append((done.stdout.strip(), imported.stdout.strip()))
+    assert said == [("1", "1"), ("2", "2"), ("3", "3")]
+
+
+@pytest.fixture
+def on_a_copy(stack: RunningStack, copy: Path) -> Iterator[Stack]:
+    """The shared stack, running from the copy."""
+    stack.labkit("up", "--services", str(copy))
+    yield described(stack)
+    stack.labkit("up", "--services", str(ROOT))
+
+
+def described(stack: RunningStack) -> Stack:
+    found = state.find(stack.labkit.name)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(autouse=True)
+def at_home(labkit_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(labkit_home))
+
+
+@pytest.mark.both_runtimes
+def test_only_what_was_edited_is_started_again(stack: RunningStack, on_a_copy: Stack, copy: Path) -> None:
+    before = stack.pids()
+    assert take_over(on_a_copy) == []
+    edit(copy, "customers/handlers.py")
+    assert take_over(on_a_copy) == ["customers"]
+    after = stack.pids()
+    assert {name for name in after if after[name] != before[name]} == {"customers"}
+    assert take_over(on_a_copy) == []
+    assert [c.endpoint for c in described(stack).components] == [c.endpoint for c in on_a_copy.components]
+
+
+def test_what_does_not_start_says_why_each_time_until_it_is_mended(stack: RunningStack, on_a_copy: Stack, copy: Path) -> None:
+    edit(copy, "orders/handlers.py", "async def ", "async dfe ")
+    for _ in range(2):
+        with pytest.raises(NotReady) as refused:
+            take_over(on_a_copy)
+        assert refused.value.component == "orders"
+        assert any("SyntaxError" in line for line in refused.value.details)
+    edit(copy, "orders/handlers.py", "async dfe ", "async def ")
+    assert take_over(on_a_copy) == ["orders"]
+    wait_until(lambda: stack.labkit.status()["ready"], "all runs again")
+
+
+def test_a_stopped_service_stays_stopped(stack: RunningStack, on_a_copy: Stack) -> None:
+    stack.kill("gateway")
+    assert take_over(on_a_copy) == []
+    assert stack.pids()["gateway"] is None
