@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-
 from labkit.lab.application import CUSTOMER_CHANNEL
+
 from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
 from tests.running import RunningStack, wait_until
 
