@@ -368,7 +368,10 @@ def _usage(error: Exception) -> int:
     from labkit import say
 
     context = getattr(error, "ctx", None)
-    say.problem(f"{error.format_message()}\nNext: {context.command_path if context else 'labkit'} --help")  # type: ignore[attr-defined]
+    command = context.command_path if context else "labkit"
+    if context and context.parent:
+        command = command.replace("{N}", str(context.parent.params.get("number", "N")))
+    say.problem(f"{error.format_message()}\nNext: {command} --help")  # type: ignore[attr-defined]
     return ExitCode.USAGE
 
 
