@@ -157,6 +157,14 @@ class Trial(Run):
                 return
             if found == PENDING:
                 evidence.require(I3, about=[order.customer_id])
+        if found.state == expected.state and found.reason is None:
+            raise Failed(
+                f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}, but its reason is empty.",
+                expected=str(expected),
+                found=f"{found} without a reason",
+                so="whoever placed it cannot know why it was refused.",
+                next_step="is the reason stored with the state when orders rejects an order?",
+            )
         wrong = Failed(
             f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}.",
             expected=str(expected),

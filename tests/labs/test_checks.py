@@ -1,49 +1,76 @@
-"""`labkit lab N check` on the reference services: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
+"""`labkit lab N check` of solved labs: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
 
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.shop import get, new_customer, new_order, order_state, post
-from tests.running import RunningStack, wait_until
+from tests.running import ROOT, Labkit, RunningStack, wait_until
+from tests.workspace.kit import Learner
 
 CHECKS = {1: 8, 2: 6, 3: 7}
 
 
-def judged(stack: RunningStack, lab: int, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = stack.labkit("lab", str(lab), "check", *arguments, "--json", ok=False)
+@pytest.fixture(scope="module")
+def workshop(labkit_home: Path, runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learner]:
+    """A learner with a stack that runs; each lab has been started and solved, the last one last."""
+    labkit = Labkit(labkit_home, f"checks-{runtime}", {"LABKIT_RUNTIME": runtime})
+    folder = tmp_path_factory.mktemp("checks")
+    Learner(labkit, ROOT, folder)("init", "workshop")
+    learner = Learner(labkit, ROOT, folder / "workshop")
+    try:
+        learner("up")
+        for lab in CHECKS:
+            learner("lab", str(lab), "start")
+            learner("lab", str(lab), "solution", "--apply", "--yes")
+        learner.write("saga.yml", (ROOT / "labs/02-choreography-saga/solution/saga.yml").read_text())
+        yield learner
+    finally:
+        labkit("down", "--data")
+
+
+@pytest.fixture
+def stack(workshop: Learner) -> RunningStack:
+    return RunningStack(workshop.labkit)
+
+
+def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = workshop("lab", str(lab), "check", *arguments, "--json", ok=False)
     return done.returncode, json.loads(done.stdout)
 
 
 @pytest.mark.both_runtimes
 @pytest.mark.parametrize("lab", CHECKS)
-def test_all_checks_pass_on_the_reference_services(stack: RunningStack, lab: int) -> None:
-    done = stack.labkit("lab", str(lab), "check")
+def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
+    done = workshop("lab", str(lab), "check")
     shown = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ✓")]
     assert shown == [["✓", f"{lab}.{n}"] for n in range(1, CHECKS[lab] + 1)]
     assert f"{CHECKS[lab]} passed in " in done.stdout
 
 
-def test_one_check_alone(stack: RunningStack) -> None:
-    code, data = judged(stack, 2, "2.3")
+def test_one_check_alone(workshop: Learner, stack: RunningStack) -> None:
+    code, data = judged(workshop, 2, "2.3")
     assert (code, data["verdict"]) == (0, "pass")
     assert [c["id"] for c in data["checks"]] == ["2.3"]
 
 
-def test_a_check_that_there_is_not(stack: RunningStack) -> None:
-    done = stack.labkit("lab", "2", "check", "2.9", ok=False)
+def test_a_check_that_there_is_not(workshop: Learner, stack: RunningStack) -> None:
+    done = workshop("lab", "2", "check", "2.9", ok=False)
     assert done.returncode == 254
     assert "Lab 2 has no check 2.9; it has 2.1, 2.2, 2.3, 2.4, 2.5, 2.6." in done.stderr
 
 
-def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(stack: RunningStack) -> None:
+def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(workshop: Learner, stack: RunningStack) -> None:
     def made() -> tuple[set[tuple[Any, ...]], set[int]]:
         before = stack.sql("select coalesce(max(id), 0) as last from customer_db.customer")[0]["last"]
-        code, data = judged(stack, 1, "1.2", "1.3", "--seed", "42")
+        code, data = judged(workshop, 1, "1.2", "1.3", "--seed", "42")
         assert (code, data["seed"]) == (0, 42)
         rows = stack.sql("select id, name, amount from customer_db.customer where id > %s", before)
         return {(row["name"], row["amount"]) for row in rows}, {row["id"] for row in rows}
@@ -55,9 +82,9 @@ def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(stack: RunningSta
 
 
 @pytest.mark.both_runtimes
-def test_1_1_a_service_that_does_not_run_is_named(stack: RunningStack) -> None:
+def test_1_1_a_service_that_does_not_run_is_named(workshop: Learner, stack: RunningStack) -> None:
     stack.kill("customers")
-    code, data = judged(stack, 1)
+    code, data = judged(workshop, 1)
     stack.labkit("up")
     first, *others = data["checks"]
     assert (code, first["verdict"]) == (1, "fail")
@@ -66,15 +93,15 @@ def test_1_1_a_service_that_does_not_run_is_named(stack: RunningStack) -> None:
     assert {c["verdict"] for c in others} == {"unknown"}
 
 
-def test_a_server_that_does_not_run_is_no_fault_of_the_code(stack: RunningStack) -> None:
+def test_a_server_that_does_not_run_is_no_fault_of_the_code(workshop: Learner, stack: RunningStack) -> None:
     stack.kill("redis")
-    code, data = judged(stack, 1)
+    code, data = judged(workshop, 1)
     stack.labkit("up")
     assert code == 2
     assert {c["verdict"] for c in data["checks"]} == {"unknown"}
 
 
-def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(stack: RunningStack) -> None:
+def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(workshop: Learner, stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "15.00")
     order = new_order(gateway, ada, "12.34")
@@ -91,7 +118,7 @@ def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(stack: Runni
             int(time.time() * 1000) - 60_000,
         )
         for lab in CHECKS:
-            done = stack.labkit("lab", str(lab), "check")
+            done = workshop("lab", str(lab), "check")
             notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
             assert len(notes) == 1
             assert "is still PENDING" in notes[0]
@@ -104,14 +131,14 @@ def _reserved(stack: RunningStack, order: int) -> list[dict[str, Any]]:
     return stack.sql("select * from customer_db.customer_credit_reservations where credit_reservations_key = %s", order)
 
 
-def test_an_order_that_the_check_did_not_place_makes_it_unknown(stack: RunningStack) -> None:
+def test_an_order_that_the_check_did_not_place_makes_it_unknown(workshop: Learner, stack: RunningStack) -> None:
     """Somebody orders for the check's own customer while it is at work: a trigger does that, as nobody is so quick."""
     stack.sql(
         "create trigger customer_db.stranger after insert on customer_db.customer for each row"
         " insert into order_db.orders (customer_id, amount, state, rejection_reason, version) values (new.id, 0.07, 'PENDING', null, 0)"
     )
     try:
-        code, data = judged(stack, 2, "2.3")
+        code, data = judged(workshop, 2, "2.3")
     finally:
         stack.sql("drop trigger customer_db.stranger")
         stack.labkit("reset", "--yes")
@@ -120,7 +147,7 @@ def test_an_order_that_the_check_did_not_place_makes_it_unknown(stack: RunningSt
     assert "was not placed by this check" in data["checks"][0]["sentence"]
 
 
-def test_the_order_history_counts_and_adds_up(stack: RunningStack) -> None:
+def test_the_order_history_counts_and_adds_up(workshop: Learner, stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "15.00")
     new_order(gateway, ada, "12.34")
@@ -130,18 +157,18 @@ def test_the_order_history_counts_and_adds_up(stack: RunningStack) -> None:
         return get(f"{gateway}/customers/{ada}/orderhistory")
 
     wait_until(lambda: {o["state"] for o in shown()["orders"].values()} == {"APPROVED", "REJECTED"}, "both are decided")
-    assert (shown()["orderCount"], shown()["totalApproved"]) == (2, {"amount": 12.34})
+    assert (shown()["orderCount"], shown()["totalApproved"]) == (2, {"amount": Decimal("12.34")})
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lab", CHECKS)
 @pytest.mark.parametrize("busy", [False, True], ids=["quiet", "busy"])
-def test_twenty_times_in_a_row(stack: RunningStack, lab: int, busy: bool) -> None:
+def test_twenty_times_in_a_row(workshop: Learner, stack: RunningStack, lab: int, busy: bool) -> None:
     """Also with another process that uses both cores."""
     burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 if busy else 0)]
     try:
         for _ in range(20):
-            done = stack.labkit("lab", str(lab), "check", ok=False)
+            done = workshop("lab", str(lab), "check", ok=False)
             assert done.returncode == 0, done.stdout + done.stderr
     finally:
         for burner in burners:
