@@ -1,5 +1,7 @@
 """labkit guide: the guides as a page in the browser."""
 
+import os
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -20,7 +22,12 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
     path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
     with workspace.told_when_refused(path.parent):
         paths.write(path, page([standing.of_lab(lab, known) for lab in labs]))
-    opened = to is None and webbrowser.open(path.as_uri())
+    opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
     say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")
     say.line(f"Next: labkit lab {number or 1} start")
     return ExitCode.OK
+
+
+def _has_screen() -> bool:
+    """Without one, what opens a page is a browser in this terminal, in which nobody asked for it."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))

@@ -15,8 +15,6 @@ from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, Outcome, Verdict, worst
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from labkit.stack.model import Stack
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
@@ -66,13 +64,13 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
     """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
     from labkit import interrupts
-    from labkit.lab import workspace
+    from labkit.lab import watching, workspace
 
-    folder = workspace.here().folder
+    space = workspace.here()
     interrupts.on_termination()
     code = ExitCode.UNKNOWN
     try:
-        for _ in _saves(folder):
+        for _ in watching.saves(space):
             try:
                 code = check(stack_name, number, only, as_json=as_json, seed=seed)
             except UserError as error:
@@ -80,31 +78,10 @@ def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, 
                     raise
                 say.problem(f"{error}")
             if not as_json:
-                say.line(f"\nWatching {folder}: checked again when you save. Ctrl-C ends it.\n")
+                say.line(f"\nWatching {space.folder}: checked again when you save. Ctrl-C ends it.\n")
     except KeyboardInterrupt:
         say.line()
     return code
-
-
-def _saves(folder: "Path") -> Iterator[None]:
-    """At once, and whenever the services' files or those beside them, such as saga.yml, were saved and nothing has changed for one look."""
-    from labkit.lab.watching import LOOK_S
-    from labkit.stack import sources
-
-    def looks() -> dict[str, tuple[int, int]]:
-        beside = {path.name: path.stat() for path in folder.iterdir() if path.suffix == ".yml" and path.is_file()}
-        return {**sources.looks(folder), **{name: (stat.st_mtime_ns, stat.st_size) for name, stat in beside.items()}}
-
-    taken: dict[str, tuple[int, int]] | None = None
-    seen = looks()
-    while True:
-        now = looks()
-        if now == seen and now != taken:
-            taken = now
-            yield
-            continue
-        seen = now
-        time.sleep(LOOK_S)
 
 
 def chosen(lab: Lab, only: Sequence[str]) -> list[Check]:

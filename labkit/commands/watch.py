@@ -18,7 +18,7 @@ def watch(stack_name: str) -> ExitCode:
         raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
     say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")
     try:
-        for _ in watching.saves(space.folder):
+        for _ in watching.saves(space):
             _take_over(stack_name)
     except KeyboardInterrupt:
         say.line()

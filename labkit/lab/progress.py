@@ -36,7 +36,7 @@ class Failure(_Record):
 class CheckRecord(_Record):
     """`state` is PASSED, AFTER_SOLUTION, SKIPPED or empty; `when` since when (epoch seconds); `last` is the last verdict.
 
-    `digests` are those of the services that were judged when it passed."""
+    `digests` are those of the services that were judged last."""
 
     state: str = ""
     when: float | None = None
@@ -208,10 +208,10 @@ def record_checks(
         lab = progress.lab(number)
         for result in results:
             check = lab.checks.setdefault(result.check, CheckRecord())
-            check.last, check.tries = result.verdict, check.tries + 1
+            check.last, check.tries, check.digests = result.verdict, check.tries + 1, digests
             if result.verdict == "fail":
                 check.failure = Failure(now, result.sentence, seed)
             if result.verdict == "pass" and check.state in ("", SKIPPED) and result.check not in given:
-                check.state, check.when, check.digests = AFTER_SOLUTION if lab.solution else PASSED, now, digests
+                check.state, check.when = AFTER_SOLUTION if lab.solution else PASSED, now
 
     return change(space, act).lab(number)

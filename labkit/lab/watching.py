@@ -3,23 +3,34 @@ on every file system, also where nobody is told of changes."""
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 
+from labkit.lab.laid import laid
+from labkit.lab.workspace import Workspace
 from labkit.stack import sources
 
 LOOK_S = 0.2
 
 
-def saves(folder: Path) -> Iterator[None]:
-    """Yields at once, and then whenever files of the services below `folder` were saved and nothing has changed for one look: an editor
-    that saves writes, renames and removes, and a formatter does it again. For ever."""
+def saves(space: Workspace) -> Iterator[None]:
+    """Yields at once, and then whenever files of the services or those that the lab brought, such as saga.yml, were saved and nothing has
+    changed for one look: an editor that saves writes, renames and removes, and a formatter does it again. For ever."""
     taken: dict[str, tuple[int, int]] | None = None
-    seen = sources.looks(folder)
+    seen = _looks(space)
     while True:
-        now = sources.looks(folder)
+        now = _looks(space)
         if now == seen and now != taken:
             taken = now
             yield
             continue  # what was saved while the caller was at work shows in the next look
         seen = now
         time.sleep(LOOK_S)
+
+
+def _looks(space: Workspace) -> dict[str, tuple[int, int]]:
+    found = sources.looks(space.folder)
+    for path in laid(space).beside:
+        with suppress(OSError):
+            seen = (space.folder / path).stat()
+            found[path] = (seen.st_mtime_ns, seen.st_size)
+    return found
