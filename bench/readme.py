@@ -1,6 +1,7 @@
 """`make readme`: records the transcripts of README.md anew, with the real commands on a stack of its own.
 
-What stands between `<!-- recorded NAME -->` and `<!-- end -->` is replaced. Run it where the default ports are free and nothing else is going on.
+What stands between `<!-- recorded NAME -->` and `<!-- end -->` is replaced. Run it where the default ports are free and nothing else is
+going on.
 """
 
 import os
