@@ -20,6 +20,7 @@ _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
 _LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
+_NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -177,8 +178,8 @@ def kept(outcomes: Iterable[Outcome]) -> str:
 
 
 def _without_numbers(line: str) -> str:
-    """Where orders are placed at the same time, even which of them is named first is another each time."""
-    return _LIST.sub(r"\1 …", _NUMBER.sub("N", line))
+    """Where orders are placed at the same time, even which of them, and whose, is named first is another each time."""
+    return _NAME.sub(r"\1", _LIST.sub(r"\1 …", _NUMBER.sub("N", line)))
 
 
 def transcript_of(lab: Lab) -> Path:
