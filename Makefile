@@ -3,10 +3,11 @@
 # make lint    ruff and mypy
 # make bench   one table of start-up, memory, latency and throughput
 # make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
+# make readme  the transcripts of README.md, recorded anew
 # make soak    the long repetitions
 
 SHELL := /bin/sh
-.PHONY: up test lint bench bench-evidence soak setup native
+.PHONY: up test lint bench bench-evidence readme soak setup native
 .DEFAULT_GOAL := up
 
 ifeq ($(OS),Windows_NT)
@@ -42,6 +43,9 @@ bench: native
 
 bench-evidence: native
 	$(BIN)/python -m bench.evidence
+
+readme: native
+	$(BIN)/python -m bench.readme
 
 # The last line: all tests that use a stack, on Docker; nothing to do where no engine answers.
 soak: native

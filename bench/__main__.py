@@ -16,8 +16,9 @@ CLIENTS = (1, 4, 16, 64)
 
 def starting(labkit: Labkit) -> list[Row]:
     """Leaves the stack up and without data."""
-    say("labkit --help, up cold, up warm")
+    say("labkit --help, labs, up cold, up warm")
     helping = statistics.median(labkit.timed("--help") for _ in range(9)) * 1000
+    listing = statistics.median(labkit.timed("labs") for _ in range(9)) * 1000
     cold, warm = [], []
     for _ in range(3):
         cold.append(labkit.timed("up"))
@@ -28,6 +29,7 @@ def starting(labkit: Labkit) -> list[Row]:
         warm.append(labkit.timed("up"))
     return [
         at_most("labkit --help", helping, "ms", 80, 0),
+        at_most("labkit labs", listing, "ms", 120, 0),
         at_most("labkit up, the very first in this home", cold[0], "s", digits=2),
         at_most("labkit up cold (no data)", statistics.median(cold[1:]), "s", 6, 2),
         at_most("labkit up warm", statistics.median(warm), "s", 2.5, 2),
@@ -46,7 +48,7 @@ def resetting(labkit: Labkit) -> list[Row]:
         one_saga(status)
         first.append(time.perf_counter() - start)
     return [
-        at_most("labkit reset", statistics.median(resets), "s", digits=2),
+        at_most("labkit reset", statistics.median(resets), "s", 2, 2),
         at_most("labkit reset to the first saga after it", statistics.median(first), "s", 1.5, 2),
     ]
 

@@ -348,7 +348,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAIL
-    except Exception as error:
+    except BaseException as error:
+        if type(error).__name__ == "CancelledError":  # asyncio's, which is not imported here: SIGTERM ended a run
+            say.problem("\nStopped.")
+            return ExitCode.INTERRUPTED
+        if not isinstance(error, Exception):
+            raise
         return _usage(error) if hasattr(error, "format_message") else _internal(error, arguments)
 
 
@@ -368,7 +373,10 @@ def _usage(error: Exception) -> int:
     from labkit import say
 
     context = getattr(error, "ctx", None)
-    say.problem(f"{error.format_message()}\nNext: {context.command_path if context else 'labkit'} --help")  # type: ignore[attr-defined]
+    command = context.command_path if context else "labkit"
+    if context and context.parent:
+        command = command.replace("{N}", str(context.parent.params.get("number", "N")))
+    say.problem(f"{error.format_message()}\nNext: {command} --help")  # type: ignore[attr-defined]
     return ExitCode.USAGE
 
 

@@ -18,8 +18,9 @@ SEED = 7  # of every proof, so that amounts and names in a transcript stay the s
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
-_AMOUNT = re.compile(r"(?<![\d.])\d+\.\d\d(?!\d|\.\d)")
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
+_LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
+_NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -167,7 +168,7 @@ def wrong_command(command: str) -> str | None:
 
 
 def kept(outcomes: Iterable[Outcome]) -> str:
-    """What a transcript keeps of messages: the words and the amounts, not the numbers that are others each time."""
+    """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
     parts = []
     for outcome in outcomes:
         fields = ("sentence", "expected", "found", "so", "next_step")
@@ -177,14 +178,8 @@ def kept(outcomes: Iterable[Outcome]) -> str:
 
 
 def _without_numbers(line: str) -> str:
-    amounts: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        amounts.append(match[0])
-        return f"\0{chr(0xE000 + len(amounts) - 1)}\0"
-
-    text = _NUMBER.sub("N", _AMOUNT.sub(keep, line))
-    return re.sub("\0(.)\0", lambda m: amounts[ord(m[1]) - 0xE000], text)
+    """Where orders are placed at the same time, even which of them, and whose, is named first is another each time."""
+    return _NAME.sub(r"\1", _LIST.sub(r"\1 …", _NUMBER.sub("N", line)))
 
 
 def transcript_of(lab: Lab) -> Path:

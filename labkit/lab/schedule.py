@@ -6,7 +6,7 @@ evidence. All others then act at the same time. When every check has ended or wa
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from labkit.errors import UserError
 from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
 
 T = TypeVar("T")
+S = TypeVar("S")
 at_work: ContextVar[str] = ContextVar("at_work", default="")
 """The id of the check that is at work, or the name of what it makes for others too."""
 
@@ -51,6 +52,21 @@ class Meeting(Generic[T]):
         self._at_work -= 1
         self._look()
 
+    def make(self, making: Coroutine[Any, Any, S]) -> "asyncio.Task[S]":
+        """Begin to make what several checks need: it is at work like a check, until it has ended."""
+        self.begin()
+        task = asyncio.ensure_future(making)
+        task.add_done_callback(lambda _: self.end())
+        return task
+
+    async def join(self, made: "asyncio.Task[S]") -> S:
+        """Await what `make` began. Who waits for it is not at work meanwhile, and is again in the moment in which it is there."""
+        if not made.done():
+            self._at_work -= 1
+            made.add_done_callback(lambda _: self.begin())
+            self._look()
+        return await made
+
     def hold(self) -> None:
         """Nothing is read until `release`: more are to come."""
         self._held += 1
@@ -67,7 +83,15 @@ class Meeting(Generic[T]):
 
     def _look(self) -> None:
         self._moved.set()
-        if self._waiting and not self._held and len(self._waiting) == self._at_work:
+        if self._all_have_come():
+            asyncio.get_running_loop().call_soon(self._serve_all)
+
+    def _all_have_come(self) -> bool:
+        return bool(self._waiting) and not self._held and len(self._waiting) == self._at_work
+
+    def _serve_all(self) -> None:
+        """Unless somebody is at work again by now: who waited for what has just been made."""
+        if self._all_have_come():
             served, self._waiting = self._waiting, []
             task = asyncio.ensure_future(self._serve(served))
             self._serving.add(task)

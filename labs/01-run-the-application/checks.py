@@ -26,7 +26,7 @@ class Orders:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.about: set[int] = set()
-        self._made: dict[str, asyncio.Future[list[Order]]] = {}
+        self._made: dict[str, asyncio.Task[list[Order]]] = {}
 
     async def all_of_it(self) -> list[Order]:
         """Two orders that together are exactly what the customer may spend, one after the other."""
@@ -42,18 +42,23 @@ class Orders:
 
     async def every_one(self) -> bool:
         """Make all of them. True when each ended as it should."""
-        made = await asyncio.gather(self.all_of_it(), self.a_cent_too_much(), self.of_nobody(), return_exceptions=True)
-        for error in made:
-            if isinstance(error, BaseException) and not isinstance(error, Failed):
-                raise error
-        return not any(isinstance(error, Failed) for error in made)
+        as_it_should_be = True
+        for made in [self._begun(which) for which in (self._all_of_it, self._a_cent_too_much, self._of_nobody)]:
+            try:
+                await self.trial.meeting.join(made)
+            except Failed:
+                as_it_should_be = False
+        return as_it_should_be
 
     async def _once(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> list[Order]:
+        return await self.trial.meeting.join(self._begun(make))
+
+    def _begun(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> "asyncio.Task[list[Order]]":
         if make.__name__ not in self._made:
             token = at_work.set(make.__name__)
-            self._made[make.__name__] = asyncio.ensure_future(make())
+            self._made[make.__name__] = self.trial.meeting.make(make())
             at_work.reset(token)
-        return await self._made[make.__name__]
+        return self._made[make.__name__]
 
     async def _all_of_it(self) -> list[Order]:
         customer = await self.trial.customer()

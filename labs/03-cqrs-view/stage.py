@@ -39,7 +39,7 @@ class Stage:
         self.trial = trial
         self.passage = Passage(trial)
         self.wrong: dict[str, Failed | NotJudged] = {}
-        self._played: asyncio.Future[None] | None = None
+        self._played: asyncio.Task[None] | None = None
         self._messages: dict[tuple[str, int], str] = {}
         self._copies: dict[str, FaultOrder] = {}
         self._partitions = 0
@@ -48,9 +48,9 @@ class Stage:
         """Play everything once; raise what this scene found wrong."""
         if self._played is None:
             token = at_work.set("stage")  # amounts are the same whichever check asks first
-            self._played = asyncio.ensure_future(self._play())
+            self._played = self.trial.meeting.make(self._play())
             at_work.reset(token)
-        await self._played
+        await self.trial.meeting.join(self._played)
         if (wrong := self.wrong.get(scene)) is not None:
             raise wrong
 

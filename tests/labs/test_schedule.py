@@ -118,3 +118,42 @@ def test_time_spent_waiting_for_others_is_not_its_own() -> None:
 
     quick, _ = world.run(world.check(1, "a", "read"), Check("9.2", "slow", slow, False, False))
     assert quick.seconds < 0.15
+
+
+def test_what_several_checks_share_may_itself_ask_for_the_stores() -> None:
+    world, made = World(), list["asyncio.Task[int]"]()
+
+    async def make() -> int:
+        world.said.append("make")
+        return await world.meeting.come()
+
+    def sharing(number: int) -> Check:
+        async def run(_: Any) -> None:
+            if not made:
+                made.append(world.meeting.make(make()))
+            await world.meeting.join(made[0])
+            world.said.append(f"{number}:made")
+            await world.meeting.come()
+
+        return Check(f"9.{number}", f"Check {number}", run, False, False)
+
+    outcomes = world.run(sharing(1), world.check(2, "a", "b", "c", "d", "read"), sharing(3))
+    assert [o.verdict for o in outcomes] == [Verdict.PASS] * 3
+    assert world.said.index("2:d") < world.said.index("read") < world.said.index("1:made")
+    assert world.readings == 2
+
+
+def test_what_several_checks_share_fails_for_each_of_them() -> None:
+    world, made = World(), list["asyncio.Task[None]"]()
+
+    async def make() -> None:
+        await world.meeting.come()
+        raise Failed("wrong", next_step="look")
+
+    async def run(_: Any) -> None:
+        if not made:
+            made.append(world.meeting.make(make()))
+        await world.meeting.join(made[0])
+
+    outcomes = world.run(*(Check(f"9.{n}", f"Check {n}", run, False, False) for n in (1, 2, 3)))
+    assert [o.verdict for o in outcomes] == [Verdict.FAIL] * 3

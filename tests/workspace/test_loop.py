@@ -92,7 +92,7 @@ def test_inject_takes_over_edits_and_refuses_what_it_cannot_play(seat: Learner) 
     seat("heal")
     done = seat("lab", "7", "inject", "7.3", ok=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (254, "Next: labkit lab 7 inject 7.2")
-    done = seat("lab", "1", "inject", ok=False)
+    done = seat("lab", "1", "inject", "1.8", ok=False)
     assert done.returncode == 254
 
 
