@@ -46,7 +46,6 @@ def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str,
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.both_runtimes
 @pytest.mark.parametrize("lab", CHECKS)
 def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
     done = workshop("lab", str(lab), "check")
@@ -81,7 +80,6 @@ def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(workshop: Learner
     assert not ids & others
 
 
-@pytest.mark.both_runtimes
 def test_1_1_a_service_that_does_not_run_is_named(workshop: Learner, stack: RunningStack) -> None:
     stack.kill("customers")
     code, data = judged(workshop, 1)

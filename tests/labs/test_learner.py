@@ -27,7 +27,6 @@ def learner(new_labkit: Callable[..., Labkit], runtime: str, tmp_path: Path) -> 
     return found
 
 
-@pytest.mark.both_runtimes
 @pytest.mark.timeout(600)
 def test_labs_1_to_3_from_beginning_to_end(learner: Learner) -> None:
     for number, failing in AFTER_START.items():
