@@ -19,6 +19,7 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
     runtime = runtimes.of_stack(stack)
     shown = [component] if component else [*COMPONENTS, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None
+    coming = runtime.follow(shown) if follow else iter(())  # first, so that no line falls between
     for name in shown:
         found = runtime.log(name, count)
         if not found and component and count != 0 and not follow:
@@ -27,9 +28,8 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
             say.line(_prefix(name, component) + line)
     for line in told.notes(stack):
         say.problem(line)
-    if follow:
-        for name, line in runtime.follow(shown):
-            say.line(_prefix(name, component) + line)
+    for name, line in coming:
+        say.line(_prefix(name, component) + line)
     return ExitCode.OK
 
 

@@ -61,7 +61,7 @@ def rehearse(stack_name: str, *, runtime: str | None, as_json: bool) -> ExitCode
         except UserError as error:
             result.verdict, result.why = NOT_READY, error.message
             _tell(f"\n{error}", as_json)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             interrupted, result.verdict, result.why = True, CANNOT_TELL, "it was stopped"
     _conclude(found, result, as_json)
     return ExitCode.INTERRUPTED if interrupted else EXIT_CODES[result.verdict]

@@ -13,7 +13,7 @@ from labkit.stack import sql
 from labkit.stack.model import Stack
 from labkit.stack.transactions import open_transactions
 
-HELD_S, RELEASED_S = 10.0, 5.0
+HELD_S, RELEASED_S = 30.0, 5.0  # the holder may be starting a component just then
 LOOK_S = 0.02
 
 

@@ -29,13 +29,17 @@ def lines(path: Path, count: int | None) -> list[str]:
 
 
 def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """What is written from now on, also to a file that comes later or was put aside; for ever."""
+    """What is written from this call on, also to a file that comes later or was put aside; for ever."""
     files: dict[str, BinaryIO] = {}
-    rest = dict.fromkeys(paths, b"")
     for name, path in paths.items():
         if path.exists():
             files[name] = path.open("rb")
             files[name].seek(0, os.SEEK_END)
+    return _follow(paths, files)
+
+
+def _follow(paths: Mapping[str, Path], files: dict[str, BinaryIO]) -> Iterator[tuple[str, str]]:
+    rest = dict.fromkeys(paths, b"")
     while True:
         for name, path in paths.items():
             if path.exists() and (name not in files or path.stat().st_ino != os.fstat(files[name].fileno()).st_ino):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_a_proxy_without_exception_is_in_the_way_and_the_fix_mends_it(labkit: La
     assert "127.0.0.1 and localhost" in found["sentence"]
     assert "s3cret-word" not in json.dumps(found)
     mended = subprocess.run(
-        ["bash", "-c", f"{found['fix']}; exec {sys.executable} -m labkit doctor --json"],
+        ["bash", "-c", f"{found['fix']}; exec {shlex.quote(sys.executable)} -m labkit doctor --json"],
         env={**os.environ, **proxied.environment, "LABKIT_HOME": str(labkit.home), "LABKIT_RUNTIME": "native", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -117,7 +118,7 @@ def test_a_proxy_without_exception_is_in_the_way_and_the_fix_mends_it(labkit: La
 
 def _doctor_in_shell(labkit: Labkit, before: str) -> dict[str, dict[str, object]]:
     done = subprocess.run(
-        ["bash", "-c", f"{before}; exec {sys.executable} -m labkit doctor --json"],
+        ["bash", "-c", f"{before}; exec {shlex.quote(sys.executable)} -m labkit doctor --json"],
         env={**os.environ, "LABKIT_HOME": str(labkit.home), "LABKIT_RUNTIME": "native", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 The judge is plain SQL and Redis reads here, from this test's own log of answers.
 """
 
+import json
 import random
 import threading
 import time
@@ -12,9 +13,8 @@ from decimal import Decimal
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from labkit.lab.application import CUSTOMER_CHANNEL
 
-from tests.e2e.shop import actual_views, eventually, expected_views, new_customer, request
+from tests.e2e.shop import CUSTOMER_CHANNEL, actual_views, eventually, expected_views, new_customer, request
 from tests.running import RunningStack, wait_until
 
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
@@ -46,7 +46,7 @@ class Load:
                 self.unanswered += 1
                 continue
             if status == 200:
-                self.accepted[int(answer.split(b":")[1].rstrip(b"}"))] = customer, total
+                self.accepted[json.loads(answer)["orderId"]] = customer, total
             else:
                 assert status == 503, (status, answer)
 

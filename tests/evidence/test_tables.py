@@ -33,7 +33,10 @@ def insert(server: DatabaseServer, statement: str, *values: object) -> None:
 def test_values_come_as_they_are_stored(server: DatabaseServer, tmp_path: Path) -> None:
     insert(server, "INSERT INTO customer_db.customer VALUES (1, %s, 123456789012345678901234567890.12, 1795531752233, 3)", AWKWARD)
     insert(server, "INSERT INTO customer_db.customer VALUES (2, NULL, NULL, NULL, NULL), (3, '', -0.05, 0, 0)")
-    insert(server, "INSERT INTO order_db.orders VALUES (4611686018427387904, 5, 0.10, 'REJECTED', 2, 1), (1, NULL, NULL, NULL, NULL, NULL)")
+    insert(
+        server,
+        "INSERT INTO order_db.orders VALUES (4611686018427387904, 5, 0.10, 'REJECTED', 2, 1, 0), (1, NULL, NULL, NULL, NULL, NULL, NULL)",
+    )
     insert(server, "INSERT INTO customer_db.customer_credit_reservations VALUES (1, 77, 12.34)")
     insert(server, "INSERT INTO customer_db.received_messages VALUES (%s, %s, 1795531752233, 0)", AWKWARD, "m1")
     columns = "subscriber, channel, channel_partition, position, message_index, cause, record_value, creation_time"

@@ -1,5 +1,6 @@
 """Clean runs end pass, neither fail nor unknown: mixed orders, while the relay and services are killed and messages come again."""
 
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ class MixedOrders:
                     "POST", f"{gateway}/orders", raw=f'{{"customerId":{customer},"orderTotal":{{"amount":{total}}}}}'.encode()
                 )
                 if status == 200:
-                    mine.append(int(answer.split(b":")[1].rstrip(b"}")))
+                    mine.append(json.loads(answer)["orderId"])
                 if mine and dice.random() < 0.3:
                     order = mine.pop(dice.randrange(len(mine)))
                     if order_state(gateway, order)[0] == "APPROVED":

@@ -36,7 +36,7 @@ def failed(judged: dict[str, Any]) -> set[str]:
 WRONG = {
     "rejects every order": ("customers/handlers.py", "elif customer.available_credit >= order.total:", "elif False:", {"I11"}),
     "ignores earlier reservations": ("customers/handlers.py", "customer.available_credit >=", "customer.credit_limit >=", {"I1", "I11"}),
-    "approves by itself": ("orders/store.py", "'PENDING', 0)", "'APPROVED', 0)", {"I2", "I8"}),
+    "approves by itself": ("orders/store.py", "'PENDING', 0, %s)", "'APPROVED', 0, %s)", {"I2", "I8"}),
     "reserves of the wrong customer": (
         "customers/store.py",
         "*(account.id, order_id, amount),",
