@@ -245,24 +245,23 @@ class Docker:
     def start(self, names: Collection[str]) -> float:
         since = time.time()
         containers = self._containers()
-        for name in names:
-            if containers.get(name, {}).get("State") not in RUNS:
-                (self._own(name) / WAITING).unlink(missing_ok=True)  # of a container that was ended while its service waited
-        if names and containers.keys() >= set(names) and self._are_current([containers[name] for name in names]):
-            self._each(names, self._start)  # quicker than compose, which looks at everything
-        elif names:
-            compose.up(self._directory, names)
+        waiting = [name for name in names if name in self.holds_ports() and self._are_current([containers[name]])]
+        self._each(waiting, self._begin_again)  # to compose they run, and it would leave them as they are
+        others = [name for name in names if name not in waiting]
+        for name in others:
+            (self._own(name) / WAITING).unlink(missing_ok=True)  # of a container that ended, or is replaced, while its service waited
+        if others and containers.keys() >= set(others) and self._are_current([containers[name] for name in others]):
+            self._each(others, lambda name: self._on(name, "start"))  # quicker than compose, which looks at everything
+        elif others:
+            compose.up(self._directory, others)
         self._look_again()
         return since
 
-    def _start(self, name: str) -> None:
-        if self._waits(name) and self._containers()[name]["State"] in RUNS:
-            self._on(name, "kill?signal=SIGHUP")
-            deadline = time.monotonic() + ENDS_WITHIN
-            while self._waits(name) and time.monotonic() < deadline:
-                time.sleep(LOOK)
-        else:
-            self._on(name, "start")
+    def _begin_again(self, name: str) -> None:
+        self._on(name, "kill?signal=SIGHUP")
+        deadline = time.monotonic() + ENDS_WITHIN
+        while self._waits(name) and time.monotonic() < deadline:
+            time.sleep(LOOK)
 
     def _are_current(self, containers: Collection[dict[str, Any]]) -> bool:
         """Were they made with the configuration of now?"""

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from labkit.stack import compose
 from tests.conftest import RunningStack
 from tests.running import is_alive, wait_until
 
@@ -125,6 +126,17 @@ def test_a_service_that_was_killed_while_it_waited_to_begin_again_is_brought_up(
     stack.runtime.kill(["orders"])
     states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
     assert {states["orders"], states["relay"]} == {"failed", "stopped"}, states
+    stack.labkit("up")
+    assert stack.labkit.status()["ready"]
+
+
+@pytest.mark.docker
+def test_a_service_that_waits_begins_again_while_another_ones_container_is_made_anew(stack: RunningStack) -> None:
+    stack.runtime.stop_to_restart(["orders"])
+    labels = (f"com.docker.compose.project={compose.project_of(stack.labkit.directory)}", "com.docker.compose.service=gateway")
+    find = ["docker", "ps", "--quiet", *(f"--filter=label={label}" for label in labels)]
+    container = subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=True)
     stack.labkit("up")
     assert stack.labkit.status()["ready"]
 
