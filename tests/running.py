@@ -136,12 +136,8 @@ class RunningStack:
 
     def open_transactions(self) -> list[Transaction]:
         """Of everybody, at this moment."""
-        connection = pymysql.connect(**self._first_status["connections"]["mysql"])
-        try:
-            with connection.cursor() as cursor:
-                return open_transactions(cursor)
-        finally:
-            connection.close()
+        with self.transaction() as cursor:
+            return open_transactions(cursor)
 
     def somebody_waits_for_a_lock(self) -> bool:
         return any(transaction.waits for transaction in self.open_transactions())

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from labkit.evidence import topology
 from labkit.evidence.messages import channel
 from labkit.stack import sql
 from labkit.stack.model import Stack
@@ -11,9 +12,8 @@ from labkit.stack.model import Stack
 if TYPE_CHECKING:
     from labkit.quiescence import Wave
 
-SERVICE_ACCOUNTS = {"customer_service": "customers", "order_service": "orders", "relay": "relay"}
 LOOKED_FOR_S = 2.0
-SILENT = ("observer", "root", "system user", "event_scheduler", "unauthenticated user")
+KNOWN = {*topology.ACCOUNT_COMPONENT, "relay", "observer", "root", "system user", "event_scheduler", "unauthenticated user"}
 
 
 def between(before: "Wave", after: "Wave") -> str:
@@ -36,13 +36,13 @@ def between(before: "Wave", after: "Wave") -> str:
 
 
 def writer(stack: Stack) -> str | None:
-    """Who seems to write: accounts that are not the services' own, else the services that are at work. None when nobody can be asked."""
+    """Who seems to write: an account that is neither a service's nor the server's. None when none shows, or nobody can be asked."""
     deadline = time.monotonic() + LOOKED_FOR_S
     try:
         with sql.connected(stack.mysql) as cursor:
             while time.monotonic() < deadline:  # some connect for each statement anew
                 cursor.execute("SELECT user, host FROM information_schema.processlist WHERE id <> CONNECTION_ID()")
-                foreign = sorted({str(user) for user, _ in cursor.fetchall()} - set(SERVICE_ACCOUNTS) - set(SILENT))
+                foreign = sorted({str(user) for user, _ in cursor.fetchall()} - KNOWN)
                 if foreign:
                     return f"the account {foreign[0]}"
                 time.sleep(0.01)
