@@ -168,7 +168,12 @@ def _end_state(collection: Collection) -> None:
     stack, workers, connection = collection.stack, collection.workers, collection.connection
     with database.together(connection):
         connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
-        for table in {*(table for source in STORE_OF for table in database.SOURCES[source]), "partitions", "group_offsets"}:
+        for table in {
+            *(table for source in STORE_OF for table in database.SOURCES[source]),
+            "partitions",
+            "group_offsets",
+            "planted_records",
+        }:
             connection.execute(f"DELETE FROM {table}")
     folders = {source: collection.folder(source) for source in STORE_OF}
     if "tables" in collection.sources:
@@ -178,7 +183,10 @@ def _end_state(collection: Collection) -> None:
     starts, ends = partitions.read(connection, stack["kafka"].endpoint, collection.begin)
     if "records" in collection.sources:
         first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
-        workers["kafka"].begin("records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]))
+        planters = faults.unanswered(stack)
+        workers["kafka"].begin(
+            "records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]), unanswered=planters
+        )
     collection.snapshot = None
     for source, store in STORE_OF.items():
         if source not in collection.sources:
@@ -252,7 +260,10 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     database.set_complete(connection, "environment", runtime.unwatched(max(since, scenario.since)))
     found, planted = faults.rows(stack, since)
     database.insert(connection, "faults", found)
-    database.insert(connection, "planted_records", planted)
+    found_there = set(connection.execute("SELECT topic, partition_no, offset_no FROM planted_records").fetchall())
+    database.insert(
+        connection, "planted_records", [p for p in planted if (p["topic"], p["partition_no"], p["offset_no"]) not in found_there]
+    )
     database.set_complete(connection, "faults")
     ended = {event.component for event in events if event.event == "end" and not event.by_labkit}
     outstanding = stillness.outstanding if stillness else ()

@@ -63,3 +63,8 @@ def rows(stack: Stack, since: float) -> tuple[list[dict[str, Any]], list[dict[st
             place = {"topic": record["topic"], "partition_no": record["partition"], "offset_no": record["offset"]}
             planted.append({"fault_id": int(fault["id"]), **place, "message_id": record.get("message_id")})
     return faults, planted
+
+
+def unanswered(stack: Stack) -> list[str]:
+    """The faults that planted a record, or meant to, of which nobody knows whether it is there: see labkit/faults/records.py."""
+    return [fault["id"] for fault in ledger(stack.directory) if fault["facts"].get("attempts", 0) > len(fault["facts"].get("planted", []))]

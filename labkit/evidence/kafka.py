@@ -1,6 +1,6 @@
 """Every record from the mark to the end of each partition, written as a file for the evidence, without any group hearing of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 10.0  # seconds without any record
 BATCH = 1000
-TABLES = ("records",)
+TABLES = ("records", "planted_records")
+PLANTED_BY = "labkit-fault"  # the Kafka header of records that labkit plants: the fault's id
 
 
 def read(
-    bootstrap: str, starts: Mapping[Place, int], ends: Mapping[Place, int], folder: Path, tell: Callable[[int], None] = lambda records: None
+    bootstrap: str,
+    starts: Mapping[Place, int],
+    ends: Mapping[Place, int],
+    folder: Path,
+    tell: Callable[[int], None] = lambda records: None,
+    unanswered: Collection[str] = (),
 ) -> int:
-    """Write the records of each place from its start up to its end. Returns how many there were. Raises OSError when Kafka is gone."""
+    """Write the records of each place from its start up to its end, and which of them the `unanswered` faults planted.
+
+    Returns how many there were. Raises OSError when Kafka is gone."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     unread = {place: ends[place] for place, start in starts.items() if start < ends.get(place, 0)}
@@ -42,14 +50,16 @@ def read(
         )
         try:
             consumer.assign([TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in unread])
-            return _read(consumer, unread, files["records"], tell)
+            return _read(consumer, unread, files, tell, unanswered)
         except KafkaException as error:
             raise OSError(f"Kafka does not give its records: {error.args[0].str()}") from error
         finally:
             consumer.close()
 
 
-def _read(consumer: "Consumer", unread: dict[Place, int], file: TableFile, tell: Callable[[int], None]) -> int:
+def _read(
+    consumer: "Consumer", unread: dict[Place, int], files: TableFiles, tell: Callable[[int], None], unanswered: Collection[str]
+) -> int:
     from confluent_kafka import KafkaError, KafkaException
 
     count = 0
@@ -69,12 +79,19 @@ def _read(consumer: "Consumer", unread: dict[Place, int], file: TableFile, tell:
             if end is None or offset >= end:
                 unread.pop(place, None)
                 continue
-            _write(message, place, offset, short[place[0]], file)
+            _write(message, place, offset, short[place[0]], files["records"])
+            if unanswered and (fault := _planted_by(message)) in unanswered:
+                files["planted_records"].add(f"{fault},{quoted(place[0])},{place[1]},{offset},")
             count += 1
             if offset + 1 == end:
                 unread.pop(place)
         tell(len(batch))
     return count
+
+
+def _planted_by(message: "Message") -> str | None:
+    value = dict(message.headers() or ()).get(PLANTED_BY)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _write(message: "Message", place: Place, offset: int, channel: str, file: TableFile) -> None:

@@ -128,13 +128,15 @@ def _binlog(
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
 
 
-def _records(tell: Callable[[int], None], bootstrap: str, starts: list[Any], ends: list[Any], folder: str) -> dict[str, Any]:
+def _records(
+    tell: Callable[[int], None], bootstrap: str, starts: list[Any], ends: list[Any], folder: str, unanswered: list[str]
+) -> dict[str, Any]:
     from labkit.evidence import kafka
 
     def places(rows: list[Any]) -> dict[tuple[str, int], int]:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
-    return {"records": kafka.read(bootstrap, places(starts), places(ends), Path(folder), tell)}
+    return {"records": kafka.read(bootstrap, places(starts), places(ends), Path(folder), tell, unanswered)}
 
 
 def _view(tell: Callable[[int], None], host: str, port: int, folder: str) -> dict[str, Any]:

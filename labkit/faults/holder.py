@@ -9,12 +9,12 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import IO, Any
 
 from labkit import paths
-from labkit.errors import UserError
 from labkit.faults import engine
 from labkit.faults.holder_process import NAME
 from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
@@ -32,6 +32,7 @@ class Holder:
         self._locks: dict[str, Any] = {}
         self._folder = stack.directory / "holder"
         self._failed: set[str] = set()
+        self._healer: threading.Thread | None = None
 
     def run(self) -> None:
         idle_since = time.monotonic()
@@ -52,10 +53,12 @@ class Holder:
     def _has_work(self, faults: list[Fault]) -> bool:
         """A fault whose time has passed and that could not be healed is the next command's."""
         timers = any(f.until is not None and f.id not in self._failed for f in faults)
-        return bool(self._locks) or timers or any(f.verb == "lock" and f.state == INTENDED and f.owner.alive() for f in faults)
+        healing = self._healer is not None and self._healer.is_alive()
+        return bool(self._locks) or timers or healing or any(f.verb == "lock" and f.state == INTENDED and f.owner.alive() for f in faults)
 
     def _tend_locks(self, faults: list[Fault]) -> None:
-        wanted = {f.id: f for f in faults if f.verb == "lock" and f.state in (INTENDED, ACTIVE)}
+        now = time.time()
+        wanted = {f.id: f for f in faults if f.verb == "lock" and f.state in (INTENDED, ACTIVE) and not f.overdue(now)}
         for fault_id in set(self._locks) - set(wanted):
             self._locks.pop(fault_id).close()  # which rolls back
             (self._folder / f"{fault_id}.json").unlink(missing_ok=True)
@@ -91,17 +94,20 @@ class Holder:
         paths.write(self._folder / f"{fault.id}.json", json.dumps(facts))
 
     def _heal_overdue(self, faults: list[Fault]) -> None:
+        """Beside everything else: to start a component again takes its time, in which others want their locks."""
         now = time.time()
-        for fault in reversed(faults):
-            if fault.until is not None and now >= fault.until and fault.id not in self._failed:
-                if fault.id in self._locks:
-                    self._locks.pop(fault.id).close()
-                    (self._folder / f"{fault.id}.json").unlink(missing_ok=True)
-                try:
-                    engine.heal(self._stack, fault, how="its time was up")
-                except UserError as error:
-                    print(f"fault {fault.id}: {error}", flush=True)
-                    self._failed.add(fault.id)
+        overdue = [fault for fault in reversed(faults) if fault.overdue(now) and fault.id not in self._failed]
+        if overdue and not (self._healer and self._healer.is_alive()):
+            self._healer = threading.Thread(target=self._heal, args=[overdue], name="healer", daemon=True)
+            self._healer.start()
+
+    def _heal(self, overdue: list[Fault]) -> None:
+        for fault in overdue:
+            try:
+                engine.heal(self._stack, fault, how="its time was up")
+            except Exception as error:  # the next labkit command tries again, and tells
+                print(f"fault {fault.id}: {error}", flush=True)
+                self._failed.add(fault.id)
 
 
 def main() -> None:

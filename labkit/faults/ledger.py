@@ -66,13 +66,17 @@ class Fault:
     def by_hand(self) -> bool:
         return self.owner.kind == BY_HAND
 
+    def overdue(self, now: float) -> bool:
+        """Its time is up, and nobody is still at work bringing it about."""
+        return self.until is not None and now >= self.until and not (self.state == INTENDED and self.owner.alive())
+
     def left_behind(self, now: float) -> bool:
         """Should it be gone already? Its scenario ended without healing it, labkit died over it, or its time is up."""
         if self.over:
             return False
         if self.state == HEALING:
             return self.healer is None or not self.healer.alive()
-        if self.until is not None and now > self.until:
+        if self.overdue(now):
             return True
         return not self.owner.alive() and (self.state == INTENDED or not self.by_hand)
 

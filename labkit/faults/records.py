@@ -1,6 +1,7 @@
 """Faults that labkit plants on the broker: duplicate, reorder, poison, trim, tick. F4, F5, F9, F10, F11.
 
-Each planted record carries the Kafka header `labkit-fault` with the fault's id, and is noted in the facts as `planted`.
+Each planted record carries the Kafka header `labkit-fault` with the fault's id, and is noted in the facts as `planted`. `attempts` counts
+them before they are sent: of one that Kafka never answered nobody knows whether it is there, and the evidence looks for its header.
 """
 
 import time
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from labkit.errors import UserError
-from labkit.faults import armed, components, control, places
+from labkit.faults import armed, components, control, places, stops
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
 from labkit.faults.targets import BY_SUBSCRIBER, SUBSCRIPTIONS, TIME, Subscription
@@ -48,8 +49,25 @@ def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
     return {"channel": row[0], "headers": row[1], "payload": row[2], "key": headers.get("PARTITION_ID") or headers["ID"]}
 
 
-def plant(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes, partition: int | None) -> dict[str, Any]:
-    """Publish one record. Returns `topic`, `partition` and `offset`. Raises UserError."""
+def _plant(
+    stack: Stack,
+    ledger: Ledger,
+    fault: Fault,
+    planted: list[dict[str, Any]],
+    *,
+    channel: str,
+    key: str,
+    value: str,
+    partition: int | None = None,
+) -> None:
+    """Publish one record, its value in hexadecimal digits, and add its `topic`, `partition` and `offset` to `planted`. Raises UserError."""
+    ledger.tell("note", fault, {"attempts": len(planted) + 1})
+    planted.append(_publish(stack, fault, channel, key.encode(), bytes.fromhex(value), partition))
+    stops.reached("planted")
+    ledger.tell("note", fault, {"planted": planted})
+
+
+def _publish(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes, partition: int | None) -> dict[str, Any]:
     from confluent_kafka import KafkaException, Producer
 
     producer = Producer({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 2, "partitioner": "murmur2_random", "linger.ms": 0})
@@ -81,11 +99,10 @@ def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """Plant the records of the settings and wait until each subscriber has taken them."""
     settings = fault.settings
     facts = armed.arm(stack, ledger, fault)
-    value = bytes.fromhex(settings["value"])
-    planted = []
+    planted: list[dict[str, Any]] = []
+    place: dict[str, Any] = {name: settings.get(name) for name in ("channel", "key", "value", "partition")}
     for _ in range(settings.get("times", 1)):
-        planted.append(plant(stack, fault, settings["channel"], settings["key"].encode(), value, settings.get("partition")))
-        ledger.tell("note", fault, {"planted": planted})
+        _plant(stack, ledger, fault, planted, **place)
     waiting = _await_taken(stack, fault, planted)
     return {**facts, "planted": planted, "not_taken_by": waiting, "over": not waiting}
 
@@ -136,8 +153,9 @@ def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if fault.settings.get("value") is None:
         return facts
     settings = fault.settings
-    planted = [plant(stack, fault, settings["channel"], settings["key"].encode(), bytes.fromhex(settings["value"]), settings["partition"])]
-    ledger.tell("note", fault, {"planted": planted})
+    planted: list[dict[str, Any]] = []
+    place: dict[str, Any] = {name: settings.get(name) for name in ("channel", "key", "value", "partition")}
+    _plant(stack, ledger, fault, planted, **place)
     return {**facts, "planted": planted}
 
 
@@ -204,11 +222,9 @@ def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     places.ensure_topic(stack, TIME)
-    settings = fault.settings
-    planted = []
-    for message in settings["messages"]:
-        planted.append(plant(stack, fault, TIME, message["key"].encode(), bytes.fromhex(message["value"]), None))
-        ledger.tell("note", fault, {"planted": planted})
+    planted: list[dict[str, Any]] = []
+    for message in fault.settings["messages"]:
+        _plant(stack, ledger, fault, planted, channel=TIME, key=message["key"], value=message["value"])
     return {"planted": planted}
 
 

@@ -27,8 +27,8 @@ def locked() -> Iterator[None]:
 
 
 def of_others(stack: Path) -> dict[int, Path]:
-    """The ports that other stacks have a claim to, and those stacks' directories."""
-    return {port: Path(claim["stack"]) for port, claim in _all() if claim["stack"] != str(stack)}
+    """The ports that other stacks have a claim to, and those stacks' directories. Who goes on to claim one holds the lock."""
+    return {int(file.name): Path(claim["stack"]) for file, claim in _all() if claim and claim["stack"] != str(stack)}
 
 
 def make(stack: Path, numbers: Iterable[int]) -> None:
@@ -40,15 +40,21 @@ def make(stack: Path, numbers: Iterable[int]) -> None:
 def settle(stack: Path, numbers: Iterable[int]) -> None:
     """The stack is up, and has a claim to these alone until it is down."""
     with locked():
-        give_back(stack)
+        _give_back(stack)
         _write(stack, numbers, {"boot": processes.boot()})
 
 
 def give_back(stack: Path) -> None:
     """The stack has no claim any more."""
-    for port, claim in _all():
-        if claim["stack"] == str(stack):
-            (_directory() / str(port)).unlink(missing_ok=True)
+    with locked():
+        _give_back(stack)
+
+
+def _give_back(stack: Path) -> None:
+    """With it goes every claim that does not hold any more. The caller has the lock: else somebody may just have made that one anew."""
+    for file, claim in _all():
+        if claim is None or claim["stack"] == str(stack):
+            file.unlink(missing_ok=True)
 
 
 def _write(stack: Path, numbers: Iterable[int], holds_while: dict[str, Any]) -> None:
@@ -56,8 +62,8 @@ def _write(stack: Path, numbers: Iterable[int], holds_while: dict[str, Any]) -> 
         paths.write(_directory() / str(number), json.dumps({"stack": str(stack), **holds_while}))
 
 
-def _all() -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every claim that holds; the others are removed."""
+def _all() -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    """Each claim's file, and the claim; None when it does not hold any more."""
     for file in _directory().glob("[0-9]*"):
         try:
             claim = json.loads(file.read_text())
@@ -66,10 +72,7 @@ def _all() -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         except (ValueError, KeyError, TypeError):
             holds = False
-        if holds:
-            yield int(file.name), claim
-        else:
-            file.unlink(missing_ok=True)
+        yield file, claim if holds else None
 
 
 def _holds(claim: dict[str, Any]) -> bool:

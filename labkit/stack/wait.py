@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from labkit.errors import UserError
+from labkit.stack import ports
 from labkit.stack.runtime import Runtime
 
 INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
@@ -45,7 +46,8 @@ class NotReady(UserError):
 
 
 def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
-    """Wait for all at once; they were started at `since` (epoch seconds). Raises NotReady for the first that ended or took too long."""
+    """Wait for all at once; they were started at `since` (epoch seconds). Raises NotReady (or
+    PortTaken) for the first that ended or took too long."""
     waits = list(waits)
     results: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
     given_up = threading.Event()
@@ -76,7 +78,7 @@ def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Ex
 
 
 def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
-    """Raises NotReady."""
+    """Raises NotReady, and PortTaken when it ended because somebody else has its port."""
     while True:
         runtime, component = waiting.runtime, waiting.component
         running = runtime.runs(component)
@@ -87,6 +89,11 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
         if why is None:
             return Ready(component, seconds)
         if not running and (end := runtime.last_end(component, since)):
+            if not ports.is_free(waiting.port):
+                raise ports.PortTaken(
+                    f"Port {waiting.port}, which was free for {component}, was taken by another program in the meantime.",
+                    "labkit up, which takes the next free one",
+                )
             raise NotReady(waiting, waiting.timeout, f"it ended after {max(0.0, end.time - since):.1f} s {end}")
         if seconds > waiting.timeout:
             raise NotReady(waiting, waiting.timeout, why)

@@ -1,5 +1,6 @@
 """labkit and the holder end as by kill -9 in the middle of a fault: the next command heals what they left, and says so."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -85,6 +86,18 @@ def killed_in_the_middle_of_a_heal(faults: Faults, verb: str) -> None:
 @pytest.mark.parametrize("verb", IN_CI)
 def test_labkit_is_killed_before_or_after_the_act(faults: Faults, verb: str) -> None:
     killed_before_or_after_the_act(faults, verb)
+
+
+def test_a_planted_record_whose_place_nobody_learned_is_known_for_planted(stack: RunningStack, faults: Faults) -> None:
+    """The broker took the record, and labkit was killed before it wrote down where; an answer that never came leaves the same."""
+    stack.labkit("reset", "--yes")
+    died = dying(faults.labkit, "planted")("fault", "poison", "order", ok=False)
+    assert died.returncode == -signal.SIGKILL
+    wait_until(lambda: stack.sql("SELECT * FROM customer_db.dead_letter"), "the record is parked")
+    is_healed_by_the_next_command(faults, last(faults))
+    judged = stack.labkit("verify", "--json")
+    assert "planted" not in faults.all()[last(faults)]["facts"]
+    assert json.loads(judged.stdout)["verdict"] == "pass", judged.stdout
 
 
 @pytest.mark.parametrize("verb", IN_CI)

@@ -100,6 +100,37 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     assert labkit.status()["connections"]["mysql"]["port"] != 3306
 
 
+def test_a_port_that_is_taken_while_the_stack_starts_is_replaced(labkit: Labkit, tmp_path: Path) -> None:
+    """A relay finds, the first time, that another program was quicker: a listener that it starts itself, which outlives it."""
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    taker = tmp_path / "taker.pid"
+    main = tmp_path / "services" / "relay" / "__main__.py"
+    main.write_text(_OTHERS_WERE_QUICKER.format(taker=str(taker)) + main.read_text())
+    try:
+        labkit("up", "--services", str(tmp_path))
+        assert_ready(labkit)
+        pid, port = map(int, taker.read_text().split())
+        assert next(c for c in labkit.status()["components"] if c["name"] == "relay")["endpoint"] != f"http://127.0.0.1:{port}"
+        os.kill(pid, 0)  # it listened all the time
+    finally:
+        os.kill(int(taker.read_text().split()[0]), signal.SIGKILL)
+
+
+_OTHERS_WERE_QUICKER = """
+import os, pathlib, socket, subprocess, sys
+taker = pathlib.Path({taker!r})
+if not taker.exists():
+    taken = socket.create_server(("127.0.0.1", int(os.environ["HTTP_PORT"])))
+    os.set_inheritable(taken.fileno(), True)
+    clean = {{name: value for name, value in os.environ.items() if not name.startswith("LABKIT_")}}
+    sleeper = subprocess.Popen(
+        ["sleep", "120"], pass_fds=[taken.fileno()], env=clean, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    taker.write_text(f"{{sleeper.pid}} {{os.environ['HTTP_PORT']}}")
+    sys.exit(3)
+"""
+
+
 def test_a_service_that_cannot_start_is_named_with_its_log(labkit: Labkit, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "services" / "orders" / "__main__.py").write_text("raise RuntimeError('a learner was here')\n")
