@@ -14,6 +14,9 @@ ifeq ($(OS),Windows_NT)
 $(error labkit runs on Linux and macOS; on Windows, run make inside WSL2)
 endif
 
+# As on a learner's machine: compiled modules are kept. Without them each command takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Paths stay relative: make cannot take the space in "my projects/labkit".
 BIN := .venv/bin
 STAMP := .venv/installed

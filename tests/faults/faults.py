@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from labkit.stack.docker import Docker
 from labkit.stack.runtime import PAUSED, End
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
 from tests.running import Labkit, RunningStack, wait_until
@@ -92,7 +93,9 @@ class Faults:
         return self.stack.runtime.last_end(component, since - 0.1)
 
     def is_frozen(self, component: str) -> bool:
-        return self.stack.runtime.look()[component].state == PAUSED
+        """By the kernel's word; of a container by the engine's, which freezes it in one way or another."""
+        seen = self.stack.runtime.look()[component]
+        return seen.state == PAUSED if isinstance(self.stack.runtime, Docker) else state_of(seen.pid or 0) == "T"
 
     def assert_nothing_left(self) -> None:
         assert self.armed() == []

@@ -23,9 +23,8 @@ def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, fau
     known = blame.spans(stack.labkit.directory)
 
     def behind(component: str, since: float) -> str | None:
-        end = faults.end(component, since)
-        assert end is not None
-        return blame.fault_behind(known, component, "end", end.time)
+        ends = [e for e in stack.runtime.events(since - 0.1) if (e["component"], e["event"]) == (component, "end")]
+        return blame.fault_behind(known, component, "end", ends[-1]["time"])
 
     assert behind("customers", kill["made"]) == kill["id"]
     assert behind("relay", crash["made"]) == crash["id"]

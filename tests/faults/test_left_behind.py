@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.shop import new_customer, new_order
-from tests.faults.faults import Faults, holders, state_of
+from tests.faults.faults import Faults, holders
 from tests.running import Labkit, RunningStack, wait_until
 
 VERBS = ("gate", "crash", "barrier", "duplicate", "reorder", "lock", "kill", "stop", "pause", "delay", "poison", "trim", "tick", "switch")
@@ -120,15 +120,14 @@ def test_the_holder_is_killed_and_with_it_its_locks(stack: RunningStack, faults:
     is_healed_by_the_next_command(faults, lock["id"])
 
 
-def test_the_holder_is_killed_before_a_fault_has_its_time(stack: RunningStack, faults: Faults) -> None:
-    pid = stack.pid("customers")
+def test_the_holder_is_killed_before_a_fault_has_its_time(faults: Faults) -> None:
     pause = faults("pause", "customers", "--for", "6s")
     (holder,) = holders(faults.labkit)
     os.kill(holder, signal.SIGKILL)
     wait_until(lambda: faults.get(pause)["left_behind"], "its time is up")
-    assert state_of(pid) == "T"
+    assert faults.is_frozen("customers")
     is_healed_by_the_next_command(faults, pause["id"])
-    assert state_of(pid) != "T"
+    assert not faults.is_frozen("customers")
 
 
 def test_the_next_command_starts_a_killed_holder_again(faults: Faults) -> None:

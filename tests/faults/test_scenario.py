@@ -1,6 +1,7 @@
 """The scenario API: faults of a run are gone when it ends, however it ends; waits are bounded and say what they saw."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from labkit.lab.check import Failed, NotJudged
 from labkit.lab.scenario import scenario
 from labkit.stack import state
 from labkit.stack.model import Stack
-from tests.faults.faults import Faults, state_of
+from tests.faults.faults import Faults
 from tests.running import ROOT, RunningStack, wait_until
 
 
@@ -59,19 +60,18 @@ def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults
     asyncio.run(run())
 
 
-def test_an_error_in_the_middle_heals_all_of_it(model: Stack, stack: RunningStack, faults: Faults) -> None:
-    pid = stack.pid("customers")
+def test_an_error_in_the_middle_heals_all_of_it(model: Stack, faults: Faults) -> None:
 
     async def run() -> None:
         async with scenario(model, "a test", seed=1) as at_work:
             await at_work.fault(make.outage(model, "pause", "customers"))
             await at_work.fault(make.gate("orders"))
-            assert state_of(pid) == "T"
+            assert faults.is_frozen("customers")
             raise LookupError("on purpose")
 
     with pytest.raises(LookupError):
         asyncio.run(run())
-    assert state_of(pid) != "T"
+    assert not faults.is_frozen("customers")
     faults.assert_nothing_left()
 
 
@@ -155,7 +155,8 @@ asyncio.run(main())
 
 @contextmanager
 def endless(stack: RunningStack) -> "Iterator[subprocess.Popen[str]]":
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(stack.labkit.home)}
+    engine = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(stack.labkit.home), **engine}
     command = [sys.executable, "-c", ENDLESS, stack.labkit.name]
     run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
@@ -176,7 +177,6 @@ def test_interrupted_it_heals_before_it_ends(stack: RunningStack, faults: Faults
 
 
 def test_killed_it_is_healed_by_the_next_command_and_by_none_before(stack: RunningStack, faults: Faults) -> None:
-    pid = stack.pid("customers")
     with endless(stack) as run:
         # a second terminal, meanwhile
         assert "belongs to labkit lab 9 check" in stack.labkit("status", ok=False).stdout
@@ -187,15 +187,15 @@ def test_killed_it_is_healed_by_the_next_command_and_by_none_before(stack: Runni
         assert refused.returncode == 1
         assert "labkit lab 9 check" in refused.stderr
         stack.labkit("fault", "switch", "gateway", "nothing", "1")
-        assert state_of(pid) == "T"
+        assert faults.is_frozen("customers")
         own = [f for f in faults.all().values() if f["owner"]["command"] == "labkit lab 9 check" and f["owner"]["alive"]]
         assert [f["state"] for f in own] == ["active"] * 3
         run.kill()
         run.wait()
     assert "was left behind by labkit lab 9 check" in stack.labkit("status", ok=False).stdout
-    assert state_of(pid) == "T"
+    assert faults.is_frozen("customers")
     said = stack.labkit("fault", "switch", "gateway", "nothing", "2").stdout
     assert said.count("left behind by an earlier run") == 3
-    wait_until(lambda: state_of(pid) != "T", "customers goes on")
+    wait_until(lambda: not faults.is_frozen("customers"), "customers goes on")
     stack.labkit("heal", "--all")
     faults.assert_nothing_left()
