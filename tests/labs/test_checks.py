@@ -1,6 +1,7 @@
 """`labkit lab N check` of solved labs: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from tests.e2e.shop import get, new_customer, new_order, order_state, post
 from tests.running import ROOT, Labkit, RunningStack, wait_until
-from tests.workspace.kit import Learner
+from tests.workspace.kit import Learner, read_until
 
 CHECKS = {1: 8, 2: 6, 3: 7}
 
@@ -58,6 +59,27 @@ def test_one_check_alone(workshop: Learner, stack: RunningStack) -> None:
     code, data = judged(workshop, 2, "2.3")
     assert (code, data["verdict"]) == (0, "pass")
     assert [c["id"] for c in data["checks"]] == ["2.3"]
+
+
+def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop: Learner, stack: RunningStack) -> None:
+    file = "services/customers/handlers.py"
+    good = workshop.read(file)
+    try:
+        with workshop.begun("lab", "2", "check", "2.3", "--watch") as process:
+            read_until(process, "1 passed in ")
+            read_until(process, "checked again when you save. Ctrl-C ends it.")
+            workshop.write(file, good + "\nsyntax error\n")
+            read_until(process, "customers did not get ready")
+            workshop.write(file, (ROOT / "labs/02-choreography-saga/starter" / file).read_text())
+            read_until(process, "Restarted with your changes: customers.")
+            read_until(process, "1 failed in ")
+            read_until(process, "Watching ")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 1, "as the last check ended"
+    finally:
+        workshop.write(file, good)
+        workshop("restart", "customers")
+    assert judged(workshop, 2, "2.3")[0] == 0
 
 
 def test_a_check_that_there_is_not(workshop: Learner, stack: RunningStack) -> None:

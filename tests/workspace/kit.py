@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +54,36 @@ class Learner:
         assert done.returncode == 0 or not ok, said
         return done
 
+    @contextmanager
+    def begun(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+        """A command that goes on until it is interrupted; killed if it was not."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "labkit", *arguments],
+            cwd=self.folder,
+            env={**self.labkit._environment(), "PYTHONPATH": str(self.kit)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
     def write(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text)
 
     def read(self, file: str) -> str:
         return (self.folder / file).read_text()
+
+
+def read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    """The line that has the text in it. pytest's own time-out ends a wait that is in vain."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if text in line:
+            return line
+    raise AssertionError(f"it ended without {text!r}: {''.join(seen)}")

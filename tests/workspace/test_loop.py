@@ -13,7 +13,7 @@ from labkit.commands.lab_inject import filled
 from labkit.lab import guide
 from labkit.stack import runtimes, state
 from tests.running import wait_until
-from tests.workspace.kit import Learner
+from tests.workspace.kit import Learner, read_until
 
 
 @pytest.fixture
@@ -106,34 +106,10 @@ def test_restart_takes_the_edited_files_of_the_workspace(seat: Learner, at_home:
     assert found.source == seat.folder
 
 
-def begin_watch(seat: Learner) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-m", "labkit", "watch"],
-        cwd=seat.folder,
-        env={**seat.labkit._environment(), "PYTHONPATH": str(seat.kit)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    read_until(process, "Watching")
-    return process
-
-
-def read_until(process: "subprocess.Popen[str]", text: str) -> str:
-    """The line that has the text in it. pytest's own time-out ends a wait that is in vain."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if text in line:
-            return line
-    raise AssertionError(f"it ended without {text!r}: {''.join(seen)}")
-
-
 def test_watch_takes_over_on_save_and_waits_for_what_does_not_work(seat: Learner) -> None:
     seat("lab", "7", "start")
-    process = begin_watch(seat)
-    try:
+    with seat.begun("watch") as process:
+        read_until(process, "Watching")
         good = seat.read("services/orders/handlers.py")
         seat.write("services/orders/handlers.py", good + "\nsyntax error\n")
         read_until(process, "orders did not get ready")
@@ -143,9 +119,6 @@ def test_watch_takes_over_on_save_and_waits_for_what_does_not_work(seat: Learner
         process.send_signal(signal.SIGINT)
         read_until(process, "No longer watching.")
         assert process.wait(10) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_jump_begins_a_lab_as_if_those_before_were_done(seat: Learner) -> None:
