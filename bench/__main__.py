@@ -4,7 +4,7 @@ import statistics
 import sys
 import time
 
-from bench import docker, durability, machine
+from bench import docker, durability, labs, machine
 from bench.docker import one_saga
 from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
@@ -125,6 +125,7 @@ def main() -> None:
         rows += memory(status, "after load", None)
         durable = durability.settings(status.connections)
         commits = durability.commits_per_second(status.connections["mysql"])
+    rows += labs.rows()
     if engine := docker.usable():
         rows += docker.rows(engine, rate)
     print(f"{machine.describe()}; load average before: {busy:.1f}\n\n{table(rows)}\n\nDurability: {durable}")

@@ -39,15 +39,23 @@ class Status:
 
 
 class Labkit:
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str], folder: Path | None = None) -> None:
         self.home = str(home)
+        self._folder = folder
         self._environment = {**os.environ, "LABKIT_HOME": str(home), "LABKIT_NAME": NAME, **environment}
         script = Path(sys.executable).with_name("labkit")
         self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]
 
+    def inside(self, folder: Path) -> "Labkit":
+        """The same, as somebody whose terminal is in this folder."""
+        return Labkit(Path(self.home), self._environment, folder)
+
     def __call__(self, *arguments: str) -> str:
         """Its standard output. Ends the bench with what it said when it fails."""
-        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        words = [*self._command, *arguments]
+        done = subprocess.run(
+            words, cwd=self._folder, env=self._environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
         if done.returncode != 0:
             sys.exit(f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout

@@ -1,0 +1,53 @@
+"""The lab loop's part of `make bench`: how long a learner waits for a check, and an instructor for a reset."""
+
+import re
+import statistics
+import time
+from pathlib import Path
+
+from bench.rows import Row, at_most, say
+from bench.stack import Labkit, own_labkit
+
+CHECKS = {1: 5.0, 2: 8.0, 3: 10.0}  # goal for the check of each lab, solved, in seconds
+SEATS = 3
+
+
+def rows() -> list[Row]:
+    say("labs: checks, jump, resets")
+    with own_labkit(LABKIT_RUNTIME="native") as labkit:
+        labkit("init", str(Path(labkit.home) / "workshop"))
+        learner = labkit.inside(Path(labkit.home) / "workshop")
+        learner("up")
+        checking = [_check(learner, lab, goal) for lab, goal in CHECKS.items()]
+        jumps = [learner.timed("jump", "3", "--yes") for _ in range(3)]
+        resets = [learner.timed("reset", "--data", "--yes") for _ in range(3)]
+        return [
+            *checking,
+            at_most("labkit jump 3", statistics.median(jumps), "s", 5, 2),
+            at_most("labkit reset --data, in a workspace", statistics.median(resets), "s", 2, 2),
+            at_most(f"{SEATS} stacks reset side by side", _side_by_side(labkit), "s", 5, 2),
+        ]
+
+
+def _check(learner: Labkit, lab: int, goal: float) -> Row:
+    learner("lab", str(lab), "start")
+    learner("lab", str(lab), "solution", "--apply", "--yes")
+    learner("lab", str(lab), "check")
+    took = [learner.timed("lab", str(lab), "check") for _ in range(3)]
+    return at_most(f"labkit lab {lab} check, solved", statistics.median(took), "s", goal, 2)
+
+
+def _side_by_side(labkit: Labkit) -> float:
+    """As the command says: the resets alone, without what it judges afterwards."""
+    names = [f"seat-{number}" for number in range(1, SEATS + 1)]
+    try:
+        for name in names:
+            labkit("up", "--name", name)
+        time.sleep(1)  # what starting took is not what resetting takes
+        said = labkit("reset", "--stack", "seat-*", "--yes")
+    finally:
+        for name in names:
+            labkit("down", "--data", "--name", name)
+    found = re.search(r"stacks reset in ([\d.]+) s", said)
+    assert found, said
+    return float(found[1])
