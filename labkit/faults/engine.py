@@ -47,8 +47,11 @@ def apply(stack: Stack, order: Order, owner: Owner | None = None, *, seconds: fl
         _take_back(stack, fault)
         raise
     stops.reached("act")
+    known = ledger.get(fault.id)
     fault = ledger.tell("applied", fault, facts)
     stops.reached("applied")
+    if known is not None and known.over:
+        return heal(stack, fault, how="healed while it was brought about")
     if kind.one_shot and facts.get("over", True):
         return heal(stack, fault, how="it leaves nothing behind")
     return fault
@@ -126,18 +129,20 @@ def left(stack: Stack, fault: Fault) -> str | None:
 def heal_all(
     stack: Stack, wanted: Callable[[Fault], bool] = lambda _: True, *, how: str = "healed", tell: Callable[[Fault], None] = lambda _: None
 ) -> list[Fault]:
-    """Heal these, the last one first; each as far as it goes. Raises UserError with what is left when all were tried."""
+    """Heal these, the last one first; one that another one keeps from healing once that is gone. Raises UserError with what is left."""
     healed: list[Fault] = []
-    problems: list[UserError] = []
-    for fault in reversed(Ledger(stack.directory).open()):
-        if wanted(fault):
+    left_over = [fault for fault in reversed(Ledger(stack.directory).open()) if wanted(fault)]
+    while left_over:
+        problems: list[tuple[Fault, UserError]] = []
+        for fault in left_over:
             try:
                 healed.append(heal(stack, fault, how=how))
                 tell(healed[-1])
             except UserError as error:
-                problems.append(error)
-    if problems:
-        raise problems[0]
+                problems.append((fault, error))
+        if problems and len(problems) == len(left_over):
+            raise problems[0][1]
+        left_over = [fault for fault, _ in problems]
     return healed
 
 

@@ -41,18 +41,15 @@ class Run(Client):
     def __init__(self, stack: Stack, command: str, seed: int, *, owner: Owner | None = None) -> None:
         super().__init__(stack, seed)
         self._owner = owner or this_process(SCENARIO, command)
-        self._own: list[str] = []
 
     # faults
 
     async def fault(self, order: FaultOrder, *, seconds: float | None = None) -> Fault:
         """Bring it about; returns when it is there (armed: when every target has acknowledged). Raises NotJudged when it cannot be."""
         try:
-            made = await asyncio.to_thread(engine.apply, self.stack, order, self._owner, seconds=seconds)
+            return await asyncio.to_thread(engine.apply, self.stack, order, self._owner, seconds=seconds)
         except UserError as error:
             raise NotJudged(error.message, next_step=error.next_step or "labkit status") from error
-        self._own.append(made.id)
-        return made
 
     async def heal(self, fault: Fault) -> Fault:
         """Undo it, and see that nothing of it is left. Raises NotJudged when something is."""
@@ -63,8 +60,10 @@ class Run(Client):
         return healed
 
     async def heal_all(self) -> None:
-        """Everything of this scenario, the last one first. Raises UserError with what is left."""
-        await asyncio.to_thread(engine.heal_all, self.stack, lambda fault: fault.id in self._own, how="the scenario's end")
+        """Everything of this scenario, the last one first; also what could neither be brought about nor taken back at that moment.
+
+        Raises UserError with what is left."""
+        await asyncio.to_thread(engine.heal_all, self.stack, lambda fault: fault.owner == self._owner, how="the scenario's end")
 
     @asynccontextmanager
     async def while_there(self, order: FaultOrder) -> AsyncIterator[Fault]:
