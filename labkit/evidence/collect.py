@@ -284,6 +284,7 @@ def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | No
         "ended": environment.utc(time.time()).isoformat(),
         "mark": json.dumps({"time": begin.time, "binlog": str(begin.binlog)}) if begin else None,
         "snapshot": str(collection.snapshot) if collection.snapshot else None,
+        "down": " ".join(name for name in SERVICES if not collection.watcher.runtime.runs(name)) or None,
     }
     if stillness is not None:
         moving = stillness.state is State.MOVING

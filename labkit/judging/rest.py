@@ -65,7 +65,7 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
         finding = Finding("disturbed", False, "Held up by a fault", sentence, tuple(open_now), "", f"labkit heal {fault_id}")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
-    if (stopped := _stopped(connection, component, open_now)) is not None:
+    if (stopped := _stopped(connection, run, component, open_now)) is not None:
         finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if excuse := machine.standing_excuse(_started(run)):
@@ -88,8 +88,8 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
     return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
 
 
-def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | None:
-    """Somebody suspended the component, or labkit stopped it and nobody has started it again."""
+def _stopped(connection: Any, run: dict[str, str], component: str, open_now: list[Fact]) -> str | None:
+    """Somebody suspended the component, or labkit stopped it and nobody has started it again, or it did not even run when this began."""
     if any(fact.source == PLACES["paused"] for fact in open_now):
         return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
     last = connection.execute(
@@ -97,6 +97,8 @@ def _stopped(connection: Any, component: str, open_now: list[Fact]) -> str | Non
         "ORDER BY happened DESC, event DESC LIMIT 1",
         [component],
     ).fetchone()
+    if last is None and component in run.get("down", "").split():
+        return f"{component} does not run, and did not when this began"
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 

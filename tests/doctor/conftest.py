@@ -1,10 +1,12 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from labkit.stack import claims
 from labkit.stack import engine as engines
 from labkit.stack.model import DEFAULT_PORTS
 from tests.doctor.examining import BusyPort
@@ -26,19 +28,28 @@ def docked(new_labkit: Callable[..., Labkit], engine: str) -> Labkit:
 
 
 @pytest.fixture
-def busy_port() -> Iterator[BusyPort]:
-    """A process of ours on a default port; where others hold all of them, one of theirs."""
-    for port in DEFAULT_PORTS.values():
-        process = subprocess.Popen([sys.executable, "-c", LISTEN, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert process.stdout is not None
-        if process.stdout.readline() == b"on\n":
-            yield BusyPort.of(port, process.pid)
-            process.kill()
-            process.wait()
-            return
+def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
+    """A process of ours on a default port that no stack has a claim to; where others hold all of them, one of theirs."""
+    with claims.locked():
+        taken = claims.of_others(tmp_path)
+        found = next((found for port in DEFAULT_PORTS.values() if port not in taken and (found := _listening(port))), None)
+    if found is not None:
+        port, process = found
+        yield BusyPort.of(port, process.pid)
+        process.kill()
         process.wait()
+        return
     for connection in psutil.net_connections("tcp4"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port in DEFAULT_PORTS.values() and connection.pid:
             yield BusyPort.of(connection.laddr.port, connection.pid)
             return
     pytest.fail("every default port is held, and nobody tells by whom")
+
+
+def _listening(port: int) -> "tuple[int, subprocess.Popen[bytes]] | None":
+    process = subprocess.Popen([sys.executable, "-c", LISTEN, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    if process.stdout.readline() == b"on\n":
+        return port, process
+    process.wait()
+    return None

@@ -159,6 +159,17 @@ def test_stuck_because_a_service_was_killed_or_suspended_is_unknown() -> None:
     assert verdict_of(suspended) == (Verdict.UNKNOWN, ["disturbed"])
 
 
+def test_stuck_because_a_service_did_not_even_run_when_it_began_is_unknown() -> None:
+    history = shop()
+    history.order(9, 4, "12.34")
+    outcome(history, "stuck", down="customers relay")
+    open_now(history, "lag", CUSTOMERS, "OrderEventConsumer stands at offset 0 of Order, partition 1, 1 behind")
+    assert verdict_of(history) == (Verdict.UNKNOWN, ["disturbed"])
+    assert judge(history.con).findings[0].next_step == "labkit up"
+    happened(history, "customers", "start")
+    assert verdict_of(history) == (Verdict.FAIL, ["stuck"])
+
+
 def test_a_service_that_was_killed_and_started_again_must_go_on() -> None:
     history = shop()
     happened(history, "customers", "end", signal=9)
