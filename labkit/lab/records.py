@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.evidence.kafka_positions import LATEST, Place, Positions
+from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.topology import is_own
 from labkit.lab.check import NotJudged
@@ -31,9 +31,18 @@ class Published:
 
 def ends(stack: Stack) -> dict[Place, int]:
     """Where each partition of the application's topics ends. Raises NotJudged."""
+    return _offsets(stack, LATEST)
+
+
+def starts(stack: Stack) -> dict[Place, int]:
+    """Where each of them begins: a reset deletes records, and their offsets do not come again. Raises NotJudged."""
+    return _offsets(stack, EARLIEST)
+
+
+def _offsets(stack: Stack, which: int) -> dict[Place, int]:
     try:
         with Positions(stack["kafka"].endpoint, timeout=ANSWER_S) as broker:
-            return broker.offsets([topic for topic in broker.topics() if is_own(topic.name)], LATEST)
+            return broker.offsets([topic for topic in broker.topics() if is_own(topic.name)], which)
     except (OSError, ValueError) as error:
         raise NotJudged(f"Kafka does not answer: {error}.", next_step="labkit status") from error
 

@@ -64,7 +64,9 @@ class Passage:
     def _behind(self, channel: str | None = None) -> str | None:
         for (topic, partition), end in records.ends(self.trial.stack).items():
             if topic in VIEW.channels and channel in (None, topic):
-                taken = places.taken_up_to(self.trial.stack, VIEW, topic, partition) or 0
+                taken = places.taken_up_to(self.trial.stack, VIEW, topic, partition)
+                if taken is None:  # it has written down no position since its store was emptied
+                    taken = records.starts(self.trial.stack)[topic, partition]
                 if taken < end:
                     return f"it stands at offset {taken} of {topic.rpartition('.')[2]}, partition {partition}, {end - taken} behind"
         return None

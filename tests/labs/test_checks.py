@@ -151,6 +151,14 @@ def _reserved(stack: RunningStack, order: int) -> list[dict[str, Any]]:
     return stack.sql("select * from customer_db.customer_credit_reservations where credit_reservations_key = %s", order)
 
 
+def test_right_after_a_reset_partitions_without_a_record_keep_nobody_waiting(workshop: Learner, stack: RunningStack) -> None:
+    """Their records are gone, their offsets are not, and the view's store knows of neither."""
+    assert judged(workshop, 3, "3.1")[0] == 0
+    stack.labkit("reset", "--yes")
+    stack.sql("alter table customer_db.customer auto_increment = 12")  # 12 to 15 are all of partitions 2 and 3
+    assert judged(workshop, 3, "3.1")[0] == 0
+
+
 def test_an_order_that_the_check_did_not_place_makes_it_unknown(workshop: Learner, stack: RunningStack) -> None:
     """Somebody orders for the check's own customer while it is at work: a trigger does that, as nobody is so quick."""
     stack.sql(
