@@ -47,7 +47,7 @@ def test_a_malformed_record_is_parked_and_later_orders_finish(
     query = f"select channel_partition as p, position, cause, record_value from {schema}.dead_letter where subscriber = %s and channel = %s"
     parked = eventually(lambda: stack.sql(query, subscriber, topic), lambda rows: len(rows) >= 4)
     assert {row["p"]: row["position"] for row in parked} == places
-    assert all(row["record_value"] == POISON and "not a message" in row["cause"] for row in parked)
+    assert [row for row in parked if row["record_value"] != POISON or "not a message" not in row["cause"]] == []
     announced = stack.sql(f"select payload from {schema}.message where destination = %s", f"{subscriber}.dead-letter")
     assert len(announced) == 4
     at = stack.redis.get_connection_kwargs()
