@@ -92,3 +92,12 @@ def test_a_stack_that_is_down_is_brought_up_empty(stack: RunningStack) -> None:
     assert rows(stack) == 0
     assert not any(records(stack).values())
     some_history(stack)
+
+
+def test_what_it_deleted_does_not_come_back_when_kafka_is_killed(stack: RunningStack) -> None:
+    """The broker writes down only now and then where a partition begins."""
+    some_history(stack)
+    stack.labkit("reset", "--yes")
+    stack.runtime.kill(["kafka"])
+    stack.labkit("up")
+    assert sum(records(stack).values()) == 0

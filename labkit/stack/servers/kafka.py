@@ -254,6 +254,10 @@ SETTINGS: dict[str, int | str] = {
     "log.cleanup.policy": "delete",
     "log.retention.ms": -1,
     "log.retention.bytes": -1,
+    # Until it is written down where a partition begins, deleted records come back when the broker is killed. By default that is
+    # once a minute, and not in the first 30 s.
+    "log.flush.start.offset.checkpoint.interval.ms": 250,
+    "log.initial.task.delay.ms": 250,
     "offsets.retention.minutes": 525600,
     # One node: one replica of everything.
     "default.replication.factor": 1,
