@@ -105,6 +105,7 @@ class Supervisor:
             if component not in plan:
                 return f"unknown component {component}"
         for component in components:
+            self.bury(component)
             if component not in self.children.values() and not self.runs(component):
                 self.adopted.pop(component, None)
                 self.spawn(component, plan[component])
@@ -149,9 +150,18 @@ class Supervisor:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                code = os.waitstatus_to_exitcode(status)
-                how = {"exit_code": code} if code >= 0 else {"signal": -code}
-                self.tell("end", self.children.pop(pid, "?"), pid, **how)
+                self.ended(pid, status)
+
+    def bury(self, component: str) -> None:
+        """It is gone for everybody, its last threads may not be: until they are, nobody can reap it, and it would count as running."""
+        for pid in [pid for pid, name in self.children.items() if name == component and not start_time(pid)]:
+            with contextlib.suppress(ChildProcessError):
+                self.ended(*os.waitpid(pid, 0))
+
+    def ended(self, pid: int, status: int) -> None:
+        code = os.waitstatus_to_exitcode(status)
+        how = {"exit_code": code} if code >= 0 else {"signal": -code}
+        self.tell("end", self.children.pop(pid, "?"), pid, **how)
 
     def look_after_adopted(self) -> None:
         for component, (pid, start) in list(self.adopted.items()):
