@@ -29,8 +29,9 @@ def spans(stack_directory: Path) -> list[Span]:
 
 
 def fault_behind(known: Sequence[Span], component: str, event: str, happened: float, pid: int | None = None) -> str | None:
-    """The id of the fault that brought this about, or None when no fault of labkit's did. `event`: end, pause, unpause or start."""
-    for span in known:
+    """The id of the fault that brought this about, or None when no fault of labkit's did; of two so close to each other that both
+    could have, the later one. `event`: end, pause, unpause or start."""
+    for span in reversed(known):
         if span.component == component and event in span.events and span.since <= happened <= span.until and span.pid in (None, pid):
             return span.fault_id
     return None

@@ -26,7 +26,8 @@ def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> in
 
 @pytest.fixture
 def emptied(stack: RunningStack) -> Iterator[None]:
-    """What is parked in a test is not there for the next."""
+    """What is parked in a test is not there for the next, nor what others left for this one."""
+    stack.labkit("reset", "--yes")
     yield
     stack.labkit("reset", "--yes")
 
