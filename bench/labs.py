@@ -2,7 +2,6 @@
 
 import re
 import statistics
-import time
 from pathlib import Path
 
 from bench.rows import Row, at_most, say
@@ -43,7 +42,6 @@ def _side_by_side(labkit: Labkit) -> float:
     try:
         for name in names:
             labkit("up", "--name", name)
-        time.sleep(1)  # what starting took is not what resetting takes
         said = labkit("reset", "--stack", "seat-*", "--yes")
     finally:
         for name in names:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labkit.evidence import messages
 from labkit.evidence.kafka_positions import Place
 from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, number, optional, quoted
+from labkit.faults.targets import PLANTED_BY
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 10.0  # seconds without any record
 BATCH = 1000
 TABLES = ("records", "planted_records")
-PLANTED_BY = "labkit-fault"  # the Kafka header of records that labkit plants: the fault's id
 
 
 def read(

@@ -5,6 +5,7 @@ them before they are sent: of one that Kafka never answered nobody knows whether
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,11 +14,10 @@ from labkit.errors import UserError
 from labkit.faults import armed, components, control, places, stops
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
-from labkit.faults.targets import BY_SUBSCRIBER, SUBSCRIPTIONS, TIME, Subscription
+from labkit.faults.targets import BY_SUBSCRIBER, PLANTED_BY, SUBSCRIPTIONS, TIME, Subscription
 from labkit.stack import sql
 from labkit.stack.model import SCHEMAS, Stack
 
-HEADER = "labkit-fault"
 ANSWER_S = 5.0
 TAKEN_S = 5.0
 LOOK_S = 0.02
@@ -49,20 +49,12 @@ def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
     return {"channel": row[0], "headers": row[1], "payload": row[2], "key": headers.get("PARTITION_ID") or headers["ID"]}
 
 
-def _plant(
-    stack: Stack,
-    ledger: Ledger,
-    fault: Fault,
-    planted: list[dict[str, Any]],
-    *,
-    channel: str,
-    key: str,
-    value: str,
-    partition: int | None = None,
-) -> None:
-    """Publish one record, its value in hexadecimal digits, and add its `topic`, `partition` and `offset` to `planted`. Raises UserError."""
+def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, Any]], what: Mapping[str, Any]) -> None:
+    """Publish one record (`channel`, `key`, `value` in hexadecimal digits, `partition` or none), and add its `topic`, `partition` and
+    `offset` to `planted`. Raises UserError."""
     ledger.tell("note", fault, {"attempts": len(planted) + 1})
-    planted.append(_publish(stack, fault, channel, key.encode(), bytes.fromhex(value), partition))
+    value = bytes.fromhex(what["value"])
+    planted.append(_publish(stack, fault, what["channel"], what["key"].encode(), value, what.get("partition")))
     stops.reached("planted")
     ledger.tell("note", fault, {"planted": planted})
 
@@ -75,7 +67,7 @@ def _publish(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes,
     options: dict[str, Any] = {} if partition is None else {"partition": partition}
     try:
         producer.produce(
-            channel, key=key, value=value, headers={HEADER: fault.id.encode()}, on_delivery=lambda e, m: told.append((e, m)), **options
+            channel, key=key, value=value, headers={PLANTED_BY: fault.id.encode()}, on_delivery=lambda e, m: told.append((e, m)), **options
         )
         producer.flush(ANSWER_S)
     except KafkaException as error:
@@ -100,9 +92,8 @@ def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     settings = fault.settings
     facts = armed.arm(stack, ledger, fault)
     planted: list[dict[str, Any]] = []
-    place: dict[str, Any] = {name: settings.get(name) for name in ("channel", "key", "value", "partition")}
     for _ in range(settings.get("times", 1)):
-        _plant(stack, ledger, fault, planted, **place)
+        _plant(stack, ledger, fault, planted, settings)
     waiting = _await_taken(stack, fault, planted)
     return {**facts, "planted": planted, "not_taken_by": waiting, "over": not waiting}
 
@@ -154,8 +145,7 @@ def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
         return facts
     settings = fault.settings
     planted: list[dict[str, Any]] = []
-    place: dict[str, Any] = {name: settings.get(name) for name in ("channel", "key", "value", "partition")}
-    _plant(stack, ledger, fault, planted, **place)
+    _plant(stack, ledger, fault, planted, settings)
     return {**facts, "planted": planted}
 
 
@@ -224,7 +214,7 @@ def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     places.ensure_topic(stack, TIME)
     planted: list[dict[str, Any]] = []
     for message in fault.settings["messages"]:
-        _plant(stack, ledger, fault, planted, channel=TIME, key=message["key"], value=message["value"])
+        _plant(stack, ledger, fault, planted, {"channel": TIME, **message})
     return {"planted": planted}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from labkit.errors import ExitCode, UserError
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
+PLANTED_BY = "labkit-fault"  # the Kafka header of records that labkit plants: the fault's id
 ORDERS = f"{PACKAGE}.orders.domain.Order"
 CUSTOMERS = f"{PACKAGE}.customers.domain.Customer"
 CHANNELS = {"order": ORDERS, "customer": CUSTOMERS}

@@ -46,8 +46,9 @@ class NotReady(UserError):
 
 
 def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
-    """Wait for all at once; they were started at `since` (epoch seconds). Raises NotReady (or
-    PortTaken) for the first that ended or took too long."""
+    """Wait for all at once; they were started at `since` (epoch seconds).
+
+    Raises NotReady or PortTaken for the first that ended or took too long."""
     waits = list(waits)
     results: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
     given_up = threading.Event()

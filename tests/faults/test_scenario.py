@@ -61,7 +61,6 @@ def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults
 
 
 def test_an_error_in_the_middle_heals_all_of_it(model: Stack, faults: Faults) -> None:
-
     async def run() -> None:
         async with scenario(model, "a test", seed=1) as at_work:
             await at_work.fault(make.outage(model, "pause", "customers"))
