@@ -16,10 +16,11 @@ from pathlib import Path
 
 from bench.stack import NAME, Labkit, own_labkit
 from labkit.evidence.collect import collect
-from labkit.evidence.kafka_positions import LATEST, Positions
+from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.topology import CUSTOMER_TOPIC, ORDER_TOPIC, SUBSCRIPTIONS
 from labkit.quiescence import State, Watcher, wait
 from labkit.stack import state
+from labkit.stack.kafka_wire import LATEST
 from labkit.stack.model import Endpoint, Stack
 from labkit.verdict import Verdict, judge
 

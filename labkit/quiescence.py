@@ -14,11 +14,12 @@ from typing import Any
 
 from labkit.evidence import faults, redis, topology
 from labkit.evidence.environment import utc
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
+from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
 from labkit.evidence.replication import Position, observer
 from labkit.stack import runtimes, sql, transactions
+from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 

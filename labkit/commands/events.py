@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import messages
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
+from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.topology import SUBSCRIPTIONS, TOPICS
 from labkit.stack import state
+from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 
 if TYPE_CHECKING:

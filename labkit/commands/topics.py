@@ -6,10 +6,11 @@ from typing import Any
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Group, Place, Positions
+from labkit.evidence.kafka_positions import Group, Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.topology import SUBSCRIPTIONS
 from labkit.stack import state
+from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 
 ANSWER_TIMEOUT = 5.0

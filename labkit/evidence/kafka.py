@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.evidence import messages
-from labkit.evidence.kafka_positions import Place
 from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, number, optional, quoted
 from labkit.faults.targets import PLANTED_BY
+from labkit.stack.kafka_wire import Place
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.evidence.kafka_positions import Place
 from labkit.evidence.replication import Position
+from labkit.stack.kafka_wire import Place
 
 
 @dataclass(frozen=True)

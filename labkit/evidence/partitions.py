@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labkit.evidence import database
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Group, Place, Positions
+from labkit.evidence.kafka_positions import Group, Positions
 from labkit.evidence.mark import Mark
 from labkit.evidence.messages import channel
 from labkit.evidence.topology import SUBSCRIPTIONS, is_own
+from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Endpoint
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.evidence.kafka_positions import EARLIEST, LATEST, Place, Positions
+from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.topology import is_own
 from labkit.lab.check import NotJudged
+from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 
 ANSWER_S = 5.0

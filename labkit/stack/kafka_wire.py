@@ -1,17 +1,37 @@
-"""The three questions that labkit asks Kafka, in its own protocol: no client library is as quick to load.
+"""The few questions that labkit asks Kafka, in its own protocol: no client library is as quick to load.
 
 https://kafka.apache.org/protocol: a request is its length, api key, version, correlation id and client id, then the body; big-endian.
 """
 
 import socket
 import struct
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from labkit.stack.model import Endpoint
 
-METADATA, DELETE_RECORDS = 3, 21
+LIST_OFFSETS, METADATA, DELETE_RECORDS = 2, 3, 21
+EARLIEST, LATEST = -2, -1
 INTERNAL = "__"  # topics of Kafka's own begin so
+# Errors of a broker that has just started, or was fenced for a moment: no leader yet, not the leader yet, too late to answer; the
+# coordinator of a group is loading, not available, elsewhere.
+PASSING = {5, 6, 7, 14, 15, 16}
+ASK_AGAIN_AFTER = 0.05  # seconds
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+T = TypeVar("T")
+
+
+class NotYet(ValueError):
+    """An answer that will soon be another."""
+
+
+def error_of(code: int, what: str) -> ValueError:
+    return (NotYet if code in PASSING else ValueError)(f"{what}: error {code}")
 
 
 @dataclass(frozen=True)
@@ -39,9 +59,10 @@ class Reader:
 
 
 class Broker:
-    """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error."""
+    """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error (and stays one until then)."""
 
     def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
+        self._timeout = timeout
         self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
         self._socket.settimeout(timeout)
 
@@ -58,6 +79,17 @@ class Broker:
         reader = Reader(self._receive(length))
         reader.take("i")  # correlation id
         return reader
+
+    def _until_ready(self, question: Callable[[], T]) -> T:
+        """A broker that has joined its cluster takes a moment more to lead its partitions."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return question()
+            except NotYet:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(ASK_AGAIN_AFTER)
 
     def _receive(self, length: int) -> bytes:
         data = b""
@@ -91,13 +123,38 @@ class Broker:
                     answer.take("i")
         return Topic(name, partitions)
 
+    def offsets(self, topics: Iterable[Topic], timestamp: int) -> dict[Place, int]:
+        """The EARLIEST or LATEST offset of each partition."""
+        topics = list(topics)
+        return self._until_ready(lambda: self._offsets(topics, timestamp)) if topics else {}
+
+    def _offsets(self, topics: list[Topic], timestamp: int) -> dict[Place, int]:
+        body = struct.pack(">ii", -1, len(topics))
+        for topic in topics:
+            body += string(topic.name) + struct.pack(">i", topic.partitions)
+            for partition in range(topic.partitions):
+                body += struct.pack(">iq", partition, timestamp)
+        answer = self._ask(LIST_OFFSETS, 1, body)
+        found = {}
+        for _ in range(answer.take("i")):
+            name = answer.text()
+            for _ in range(answer.take("i")):
+                partition, error = answer.take("i"), answer.take("h")
+                answer.take("q")  # the time stamp
+                offset = answer.take("q")
+                if error:
+                    raise error_of(error, f"Kafka does not tell the offsets of {name}, partition {partition}")
+                found[name, partition] = offset
+        return found
+
     def delete_all_records(self, topics: list[Topic], *, timeout_ms: int = 5000) -> dict[str, list[int]]:
         """Delete every record. Returns where each partition's log begins now: its end."""
-        if not topics:
-            return {}
+        return self._until_ready(lambda: self._delete_all_records(topics, timeout_ms)) if topics else {}
+
+    def _delete_all_records(self, topics: list[Topic], timeout_ms: int) -> dict[str, list[int]]:
         body = struct.pack(">i", len(topics))
         for topic in topics:
-            body += struct.pack(">h", len(topic.name)) + topic.name.encode() + struct.pack(">i", topic.partitions)
+            body += string(topic.name) + struct.pack(">i", topic.partitions)
             for partition in range(topic.partitions):
                 body += struct.pack(">iq", partition, -1)  # -1: up to the high watermark
         answer = self._ask(DELETE_RECORDS, 1, body + struct.pack(">i", timeout_ms))
@@ -109,7 +166,12 @@ class Broker:
             for _ in range(count):
                 partition, start, error = answer.take("i"), answer.take("q"), answer.take("h")
                 if error:
-                    raise ValueError(f"Kafka did not delete the records of {name}, partition {partition}: error {error}")
+                    raise error_of(error, f"Kafka did not delete the records of {name}, partition {partition}")
                 offsets[partition] = start
             starts[name] = offsets
         return starts
+
+
+def string(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack(">h", len(data)) + data

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from labkit.stack import provision, sql, stores
-from labkit.stack.kafka_wire import Broker
+from labkit.stack.kafka_wire import LATEST, Broker
 from labkit.stack.model import Endpoint, MysqlAccount, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.stack.wait import Probe, Waiting
@@ -58,7 +58,7 @@ def mysql_socket(path: Path, timeout: float = 1.0) -> str | None:
 def kafka(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
     try:
         with Broker(endpoint, timeout=timeout) as broker:
-            broker.topics()
+            broker.offsets(broker.topics(), LATEST)  # it leads its partitions a moment later than it has joined its cluster
     except (OSError, ValueError) as error:
         return f"it does not answer at {endpoint}: {error}"
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
@@ -15,18 +16,22 @@ OF_2 = {"1": 1, "2": 0, "3": 1, "4": 1, "10": 0, "42": 0, "101": 0}
 OF_3 = {"1": 0, "2": 2, "3": 2, "4": 1, "10": 1, "42": 1, "101": 2}
 
 
-def read_all(stack: RunningStack, topic: str, count: int) -> list[tuple[int, bytes, bytes, object]]:
-    """(partition, key, value, headers) of at least `count` records of a topic."""
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"})
+def read(stack: RunningStack, topic: str, keys: Collection[str], count: int) -> list[tuple[int, bytes, bytes, object]]:
+    """(partition, key, value, headers) of at least `count` records of a topic that have one of these keys."""
+    consumer = Consumer(
+        {"bootstrap.servers": stack.kafka_bootstrap, "group.id": "reader", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    )
     consumer.subscribe([topic])
     found: list[tuple[int, bytes, bytes, object]] = []
 
     def enough() -> bool:
-        found.extend((m.partition() or 0, m.key() or b"", m.value() or b"", m.headers()) for m in consumer.consume(1000, 0.2))
+        for message in consumer.consume(1000, 0.2):
+            if (key := message.key() or b"").decode() in keys:
+                found.append((message.partition() or 0, key, message.value() or b"", message.headers()))
         return len(found) >= count
 
     try:
-        wait_until(enough, f"{topic} has {count} records")
+        wait_until(enough, f"{topic} has {count} records of {keys}")
     finally:
         consumer.close()
     return found
@@ -47,7 +52,7 @@ def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> No
 
         asyncio.run(publish())
         for topic, keys in topics.items():
-            assert {key.decode(): partition for partition, key, _, _ in read_all(stack, topic, len(keys))} == keys
+            assert {key.decode(): partition for partition, key, _, _ in read(stack, topic, keys, len(keys))} == keys
     finally:
         for result in admin.delete_topics(list(topics)).values():
             result.result(10)
@@ -60,7 +65,7 @@ def test_an_order_leaves_the_records_of_the_specification(stack: RunningStack) -
     assert settled(gateway, order) == ("APPROVED", None)
     query = "select id, headers, payload from order_db.message where json_value(headers, '$.PARTITION_ID') = %s order by id"
     rows = stack.sql(query, str(order))
-    records = [r for r in read_all(stack, ORDER_CHANNEL, 2) if r[1] == str(order).encode()]
+    records = read(stack, ORDER_CHANNEL, [str(order)], 2)
     details = f'{{"orderDetails":{{"customerId":{ada},"orderTotal":{{"amount":12.34}}}}}}'
     assert [row["payload"] for row in rows] == [details, details]
     for (_, _, value, kafka_headers), row, name in zip(records, rows, ("OrderCreatedEvent", "OrderApprovedEvent"), strict=True):

@@ -77,6 +77,7 @@ def test_a_relay_that_is_gone(running_shop: RunningStack, described: Stack) -> N
 
 
 def test_a_component_that_is_paused(running_shop: RunningStack, described: Stack) -> None:
+    assert wait(described).state is State.SETTLED  # what the test before has left behind is on its way
     pid = running_shop.pid("orders")
     running_shop.signal(pid, signal.SIGSTOP)
     try:
@@ -131,6 +132,7 @@ def test_the_first_look_at_rest_follows_the_last_movement_at_once(running_shop: 
 
 
 def test_waves_with_news_are_kept_for_the_evidence(running_shop: RunningStack, described: Stack) -> None:
+    assert wait(described).state is State.SETTLED
     with Watcher(described) as watcher:
         for _ in range(5):
             watcher.look()
