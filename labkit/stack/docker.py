@@ -159,6 +159,9 @@ class Docker:
         end = self._end_of(container["Id"]) if container else None
         return end if end and end.time >= since - CLOCKS_APART else None
 
+    def start_failed(self, component: str, since: float) -> End | None:
+        return self.last_end(component, since)  # the engine answers a stop when it has seen the end
+
     def events(self, since: float) -> list[dict[str, Any]]:
         """As far back as the engine remembers: the last 256 events of all its containers. What labkit announced is in a file."""
         filters = {"label": [f"com.docker.compose.project={self._project}"], "type": ["container"], "event": list(EVENTS)}

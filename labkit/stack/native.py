@@ -26,6 +26,7 @@ HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for
 SUPERVISOR_TIMEOUT = 5.0
 KILL_TIMEOUT = 5.0
 NOTE_TIMEOUT = 1.0
+NOTED = 0.001  # events have whole milliseconds
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -106,6 +107,7 @@ class Native:
         self._spawned: subprocess.Popen[bytes] | None = None
         self._has: installed.Installed | None = None
         self._plan: dict[str, Any] = {}
+        self._asked_for: set[str] = set()
 
     def running(self) -> set[str]:
         return {name for name in COMPONENTS if processes.running(self._directory, name)}
@@ -141,6 +143,14 @@ class Native:
             if event["component"] == component and event["event"] == "end" and event["time"] >= since:
                 return End(event["time"], event.get("exit_code"), event.get("signal"))
         return None
+
+    def start_failed(self, component: str, since: float) -> End | None:
+        if component in self._asked_for:
+            started = [e["time"] for e in self.events(since - NOTED) if (e["component"], e["event"]) == (component, "start")]
+            if not started:
+                return None
+            since = started[-1]
+        return self.last_end(component, since)
 
     def events(self, since: float) -> list[dict[str, Any]]:
         return [event for event in event_log.read(self._directory) if event["time"] >= since]
@@ -197,6 +207,7 @@ class Native:
             whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in self._plan.items()}
             paths.write(self._directory / "plan.json", json.dumps(whole))
         since = time.time()
+        self._asked_for.update(names)
         if not self._ask("start", *names):
             self._replace_supervisor(passed_on, names)
         return since

@@ -89,7 +89,7 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
         seconds = time.time() - since
         if why is None:
             return Ready(component, seconds)
-        if not running and (end := runtime.last_end(component, since)):
+        if not running and (end := runtime.start_failed(component, since)):
             if not ports.is_free(waiting.port):
                 raise ports.PortTaken(
                     f"Port {waiting.port}, which was free for {component}, was taken by another program in the meantime.",

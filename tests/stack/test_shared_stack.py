@@ -1,6 +1,7 @@
 """A stack that runs: looked at, disturbed and repaired."""
 
 import fcntl
+import os
 import signal
 import subprocess
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from labkit.stack import compose
+from labkit.stack.native import Native
 from tests.conftest import RunningStack
 from tests.running import is_alive, wait_until
 
@@ -63,6 +65,21 @@ def test_up_repairs_exactly_what_was_killed(stack: RunningStack, component: str)
     assert f"Started {component}; the rest ran." in stack.labkit("up").stdout
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {component}
+
+
+@pytest.mark.native
+def test_a_start_has_not_failed_because_the_process_before_it_ends(stack: RunningStack) -> None:
+    """Its last threads may still be ending when it is started anew."""
+    runtime = Native(stack.labkit.directory)
+    pid = stack.pid("orders")
+    since = runtime.start(["orders"])  # it runs, so nothing is started
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: runtime.last_end("orders", since), "the supervisor sees orders end")
+    assert runtime.start_failed("orders", since) is None
+    since = runtime.start(["orders"])
+    os.kill(stack.pid("orders"), signal.SIGKILL)
+    wait_until(lambda: runtime.start_failed("orders", since), "the start has failed")
+    stack.labkit("up")
 
 
 @pytest.mark.both_runtimes
