@@ -64,10 +64,12 @@ def shared_stack(labkit_home: Path, runtime: str) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def stack(shared_stack: RunningStack) -> RunningStack:
-    """The shared stack, whole again if the test before broke something."""
-    if not shared_stack.labkit.status()["ready"]:
+    """The shared stack, whole again if the test before broke something, and at its addresses of now: they may be others after a `down`."""
+    status = shared_stack.labkit.status()
+    if not status["ready"]:
         shared_stack.labkit("up")
-    return shared_stack
+        status = shared_stack.labkit.status()
+    return RunningStack(shared_stack.labkit, status)
 
 
 @pytest.fixture

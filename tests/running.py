@@ -70,6 +70,12 @@ class Labkit:
         status: dict[str, Any] = json.loads(self("status", "--json", ok=False).stdout)
         return status
 
+    def when_ready(self) -> dict[str, Any]:
+        """The status once all is ready: it asks each component for a second at most, and a machine can stand still for longer."""
+        seen = [self.status()]
+        wait_until(lambda: seen[-1]["ready"] or seen.append(self.status()), "all components are ready")
+        return seen[-1]
+
     def processes(self) -> dict[int, str]:
         """Every process on this machine that belongs to the stack, with its command line, found by nothing that labkit wrote down."""
         marker = f"LABKIT_STACK_DIR={self.directory}".encode()
@@ -101,10 +107,12 @@ class Labkit:
 
 
 class RunningStack:
-    """A stack that is up."""
+    """A stack that is up, at the addresses that it has when it is first asked for one, or has in `status`."""
 
-    def __init__(self, labkit: Labkit) -> None:
+    def __init__(self, labkit: Labkit, status: dict[str, Any] | None = None) -> None:
         self.labkit = labkit
+        if status is not None:
+            self._first_status = status
 
     @cached_property
     def _first_status(self) -> dict[str, Any]:
@@ -166,7 +174,12 @@ class RunningStack:
 
     def begun_since(self, moment: float) -> set[str]:
         """The components that have begun anew since then, by time.monotonic(); a service in a container keeps its process."""
-        return {name for name, seen in self.runtime.look().items() if (seen.uptime_s or 0.0) < time.monotonic() - moment}
+        while True:  # until looking took so little time that it makes no difference
+            before, seen, after = time.monotonic(), self.runtime.look(), time.monotonic()
+            uptimes = {name: component.uptime_s or 0.0 for name, component in seen.items()}
+            begun = {name for name, uptime in uptimes.items() if before - uptime > moment}
+            if begun == {name for name, uptime in uptimes.items() if after - uptime > moment}:
+                return begun
 
     @property
     def runtime(self) -> Runtime:
@@ -211,7 +224,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], object], what: str, within: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, within: float = 60.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"waited {within:.0f} s until {what}"

@@ -124,6 +124,14 @@ def _remove(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def _readable(watcher: Watcher) -> Wave:
+    """A look at all stores; again when one of them did not answer, which says nothing yet."""
+    given_up = time.monotonic() + quiescence.UNREAD_FOR
+    while not (wave := watcher.look()).readable and time.monotonic() < given_up:
+        pass
+    return wave
+
+
 def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float, blocked_for: float) -> Stillness:
     """Wait, collect, look again; once more when something has moved meanwhile."""
     own = quiescence.orders_of(scenario.customers) if scenario.customers else quiescence.all_orders
@@ -142,7 +150,7 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
             stillness = found
         before = collection.watcher.waves[-1]
         _end_state(collection)
-        after = collection.watcher.look()
+        after = _readable(collection.watcher)
         moved = movers.between(before, after)
         if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
             moved = after.outstanding[0].detail

@@ -11,6 +11,8 @@ from labkit.faults.targets import BY_SUBSCRIBER
 from labkit.stack.model import SCHEMAS, Stack
 
 CRASH_EXIT_CODE = 137
+END_S = 5.0
+LOOK_S = 0.02
 
 
 def targets(fault: Fault) -> list[str]:
@@ -48,13 +50,24 @@ def disarm(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """A service that ended at its failpoint is started again."""
+    ended = {hit["component"] for hit in _hits(stack, fault, "crash")}
+    for name in ended:
+        _await_end(stack, fault, name)
     facts = disarm(stack, ledger, fault)
-    for name in {hit["component"] for hit in _hits(stack, fault, "crash")}:
+    for name in ended:
         if components.is_down(stack, name):
             position = places.binlog_position(stack)
             components.start_only(stack, name)
             facts |= {"restarted": name, "binlog_at_start": position}
     return facts
+
+
+def _await_end(stack: Stack, fault: Fault, name: str) -> None:
+    """Who has written that it ends here may still be about to."""
+    run = fault.facts.get("runs", {}).get(name)
+    deadline = time.monotonic() + END_S
+    while run is not None and components.identity(stack, name) == run and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
 
 
 def probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
@@ -142,7 +155,7 @@ def _committed_after(stack: Stack, message_ids: list[str], moment: float) -> str
             found = {row[0] for row in cursor.fetchall()}
         if found == set(message_ids):
             return f"all {len(found)} are in the inbox, committed after {time.strftime('%H:%M:%S', time.localtime(moment))}"
-        time.sleep(0.02)
+        time.sleep(LOOK_S)
     return None
 
 

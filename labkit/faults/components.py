@@ -64,14 +64,14 @@ def start_only(stack: Stack, name: str) -> float:
     runtime = runtimes.of_stack(stack)
     since = runtime.start([name])
     deadline = time.monotonic() + SHOW_S
-    while not runtime.runs(name) and runtime.last_end(name, since) is None and time.monotonic() < deadline:
+    while not runtime.runs(name) and runtime.start_failed(name, since) is None and time.monotonic() < deadline:
         time.sleep(LOOK_S)
     return since
 
 
 def never_started(stack: Stack, name: str, since: float | None) -> str | None:
     """That it is down and was not started after `since` (epoch seconds): one that was, and ended by itself, is no fault's any more."""
-    started = since is not None and end_of(stack, name, since) is not None
+    started = since is not None and runtimes.of_stack(stack).start_failed(name, since) is not None
     return f"{name} does not run" if is_down(stack, name) and not started else None
 
 

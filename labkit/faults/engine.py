@@ -112,13 +112,15 @@ def _left(stack: Stack, ledger: Ledger, fault: Fault, kind: Primitive) -> str | 
 
 
 def proof(stack: Stack, fault: Fault) -> Proof:
-    """That it fired, as far as it shows now or was written down when it was healed."""
+    """That it fired, as was written down when it was healed, or as far as it shows now."""
+    known = Proof(fault.facts.get("proof_service"), fault.facts.get("proof_outside"))
+    if known.service and known.outside:
+        return known
     try:
         seen = primitive(fault.verb).prove(stack, Ledger(stack.directory), fault)
     except (UserError, OSError):
         seen = Proof()  # who would tell does not answer
-    facts = fault.facts
-    return Proof(seen.service or facts.get("proof_service"), seen.outside or facts.get("proof_outside"))
+    return Proof(seen.service or known.service, seen.outside or known.outside)
 
 
 def left(stack: Stack, fault: Fault) -> str | None:

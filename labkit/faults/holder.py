@@ -23,6 +23,7 @@ from labkit.stack.model import Stack
 
 LOOK_S = 0.05
 LINGER_S = 0.5  # before it ends with nothing to do
+ENDING_S = 10.0  # for another one to do so
 
 
 class Holder:
@@ -124,7 +125,7 @@ def main() -> None:
 
 def _alone(file: IO[str]) -> bool:
     """Perhaps the other one is just about to end."""
-    deadline = time.monotonic() + 2 * LINGER_S
+    deadline = time.monotonic() + ENDING_S
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

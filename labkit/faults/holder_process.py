@@ -11,7 +11,7 @@ from labkit.stack import processes
 from labkit.stack.model import Stack
 
 NAME = "holder"
-START_S = 5.0
+START_S = 15.0
 
 
 def running(directory: "os.PathLike[str]") -> processes.Process | None:

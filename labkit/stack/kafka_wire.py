@@ -18,6 +18,7 @@ INTERNAL = "__"  # topics of Kafka's own begin so
 # Errors of a broker that has just started, or was fenced for a moment: no leader yet, not the leader yet, too late to answer; the
 # coordinator of a group is loading, not available, elsewhere.
 PASSING = {5, 6, 7, 14, 15, 16}
+NO_SUCH_TOPIC = 3
 ASK_AGAIN_AFTER = 0.05  # seconds
 
 Place = tuple[str, int]
@@ -148,7 +149,7 @@ class Broker:
         return found
 
     def delete_all_records(self, topics: list[Topic], *, timeout_ms: int = 5000) -> dict[str, list[int]]:
-        """Delete every record. Returns where each partition's log begins now: its end."""
+        """Delete every record. Returns where each partition's log begins now: its end. A topic that was deleted meanwhile has none."""
         return self._until_ready(lambda: self._delete_all_records(topics, timeout_ms)) if topics else {}
 
     def _delete_all_records(self, topics: list[Topic], timeout_ms: int) -> dict[str, list[int]]:
@@ -165,6 +166,8 @@ class Broker:
             offsets = [0] * count
             for _ in range(count):
                 partition, start, error = answer.take("i"), answer.take("q"), answer.take("h")
+                if error == NO_SUCH_TOPIC:
+                    continue
                 if error:
                     raise error_of(error, f"Kafka did not delete the records of {name}, partition {partition}")
                 offsets[partition] = start

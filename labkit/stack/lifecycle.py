@@ -76,12 +76,12 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     state.save(stack)
     try:
         _start_and_wait(running, stack, missing, view, intent=intent)
+        stack = _with_digests(stack, {name: digests[name] for name in missing & set(SERVICES)})
+        state.save(stack)
+        claims.settle(directory, stack.ports)
     except KeyboardInterrupt:
         _undo(running, missing)
         raise
-    stack = _with_digests(stack, {name: digests[name] for name in missing & set(SERVICES)})
-    state.save(stack)
-    claims.settle(directory, stack.ports)
     return Brought(stack, running, frozenset(missing), reset_finished=intent is not None)
 
 

@@ -25,7 +25,7 @@ STRAY_GRACE = 1.0
 HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
 KILL_TIMEOUT = 5.0
-NOTE_TIMEOUT = 1.0
+NOTE_TIMEOUT = 5.0
 NOTED = 0.001  # events have whole milliseconds
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -107,7 +107,6 @@ class Native:
         self._spawned: subprocess.Popen[bytes] | None = None
         self._has: installed.Installed | None = None
         self._plan: dict[str, Any] = {}
-        self._asked_for: set[str] = set()
 
     def running(self) -> set[str]:
         return {name for name in COMPONENTS if processes.running(self._directory, name)}
@@ -125,8 +124,13 @@ class Native:
         process = processes.running(self._directory, name)
         if process is None:
             end = self.last_end(name, 0.0)
-            return Seen(STOPPED if end is None or end.asked_for else FAILED)
+            return Seen(STOPPED if end is None or end.asked_for or self._was_announced(name) else FAILED)
         return Seen(PAUSED if process.paused() else RUNNING, process.pid, process.uptime())
+
+    def _was_announced(self, name: str) -> bool:
+        """Did labkit end it, though perhaps by force, since it took too long?"""
+        events = reversed(event_log.read(self._directory, 200))
+        return next((e["event"] for e in events if e["component"] == name and e["event"] != "end"), None) == event_log.STOP
 
     def memory(self) -> dict[str, int]:
         """PSS; without the processes that have just ended."""
@@ -145,12 +149,8 @@ class Native:
         return None
 
     def start_failed(self, component: str, since: float) -> End | None:
-        if component in self._asked_for:
-            started = [e["time"] for e in self.events(since - NOTED) if (e["component"], e["event"]) == (component, "start")]
-            if not started:
-                return None
-            since = started[-1]
-        return self.last_end(component, since)
+        started = [e["time"] for e in self.events(since - NOTED) if (e["component"], e["event"]) == (component, "start")]
+        return self.last_end(component, started[-1]) if started else None
 
     def events(self, since: float) -> list[dict[str, Any]]:
         return [event for event in event_log.read(self._directory) if event["time"] >= since]
@@ -207,10 +207,14 @@ class Native:
             whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in self._plan.items()}
             paths.write(self._directory / "plan.json", json.dumps(whole))
         since = time.time()
-        self._asked_for.update(names)
         if not self._ask("start", *names):
             self._replace_supervisor(passed_on, names)
+            processes.wait_until(self._supervised, SUPERVISOR_TIMEOUT)  # an end before that would be seen by nobody
         return since
+
+    def _supervised(self) -> bool:
+        """The supervisor that was just started takes commands, or has ended."""
+        return self._ask("start") or self._spawned is None or self._spawned.poll() is not None
 
     def _ask(self, *words: str) -> bool:
         """False when no supervisor is there that would do it."""

@@ -87,7 +87,7 @@ class Runtime(Protocol):
         """Its last end after `since` (epoch seconds)."""
 
     def start_failed(self, component: str, since: float) -> End | None:
-        """The same, but of the process that `start` was asked for at `since`: the one before it may be seen to end only now."""
+        """The same, but of a process that was started since then: the one before it may be seen to end only now."""
 
     def events(self, since: float) -> list[dict[str, Any]]:
         """`{"time", "event", "component", "pid", "exit_code", "signal"}` in the order of time; epoch seconds. Events are start, end, adopt,

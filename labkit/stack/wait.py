@@ -80,16 +80,17 @@ def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Ex
 
 def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
     """Raises NotReady, and PortTaken when it ended because somebody else has its port."""
+    runtime, component, ran = waiting.runtime, waiting.component, False
     while True:
-        runtime, component = waiting.runtime, waiting.component
         running = runtime.runs(component)
+        ran = ran or running
         why = waiting.probe() if running else "it does not run"
         if why is None and not runtime.is_ours(component, waiting.port):
             why = f"another program answers on its port {waiting.port}"  # ours is about to find that out, and to end
         seconds = time.time() - since
         if why is None:
             return Ready(component, seconds)
-        if not running and (end := runtime.start_failed(component, since)):
+        if not running and (end := runtime.last_end(component, since) if ran else runtime.start_failed(component, since)):
             if not ports.is_free(waiting.port):
                 raise ports.PortTaken(
                     f"Port {waiting.port}, which was free for {component}, was taken by another program in the meantime.",

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -39,11 +40,20 @@ def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
         process.kill()
         process.wait()
         return
+    theirs = _of_others()
+    if not theirs:
+        pytest.fail("every default port is held, and nobody tells by whom")
+    yield theirs[0]
+
+
+def _of_others() -> list[BusyPort]:
+    """The one first whose process has run longest: others' tests start their components again and again."""
+    found = []
     for connection in psutil.net_connections("tcp4"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port in DEFAULT_PORTS.values() and connection.pid:
-            yield BusyPort.of(connection.laddr.port, connection.pid)
-            return
-    pytest.fail("every default port is held, and nobody tells by whom")
+            with suppress(psutil.Error):
+                found.append((psutil.Process(connection.pid).create_time(), connection.laddr.port, connection.pid))
+    return [BusyPort.of(port, pid) for _, port, pid in sorted(found) if psutil.pid_exists(pid)]
 
 
 def _listening(port: int) -> "tuple[int, subprocess.Popen[bytes]] | None":

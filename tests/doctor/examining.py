@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from tests.running import ROOT, Labkit
+from tests.running import ROOT, Labkit, wait_until
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,25 @@ class BusyPort:
     name: str
     command: str
 
+    def is_still_held(self) -> bool:
+        """By that process."""
+        return self.pid in _listeners(self.number)
+
+    @classmethod
+    def now(cls, number: int) -> "BusyPort":
+        """Whoever listens there, once somebody does."""
+        wait_until(lambda: _listeners(number), f"somebody listens on port {number}")
+        return cls.of(number, _listeners(number)[0])
+
     @classmethod
     def of(cls, number: int, pid: int) -> "BusyPort":
         process = psutil.Process(pid)
         return cls(number, pid, process.name(), shlex.join(process.cmdline()))
+
+
+def _listeners(number: int) -> list[int]:
+    found = [c for c in psutil.net_connections("tcp4") if c.status == psutil.CONN_LISTEN and c.laddr.port == number]
+    return [c.pid for c in found if c.pid]
 
 
 def examined(labkit: Labkit, *arguments: str) -> Report:

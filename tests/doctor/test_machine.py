@@ -38,7 +38,7 @@ def test_the_text_says_what_the_json_says(labkit: Labkit) -> None:
     figures = re.compile(r"\d[\d.:+ -]*")  # what is free, and what time it is, differs between the two
     lines = {figures.sub("#", line.strip()) for line in shown.stdout.splitlines()}
     for finding in report.whole["findings"]:
-        if not finding["id"].startswith(("strays", "ports")):  # other people's stacks come and go
+        if not finding["id"].startswith(("strays", "ports", "leftovers")):  # other people's stacks come and go
             assert figures.sub("#", f"{marks[finding['verdict']]} {finding['sentence']}") in lines
     assert shown.stdout.splitlines()[-1] == "Next: labkit up --name own"
 
@@ -79,7 +79,11 @@ def test_a_runtime_that_does_not_have_the_data_is_in_the_way(stack: RunningStack
 
 
 def test_a_busy_port_is_told_with_its_holder_and_is_not_in_the_way(labkit: Labkit, busy_port: BusyPort) -> None:
-    [found] = [f for f in examined(labkit).about("ports.") if f["facts"].get("port") == busy_port.number]
+    report = examined(labkit)
+    while not busy_port.is_still_held():  # a component of others, which has ended meanwhile and is started again
+        busy_port = BusyPort.now(busy_port.number)
+        report = examined(labkit)
+    [found] = [f for f in report.about("ports.") if f["facts"].get("port") == busy_port.number]
     assert found["verdict"] == "note"
     assert (found["facts"]["pid"], found["facts"]["command"]) == (busy_port.pid, busy_port.command)
     assert f"is held by {busy_port.name} (pid {busy_port.pid}" in found["sentence"]
@@ -241,7 +245,7 @@ def test_processes_of_a_stack_whose_folder_is_gone_are_told_and_the_fix_ends_the
         [found] = [f for f in examined(labkit).about("strays") if f["facts"]["directory"] == str(gone)]
         assert found["fix"] == f"kill {stray.pid}"
         subprocess.run(found["fix"], shell=True, check=True)
-        assert stray.wait(10) == -signal.SIGTERM
+        assert stray.wait(30) == -signal.SIGTERM
     finally:
         if is_alive(stray.pid):
             stray.kill()

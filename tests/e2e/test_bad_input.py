@@ -49,6 +49,12 @@ ORDER: list[tuple[str, str, str | None]] = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def at_rest(shared_stack: RunningStack) -> None:
+    """What tests before began and left is no news here."""
+    shared_stack.labkit("reset", "--yes")
+
+
 def stored(stack: RunningStack) -> list[dict[str, Any]]:
     tables = ("customer_db.customer", "customer_db.message", "order_db.orders", "order_db.message")
     return stack.sql(" union all ".join(f"select '{t}' as t, count(*) as n from {t}" for t in tables))

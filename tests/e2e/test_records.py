@@ -7,7 +7,7 @@ from collections.abc import Collection
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from services.messaging.broker import OutgoingRecord
+from services.messaging.broker import BrokerUnavailable, OutgoingRecord
 from services.messaging.kafka import Kafka
 from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, settled
 from tests.running import RunningStack, wait_until
@@ -43,19 +43,28 @@ def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> No
     made = admin.create_topics([NewTopic(topic, num_partitions=int(topic[-1]), replication_factor=1) for topic in topics])
     try:
         for result in made.values():
-            result.result(10)
+            result.result(30)
 
         async def publish() -> None:
             publisher = await Kafka(stack.kafka_bootstrap, instance="vectors").publisher()
-            await publisher.publish([OutgoingRecord(topic, key.encode(), b"x") for topic, keys in topics.items() for key in keys])
-            await publisher.close()
+            try:
+                await publisher.publish([OutgoingRecord(topic, key.encode(), b"x") for topic, keys in topics.items() for key in keys])
+            finally:
+                await publisher.close()
 
-        asyncio.run(publish())
+        def published() -> bool:
+            try:
+                asyncio.run(publish())
+            except BrokerUnavailable:  # new partitions have no leader for a moment; the relay, too, tries again
+                return False
+            return True
+
+        wait_until(published, "the records are published")
         for topic, keys in topics.items():
             assert {key.decode(): partition for partition, key, _, _ in read(stack, topic, keys, len(keys))} == keys
     finally:
         for result in admin.delete_topics(list(topics)).values():
-            result.result(10)
+            result.result(30)
 
 
 def test_an_order_leaves_the_records_of_the_specification(stack: RunningStack) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit import quiescence
+from labkit.quiescence import Watcher
 from labkit.stack import state
 from labkit.stack.model import Stack
 from tests.running import Labkit, RunningStack
@@ -34,6 +36,13 @@ def shop(running_shop: RunningStack) -> RunningStack:
     """Whole, and empty."""
     running_shop.labkit("reset", "--yes")
     return RunningStack(running_shop.labkit)
+
+
+@pytest.fixture
+def at_rest(described: Stack) -> None:
+    """What tests before began has come to its end."""
+    with Watcher(described) as watcher:
+        quiescence.wait(watcher)
 
 
 @pytest.fixture

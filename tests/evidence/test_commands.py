@@ -5,15 +5,15 @@ import signal
 
 from labkit.evidence import database
 from labkit.stack.model import Stack
-from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, new_customer, new_order, settled
+from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled, state_in_view
 from tests.running import RunningStack
 
 
 def placed(shop: RunningStack) -> tuple[int, int]:
-    """(customer, order), whose saga has ended."""
+    """(customer, order), whose saga has ended, as all have heard."""
     customer = new_customer(shop.url("customers"))
     order = new_order(shop.url("orders"), customer, "12.34")
-    settled(shop.url("orders"), order)
+    eventually(lambda: state_in_view(shop.redis, customer, order), "APPROVED")
     return customer, order
 
 
@@ -61,7 +61,7 @@ def test_the_schema_tells_every_column(running_shop: RunningStack) -> None:
         assert table.meaning
 
 
-def test_events_as_they_came(running_shop: RunningStack, described: Stack) -> None:
+def test_events_as_they_came(running_shop: RunningStack, at_rest: None) -> None:
     _, order = placed(running_shop)
     lines = [json.loads(line) for line in running_shop.labkit("events", "--json").stdout.splitlines()]
     mine = [line["event"] for line in lines if line["topic"] == ORDER_CHANNEL and line["aggregate_id"] == order]
@@ -75,11 +75,12 @@ def test_events_that_nobody_has_taken_yet(running_shop: RunningStack, described:
     running_shop.signal(pid, signal.SIGSTOP)
     try:
         order = new_order(running_shop.url("orders"), customer, "1.00")
-        waiting: list[str] = []
-        while not waiting:  # until it is in Kafka
+
+        def waiting() -> list[str]:
             lines = [json.loads(line) for line in running_shop.labkit("events", "--unhandled", "--json").stdout.splitlines()]
-            waiting = [group for line in lines if line["aggregate_id"] == order for group in line["waiting_for"]]
-        assert "OrderEventConsumer" in waiting
+            return [group for line in lines if line["aggregate_id"] == order for group in line["waiting_for"]]
+
+        eventually(waiting, lambda groups: "OrderEventConsumer" in groups)
     finally:
         running_shop.signal(pid, signal.SIGCONT)
     settled(running_shop.url("orders"), order)

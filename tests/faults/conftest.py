@@ -11,6 +11,9 @@ from tests.running import RunningStack
 @pytest.fixture
 def faults(stack: RunningStack) -> Iterator[Faults]:
     found = Faults(stack)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LABKIT_HOME", str(stack.labkit.home))
+        found.rest()
     yield found
     stack.labkit("heal", "--all")
     found.assert_nothing_left()

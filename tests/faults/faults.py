@@ -8,11 +8,16 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from labkit.quiescence import Watcher, Wave
+from labkit.stack import state as states
 from labkit.stack.docker import Docker
 from labkit.stack.runtime import PAUSED, End
+from labkit.stack.transactions import Transaction
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
 from tests.running import Labkit, RunningStack, wait_until
 
+WITHIN_S = 60.0
+REST_S = 20.0  # what does not come to rest by then will not, and is no test's business here
 GROUPS = {"customers": "OrderEventConsumer", "orders": "customerServiceEvents"}
 
 
@@ -33,6 +38,10 @@ class Faults:
     def get(self, fault: dict[str, Any]) -> dict[str, Any]:
         return self.all()[fault["id"]]
 
+    def fires(self, fault: dict[str, Any]) -> None:
+        """Its second proof (a committed offset, an inbox row) shows a moment after the first."""
+        eventually(lambda: self.get(fault), lambda seen: seen["fired"], WITHIN_S)
+
     def heal(self, fault: dict[str, Any]) -> dict[str, Any]:
         self.labkit("heal", fault["id"])
         healed = self.get(fault)
@@ -42,7 +51,8 @@ class Faults:
     def hits(self, component: str, fault: dict[str, Any], *what: str) -> list[dict[str, Any]]:
         """As the service wrote them, read without labkit."""
         path = self.labkit.directory / "control" / "hits" / component / "hits.jsonl"
-        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        whole, _, _ = path.read_bytes().rpartition(b"\n")  # the last line may just be written
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["fault"] == fault["id"] and (not what or line["what"] in what)]
 
     def await_hit(self, component: str, fault: dict[str, Any], what: str, count: int = 1) -> list[dict[str, Any]]:
@@ -60,6 +70,10 @@ class Faults:
         finally:
             consumer.close()
 
+    def passes(self, component: str, topic: str, place: dict[str, Any]) -> None:
+        """Its group tells its positions a moment after it took a record."""
+        eventually(lambda: self.committed(GROUPS[component], topic, place["partition"]), lambda taken: taken > place["offset"], WITHIN_S)
+
     @cached_property
     def customer(self) -> int:
         """One with much credit, made when customers was there."""
@@ -75,7 +89,7 @@ class Faults:
         return order_state(self.gateway, order)[0]
 
     def becomes(self, order: int, state: str) -> None:
-        eventually(lambda: self.state(order), state)
+        eventually(lambda: self.state(order), state, WITHIN_S)
 
     def stays_pending(self, order: int, seconds: float = 0.3) -> None:
         """Nothing else tells that something does not happen than that it has not for a while."""
@@ -88,9 +102,16 @@ class Faults:
         rows = self.stack.sql("select id, headers from order_db.message where headers like %s order by id", f"%{event}%")
         return next(row["id"] for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
 
-    def end(self, component: str, since: float) -> End | None:
-        """How its parent, the supervisor or the engine, saw it end."""
-        return self.stack.runtime.last_end(component, since - 0.1)
+    def end(self, component: str, since: float) -> End:
+        """How its parent, the supervisor or the engine, saw it end; awaited."""
+        found = eventually(lambda: self.stack.runtime.last_end(component, since - 0.1), lambda end: end is not None, WITHIN_S)
+        assert found is not None
+        return found
+
+    def holder(self) -> int:
+        """The process; one of an earlier fault may be about to end."""
+        (pid,) = eventually(lambda: holders(self.labkit), lambda found: len(found) == 1)
+        return pid
 
     def is_frozen(self, component: str) -> bool:
         """By the kernel's word; of a container by the engine's, which freezes it in one way or another."""
@@ -100,10 +121,26 @@ class Faults:
     def assert_nothing_left(self) -> None:
         assert self.armed() == []
         assert [f for f in self.all().values() if f["state"] != "healed"] == []
-        assert self.labkit.status()["ready"]
+        wait_until(lambda: self.labkit.status()["ready"], "all is ready", WITHIN_S)
         wait_until(lambda: not holders(self.labkit), "the holder ends")
+        wait_until(lambda: not self._transactions_of_labkit(), "the transactions of whoever was killed are rolled back")
+
+    def _transactions_of_labkit(self) -> list[Transaction]:
         of_labkit = {row["id"] for row in self.stack.sql("select id from information_schema.processlist where user = 'admin'")}
-        assert not [transaction for transaction in self.stack.open_transactions() if transaction.connection in of_labkit]
+        return [transaction for transaction in self.stack.open_transactions() if transaction.connection in of_labkit]
+
+    def rest(self) -> None:
+        """Let what earlier tests began come to its end: a message that is still on its way would be a hit of this test's fault."""
+        model = states.load(self.labkit.name)
+        deadline = time.monotonic() + REST_S
+        with Watcher(model) as watcher:
+            before = watcher.look()
+            while not is_still(before, now := watcher.look()) and time.monotonic() < deadline:
+                before = now
+
+
+def is_still(before: Wave, now: Wave) -> bool:
+    return not before.outstanding and not now.outstanding and before.positions == now.positions
 
 
 def holders(labkit: Labkit) -> list[int]:

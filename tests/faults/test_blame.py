@@ -5,7 +5,7 @@ import signal
 
 from labkit.faults import blame
 from tests.faults.faults import Faults
-from tests.running import RunningStack, wait_until
+from tests.running import RunningStack
 
 
 def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, faults: Faults) -> None:
@@ -14,12 +14,12 @@ def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, fau
     crash = faults("crash", "relay", "relay.after_publish_before_mark")
     faults.order()
     faults.await_hit("relay", crash, "crash")
-    wait_until(lambda: faults.end("relay", crash["made"]), "the relay ends")
+    faults.end("relay", crash["made"])
     faults.heal(crash)
     pid = stack.pid("orders")
     os.kill(pid, signal.SIGKILL)
     stack.wait_ended(pid)
-    wait_until(lambda: faults.end("orders", crash["made"]), "the supervisor sees orders end")
+    faults.end("orders", crash["made"])
     known = blame.spans(stack.labkit.directory)
 
     def behind(component: str, since: float) -> str | None:

@@ -94,9 +94,10 @@ def test_a_planted_record_whose_place_nobody_learned_is_known_for_planted(stack:
     died = dying(faults.labkit, "planted")("fault", "poison", "order", ok=False)
     assert died.returncode == -signal.SIGKILL
     wait_until(lambda: stack.sql("SELECT * FROM customer_db.dead_letter"), "the record is parked")
-    is_healed_by_the_next_command(faults, last(faults))
+    poison = last(faults)
+    is_healed_by_the_next_command(faults, poison)
     judged = stack.labkit("verify", "--json")
-    assert "planted" not in faults.all()[last(faults)]["facts"]
+    assert "planted" not in faults.all()[poison]["facts"]
     assert json.loads(judged.stdout)["verdict"] == "pass", judged.stdout
 
 
@@ -114,16 +115,14 @@ def test_labkit_is_killed_at_any_place_of_any_fault(faults: Faults, verb: str) -
 
 def test_the_holder_is_killed_and_with_it_its_locks(stack: RunningStack, faults: Faults) -> None:
     lock = faults("lock", "customer", str(new_customer(faults.gateway)))
-    (holder,) = holders(faults.labkit)
-    os.kill(holder, signal.SIGKILL)
+    os.kill(faults.holder(), signal.SIGKILL)
     wait_until(lambda: not holders(faults.labkit), "the holder is gone")
     is_healed_by_the_next_command(faults, lock["id"])
 
 
 def test_the_holder_is_killed_before_a_fault_has_its_time(faults: Faults) -> None:
-    pause = faults("pause", "customers", "--for", "6s")
-    (holder,) = holders(faults.labkit)
-    os.kill(holder, signal.SIGKILL)
+    pause = faults("pause", "customers", "--for", "8s")
+    os.kill(faults.holder(), signal.SIGKILL)
     wait_until(lambda: faults.get(pause)["left_behind"], "its time is up")
     assert faults.is_frozen("customers")
     is_healed_by_the_next_command(faults, pause["id"])
@@ -132,8 +131,7 @@ def test_the_holder_is_killed_before_a_fault_has_its_time(faults: Faults) -> Non
 
 def test_the_next_command_starts_a_killed_holder_again(faults: Faults) -> None:
     pause = faults("pause", "order-history", "--for", "8s")
-    (holder,) = holders(faults.labkit)
-    os.kill(holder, signal.SIGKILL)
+    os.kill(faults.holder(), signal.SIGKILL)
     wait_until(lambda: not holders(faults.labkit), "the holder is gone")
     faults.labkit("fault", "switch", "orders", "nothing", "1")
     wait_until(lambda: faults.get(pause)["state"] == "healed", "the new holder heals it")
@@ -169,6 +167,7 @@ def test_down_and_reset_leave_no_fault_behind(new_labkit: Callable[..., Labkit])
     assert labkit.processes() == {}
     assert {faults.get(gate)["state"], faults.get(pause)["state"]} == {"healed"}
     labkit("up")
+    faults = Faults(RunningStack(labkit))  # while it was down, another stack may have taken its ports
     faults.becomes(faults.order(), "APPROVED")
     kill = faults("kill", "customers")
     labkit("reset", "--yes")

@@ -16,6 +16,7 @@ from tests.web.serving import free_port, served
 
 JSON = {"content-type": "application/json"}
 ORDER = b'{"customerId":1,"orderTotal":{"amount":12.34}}'
+PATIENT = {"GATEWAY_GET_TIMEOUT_MS": "30000", "GATEWAY_POST_TIMEOUT_MS": "30000"}  # these servers can lose the processor for seconds
 
 
 class Gateway(httpx.Client):
@@ -29,8 +30,8 @@ def gateway(tmp_path: Path, script: Script, **environment: str) -> Iterator[Gate
     with upstream(script) as customers, upstream(script) as orders, upstream(script) as history:
         urls = {"CUSTOMERS_URL": customers.url, "ORDERS_URL": orders.url, "ORDER_HISTORY_URL": history.url}
         with (
-            served(["-m", "services.gateway"], tmp_path / "log", **{**urls, **environment}) as service,
-            Gateway(base_url=service.url, trust_env=False, timeout=20) as client,
+            served(["-m", "services.gateway"], tmp_path / "log", **{**urls, **PATIENT, **environment}) as service,
+            Gateway(base_url=service.url, trust_env=False, timeout=60) as client,
         ):
             client.url = service.url
             client.orders = orders
@@ -78,10 +79,10 @@ ROUTES = [
 def test_every_route_reaches_its_service_unchanged(tmp_path: Path) -> None:
     with upstream(echo) as customers, upstream(echo) as orders, upstream(echo) as history:
         urls = {"CUSTOMERS_URL": customers.url, "ORDERS_URL": orders.url, "ORDER_HISTORY_URL": history.url}
-        with served(["-m", "services.gateway"], tmp_path / "log", **urls) as service:
+        with served(["-m", "services.gateway"], tmp_path / "log", **urls, **PATIENT) as service:
             for method, path, to in ROUTES:
                 body = ORDER.decode() if method == "POST" else ""
-                told = httpx.request(method, service.url + path, content=body, headers=JSON, trust_env=False).json()
+                told = httpx.request(method, service.url + path, content=body, headers=JSON, trust_env=False, timeout=60).json()
                 assert told == {"port": httpx.URL(urls[to]).port, "line": f"{method} {path} HTTP/1.1", "body": body}
 
 
@@ -165,11 +166,11 @@ def test_a_service_that_hangs_is_a_timeout_and_its_late_answer_goes_to_nobody(tm
 
     def hangs_at_first(connection: socket.socket, request: bytes, before: int) -> bool:
         if before == 0:
-            let_go.wait(20)
+            let_go.wait(60)
         connection.sendall(answer(b"%d" % before))
         return True
 
-    with gateway(tmp_path, hangs_at_first, GATEWAY_GET_TIMEOUT_MS="200", GATEWAY_POST_TIMEOUT_MS="200") as client:
+    with gateway(tmp_path, hangs_at_first, GATEWAY_POST_TIMEOUT_MS="200") as client:
         refused(client.post("/orders", content=ORDER, headers=JSON), 504, "orders", "0.2 s", "not known")
         let_go.set()
         assert [client.get("/orders/1").content for _ in range(3)] == [b"1", b"2", b"3"]
@@ -210,7 +211,7 @@ def test_a_huge_answer_is_502_and_does_not_stay_in_memory(tmp_path: Path) -> Non
         while True:
             connection.sendall(b"x" * 1_000_000)
 
-    with gateway(tmp_path, script, GATEWAY_GET_TIMEOUT_MS="20000") as client:
+    with gateway(tmp_path, script) as client:
         refused(client.get("/orders/1"), 502, "orders", "too large")
         assert client.get("/health").status_code == 200
 

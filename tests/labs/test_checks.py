@@ -75,7 +75,7 @@ def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop:
             read_until(process, "1 failed in ")
             read_until(process, "Watching ")
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 1, "as the last check ended"
+            assert process.wait(60) == 1, "as the last check ended"
     finally:
         workshop.write(file, good)
         workshop("restart", "customers")

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from labkit.lab import schedule
 from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
 from labkit.lab.schedule import Meeting, run_checks
 
@@ -43,7 +45,7 @@ class World:
         return Check(f"9.{number}", f"Check {number}", run, gate, alone)
 
     def run(self, *checks: Check, tell: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
-        return asyncio.run(asyncio.wait_for(run_checks(checks, None, self.meeting, tell=tell), 5))
+        return asyncio.run(asyncio.wait_for(run_checks(checks, None, self.meeting, tell=tell), 60))
 
 
 def test_everybody_waits_for_everybody_and_the_stores_are_read_once() -> None:
@@ -109,15 +111,18 @@ def test_stores_that_cannot_be_read_leave_unknown_what_needs_them() -> None:
     assert second.verdict is Verdict.PASS
 
 
-def test_time_spent_waiting_for_others_is_not_its_own() -> None:
-    world = World()
+def test_time_spent_waiting_for_others_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, clock = World(), [0.0]
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def slow(_: Any) -> None:
-        await asyncio.sleep(0.2)
+        for _ in range(10):  # until the other one waits
+            await asyncio.sleep(0)
+        clock[0] += 10.0
         await world.meeting.come()
 
-    quick, _ = world.run(world.check(1, "a", "read"), Check("9.2", "slow", slow, False, False))
-    assert quick.seconds < 0.15
+    quick, late = world.run(world.check(1, "a", "read"), Check("9.2", "slow", slow, False, False))
+    assert (quick.seconds, late.seconds) == (0.0, 10.0)
 
 
 def test_what_several_checks_share_may_itself_ask_for_the_stores() -> None:

@@ -13,7 +13,7 @@ def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
 
 def test_clients_post_no_faster_than_their_orders_finish(stack: RunningStack) -> None:
     before = stack.sql("select count(*) as n from order_db.orders")
-    found = figures(stack, "--clients", "4", "--seconds", "1", "--customers", "5", "--seed", "7")
+    found = figures(stack, "--clients", "4", "--seconds", "4", "--customers", "5", "--seed", "7")
     after = stack.sql("select count(*) as n from order_db.orders")
     assert found["seed"] == 7
     assert found["unfinished"]["count"] == found["wrong"]["count"] == 0
@@ -25,8 +25,9 @@ def test_clients_post_no_faster_than_their_orders_finish(stack: RunningStack) ->
 
 
 def test_a_rate_is_kept_past_the_gateway(stack: RunningStack) -> None:
-    found = figures(stack, "--rate", "20", "--seconds", "2", "--customers", "5", "--direct")
-    assert 30 <= found["posted"] <= 45
+    """What a process that loses the processor was late with it posts at once, but for what it was late with at the very end."""
+    found = figures(stack, "--rate", "20", "--seconds", "6", "--customers", "5", "--direct")
+    assert 75 <= found["posted"] <= 20 * found["seconds"] + 5
     assert found["posted"] == sum(found["states"].values())
 
 
@@ -34,7 +35,7 @@ def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) ->
     newest = "select max(id) as id from order_db.orders"
     known = stack.sql(newest)
     with ThreadPoolExecutor() as pool:
-        load = pool.submit(stack.labkit, "load", "--clients", "3", "--seconds", "3", "--customers", "1", "--json", ok=False)
+        load = pool.submit(stack.labkit, "load", "--clients", "3", "--seconds", "8", "--customers", "1", "--json", ok=False)
         while stack.sql(newest) == known:
             assert not load.done()
         with stack.paused("customers"):

@@ -12,7 +12,6 @@ from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import CUT, FAILED, PAUSED, RUNNING
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import wait_until
 
 pytestmark = pytest.mark.both_runtimes
 
@@ -23,7 +22,7 @@ def state(stack: RunningStack, component: str) -> str:
 
 def works(stack: RunningStack) -> None:
     """All is ready, and an order comes to its end."""
-    wait_until(lambda: stack.labkit.status()["ready"], "all components are ready")
+    stack.labkit.when_ready()
     gateway = stack.url("gateway")
     assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
 

@@ -18,7 +18,7 @@ COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history",
 
 @pytest.mark.native
 def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
-    status = stack.labkit.status()
+    status = stack.labkit.when_ready()
     assert list(status) == ["name", "runtime", "ready", "components", "connections", "faults"]
     assert (status["name"], status["runtime"], status["ready"]) == ("shared", "native", True)
     assert [c["name"] for c in status["components"]] == COMPONENTS
@@ -45,7 +45,7 @@ def test_the_supervisor_is_small(stack: RunningStack) -> None:
 def test_up_again_says_that_all_is_well_and_starts_nothing(stack: RunningStack) -> None:
     before = stack.pids()
     count = {"native": "9 processes", "docker": "8 containers"}[stack.labkit.status()["runtime"]]
-    assert stack.labkit("up").stdout.startswith(f"All is well: {count}")
+    assert f"All is well: {count}" in stack.labkit("up").stdout
     assert stack.pids() == before
 
 
@@ -88,7 +88,7 @@ def test_a_paused_component_is_shown_and_goes_on_with_up(stack: RunningStack) ->
     states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
     assert states["redis"] == "paused"
     stack.labkit("up")
-    assert stack.labkit.status()["ready"]
+    stack.labkit.when_ready()
 
 
 @pytest.mark.native
@@ -96,7 +96,7 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
     before = stack.pids()
     stack.signal(stack.pid("supervisor"), signal.SIGKILL)
     stack.wait_ended(before["supervisor"] or 0)
-    assert stack.labkit.status()["ready"]
+    stack.labkit.when_ready()
     stack.labkit("up")
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {"supervisor"}
@@ -132,9 +132,7 @@ def test_restart_begins_one_anew_on_the_same_endpoint(stack: RunningStack) -> No
     begun = time.monotonic()
     stack.restart("order-history")
     assert stack.begun_since(begun) == {"order-history"}
-    status = stack.labkit.status()
-    assert status["ready"]
-    assert {c["name"]: c["endpoint"] for c in status["components"]} == endpoints
+    assert {c["name"]: c["endpoint"] for c in stack.labkit.when_ready()["components"]} == endpoints
 
 
 @pytest.mark.docker
@@ -144,7 +142,7 @@ def test_a_service_that_was_killed_while_it_waited_to_begin_again_is_brought_up(
     states = {c["name"]: c["state"] for c in stack.labkit.status()["components"]}
     assert {states["orders"], states["relay"]} == {"failed", "stopped"}, states
     stack.labkit("up")
-    assert stack.labkit.status()["ready"]
+    stack.labkit.when_ready()
 
 
 @pytest.mark.docker
@@ -155,7 +153,7 @@ def test_a_service_that_waits_begins_again_while_another_ones_container_is_made_
     container = subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
     subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=True)
     stack.labkit("up")
-    assert stack.labkit.status()["ready"]
+    stack.labkit.when_ready()
 
 
 @pytest.mark.both_runtimes
@@ -173,9 +171,9 @@ def test_logs_can_be_followed(stack: RunningStack) -> None:
     following.stdout.readline()
     with (stack.labkit.directory / "logs" / "redis.log").open("a") as log:
         log.write("a new line\n")
-    assert following.stdout.readline() == "a new line\n"
+    assert "a new line\n" in iter(following.stdout.readline, "")  # redis, too, may write one
     following.send_signal(signal.SIGINT)
-    assert following.wait(10) == 130
+    assert following.wait(60) == 130
 
 
 @pytest.mark.native

@@ -1,4 +1,4 @@
-"""The shared stack with its addresses as they are now: a component that was started again may have another port."""
+"""The shared stack, run from services that are wrong."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,11 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.running import ROOT, RunningStack
-
-
-@pytest.fixture
-def stack(stack: RunningStack) -> RunningStack:
-    return RunningStack(stack.labkit)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.web.serving import Served, served
+from tests.web.serving import WITHIN_S, Served, served
 
 JSON = {"content-type": "application/json"}
 GOOD = '{"customerId":1,"orderTotal":{"amount":12.34}}'
@@ -27,7 +27,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(shop: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=shop.url, trust_env=False, timeout=15) as client:
+    with httpx.Client(base_url=shop.url, trust_env=False, timeout=WITHIN_S) as client:
         yield client
 
 
@@ -137,7 +137,7 @@ def test_health(client: httpx.Client) -> None:
 
 def raw(shop: Served, data: bytes) -> bytes:
     """Everything the service sends back until it closes."""
-    with socket.create_connection(("127.0.0.1", shop.port), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=WITHIN_S) as connection:
         connection.sendall(data)
         answer = b""
         while piece := connection.recv(65536):
@@ -166,7 +166,7 @@ def test_broken_http_is_refused_with_a_problem(shop: Served, data: bytes) -> Non
 
 
 def test_endless_headers_are_cut_off(shop: Served) -> None:
-    with socket.create_connection(("127.0.0.1", shop.port), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=WITHIN_S) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 11_000)
         assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
 
@@ -183,7 +183,10 @@ def test_several_requests_in_one_packet_are_answered_in_order(shop: Served) -> N
 
 
 def test_sigterm_is_a_clean_stop_under_an_open_connection(tmp_path: Path) -> None:
-    with served([str(Path(__file__).with_name("shop.py"))], tmp_path / "log") as shop, httpx.Client(trust_env=False) as client:
+    with (
+        served([str(Path(__file__).with_name("shop.py"))], tmp_path / "log") as shop,
+        httpx.Client(trust_env=False, timeout=WITHIN_S) as client,
+    ):
         client.get(f"{shop.url}/health")
         os.kill(shop.process.pid, signal.SIGTERM)
-        assert shop.process.wait(5) == 0
+        assert shop.process.wait(WITHIN_S) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.web.serving import served
+from tests.web.serving import WITHIN_S, served
 
 SEED = 3
 REQUESTS = 10_000
@@ -43,7 +43,7 @@ async def send(port: int, request: bytes) -> list[int]:
     try:
         writer.write(request)
         writer.write_eof()
-        answer = await asyncio.wait_for(reader.read(), 15)
+        answer = await asyncio.wait_for(reader.read(), WITHIN_S)
     except TimeoutError:
         raise
     except OSError:  # refused, and hung up on before all was sent
@@ -74,6 +74,6 @@ def test_ten_thousand_malformed_requests(tmp_path: Path) -> None:
         seen = asyncio.run(storm(shop.port))
         assert seen[400] > REQUESTS / 4
         assert seen[200] > 0
-        assert httpx.get(f"{shop.url}/health", trust_env=False).status_code == 200
-        assert httpx.get(f"{shop.url}/count", trust_env=False).json() <= seen[200]
+        assert httpx.get(f"{shop.url}/health", trust_env=False, timeout=WITHIN_S).status_code == 200
+        assert httpx.get(f"{shop.url}/count", trust_env=False, timeout=WITHIN_S).json() <= seen[200]
         assert "traceback" not in shop.log.read_text()

@@ -35,7 +35,7 @@ def new_customer(seat: Learner) -> None:
     components = json.loads(seat("status", "--json").stdout)["components"]
     gateway = next(c["endpoint"] for c in components if c["name"] == "gateway")
     body = {"name": "Ada", "creditLimit": {"amount": "15.00"}}
-    httpx.post(f"{gateway}/customers", json=body, trust_env=False).raise_for_status()
+    httpx.post(f"{gateway}/customers", json=body, trust_env=False, timeout=30).raise_for_status()
 
 
 def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> None:
@@ -118,7 +118,7 @@ def test_watch_takes_over_on_save_and_waits_for_what_does_not_work(seat: Learner
         assert "restarted orders" in read_until(process, "ready in")
         process.send_signal(signal.SIGINT)
         read_until(process, "No longer watching.")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_jump_begins_a_lab_as_if_those_before_were_done(seat: Learner) -> None:
@@ -293,7 +293,7 @@ def test_on_a_terminal_the_guide_is_read_section_by_section(learner: Learner, co
     assert b"Close the gate" not in seen
     os.write(keys, b"\n")
     assert shows(b"Next: labkit lab 7 start")
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     os.close(keys)
 
 
