@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine import (
+    pytest_collection_finish,
     pytest_collection_modifyitems,
+    pytest_itemcollected,
     pytest_sessionfinish,
     pytest_sessionstart,
     pytest_terminal_summary,
@@ -24,7 +26,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 __all__ = [
     "RunningStack",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
+    "pytest_itemcollected",
     "pytest_sessionfinish",
     "pytest_sessionstart",
     "pytest_terminal_summary",

@@ -27,16 +27,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(f"{REQUIRED}=1, and {why}")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What several processes run side by side (-n 2 --dist loadgroup) are files; all that uses the engine's images or looks at the whole
+    machine is one. Told here: xdist reads the groups when the last item is collected."""
+    alone = item.get_closest_marker("docker") or item.path.parent.name in ONE_AFTER_ANOTHER
+    item.add_marker(pytest.mark.xdist_group("docker" if alone else item.nodeid.partition("::")[0]))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error.
-
-    What several processes run side by side (-n 2 --dist loadgroup) are files; all that uses the engine's images or looks at the whole
-    machine is one.
-    """
-    for item in items:
-        alone = item.get_closest_marker("docker") or item.path.parent.name in ONE_AFTER_ANOTHER
-        item.add_marker(pytest.mark.xdist_group("docker" if alone else item.nodeid.partition("::")[0]))
+    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error."""
     needing = [item for item in items if item.get_closest_marker("docker")]
     if needing and (why := _why_none()):
         if os.environ.get(REQUIRED) == "1":
@@ -44,6 +44,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_LEFT_OUT] = (len(needing), why)
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A pytest that xdist does not know tears the groups apart without a word."""
+    if hasattr(session.config, "workerinput") and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError("This pytest-xdist does not see the groups of this pytest: tests of one stack would run side by side.")
 
 
 def _why_none() -> str | None:

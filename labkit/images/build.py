@@ -21,8 +21,9 @@ from labkit.images.recipes import BASE, KAFKA, MARIADB, MYSQL, REDIS, SERVICES, 
 from labkit.images.view import Lines
 from labkit.images.work import Work, timed
 from labkit.stack.engine import Engine, client
-from labkit.stack.servers.cache import cache_dir, scratch_dir
+from labkit.stack.servers.cache import cache_dir, remove_scratch, scratch_dir
 
+SCRATCH = "images"
 LABEL = "labkit.image"
 FREE_BYTES_NEEDED = 2_000_000_000
 
@@ -47,6 +48,7 @@ def build(engine: Engine, view: Lines, *, database: str | None, fresh: bool = Fa
     debian.refuse_without_tools()
     lock = cache_dir() / "images.lock"
     with paths.locked(lock):
+        remove_scratch(SCRATCH)
         api = client(engine).api
         try:
             return _Build(engine, api, view, fresh=fresh).all(database)
@@ -78,7 +80,7 @@ class _Build:
 
     def _make(self, stale: Collection[str], database: str | None) -> str:
         """Builds them; the kind of the database's image."""
-        with scratch_dir("images") as scratch:
+        with scratch_dir(SCRATCH) as scratch:
             free = shutil.disk_usage(scratch).free
             if free < FREE_BYTES_NEEDED:
                 raise UserError(

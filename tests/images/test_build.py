@@ -23,9 +23,11 @@ def left_behind() -> tuple[set[str], set[str]]:
 
 
 def test_what_has_not_changed_is_kept(images: dict[str, Any]) -> None:
+    (user_cache() / "making-images-killed" / "rootfs").mkdir(parents=True)
     again = json.loads(run_labkit("images", "build", "--mysql", "mysql", "--json").stdout)["images"]
     assert [image["rebuilt"] for image in again] == [False] * 4
     assert {image["kind"] for image in again} == {"mysql", "kafka", "redis", "services"}
+    assert left_behind() == (set(), set()), "what a build left that was killed"
 
 
 def test_it_says_which_database_it_is(images: dict[str, Any], mariadb: dict[str, Any]) -> None:

@@ -218,8 +218,8 @@ def test_a_damaged_class_data_archive_is_removed(
     for entry in user_cache().iterdir():  # in which others may be making something
         if entry.name != "archives" and not entry.name.startswith("making-"):
             (cache / entry.name).symlink_to(entry)
-    monkeypatch.setenv("LABKIT_CACHE", str(cache))
     good = next((user_cache() / "archives").glob("*.jsa"))
+    monkeypatch.setenv("LABKIT_CACHE", str(cache))
     server = kafka.find()
     assert server is not None
     damaged = kafka.archive_place(server)

@@ -1,6 +1,7 @@
 """What labkit keeps between stacks in the user's cache: Kafka's jars, prepared data directories, archives, versions already asked for."""
 
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,17 @@ def cache_dir() -> Path:
 
 def scratch_dir(label: str) -> tempfile.TemporaryDirectory[str]:
     """A folder inside the cache, so that what is made in it can be moved into place in one step."""
-    return tempfile.TemporaryDirectory(prefix=f"making-{label}-", dir=cache_dir(), ignore_cleanup_errors=True)
+    return tempfile.TemporaryDirectory(prefix=_scratch(label), dir=cache_dir(), ignore_cleanup_errors=True)
+
+
+def remove_scratch(label: str) -> None:
+    """What those left behind that were killed. The caller knows that nobody works in one now."""
+    for left in cache_dir().glob(f"{_scratch(label)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _scratch(label: str) -> str:
+    return f"making-{label}-"
 
 
 def move_into_place(made: Path, place: Path) -> None:
