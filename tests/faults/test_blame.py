@@ -4,6 +4,7 @@ import os
 import signal
 
 from labkit.faults import blame
+from labkit.faults.blame import Span
 from tests.faults.faults import Faults
 from tests.running import RunningStack
 
@@ -30,3 +31,12 @@ def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, fau
     assert behind("relay", crash["made"]) == crash["id"]
     assert behind("orders", crash["made"]) is None
     stack.labkit("up")
+
+
+def test_of_two_faults_close_to_each_other_the_later_one_is_behind_an_end() -> None:
+    """The clocks' precision makes both possible: what was healed has no reason any more to end it."""
+    spans = [Span(fault_id, "orders", frozenset({"end"}), since, since + 2.2) for fault_id, since in (("1", 99.8), ("2", 100.8))]
+    assert blame.fault_behind(spans, "orders", "end", 100.0) == "1"
+    assert blame.fault_behind(spans, "orders", "end", 101.0) == "2"
+    assert blame.fault_behind(spans, "orders", "end", 104.0) is None
+    assert blame.fault_behind(spans, "customers", "end", 101.0) is None
