@@ -23,6 +23,7 @@ from services.messaging.message import ID, decode_value
 T = TypeVar("T")
 
 SESSION_TIMEOUT_MS = 6_000
+SILENT_MS = 6_000  # a network that was cut and is back may have lost an answer, for which the client would wait a minute
 ANSWER_TIMEOUT_S = 5.0
 JOIN_SLICE_S = 0.02  # while it waits for its partitions
 REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
@@ -54,6 +55,7 @@ class Kafka:
             "reconnect.backoff.ms": 20,
             "reconnect.backoff.max.ms": 200,
             "retry.backoff.ms": 50,
+            "socket.timeout.ms": SILENT_MS,
         }
 
     async def check(self) -> None:
@@ -71,6 +73,7 @@ class Kafka:
                 **self._settings,
                 "enable.idempotence": True,
                 "linger.ms": 0,
+                "request.timeout.ms": SILENT_MS,
                 # the partitioner of Kafka's Java client, so that a key goes where a Java relay would send it
                 "partitioner": "murmur2_random",
             },
