@@ -132,12 +132,15 @@ def test_redis_keeps_what_it_was_told(view: redis.RedisServer, tmp_path: Path) -
     data, port = tmp_path / "a b", free_port()
     data.mkdir()
     argv = redis.command(view, data=data, port=port)
-    with running(argv, tmp_path, lambda: accepts(port)) as process:
-        assert ask_redis(port, "PING") == "+PONG"
+
+    def loaded() -> bool:
+        return accepts(port) and ask_redis(port, "PING") == "+PONG"
+
+    with running(argv, tmp_path, loaded) as process:
         assert ask_redis(port, "SET k v") == "+OK"
         process.terminate()
         process.wait()
-    with running(argv, tmp_path, lambda: accepts(port)):
+    with running(argv, tmp_path, loaded):
         assert ask_redis(port, "EXISTS k") == ":1"
 
 
