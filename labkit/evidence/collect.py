@@ -128,7 +128,7 @@ def _readable(watcher: Watcher) -> Wave:
     """A look at all stores; again when one of them did not answer, which says nothing yet."""
     given_up = time.monotonic() + quiescence.UNREAD_FOR
     while not (wave := watcher.look()).readable and time.monotonic() < given_up:
-        pass
+        time.sleep(quiescence.LOOK)
     return wave
 
 
@@ -150,7 +150,7 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
             stillness = found
         before = collection.watcher.waves[-1]
         _end_state(collection)
-        after = _readable(collection.watcher)
+        after = collection.watcher.look() if stillness.state is State.UNREAD else _readable(collection.watcher)
         moved = movers.between(before, after)
         if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
             moved = after.outstanding[0].detail
