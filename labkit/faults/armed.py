@@ -8,6 +8,7 @@ from labkit.faults import components, control, places
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
 from labkit.faults.targets import BY_SUBSCRIBER
+from labkit.stack import processes
 from labkit.stack.model import SCHEMAS, Stack
 
 CRASH_EXIT_CODE = 137
@@ -50,11 +51,9 @@ def disarm(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """A service that ended at its failpoint is started again."""
-    ended = {hit["component"] for hit in _hits(stack, fault, "crash")}
-    for name in ended:
-        _await_end(stack, fault, name)
+    _await_ends(stack, fault)  # whoever is about to end does not acknowledge
     facts = disarm(stack, ledger, fault)
-    for name in ended:
+    for name in _await_ends(stack, fault):
         if components.is_down(stack, name):
             position = places.binlog_position(stack)
             components.start_only(stack, name)
@@ -62,12 +61,12 @@ def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     return facts
 
 
-def _await_end(stack: Stack, fault: Fault, name: str) -> None:
-    """Who has written that it ends here may still be about to."""
-    run = fault.facts.get("runs", {}).get(name)
-    deadline = time.monotonic() + END_S
-    while run is not None and components.identity(stack, name) == run and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
+def _await_ends(stack: Stack, fault: Fault) -> set[str]:
+    """The components that have written that they end here, and may still be about to."""
+    ended = {str(hit["component"]) for hit in _hits(stack, fault, "crash")}
+    runs = {name: run for name, run in fault.facts.get("runs", {}).items() if name in ended}
+    processes.wait_until(lambda: all(components.identity(stack, name) != run for name, run in runs.items()), END_S)
+    return ended
 
 
 def probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
