@@ -129,8 +129,7 @@ class Native:
 
     def _was_announced(self, name: str) -> bool:
         """Did labkit end it, though perhaps by force, since it took too long?"""
-        events = reversed(event_log.read(self._directory, 200))
-        return next((e["event"] for e in events if e["component"] == name and e["event"] != "end"), None) == event_log.STOP
+        return next((event["event"] for event in self._latest(name) if event["event"] != "end"), None) == event_log.STOP
 
     def memory(self) -> dict[str, int]:
         """PSS; without the processes that have just ended."""
@@ -143,14 +142,19 @@ class Native:
         return process is None or processes.listens(process, port)
 
     def last_end(self, component: str, since: float) -> End | None:
-        for event in reversed(event_log.read(self._directory, 200)):
-            if event["component"] == component and event["event"] == "end" and event["time"] >= since:
+        for event in self._latest(component):
+            if event["event"] == "end" and event["time"] >= since:
                 return End(event["time"], event.get("exit_code"), event.get("signal"))
         return None
 
     def start_failed(self, component: str, since: float) -> End | None:
-        started = [e["time"] for e in self.events(since - NOTED) if (e["component"], e["event"]) == (component, "start")]
-        return self.last_end(component, started[-1]) if started else None
+        started = (event["time"] for event in self._latest(component) if event["event"] == "start")
+        last = next(started, 0.0)
+        return self.last_end(component, last) if last >= since - NOTED else None
+
+    def _latest(self, component: str) -> Iterator[dict[str, Any]]:
+        """Its last events, the last one first."""
+        return (event for event in reversed(event_log.read(self._directory, 200)) if event["component"] == component)
 
     def events(self, since: float) -> list[dict[str, Any]]:
         return [event for event in event_log.read(self._directory) if event["time"] >= since]
