@@ -16,7 +16,7 @@ from labkit.stack.model import COMPONENTS
 from labkit.stack.servers import kafka, mysql
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import ROOT, Labkit, wait_until
+from tests.running import ROOT, Labkit
 
 pytestmark = pytest.mark.docker
 COMPOSE = ROOT / "compose" / "compose.yaml"
@@ -142,7 +142,7 @@ def test_two_stacks_side_by_side_one_on_each_runtime(labkit_home: Path, client: 
             assert labkit("lab", "1", "check").returncode == 0
         assert not left_of(client, two)
         one("down")
-        wait_until(lambda: three.status()["ready"], "the third is ready, though a probe may have come at a bad moment")
+        three.when_ready()
     finally:
         for labkit in (one, two, three):
             labkit("down", "--data")

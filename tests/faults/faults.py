@@ -8,7 +8,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from labkit.quiescence import Watcher, Wave
+from labkit import quiescence
+from labkit.quiescence import Watcher
 from labkit.stack import state as states
 from labkit.stack.docker import Docker
 from labkit.stack.runtime import PAUSED, End
@@ -16,8 +17,6 @@ from labkit.stack.transactions import Transaction
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
 from tests.running import Labkit, RunningStack, wait_until
 
-WITHIN_S = 60.0
-REST_S = 20.0  # what does not come to rest by then will not, and is no test's business here
 GROUPS = {"customers": "OrderEventConsumer", "orders": "customerServiceEvents"}
 
 
@@ -40,7 +39,7 @@ class Faults:
 
     def fires(self, fault: dict[str, Any]) -> None:
         """Its second proof (a committed offset, an inbox row) shows a moment after the first."""
-        eventually(lambda: self.get(fault), lambda seen: seen["fired"], WITHIN_S)
+        eventually(lambda: self.get(fault), lambda seen: seen["fired"])
 
     def heal(self, fault: dict[str, Any]) -> dict[str, Any]:
         self.labkit("heal", fault["id"])
@@ -73,7 +72,7 @@ class Faults:
 
     def passes(self, component: str, topic: str, place: dict[str, Any]) -> None:
         """Its group tells its positions a moment after it took a record."""
-        eventually(lambda: self.committed(GROUPS[component], topic, place["partition"]), lambda taken: taken > place["offset"], WITHIN_S)
+        eventually(lambda: self.committed(GROUPS[component], topic, place["partition"]), lambda taken: taken > place["offset"])
 
     @cached_property
     def customer(self) -> int:
@@ -90,7 +89,7 @@ class Faults:
         return order_state(self.gateway, order)[0]
 
     def becomes(self, order: int, state: str) -> None:
-        eventually(lambda: self.state(order), state, WITHIN_S)
+        eventually(lambda: self.state(order), state)
 
     def stays_pending(self, order: int, seconds: float = 0.3) -> None:
         """Nothing else tells that something does not happen than that it has not for a while."""
@@ -105,7 +104,7 @@ class Faults:
 
     def end(self, component: str, since: float) -> End:
         """How its parent, the supervisor or the engine, saw it end; awaited."""
-        found = eventually(lambda: self.stack.runtime.last_end(component, since - 0.1), lambda end: end is not None, WITHIN_S)
+        found = eventually(lambda: self.stack.runtime.last_end(component, since - 0.1), lambda end: end is not None)
         assert found is not None
         return found
 
@@ -122,7 +121,7 @@ class Faults:
     def assert_nothing_left(self) -> None:
         assert self.armed() == []
         assert [f for f in self.all().values() if f["state"] != "healed"] == []
-        wait_until(lambda: self.labkit.status()["ready"], "all is ready", WITHIN_S)
+        self.labkit.when_ready()
         wait_until(lambda: not holders(self.labkit), "the holder ends")
         wait_until(lambda: not self._transactions_of_labkit(), "the transactions of whoever was killed are rolled back")
 
@@ -132,16 +131,8 @@ class Faults:
 
     def rest(self) -> None:
         """Let what earlier tests began come to its end: a message that is still on its way would be a hit of this test's fault."""
-        model = states.load(self.labkit.name)
-        deadline = time.monotonic() + REST_S
-        with Watcher(model) as watcher:
-            before = watcher.look()
-            while not is_still(before, now := watcher.look()) and time.monotonic() < deadline:
-                before = now
-
-
-def is_still(before: Wave, now: Wave) -> bool:
-    return not before.outstanding and not now.outstanding and before.positions == now.positions
+        with Watcher(states.load(self.labkit.name)) as watcher:
+            quiescence.wait(watcher, quiescence.orders_of([]))
 
 
 def holders(labkit: Labkit) -> list[int]:

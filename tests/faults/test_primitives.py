@@ -8,7 +8,7 @@ import pytest
 from labkit.faults.make import partition_of
 from labkit.stack.runtime import CUT, RUNNING
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, get, new_customer, new_order, request
-from tests.faults.faults import GROUPS, WITHIN_S, Faults
+from tests.faults.faults import GROUPS, Faults
 from tests.running import RunningStack, wait_until
 
 pytestmark = pytest.mark.both_runtimes
@@ -85,7 +85,7 @@ def test_handlers_that_cannot_meet_are_told_and_go_on(faults: Faults) -> None:
     customer = new_customer(faults.gateway)
     orders = [new_order(faults.gateway, customer, "10.00") for _ in range(6)]
     faults.await_hit("customers", barrier, "not met")
-    states = sorted(eventually(lambda order=order: faults.state(order), lambda s: s != "PENDING", WITHIN_S) for order in orders)  # type: ignore[misc]
+    states = sorted(eventually(lambda order=order: faults.state(order), lambda s: s != "PENDING") for order in orders)  # type: ignore[misc]
     assert states == ["APPROVED"] + ["REJECTED"] * 5
     assert not faults.get(barrier)["fired"]
     assert "did not meet" in faults.labkit("fault", "status").stdout
@@ -164,7 +164,7 @@ def test_a_stopped_component_ended_by_itself(stack: RunningStack, faults: Faults
     faults.stays_pending(waiting)
     faults.fires(stop)
     faults.heal(stop)
-    eventually(lambda: faults.state(waiting), lambda state: state != "PENDING", WITHIN_S)
+    eventually(lambda: faults.state(waiting), lambda state: state != "PENDING")
 
 
 @pytest.mark.parametrize("component", ["customers", *in_soak("kafka", "mysql")])
