@@ -315,9 +315,9 @@ def topics(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from labkit import __version__
+        from labkit import __version__, say
 
-        print(f"labkit {__version__}")
+        say.line(f"labkit {__version__}")
         raise typer.Exit
 
 

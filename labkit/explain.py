@@ -10,6 +10,7 @@ from typing import Any
 
 from labkit.invariants.witness import Fact, Witness
 from labkit.judging.finding import Finding
+from labkit.say import one_line
 from labkit.verdict import Judgement, Result, Standing, Verdict
 
 MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Standing.NOTHING: "·", Standing.NOT_APPLICABLE: "·"}
@@ -23,7 +24,7 @@ RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_v
 
 def as_text(judgement: Judgement) -> str:
     """What `labkit verify` prints."""
-    return "\n".join([*table(judgement), *details(judgement), *_ending(judgement)])
+    return "\n".join(map(one_line, [*table(judgement), *details(judgement), *_ending(judgement)]))
 
 
 def table(judgement: Judgement) -> Iterator[str]:

@@ -3,14 +3,14 @@
 Everything on it comes from the evidence; nothing is fetched.
 """
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths
+from labkit import paths, say
 from labkit.explain import as_text
 from labkit.verdict import Judgement, Verdict
 
@@ -56,8 +56,8 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
         [
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
             f"<title>labkit verify: {WORDS[judgement.verdict]}</title><style>{_STYLE}</style>",
-            f"<h1 class='{judgement.verdict.value}'>{WORDS[judgement.verdict]}</h1><p class='about'>{escape(about)}</p>",
-            f"<pre>{escape(as_text(judgement))}</pre>",
+            f"<h1 class='{judgement.verdict.value}'>{WORDS[judgement.verdict]}</h1><p class='about'>{_shown(about)}</p>",
+            f"<pre>{_shown(as_text(judgement))}</pre>",
             "<h2>Timeline</h2>",
             "<p>Each lane has its own clock, and MariaDB's binlog has whole seconds: order holds within a lane, not between two. "
             "Point at a mark to read it; click on it to show only its order.</p>",
@@ -67,6 +67,10 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
             f"<script>{_SCRIPT}</script></html>",
         ]
     )
+
+
+def _shown(text: str) -> str:
+    return html.escape(say.plain(text))
 
 
 def _witnessed(judgement: Judgement) -> set[int]:
@@ -138,13 +142,13 @@ def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datet
     for lane in lanes:
         parts.append(
             f"<line class='lane' x1='{LEFT}' x2='{WIDTH}' y1='{y(lane)}' y2='{y(lane)}'/><text x='4' "
-            f"y='{y(lane) + 4}'>{escape(lane)}</text>"
+            f"y='{y(lane) + 4}'>{_shown(lane)}</text>"
         )
     for lane, since, until, text in bands:
         top, tall = (y(lane) - ROW // 2, ROW) if lane in lanes else (TOP, ROW * len(lanes))
         left = x(since)
         wide = max(x(until) - left, 2) if until else WIDTH - left
-        parts.append(f"<rect class='band' x='{left}' y='{top}' width='{wide}' height='{tall}'><title>{escape(text)}</title></rect>")
+        parts.append(f"<rect class='band' x='{left}' y='{top}' width='{wide}' height='{tall}'><title>{_shown(text)}</title></rect>")
     for share in range(0, 11):
         seconds = span * share / 10
         parts.append(
@@ -159,7 +163,7 @@ def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datet
         parts.append(
             f"<circle class='{point.kind}{marked}' "
             f"data-order='{point.order_id if point.order_id is not None else ''}' cx='{x(point.at)}' cy='{y(point.lane)}'"
-            f" r='{6 if marked else 4}'><title>{escape(title)}</title></circle>"
+            f" r='{6 if marked else 4}'><title>{_shown(title)}</title></circle>"
         )
     return "".join([*parts, "</svg>"])
 

@@ -1,22 +1,47 @@
-"""What labkit prints, and where."""
+"""What labkit prints, and where. Nothing else in labkit prints: what others wrote must not command the terminal that shows it."""
 
+import re
 import sys
+
+# What a terminal obeys or hides instead of showing it: control characters but for tab and line feed, marks of direction and other
+# invisible ones (not the joiners of Indic scripts and of emoji), line separators, halves of surrogates, tags.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """`text` with all that is no visible character as \\u001b: in JSON, too, that is right where it stands."""
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_written, text)
+
+
+def one_line(text: str) -> str:
+    """The same for what has to stay in its line: a name with a line feed in it must not look like a line of labkit's."""
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD800 + (code - 0x10000 >> 10):04x}\\u{0xDC00 + (code - 0x10000 & 0x3FF):04x}"
 
 
 def line(text: str = "") -> None:
-    print(text, flush=True)
+    print(plain(text), flush=True)
 
 
 def problem(text: str) -> None:
     """To standard error, so that it is seen when the output goes elsewhere."""
     sys.stdout.flush()
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 def progress(text: str) -> None:
     """What is being done, in place of what was said so before; empty takes it away. Only where a person looks."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text[:100]}")
+        sys.stderr.write(f"\r\x1b[K{one_line(text)[:100]}")
         sys.stderr.flush()
 
 
@@ -31,7 +56,7 @@ def can_ask() -> bool:
 def agreed(question: str) -> bool:
     """Ask on the terminal; anything but y is no."""
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{plain(question)} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

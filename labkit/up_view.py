@@ -91,7 +91,8 @@ class LiveTable(Table):
 
         text, waited = Text(), time.monotonic() - self.begun
         for ready, line in self.rows():
-            text.append(line if ready else f"{line.rstrip()}  {waited:.0f} s" if waited >= 1 else line, style="" if ready else "dim")
+            shown = say.plain(line if ready or waited < 1 else f"{line.rstrip()}  {waited:.0f} s")
+            text.append(shown, style="" if ready else "dim")
             text.append("\n")
         return text
 

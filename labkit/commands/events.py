@@ -129,9 +129,9 @@ def _show(event: Mapping[str, Any], *, as_json: bool) -> None:
         say.line(json.dumps(event))
         return
     at = time.strftime("%H:%M:%S", time.gmtime(event["time"])) + f".{event['time'] % 1 * 1000:03.0f}" if event["time"] else "no time"
-    name = event["event"] or "(no message)"
-    about = "" if event["aggregate_id"] is None else f" {event['aggregate_id']}"
+    name = say.one_line(event["event"] or "(no message)")
+    about = "" if event["aggregate_id"] is None else f" {say.one_line(str(event['aggregate_id']))}"
     foreign = "" if event["topic"] in TOPICS else f"  {event['topic']}"
     place = f"{messages.channel(event['topic'])}/{event['partition']}/{event['offset']}"
     waiting = f"  waits for {', '.join(event['waiting_for'])}" if event.get("waiting_for") else ""
-    say.line(f"{at}  {place:16}  {name + about:36}  {event['payload'][:100]}{foreign}{waiting}".rstrip())
+    say.line(f"{at}  {place:16}  {name + about:36}  {say.one_line(event['payload'][:100])}{foreign}{waiting}".rstrip())

@@ -80,7 +80,7 @@ def _render(text: str) -> None:
     width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
     terminal = say.on_terminal()
     console = Console(width=width, file=io.StringIO() if not terminal else sys.stdout, highlight=False)
-    parsed: Any = Markdown(text, code_theme="ansi_dark", hyperlinks=terminal)
+    parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal)
     console.print(parsed)
     if isinstance(console.file, io.StringIO):
         for line in console.file.getvalue().rstrip().splitlines():

@@ -64,12 +64,10 @@ async def _show(load: Load) -> None:
             p50 = f"{recent[len(recent) // 2] * 1000:.1f} ms" if recent else "–"
             failed = f"   refused {tally.failed_posts.total()}" if tally.failed_posts else ""
             line = f"{tally.finished:7} sagas   {tally.rate:7.0f} sagas/s   p50 {p50}   outstanding {tally.outstanding}{failed}"
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
+            say.progress(line)
             await asyncio.sleep(0.2)
     finally:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        say.progress("")
 
 
 def figures(plan: Plan, tally: Tally) -> dict[str, object]:

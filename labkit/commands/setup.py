@@ -14,6 +14,6 @@ def setup(*, yes: bool, runtime: str | None) -> ExitCode:
     if choice.runtime == DOCKER:
         say.line(f"{choice.why} labkit up gets their images. (Servers for this machine: labkit setup --runtime native)")
     else:
-        set_up(assume_yes=yes, tell=lambda line: print(line, flush=True))
+        set_up(assume_yes=yes, tell=say.line)
     say.line("Next: labkit up")
     return ExitCode.OK

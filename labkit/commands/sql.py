@@ -1,9 +1,9 @@
 """labkit sql: one question to all stores of the running stack, side by side."""
 
 import csv
+import io
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +77,11 @@ def _answer(connection: "DuckDBPyConnection", query: str, *, as_json: bool, as_c
     if as_json:
         say.line(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=_plain))
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
+        say.line(text.getvalue().removesuffix("\n"))
     else:
         _table(names, rows)
     return ExitCode.OK
@@ -111,7 +113,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _short(text: str) -> str:
-    text = text.replace("\n", "⏎")
+    text = say.one_line(text.replace("\n", "⏎"))
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 

@@ -91,8 +91,9 @@ def _by_key(stack: Stack, *, as_json: bool) -> ExitCode:
     for topic, key, partitions, records, messages, events in rows:
         where = f"partition {partitions[0]}" if len(partitions) == 1 else f"PARTITIONS {', '.join(map(str, partitions))}"
         copies = f", {records - messages} of them copies" if records > messages else ""
-        said = ", ".join(event for event in events if event)
-        say.line(f"  {topic:10}  key {key or 'none':12}  {where:12}  {records:4} {'record' if records == 1 else 'records'}{copies}  {said}")
+        said = say.one_line(", ".join(event for event in events if event))
+        key = say.one_line(key) if key else "none"
+        say.line(f"  {topic:10}  key {key:12}  {where:12}  {records:4} {'record' if records == 1 else 'records'}{copies}  {said}")
     split = [row for row in rows if len(row[2]) > 1]
     if split:
         are = "key is" if len(split) == 1 else "keys are"

@@ -84,16 +84,16 @@ class Progress:
             return
         self._told, self._shown = now, what
         if live:
-            print(f"\r\033[K  {what}", end="", file=sys.stderr, flush=True)
+            say.progress(f"  {what}")
         else:
-            print(f"  {what}", file=sys.stderr, flush=True)
+            say.problem(f"  {what}")
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown and sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        if self._shown:
+            say.progress("")
 
 
 def _show(judgement: Judgement, json_wanted: bool) -> None:

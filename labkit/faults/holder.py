@@ -14,7 +14,7 @@ import time
 from types import FrameType
 from typing import IO, Any
 
-from labkit import paths
+from labkit import paths, say
 from labkit.faults import engine
 from labkit.faults.holder_process import NAME
 from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
@@ -107,7 +107,7 @@ class Holder:
             try:
                 engine.heal(self._stack, fault, how="its time was up")
             except Exception as error:  # the next labkit command tries again, and tells
-                print(f"fault {fault.id}: {error}", flush=True)
+                say.line(f"fault {fault.id}: {error}")
                 self._failed.add(fault.id)
 
 

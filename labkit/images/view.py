@@ -59,13 +59,13 @@ class Live(Lines):
 
     def _show(self, line: str) -> None:
         with self._lock:
-            self._live.console.print(line, markup=False)
+            self._live.console.print(say.plain(line), markup=False)
 
     def tick(self) -> None:
         from rich.text import Text
 
         with self._lock:
-            self._live.update(Text("\n".join(sorted(self._states.values())), style="dim"), refresh=True)
+            self._live.update(Text(say.plain("\n".join(sorted(self._states.values()))), style="dim"), refresh=True)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()

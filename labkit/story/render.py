@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from labkit.say import one_line
 from labkit.story.model import Hop, Mark, Story
 
 KEYS = 9  # columns of a hop's name
@@ -16,7 +17,7 @@ ROW_SOURCES = frozenset({"row", "state", "effect", "outbox"})
 
 def as_text(story: Story, now: datetime | None = None) -> str:
     """What `labkit trace` prints."""
-    lines = [_title(story, now), "", *_hops(story.hops)]
+    lines = [one_line(_title(story, now)), "", *map(one_line, _hops(story.hops))]
     if story.diagnosis:
         lines += ["", story.diagnosis.text, f"Next: {story.diagnosis.next_step}"]
     return "\n".join(lines)
@@ -141,7 +142,7 @@ def as_mermaid(story: Story) -> str:
     lines = ["sequenceDiagram", f"  title {story.title}"]
     lines += [f"  participant {_name(lane)} as {lane}" for lane in used]
     for step in shown:
-        text = step.text.replace(";", ",").replace("#", "no. ")
+        text = one_line(step.text).replace(";", ",").replace("#", "no. ")
         if step.source == step.target:
             lines.append(f"  Note over {_name(step.source)}: {'✗ ' if step.is_missing else ''}{text}")
         else:
@@ -175,7 +176,7 @@ def _bars(at: dict[str, int]) -> str:
 
 def _label(step: Step, at: dict[str, int]) -> str:
     begin = min(at[step.source], at[step.target]) + 2
-    text = f"{'✗ ' if step.is_missing else ''}{step.text}"
+    text = one_line(f"{'✗ ' if step.is_missing else ''}{step.text}")
     row = list(_bars(at).ljust(begin + len(text)))
     row[begin : begin + len(text)] = text
     return "".join(row)
