@@ -28,7 +28,19 @@ KILL_TIMEOUT = 5.0
 NOTE_TIMEOUT = 5.0
 NOTED = 0.001  # events have whole milliseconds
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
-PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "HTTP_ALLOWED_HOSTS",
+)
 
 
 def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:

@@ -67,7 +67,15 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     """Starlette's own: no such route, or a method the route does not have."""
     path = request.scope["path"][:200]
     said = {404: f"there is no {path}", 405: f"{path} has no {request.method}"}
-    return Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers).response()
+    headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
+    return Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=headers).response()
+
+
+def _methods(request: Request) -> str:
+    """Of all routes of this path: Starlette knows of the first one alone. HEAD goes without saying where there is GET."""
+    path = request.scope["path"]
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()} - {"HEAD"}))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:

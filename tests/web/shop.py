@@ -41,7 +41,13 @@ async def crash(_: Request) -> Response:
 
 health = Health("database")
 health.set("database", True)
-routes = [Route("/orders", create, methods=["POST"]), Route("/count", count), Route("/orders/{orderId}", get), Route("/crash", crash)]
+routes = [
+    Route("/orders", create, methods=["POST"]),
+    Route("/orders", count, methods=["GET"]),
+    Route("/count", count),
+    Route("/orders/{orderId}", get),
+    Route("/crash", crash),
+]
 
 if __name__ == "__main__":
     serve(service_app("shop", routes, health=health))

@@ -29,7 +29,7 @@ def malformed(dice: random.Random) -> bytes:
         body[at : at + dice.choice((0, 0, 1, 5, 40))] = dice.choice(SPICE) if dice.random() < 0.7 else dice.randbytes(dice.randint(1, 30))
     if dice.random() < 0.02:
         body *= dice.randint(2, 3000)
-    headers = [(b"host", b"x"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     for _ in range(dice.choice((0, 0, 0, 1, 3))):
         headers[dice.randrange(len(headers)) : dice.randrange(len(headers) + 1)] = [(dice.choice(NAMES), dice.choice(VALUES))]
     request = b"%s %s HTTP/1.%d\r\n" % (dice.choice(METHODS), dice.choice(PATHS), dice.choice((1, 1, 1, 0, 7)))
