@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_numbers import number as plain
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")
@@ -31,7 +32,7 @@ def seconds(text: str | None) -> float | None:
             number, factor = text.removesuffix(unit), size
             break
     try:
-        found = float(number) * factor
+        found = plain(number) * factor
     except ValueError:
         found = 0.0
     if not 0 < found < 86_400:

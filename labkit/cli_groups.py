@@ -6,6 +6,8 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from labkit.cli_numbers import plain
+
 # group: its module, after which command it is listed, and its one line there
 GROUPS = {
     "lab": ("labkit.cli_lab", "labs", "Work on a lab: labkit lab 1."),
@@ -29,9 +31,10 @@ class Root(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in GROUPS:
-            return super().get_command(ctx, cmd_name)
+            found = super().get_command(ctx, cmd_name)
+            return found if self._listing or found is None else plain(found)
         module, _, said = GROUPS[cmd_name]
-        return TyperCommand(cmd_name, short_help=said) if self._listing else get_group(import_module(module).app)
+        return TyperCommand(cmd_name, short_help=said) if self._listing else plain(get_group(import_module(module).app))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         self._listing = True

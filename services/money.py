@@ -4,6 +4,7 @@ On the wire it is `{"amount": 12.34}`, a JSON number with the digits that it has
 Java original does.
 """
 
+import re
 from decimal import Decimal
 
 import msgspec
@@ -19,11 +20,14 @@ class Money(msgspec.Struct, frozen=True):
 
 
 class _Amount(msgspec.Struct):
-    amount: Decimal | None = None
+    amount: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _object = msgspec.json.Decoder(_Amount)
-_bare = msgspec.json.Decoder(Decimal | None)
+_text = msgspec.json.Decoder(str)
+# JSON's, also within a text: Python's Decimal would read 1_0 as 10, and digits of every script.
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,2})?")  # a text: what gateway/openapi.json says of it
 
 
 class NoMoney(ValueError):
@@ -32,14 +36,28 @@ class NoMoney(ValueError):
 
 def read_money(wire: msgspec.Raw) -> Decimal:
     """The amount of a JSON value: finite, of a sane size, with at most two decimal places. Raises NoMoney."""
-    text = bytes(wire)
+    json = bytes(wire)
     try:
-        amount = _object.decode(text).amount if text.startswith(b"{") else _bare.decode(text)
-    except (ValueError, ArithmeticError):
-        raise NoMoney("must be a number") from None
+        if json.startswith(b"{"):
+            json = bytes(_object.decode(json).amount)
+        if json == b"null":
+            raise NoMoney("is missing")
+        is_text = json.startswith(b'"')
+        text = _text.decode(json) if is_text else json.decode()
+        amount = Decimal(text) if (_PLAIN if is_text else _NUMBER).fullmatch(text) else None
+    except (msgspec.DecodeError, UnicodeError, ArithmeticError, RecursionError):
+        amount = None
     if amount is None:
-        raise NoMoney("is missing")
+        raise NoMoney("must be a number")
     return _exact(amount)
+
+
+def amount_in(field: str, wire: msgspec.Raw) -> Decimal:
+    """The amount of a field of an event. Raises NoMoney with a whole sentence."""
+    try:
+        return read_money(wire)
+    except NoMoney as error:
+        raise NoMoney(f"{field} {error}") from None
 
 
 def _exact(amount: Decimal) -> Decimal:
@@ -48,11 +66,11 @@ def _exact(amount: Decimal) -> Decimal:
     # adjusted() tells the size without writing out the digits of 1e999999999
     if amount and not -MAX_DIGITS < amount.adjusted() < MAX_DIGITS:
         raise NoMoney(f"must have at most {MAX_DIGITS} digits before the point and 2 after it")
+    if not amount:
+        return Decimal(0)  # whatever its sign and its exponent
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -2 <= exponent <= 0:
         return amount
-    if not amount:
-        return Decimal(0)
     rounded = amount.quantize(Decimal(1) if exponent > 0 else CENT)
     if rounded != amount:
         raise NoMoney("must have at most 2 decimal places")

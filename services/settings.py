@@ -27,12 +27,11 @@ class Settings:
 
     def number(self, name: str, *, lowest: int = 0, highest: int = 65535, default: int | None = None) -> int:
         value = self.text(name, None if default is None else str(default))
-        try:
-            number = int(value)
-        except ValueError:
+        if not _is_whole(value):
             if value:
                 self._wrong.append(f"{name} must be a whole number, it is {value!r}")
             return lowest
+        number = int(value)
         if not lowest <= number <= highest:
             self._wrong.append(f"{name} must be between {lowest} and {highest}, it is {number}")
         return number
@@ -40,7 +39,7 @@ class Settings:
     def address(self, name: str) -> tuple[str, int]:
         """host:port"""
         host, _, port = self.text(name).rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not _is_whole(port):
             self._wrong.append(f"{name} must be host:port, it is {self._environment.get(name, '')!r}")
             return "", 0
         return host, int(port)
@@ -71,3 +70,8 @@ class Settings:
             line = {"event": "wrong settings", "wrong": self._wrong}
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
             sys.exit(78)
+
+
+def _is_whole(text: str) -> bool:
+    """int() itself reads "1_0", " 1 " and digits of other scripts, too."""
+    return text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20

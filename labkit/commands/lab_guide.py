@@ -54,7 +54,7 @@ def _one_by_one(sections: list[guide.Section], now: Standing) -> None:
         say.line()
         if answer.startswith("q"):
             return
-        at = int(answer) - 1 if answer.isdigit() and 0 < int(answer) <= len(sections) else at + 1
+        at = int(answer) - 1 if answer.isdecimal() and 0 < int(answer) <= len(sections) else at + 1
 
 
 def _first_to_read(sections: list[guide.Section], now: Standing) -> int:

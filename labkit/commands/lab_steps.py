@@ -63,7 +63,7 @@ def asked(count: int, command: str) -> int:
             text = input(f"Your answer, 1 to {count}: ").strip()
         except EOFError:
             raise KeyboardInterrupt from None
-        if text.isdigit() and 0 < int(text) <= count:
+        if text.isdecimal() and 0 < int(text) <= count:
             return int(text)
 
 

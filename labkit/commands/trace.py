@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import say
+from labkit.cli_numbers import whole
 from labkit.errors import ExitCode, UserError
 from labkit.story import render
 from labkit.story.model import Mark
@@ -70,7 +71,7 @@ def _source(stack_name: str, evidence: Path | None) -> Any:
 
 def _number(subject: str, text: str) -> int:
     try:
-        return int(text)
+        return whole(text)
     except ValueError:
         raise UserError(
             f"{text!r} is no number of {'an' if subject == 'order' else 'a'} {subject}.", HOW_TO_FIND[subject], exit_code=ExitCode.USAGE

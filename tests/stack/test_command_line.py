@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.cli import run
 from tests.running import ROOT, Labkit
 
 COMMANDS = (
@@ -115,3 +116,21 @@ def test_a_mistake_of_labkit_leaves_a_report(labkit: Labkit) -> None:
     report = Path(done.stderr.rpartition("Report: ")[2].strip())
     assert "command   labkit status" in report.read_text()
     assert "Traceback" in report.read_text()
+
+
+NO_NUMBERS = {
+    ("load", "--seconds"): ["nan", "inf", "1_0", " 1 ", "1e3", "٣", "1" * 30],
+    ("load", "--seed"): ["1_0", "1.5", "9" * 30],
+    ("load", "--clients"): ["٣"],
+    ("chaos", "--rate"): ["nan"],
+    ("lab",): ["1_0", "١", " 1"],
+    ("trace", "order"): ["1_0", "²", "9" * 30],
+    ("fault", "pause", "redis", "--for"): ["1_0s", "١s", "nan", "infs", "1e400", "²m"],
+}
+
+
+@pytest.mark.parametrize("command", NO_NUMBERS, ids=" ".join)
+def test_numbers_are_plain_digits(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    for text in NO_NUMBERS[command]:
+        assert run([*command, text]) == 254, text
+        assert "Next: " in capsys.readouterr().err
