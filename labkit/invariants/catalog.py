@@ -375,7 +375,40 @@ I11 = Invariant(
     },
 )
 
-ALL = (I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11)
+I12 = Invariant(
+    "I12",
+    "Told once, with the change",
+    "An event about an order or a customer is written once, in the transaction of the change that it tells of.",
+    "i12_told_once.sql",
+    needs=("binlog",),
+    over_time=True,
+    anomalies={
+        "twice": Anomaly(
+            "{event} of {subject} was published {messages} times, as {messages} messages, and {what} once.",
+            "the messages have ids of their own, so nobody can take the second for a copy of the first: "
+            "{sender} must publish {event} once, where it makes the change.",
+            TRACE_MESSAGE,
+        ),
+        "apart": Anomaly(
+            "{What} in one transaction, and {event} of {subject} was written in another.",
+            "a crash between the two leaves a change of which nobody hears, or tells of one that never was: "
+            "the change and the event that tells of it belong in one transaction.",
+            TRACE_MESSAGE,
+        ),
+        "again": Anomaly(
+            "{event} of {subject} was published once more, in a transaction that did not change anything of the kind: {what} before.",
+            "{sender} publishes {event} without looking whether there is something to tell: it belongs to the change, and to nothing else.",
+            TRACE_MESSAGE,
+        ),
+        "untrue": Anomaly(
+            "{event} of {subject} was published, and it is not so: {never}.",
+            "{sender} told of a change that it did not make in that transaction, nor in any other.",
+            TRACE_MESSAGE,
+        ),
+    },
+)
+
+ALL = (I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12)
 
 
 def find(invariant_id: str) -> Invariant:

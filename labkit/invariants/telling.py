@@ -370,6 +370,24 @@ def _i11(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, st
     return fields, facts, ""
 
 
+def _i12(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str]:
+    event, order_id = row["event"], row["order_id"]
+    if event == "CustomerCreated":
+        service, table, what, never = "customers", "customer_db.customer", f"customer {row['customer_id']} was stored", "there is no such customer"
+    elif event == "CustomerCreditReserved":
+        service, table, what, never = "customers", RESERVATIONS, f"credit was reserved for order {order_id}", ""
+    elif event == "OrderCreated":
+        service, table, what, never = "orders", "order_db.orders", f"order {order_id} was stored", "there is no such order"
+    else:
+        state = event.removeprefix("Order").upper()
+        what, never = f"order {order_id} became {state}", f"order {order_id} never became {state}"
+        service, table = "orders", "order_db.orders"
+    told = "customer_db.message" if service == "customers" else "order_db.message"
+    changed = [(what, _at(table, tables.commit(row["change_commit"])))] if row["change_commit"] is not None else [(never, table)]
+    written = [(f"{event} {an_id} was written", _at(told, tables.commit(row["commit_no"]))) for an_id in row["message_ids"][:HELD_SHOWN]]
+    return {"what": what, "never": never, "sender": service}, [*changed, *written], ""
+
+
 TELL: dict[str, Tell] = {
     "I1": _i1,
     "I2": _i2,
@@ -382,4 +400,5 @@ TELL: dict[str, Tell] = {
     "I9": _i9,
     "I10": _i10,
     "I11": _i11,
+    "I12": _i12,
 }

@@ -117,6 +117,20 @@ def refused_though_the_credit_is_there() -> History:
     return history
 
 
+@story("I12")
+def approved_once_and_told_twice() -> History:
+    history = shop()
+    history.order(17, 4, "12.34")
+    history.reserve(17)
+    with history.commit():
+        history.receive(ORDERS, "CustomerCreditReserved", 17)
+        history.state(17, "APPROVED")
+        history.publish("OrderApproved", order_id=17)
+        history.publish("OrderApproved", order_id=17)
+    history.see_order(17, "APPROVED")
+    return history
+
+
 @story("parked")
 def a_message_was_given_up() -> History:
     history = shop()

@@ -157,6 +157,13 @@ def refused_without_reason(shop: Shop) -> str:
     return "Order 777777 (1.00)"
 
 
+def told_again(shop: Shop) -> str:
+    query = "select max(id) as id from order_db.message where json_unquote(json_extract(headers, '$.\"event-type\"')) like '%%.OrderApprovedEvent'"
+    insert = "insert into order_db.message (id, destination, headers, payload, published) select concat(id, '-again'), destination, headers, payload, 1"
+    shop.sql(f"{insert} from order_db.message where id = %s", shop.sql(query)[0]["id"])
+    return f"OrderApproved of order {shop.order} (12.34) was published once more, in a transaction that did not change anything of the kind"
+
+
 PLANTED: dict[str, Callable[[Shop], str]] = {
     "I1": over_the_limit,
     "I2": released,
@@ -168,6 +175,7 @@ PLANTED: dict[str, Callable[[Shop], str]] = {
     "I8": back_to_pending,
     "I10": of_no_order,
     "I11": refused_without_reason,
+    "I12": told_again,
 }
 
 
@@ -228,7 +236,7 @@ def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> N
     eventually(lambda: shop.sql(held, shop.ada)[0]["n"], 0)
     code, judged = verified(shop.stack)
     assert (code, judged["verdict"], judged["findings"]) == (0, "pass", [])
-    assert {i["id"] for i in judged["invariants"] if i["standing"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)}
+    assert {i["id"] for i in judged["invariants"] if i["standing"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
     assert all(i["judged"] > 0 for i in judged["invariants"] if i["standing"] == "pass")
 
 
