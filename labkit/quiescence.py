@@ -27,6 +27,7 @@ APART = 0.25  # seconds between two looks that tell stillness
 PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
 BLOCKED_FOR = 10.0  # seconds without any movement, with something outstanding
 MOVING_FOR = 60.0  # seconds of movement
+REPEATS, SOME = 10, 100  # so many records for each row that waits and so many more, while it is the same rows that wait
 UNREAD_FOR = 3.0  # seconds in which a store gives no answer
 LOOK = 0.05  # seconds between two looks
 LONGEST_STEP = 1.0  # seconds from one look to the next that count at most
@@ -37,6 +38,7 @@ class State(Enum):
     SETTLED = "settled"  # still, and every own order has an end
     PENDING = "pending"  # still for 1 s, and an own order is PENDING: no message is left that could move it
     BLOCKED = "blocked"  # something is outstanding, and nothing moved for 10 s
+    REPEATING = "repeating"  # the same messages are published again and again
     MOVING = "moving"  # still moving after 60 s
     UNREAD = "unread"  # a store does not answer
 
@@ -52,6 +54,16 @@ class Outstanding:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Rows of one outbox that are not marked as published: which they are, as far as a look tells."""
+
+    schema: str
+    rows: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
 class Wave:
     """One look at everything. Times in epoch seconds; `steady` is for differences."""
 
@@ -64,6 +76,7 @@ class Wave:
     ends: dict[Place, int]
     committed: dict[str, dict[Place, int]]
     outstanding: tuple[Outstanding, ...]
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def positions(self) -> tuple[Any, ...]:
@@ -137,14 +150,14 @@ class Watcher:
             *(Outstanding("paused", name, f"{name} is {how}") for name, how in self.runtime.halted().items()),
             *(Outstanding("gate", "gate", f"a gate is closed: {said}") for said in faults.closed_gates(self.stack)),
         ]
-        binlog = self._ask("mysql", self._mysql, found)
+        binlog, waiting = self._ask("mysql", self._mysql, found) or (None, ())
         starts, ends, committed = self._ask("kafka", self._kafka, found) or ({}, {}, {})
         counted = self._ask("redis", lambda connection, _: redis.writes(connection), found)
         now = time.time()
         keys = {(o.condition, o.subject) for o in found}
         self._since = {key: self._since.get(key, started) for key in keys}
         outstanding = tuple(Outstanding(o.condition, o.subject, o.detail, o.since or self._since[o.condition, o.subject]) for o in found)
-        wave = Wave(started, now, steady, binlog, counted, starts, ends, committed, outstanding)
+        wave = Wave(started, now, steady, binlog, counted, starts, ends, committed, outstanding, waiting)
         moved = bool(self.waves) and wave.positions != self.waves[-1].positions
         if self.waves and not moved and self.waves[-1].outstanding == wave.outstanding and len(self.waves) > 1 and not self.moved[-1]:
             self.waves[-1] = wave  # a long wait is one wave at its begin and one at its end
@@ -189,17 +202,19 @@ class Watcher:
             with suppress(Exception):
                 context.__exit__(None, None, None)
 
-    def _mysql(self, cursor: Any, found: list[Outstanding]) -> Position:
+    def _mysql(self, cursor: Any, found: list[Outstanding]) -> tuple[Position, tuple[Waiting, ...]]:
+        waiting = []
         for schema in topology.OUTBOXES:
-            cursor.execute(f"SELECT COUNT(*), MIN(creation_time) FROM `{schema}`.message WHERE published = 0")
-            count, oldest = cursor.fetchone()
+            cursor.execute(f"SELECT COUNT(*), MIN(creation_time), MIN(id), MAX(id) FROM `{schema}`.message WHERE published = 0")
+            count, oldest, first, last = cursor.fetchone()
             if count:
+                waiting.append(Waiting(schema, int(count), str(first), str(last)))
                 detail = f"{_count(count, 'message waits', 'messages wait')} in the outbox of {schema} to be published by the relay"
                 found.append(Outstanding("outbox", schema, detail, float(oldest or 0) / 1000))
         for user, since, count in _open_transactions(cursor):
             component = topology.ACCOUNT_COMPONENT[user]
             found.append(Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", since))
-        return position_of(cursor)
+        return position_of(cursor), tuple(waiting)
 
     def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
         topics = [topic for topic in broker.topics() if topology.is_own(topic.name)]
@@ -264,6 +279,7 @@ def wait(
     alike_since = quiet_since = unread_since = 0.0  # of the waves that are alike; of those, of the last without anything outstanding
     quiet = unread = False
     moved_last: float | None = None
+    repeating: Wave | None = None  # the first of the waves in which the same rows wait
     while True:
         wave = watcher.look()
         if before is not None:
@@ -280,9 +296,13 @@ def wait(
             unread = False
         elif not unread:
             unread, unread_since = True, watched
+        if repeating is None or not repeating.readable or wave.waiting != repeating.waiting:
+            repeating = wave
         state: State | None = None
         pending: list[int] = []
-        if unread and watched - unread_since >= UNREAD_FOR:
+        if _repeats(repeating, wave):
+            state = State.REPEATING
+        elif unread and watched - unread_since >= UNREAD_FOR:
             state = State.UNREAD
         elif quiet and watched - quiet_since >= APART:
             with suppress(OSError):
@@ -297,6 +317,14 @@ def wait(
             return Stillness(state, watched, wave.outstanding, tuple(pending), moved_last)
         before = wave
         time.sleep(LOOK)
+
+
+def _repeats(since: Wave, wave: Wave) -> bool:
+    """Kafka got far more records than rows wait, and it is the same rows that wait: each of the records is one of them again."""
+    rows = sum(waiting.rows for waiting in since.waiting)
+    if not rows or not wave.readable:
+        return False
+    return sum(end - since.ends.get(place, end) for place, end in wave.ends.items()) > REPEATS * rows + SOME
 
 
 def rows(watcher: Watcher) -> Iterator[tuple[str, dict[str, Any]]]:

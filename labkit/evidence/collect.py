@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 TRIES = 3  # collections of a moment that turned out not to stand still
-STILLNESS = {State.SETTLED: "settled", State.PENDING: "still", State.BLOCKED: "stuck", State.MOVING: "moving", State.UNREAD: "unread"}
+STILLNESS = {
+    State.SETTLED: "settled",
+    State.PENDING: "still",
+    State.BLOCKED: "stuck",
+    State.REPEATING: "repeating",
+    State.MOVING: "moving",
+    State.UNREAD: "unread",
+}
 STORE_OF = {"view": "redis", "tables": "mysql", "records": "kafka"}
 ALL = frozenset(database.SOURCES)
 
@@ -154,7 +161,7 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
         moved = movers.between(before, after)
         if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
             moved = after.outstanding[0].detail
-        if not moved or stillness.state in (State.MOVING, State.UNREAD):
+        if not moved or stillness.state in (State.REPEATING, State.MOVING, State.UNREAD):
             break
     assert stillness is not None
     if moved:

@@ -371,17 +371,19 @@ def _i11(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, st
 
 
 def _i12(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str]:
-    event, order_id = row["event"], row["order_id"]
-    if event == "CustomerCreated":
-        service, table, what, never = "customers", "customer_db.customer", f"customer {row['customer_id']} was stored", "there is no such customer"
-    elif event == "CustomerCreditReserved":
-        service, table, what, never = "customers", RESERVATIONS, f"credit was reserved for order {order_id}", ""
-    elif event == "OrderCreated":
-        service, table, what, never = "orders", "order_db.orders", f"order {order_id} was stored", "there is no such order"
-    else:
-        state = event.removeprefix("Order").upper()
-        what, never = f"order {order_id} became {state}", f"order {order_id} never became {state}"
-        service, table = "orders", "order_db.orders"
+    event, order_id, customer_id = row["event"], row["order_id"], row["customer_id"]
+    service, table, never = "orders", "order_db.orders", "there is no such order"
+    match event:
+        case "CustomerCreated":
+            service, table = "customers", "customer_db.customer"
+            what, never = f"customer {customer_id} was stored", "there is no such customer"
+        case "CustomerCreditReserved":
+            service, table, what = "customers", RESERVATIONS, f"credit was reserved for order {order_id}"
+        case "OrderCreated":
+            what = f"order {order_id} was stored"
+        case _:
+            state = event.removeprefix("Order").upper()
+            what, never = f"order {order_id} became {state}", f"order {order_id} never became {state}"
     told = "customer_db.message" if service == "customers" else "order_db.message"
     changed = [(what, _at(table, tables.commit(row["change_commit"])))] if row["change_commit"] is not None else [(never, table)]
     written = [(f"{event} {an_id} was written", _at(told, tables.commit(row["commit_no"]))) for an_id in row["message_ids"][:HELD_SHOWN]]

@@ -1,6 +1,7 @@
 """What happened to the processes: which of it is the code's own doing, and which excuses that something is missing."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,12 +38,15 @@ class Machine:
         late = [d for d in self.disturbances if since is None or d.happened is None or d.happened >= since - TOLERANCE]
         return late[0].text if late else self.unwatched
 
-    def standing_excuse(self, since: datetime | None) -> str | None:
-        """For what stands still now: a component that is still down, or a server or labkit that stumbled while we waited."""
+    def standing_excuse(self, since: datetime | None, *, by: Sequence[str] | None = None) -> str | None:
+        """For what stands still now: a component that is still down, or a server or labkit that stumbled while we waited. `by`: only these
+        could be to blame."""
         for d in self.disturbances:
+            if by is not None and d.component not in by:
+                continue
             if not d.is_over or (d.component in SERVERS and since and d.happened and d.happened >= since - TOLERANCE):
                 return d.text
-        return self.unwatched
+        return self.unwatched if by is None else None
 
     @property
     def notes(self) -> tuple[str, ...]:

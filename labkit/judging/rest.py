@@ -41,6 +41,8 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
     open_now = _outstanding(connection)
     if outcome == "stuck":
         return _stuck(connection, run, machine, open_now, notes)
+    if outcome == "repeating" and (again := _repeating(connection, run, machine, notes)) is not None:
+        return again
     if outcome == "moving":
         return _moving(connection, run, notes)
     moved = moment[1] if moment and not moment[0] and outcome in ("still", "settled") else None
@@ -127,6 +129,31 @@ def _moving(connection: Any, run: dict[str, str], notes: tuple[str, ...]) -> Res
     why = f"something was still moving after 60 s{rate}{who}"
     next_step = "stop what writes (labkit load?), then labkit verify"
     return Rest(False, (Finding("moving", False, "Still moving", f"{_capital(why)}.", (), "", next_step),), why, next_step, notes)
+
+
+def _repeating(connection: Any, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
+    """None when the records do not show it."""
+    row = connection.execute(
+        "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies FROM outbox o "
+        "JOIN records r ON r.message_id = o.id LEFT JOIN orders t ON t.id = o.order_id "
+        "WHERE NOT o.published GROUP BY ALL HAVING copies > 1 ORDER BY o.order_id NULLS LAST, o.id LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    message_id, event, order_id, total, schema, channel, partition, copies = row
+    about = f"{event or 'a message'}{f' of order {order_id}' if order_id is not None else ''}{f' ({total})' if total is not None else ''}"
+    sentence = f"The relay published {about} {copies} times, and its row is still not marked as published."
+    facts = (
+        Fact(f"{copies} records carry the id {message_id}", f"{channel}, partition {partition}"),
+        Fact("its row is not marked as published", f"{schema}.message"),
+    )
+    if excuse := machine.standing_excuse(_started(run), by=("kafka", "mysql")):
+        finding = Finding("disturbed", False, "Held up from outside", f"{sentence[:-1]}; but {excuse}.", facts, "", machine.next_step)
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+    so = "the relay finds the same rows in each round: it does not mark what the broker has acknowledged, or marks other rows."
+    title = "The relay publishes the same again and again"
+    finding = Finding("repeating", True, title, sentence, facts, so, f"labkit trace message {message_id}")
+    return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
 
 
 def _outstanding(connection: Any) -> list[Fact]:

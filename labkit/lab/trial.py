@@ -106,9 +106,9 @@ class Trial(Run):
         self._customers.append(made.id)
         return made
 
-    async def order(self, customer: int | Customer, total: str | Decimal) -> Order:
+    async def order(self, customer: int | Customer, total: str | Decimal, *, alike: bool = False) -> Order:
         """Accepted; what becomes of it is another question."""
-        placed = await super().order(customer, str(total))
+        placed = await super().order(customer, str(total), alike=alike)
         if placed.id is None:
             await self.no_answer(self.request("create_order", customer_id=placed.customer_id, total=placed.total))
         return Order(placed.id, placed.customer_id, placed.total)

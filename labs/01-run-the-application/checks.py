@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from labkit.faults import make
-from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
+from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.client import Customer
@@ -33,7 +33,7 @@ class Orders:
         return await self._once(self._all_of_it)
 
     async def a_cent_too_much(self) -> list[Order]:
-        """One order that fits, and two that do not: a cent more than is left, a cent more than the limit."""
+        """Orders that fit, two of them alike, and two that do not: a cent more than is left, a cent more than the limit."""
         return await self._once(self._a_cent_too_much)
 
     async def of_nobody(self) -> list[Order]:
@@ -70,8 +70,10 @@ class Orders:
 
     async def _a_cent_too_much(self) -> list[Order]:
         trial, customer = self.trial, await self.trial.customer()
+        one = trial.amount("1.00", "3.00")
+        fitting = [one, one, one + trial.amount("0.01", "3.00")]  # whoever counts one of them, or equal ones once, counts too little
         return [
-            await self._decided(customer, trial.amount("5.00", "14.00")),
+            *[await self._decided(customer, total) for total in fitting],
             await self._decided(customer, trial.books.available(customer) + CENT),
             await self._decided(customer, customer.limit + CENT),
         ]
@@ -81,7 +83,7 @@ class Orders:
 
     async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
         """Placed, and no longer PENDING: the next order meets what it left."""
-        order = await self.trial.order(customer, total)
+        order = await self.trial.order(customer, total, alike=True)
         self.about.add(order.customer_id)
         await self.trial.becomes(order, self.trial.books.decide(order))
         return order
@@ -118,8 +120,9 @@ async def within_the_limit(lab: Orders) -> None:
 
 @check("1.3", "An order beyond the credit limit is rejected, with the reason")
 async def beyond_the_limit(lab: Orders) -> None:
-    within, *beyond = await lab.a_cent_too_much()
-    assert lab.trial.books.outcome(within) == APPROVED
+    *within, short, over = await lab.a_cent_too_much()
+    beyond = [short, over]
+    assert {lab.trial.books.outcome(order) for order in within} == {APPROVED}
     assert {lab.trial.books.outcome(order) for order in beyond} == {INSUFFICIENT_CREDIT}
 
 
@@ -132,7 +135,7 @@ async def of_an_unknown_customer(lab: Orders) -> None:
 @check("1.5", "Orders, reservations and messages agree")
 async def stores_agree(lab: Orders) -> None:
     await lab.every_one()
-    await lab.trial.require(I3, I2, I1, I11, I8, I4, I5, I6, I10, about=lab.about)
+    await lab.trial.require(I3, I2, I1, I11, I8, I4, I5, I6, I10, I12, about=lab.about)
 
 
 @check("1.6", "The order history shows what the services hold")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pymysql
 
 from labkit.faults import make
-from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11
+from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 from labkit.invariants.witness import Fact
 from labkit.lab import records
 from labkit.lab.check import Failed, NotJudged, check
@@ -160,7 +160,7 @@ async def mixed_orders(trial: Trial) -> None:
     for order in approved[::2]:
         await trial.cancel(order)
     about = [*(customer.id for customer in customers), nobody]
-    evidence = await trial.require(I3, I2, I1, I11, I8, I6, I4, I5, I10, I7, about=about)
+    evidence = await trial.require(I3, I2, I1, I11, I8, I6, I4, I5, I10, I12, I7, about=about)
     states = {order_id: (state, reason) for order_id, state, reason in evidence.rows("SELECT id, state, rejection_reason FROM orders")}
     for order in placed:
         state, reason = states[order.id]

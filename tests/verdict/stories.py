@@ -170,6 +170,20 @@ def a_handler_that_never_returns() -> History:
     return history
 
 
+@story("repeating")
+def a_relay_that_never_marks() -> History:
+    history = shop()
+    history.order(17, 4, "12.34")
+    for _ in range(311):
+        history.repeat("OrderCreated", 17)
+    history.con.execute("update outbox set published = false where event = 'OrderCreated'")
+    database.set_fact(history.con, "stillness", "repeating")
+    history.add("waves", wave=1)
+    waits = "1 message waits in the outbox of order_db to be published by the relay"
+    history.add("outstanding", wave=1, condition="outbox", subject="order_db", detail=waits)
+    return history
+
+
 @story("killed")
 def kafka_was_killed() -> History:
     history = shop()

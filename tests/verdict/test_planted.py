@@ -158,9 +158,14 @@ def refused_without_reason(shop: Shop) -> str:
 
 
 def told_again(shop: Shop) -> str:
-    query = "select max(id) as id from order_db.message where json_unquote(json_extract(headers, '$.\"event-type\"')) like '%%.OrderApprovedEvent'"
-    insert = "insert into order_db.message (id, destination, headers, payload, published) select concat(id, '-again'), destination, headers, payload, 1"
-    shop.sql(f"{insert} from order_db.message where id = %s", shop.sql(query)[0]["id"])
+    (row,) = shop.sql(
+        "select max(id) as id from order_db.message where json_value(headers, '$.\"event-type\"') = %s", f"{PACKAGE}.OrderApprovedEvent"
+    )
+    shop.sql(
+        "insert into order_db.message (id, destination, headers, payload, published) "
+        "select concat(left(id, 30), '777'), destination, headers, payload, 1 from order_db.message where id = %s",
+        row["id"],
+    )
     return f"OrderApproved of order {shop.order} (12.34) was published once more, in a transaction that did not change anything of the kind"
 
 

@@ -98,6 +98,36 @@ def test_a_loop_is_named() -> None:
     assert judgement.findings[0].sentence.startswith("Order 9 goes round in circles: 26 messages were written about it")
 
 
+def published_again_and_again() -> History:
+    history = shop()
+    history.order(9, 4, "12.34")
+    for _ in range(20):
+        history.repeat("OrderCreated", 9)
+    history.con.execute("update outbox set published = false where event = 'OrderCreated'")
+    outcome(history, "repeating")
+    open_now(history, "outbox", "order_db", "1 message waits in the outbox of order_db to be published by the relay")
+    return history
+
+
+def test_a_relay_that_never_marks_is_named() -> None:
+    judgement = judge(published_again_and_again().con)
+    assert judgement.verdict is Verdict.FAIL
+    (finding,) = judgement.findings
+    assert finding.sentence == "The relay published OrderCreated of order 9 (12.34) 21 times, and its row is still not marked as published."
+
+
+def test_a_relay_that_never_marks_keeps_the_machine_busy_and_that_excuses_nothing() -> None:
+    history = published_again_and_again()
+    happened(history, "labkit", "stall", detail="30 s")
+    assert verdict_of(history) == (Verdict.FAIL, ["repeating"])
+
+
+def test_what_a_broker_that_was_killed_did_not_acknowledge_is_rightly_published_again() -> None:
+    history = published_again_and_again()
+    happened(history, "kafka", "end", signal=9)
+    assert verdict_of(history) == (Verdict.UNKNOWN, ["disturbed"])
+
+
 # what others did
 
 
