@@ -11,7 +11,7 @@ from labkit.chaos.schedule import Event, Schedule
 from labkit.errors import UserError
 from labkit.faults import engine, make
 from labkit.faults.engine import Order
-from labkit.lab.check import NotJudged
+from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.scenario import Run
 from labkit.stack import sql
@@ -35,7 +35,8 @@ class Played:
 
 
 async def play(run: Run, schedule: Schedule, tell: Tell) -> Played:
-    """Everything is healed when it returns. Raises UserError when something cannot be, NotJudged when nobody took the first customers."""
+    """Everything is healed when it returns. Raises UserError when something cannot be, NotJudged when nobody took the first
+    customers, and Failed when an answer is not what the contract says."""
     played = Played()
     customers = await _customers(run, schedule)
     played.customers = [customer.id for customer in customers]
@@ -63,23 +64,31 @@ async def _load(run: Run, schedule: Schedule, customers: list[Customer], started
     """Orders at the rate of the schedule, some cancelled a moment later; what gets no answer is written down as unknown."""
     dice = random.Random(f"load {schedule.seed}")
     calls: set[asyncio.Task[None]] = set()
+    wrong: list[Failed] = []
     totals = {customer.id: list(range(1, 3000)) for customer in customers}
     for left in totals.values():
         dice.shuffle(left)
     for number in range(int(schedule.seconds * schedule.rate)):
         await asyncio.sleep(max(0.0, started + number / schedule.rate - time.monotonic()))
         customer = dice.choice(customers)
-        call = asyncio.create_task(_one(run, customer.id, Decimal(totals[customer.id].pop()) / 100, dice.random() < CANCEL_SHARE))
+        call = asyncio.create_task(_one(run, customer.id, Decimal(totals[customer.id].pop()) / 100, dice.random() < CANCEL_SHARE, wrong))
         calls.add(call)
         call.add_done_callback(calls.discard)
+        if wrong:
+            break
     await asyncio.gather(*calls)
+    if wrong:
+        raise wrong[0]
 
 
-async def _one(run: Run, customer: int, total: Decimal, cancelled: bool) -> None:
-    order = await run.order(customer, str(total))
-    if cancelled and order.id is not None:
-        await asyncio.sleep(0.05)
-        await run.cancel(order.id)
+async def _one(run: Run, customer: int, total: Decimal, cancelled: bool, wrong: list[Failed]) -> None:
+    try:
+        order = await run.order(customer, str(total))
+        if cancelled and order.id is not None:
+            await asyncio.sleep(0.05)
+            await run.cancel(order.id)
+    except Failed as error:
+        wrong.append(error)
 
 
 async def _event(run: Run, schedule: Schedule, event: Event, started: float, played: Played, customers: list[Customer], tell: Tell) -> None:

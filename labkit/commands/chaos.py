@@ -20,7 +20,7 @@ from labkit.evidence.collect import Scenario, collect
 from labkit.explain import as_json as judgement_as_json
 from labkit.explain import as_text
 from labkit.faults import components, told
-from labkit.lab.check import NotJudged
+from labkit.lab.check import Failed, NotJudged
 from labkit.lab.scenario import scenario
 from labkit.stack import runtimes
 from labkit.stack.model import COMPONENTS, Stack
@@ -103,6 +103,9 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> Outcome:
                 played = await play(at_work, wanted, tell=lambda line: None if quiet else say.line(line))
             except NotJudged as reason:
                 raise UserError(reason.sentence, reason.next_step, exit_code=ExitCode.UNKNOWN) from reason
+            except Failed as wrong:
+                details = [f"expected {wrong.expected}", f"found    {wrong.found}"]
+                raise UserError(wrong.sentence, wrong.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
             about = Scenario(requests=at_work.requests, customers=played.customers, seed=wanted.seed)
             placed = [row for row in at_work.requests if row["operation"] == "create_order"]
             return played, about, len(placed), sum(row["outcome"] == "unknown" for row in placed)

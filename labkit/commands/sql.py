@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WIDEST = 60  # characters of one value in a table on the screen
-SOURCES_OF_VIEWS = {"changes": {"binlog"}, "own_records": {"records"}, "first_records": {"records"}, "credit": {"tables"}}
+SOURCES_OF_VIEWS = {
+    "changes": {"binlog"},
+    **{f"{what}_commits": {"binlog"} for what in ("order", "customer", "reservation", "inbox")},
+    "own_records": {"records"},
+    "first_records": {"records"},
+    "credit": {"tables"},
+}
 
 
 def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_csv: bool, evidence: Path | None) -> ExitCode:

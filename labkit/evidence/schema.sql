@@ -382,6 +382,64 @@ CREATE TABLE last_words (
   text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
 );
 
+-- What each commit made of a row, as others can see it: one line for a row that is not what it was before. Statements within the transaction
+-- that led there do not count, nor do columns that no rule is about. change_no is that of the last change.
+CREATE VIEW order_commits AS
+  WITH images AS (
+    SELECT commit_no, change_no, 0 AS side, order_id AS id,
+      {'customer_id': before_customer_id, 'total': before_total, 'state': before_state, 'reason': before_reason} AS image
+    FROM order_changes WHERE op <> 'insert'
+    UNION ALL
+    SELECT commit_no, change_no, 1, after_id, {'customer_id': after_customer_id, 'total': after_total, 'state': after_state, 'reason': after_reason}
+    FROM order_changes WHERE op <> 'delete'
+  ), commits AS (
+    SELECT commit_no, max(change_no) AS change_no, id, CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(image, (change_no, side)) END AS before,
+      CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(image, (change_no, side)) END AS after
+    FROM images GROUP BY commit_no, id
+  )
+  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op, id AS order_id,
+    before.customer_id AS before_customer_id, before.total AS before_total, before.state AS before_state, before.reason AS before_reason,
+    after.customer_id AS after_customer_id, after.total AS after_total, after.state AS after_state, after.reason AS after_reason
+  FROM commits WHERE before IS DISTINCT FROM after;
+
+CREATE VIEW customer_commits AS
+  WITH images AS (
+    SELECT commit_no, change_no, 0 AS side, customer_id AS id, {'name': before_name, 'credit_limit': before_limit} AS image
+    FROM customer_changes WHERE op <> 'insert'
+    UNION ALL
+    SELECT commit_no, change_no, 1, after_id, {'name': after_name, 'credit_limit': after_limit} FROM customer_changes WHERE op <> 'delete'
+  ), commits AS (
+    SELECT commit_no, max(change_no) AS change_no, id, CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(image, (change_no, side)) END AS before,
+      CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(image, (change_no, side)) END AS after
+    FROM images GROUP BY commit_no, id
+  )
+  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op, id AS customer_id,
+    before.name AS before_name, before.credit_limit AS before_limit, after.name AS after_name, after.credit_limit AS after_limit
+  FROM commits WHERE before IS DISTINCT FROM after;
+
+-- A reservation over 0.00 holds nothing: amounts are NULL where nothing is held.
+CREATE VIEW reservation_commits AS
+  WITH images AS (
+    SELECT commit_no, change_no, 0 AS side, before_customer_id AS customer_id, before_order_id AS order_id, before_amount AS amount
+    FROM reservation_changes WHERE op <> 'insert'
+    UNION ALL
+    SELECT commit_no, change_no, 1, after_customer_id, after_order_id, after_amount FROM reservation_changes WHERE op <> 'delete'
+  ), commits AS (
+    SELECT commit_no, max(change_no) AS change_no, customer_id, order_id,
+      nullif(CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(amount, (change_no, side)) END, 0) AS before_amount,
+      nullif(CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(amount, (change_no, side)) END, 0) AS after_amount
+    FROM images GROUP BY commit_no, customer_id, order_id
+  )
+  SELECT commit_no, change_no, CASE WHEN before_amount IS NULL THEN 'insert' WHEN after_amount IS NULL THEN 'delete' ELSE 'update' END AS op,
+    customer_id, order_id, before_amount, after_amount
+  FROM commits WHERE before_amount IS DISTINCT FROM after_amount;
+
+-- Messages that were noted as received and still were when their transaction was committed.
+CREATE VIEW inbox_commits AS
+  SELECT commit_no, max(change_no) AS change_no, schema_name, subscriber, message_id
+  FROM inbox_changes GROUP BY commit_no, schema_name, subscriber, message_id
+  HAVING arg_max(op, change_no) = 'insert' AND arg_min(op, change_no) = 'insert';
+
 -- Row changes of all tables in one sequence; before and after as JSON.
 CREATE VIEW changes AS
   SELECT c.*, t.binlog_file, t.position, t.committed FROM (

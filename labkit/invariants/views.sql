@@ -6,7 +6,8 @@ CREATE TEMP VIEW all_customers AS SELECT * FROM evidence.main.customers;
 CREATE TEMP VIEW all_orders AS SELECT * FROM evidence.main.orders;
 CREATE TEMP VIEW customers AS SELECT * FROM evidence.main.customers WHERE own_customer(id);
 CREATE TEMP VIEW orders AS SELECT * FROM evidence.main.orders WHERE own_order(id);
-CREATE TEMP VIEW reservations AS SELECT * FROM evidence.main.reservations WHERE own_customer(customer_id) OR own_order(order_id);
+CREATE TEMP VIEW reservations AS  -- one over 0.00 holds nothing
+  SELECT * FROM evidence.main.reservations WHERE amount <> 0 AND (own_customer(customer_id) OR own_order(order_id));
 CREATE TEMP VIEW view_customers AS SELECT * FROM evidence.main.view_customers WHERE own_customer(id);
 CREATE TEMP VIEW view_orders AS SELECT * FROM evidence.main.view_orders WHERE own_customer(customer_id) OR own_order(order_id);
 CREATE TEMP VIEW saga_instances AS SELECT * FROM evidence.main.saga_instances WHERE own_order(order_id);
@@ -40,33 +41,36 @@ CREATE TEMP VIEW order_steps AS
   SELECT 0 AS commit_no, 0 AS change_no, id AS order_id, customer_id, total, NULL AS state_before, state AS state_after, rejection_reason AS reason_after
   FROM evidence.main.starting_orders WHERE own_order(id)
   UNION ALL
-  SELECT commit_no, change_no, coalesce(order_id, after_id), coalesce(after_customer_id, before_customer_id), coalesce(after_total, before_total),
+  SELECT commit_no, change_no, order_id, coalesce(after_customer_id, before_customer_id), coalesce(after_total, before_total),
     before_state, after_state, after_reason
-  FROM evidence.main.order_changes WHERE own_order(coalesce(order_id, after_id));
+  FROM evidence.main.order_commits WHERE own_order(order_id);
 
 CREATE TEMP VIEW customer_steps AS
-  SELECT 0 AS commit_no, 0 AS change_no, id AS customer_id, name, NULL::DECIMAL(38,2) AS limit_before, credit_limit AS limit_after, true AS exists_after
+  SELECT 0 AS commit_no, 0 AS change_no, id AS customer_id, name, NULL::DECIMAL(38,2) AS limit_before, credit_limit AS limit_after,
+    false AS exists_before, true AS exists_after
   FROM evidence.main.starting_customers WHERE own_customer(id)
   UNION ALL
-  SELECT commit_no, change_no, coalesce(customer_id, after_id), coalesce(after_name, before_name), before_limit, after_limit, op <> 'delete'
-  FROM evidence.main.customer_changes WHERE own_customer(coalesce(customer_id, after_id));
+  SELECT commit_no, change_no, customer_id, coalesce(after_name, before_name), before_limit, after_limit, op <> 'insert', op <> 'delete'
+  FROM evidence.main.customer_commits WHERE own_customer(customer_id);
 
 -- One row for each reservation that came, went or changed; a row that moved to another customer or order went and came.
 CREATE TEMP VIEW reservation_steps AS
   SELECT 0 AS commit_no, 0 AS change_no, customer_id, order_id, NULL::DECIMAL(38,2) AS before, amount AS after
   FROM evidence.main.starting_reservations WHERE own_customer(customer_id) OR own_order(order_id)
   UNION ALL
-  SELECT commit_no, change_no, before_customer_id, before_order_id, before_amount,
-    CASE WHEN after_customer_id = before_customer_id AND after_order_id = before_order_id THEN after_amount END
-  FROM evidence.main.reservation_changes WHERE op <> 'insert' AND (own_customer(before_customer_id) OR own_order(before_order_id))
+  SELECT commit_no, change_no, customer_id, order_id, before_amount, after_amount
+  FROM evidence.main.reservation_commits WHERE own_customer(customer_id) OR own_order(order_id);
+
+-- Each row that came or went by itself, to be added up: where a table has lost its key, two rows of one order are two.
+CREATE TEMP VIEW reservation_moves AS
+  SELECT commit_no, customer_id, NULL::DECIMAL(38,2) AS before, after FROM reservation_steps WHERE commit_no = 0
   UNION ALL
-  SELECT commit_no, change_no, after_customer_id, after_order_id, NULL, after_amount
-  FROM evidence.main.reservation_changes
-  WHERE op <> 'delete' AND (own_customer(after_customer_id) OR own_order(after_order_id))
-    AND (op = 'insert' OR after_customer_id <> before_customer_id OR after_order_id <> before_order_id);
+  SELECT commit_no, before_customer_id, before_amount, NULL FROM evidence.main.reservation_changes WHERE op <> 'insert'
+  UNION ALL
+  SELECT commit_no, after_customer_id, NULL, after_amount FROM evidence.main.reservation_changes WHERE op <> 'delete';
 
 CREATE TEMP VIEW inbox_inserts AS
-  SELECT i.*, m.event, m.order_id, m.customer_id FROM evidence.main.inbox_changes i JOIN messages m USING (message_id) WHERE i.op = 'insert';
+  SELECT i.*, m.event, m.order_id, m.customer_id FROM evidence.main.inbox_commits i JOIN messages m USING (message_id);
 
 -- What each customer's credit was after each commit that changed it. Only whole commits count: what happens inside a transaction was never seen.
 CREATE TEMP VIEW credit_states AS
@@ -75,11 +79,11 @@ CREATE TEMP VIEW credit_states AS
   FROM (
     SELECT customer_id, commit_no, sum(reserved) AS reserved, sum(credit) AS credit, sum(existing) AS existing
     FROM (
-      SELECT customer_id, commit_no, coalesce(after, 0) - coalesce(before, 0) AS reserved, 0 AS credit, 0 AS existing FROM reservation_steps
+      SELECT customer_id, commit_no, coalesce(after, 0) - coalesce(before, 0) AS reserved, 0 AS credit, 0 AS existing FROM reservation_moves
       WHERE own_customer(customer_id)
       UNION ALL
       SELECT customer_id, commit_no, 0, coalesce(limit_after, 0) - coalesce(limit_before, 0),
-        CASE WHEN limit_before IS NULL AND exists_after THEN 1 WHEN NOT exists_after THEN -1 ELSE 0 END
+        exists_after::INTEGER - exists_before::INTEGER
       FROM customer_steps
     )
     GROUP BY customer_id, commit_no

@@ -3,21 +3,21 @@ SELECT started AS seen, 'client' AS lane, 'client' AS kind, operation || ' ' || 
 FROM requests
 UNION ALL
 SELECT t.committed, 'orders', 'write',
-  'order ' || coalesce(c.after_id, c.order_id) || ' ' || coalesce(c.before_state || ' → ', '') || coalesce(c.after_state, 'deleted'),
-  coalesce(c.after_id, c.order_id), coalesce(c.after_customer_id, c.before_customer_id)
-FROM order_changes c JOIN transactions t USING (commit_no)
+  'order ' || c.order_id || ' ' || coalesce(c.before_state || ' → ', '') || coalesce(c.after_state, 'deleted'),
+  c.order_id, coalesce(c.after_customer_id, c.before_customer_id)
+FROM order_commits c JOIN transactions t USING (commit_no)
 UNION ALL
 SELECT t.committed, 'customers', 'write',
   CASE op
-    WHEN 'insert' THEN after_amount || ' reserved for order ' || after_order_id
-    WHEN 'delete' THEN before_amount || ' of order ' || before_order_id || ' released'
-    ELSE 'reservation of order ' || after_order_id || ' ' || before_amount || ' → ' || after_amount
+    WHEN 'insert' THEN after_amount || ' reserved for order ' || order_id
+    WHEN 'delete' THEN before_amount || ' of order ' || order_id || ' released'
+    ELSE 'reservation of order ' || order_id || ' ' || before_amount || ' → ' || after_amount
   END,
-  coalesce(after_order_id, before_order_id), coalesce(after_customer_id, before_customer_id)
-FROM reservation_changes JOIN transactions t USING (commit_no)
+  order_id, customer_id
+FROM reservation_commits JOIN transactions t USING (commit_no)
 UNION ALL
-SELECT t.committed, 'customers', 'write', 'customer ' || after_id || ' may spend ' || after_limit, NULL, after_id
-FROM customer_changes JOIN transactions t USING (commit_no) WHERE op <> 'delete'
+SELECT t.committed, 'customers', 'write', 'customer ' || customer_id || ' may spend ' || after_limit, NULL, customer_id
+FROM customer_commits JOIN transactions t USING (commit_no) WHERE op <> 'delete'
 UNION ALL
 SELECT created, CASE schema_name WHEN 'order_db' THEN 'orders' ELSE 'customers' END, 'event', coalesce(event, 'message') || ' written', order_id, customer_id
 FROM outbox

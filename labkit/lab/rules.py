@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from labkit.lab.client import Customer, PlacedOrder
-
-CENT = Decimal("0.01")
+from labkit.lab.documents import Exactly
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ class Books:
     def document(self, customer_id: int) -> dict[str, Any]:
         """GET /customers/{id}/orderhistory, with amounts as Decimal."""
         account = self._accounts[customer_id]
-        orders = {
-            str(order_id): {"orderId": order_id, "state": outcome.state, "orderTotal": {"amount": total}}
+        orders = Exactly(
+            (str(order_id), {"orderId": order_id, "state": outcome.state, "orderTotal": {"amount": total}})
             for order_id, (total, outcome) in account.orders.items()
-        }
+        )
         return {
             "id": customer_id,
             "orders": orders,
@@ -95,33 +94,3 @@ class Books:
             "orderCount": len(orders),
             "totalApproved": {"amount": account.reserved},
         }
-
-
-def differences(expected: Any, found: Any, field_name: str = "") -> list[tuple[str, str, str]]:
-    """(field, expected, found) for each value in which two documents differ; amounts are compared as numbers."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        names = [*expected, *(name for name in found if name not in expected)]
-        parts = [(f"{field_name}.{name}".lstrip("."), name) for name in names]
-        return [
-            found_one for path, name in parts for found_one in differences(expected.get(name, _NOTHING), found.get(name, _NOTHING), path)
-        ]
-    if expected == found:
-        return []
-    return [(field_name or "the document", _said(expected), _said(found))]
-
-
-class _Nothing:
-    pass
-
-
-_NOTHING = _Nothing()
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, _Nothing):
-        return "nothing"
-    if isinstance(value, Decimal):
-        return f"{value:.2f}"
-    if isinstance(value, dict):
-        return _said(value["amount"]) if list(value) == ["amount"] else "{" + ", ".join(f"{k}: {_said(v)}" for k, v in value.items()) + "}"
-    return "null" if value is None else str(value)

@@ -10,7 +10,6 @@ code is at fault, NotJudged when the machine is.
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +21,13 @@ from labkit.evidence import environment
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
-from labkit.lab import attribution
+from labkit.lab import attribution, contract
 from labkit.lab import evidence as evidence_of
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer, PlacedOrder
+from labkit.lab.documents import CENT
 from labkit.lab.evidence import Evidence
-from labkit.lab.rules import CENT, PENDING, Books, Outcome
+from labkit.lab.rules import PENDING, Books, Outcome
 from labkit.lab.scenario import LOOK_S, Run
 from labkit.lab.schedule import Meeting, at_work
 from labkit.stack import sql
@@ -126,7 +126,7 @@ class Trial(Run):
         return next(row for row in reversed(self.requests) if row["operation"] == operation and about.items() <= row.items())
 
     async def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON with amounts as Decimal; raises when nobody answers."""
+        """Status and JSON with amounts as Decimal; raises when nobody answers, or an answer with 2xx is not what the contract says."""
         row, _ = await self._call("read", "GET", path, None)
         if row["status"] is None:
             await self.no_answer(row)
@@ -137,7 +137,7 @@ class Trial(Run):
         row, answer = await self._call("read_order", "GET", f"/orders/{order.id}", None, order_id=order.id)
         if answer is None:
             await self.no_answer(row)
-        return Outcome(str(answer.get("orderState")), answer.get("rejectionReason"))
+        return Outcome(answer["orderState"], answer.get("rejectionReason"))
 
     async def history(self, customer_id: int) -> tuple[int, Any]:
         """Status and document of the order history."""
@@ -273,7 +273,7 @@ class Trial(Run):
         """A call that must succeed did not."""
         what = f"{row['method']} {row['path']}"
         how = "got no answer" if row["status"] is None else f"answered {row['status']}"
-        details = _detail(row["answer"])
+        details = contract.detail_of(row["answer"])
         wrong = Failed(
             f"{what} {how}{f': {details}' if details else ''}.", expected="200", found=str(row["status"] or "no answer"), next_step=""
         )
@@ -300,15 +300,4 @@ class Trial(Run):
 
 def answer_of(row: dict[str, Any]) -> Any:
     """The JSON of an answer, amounts as Decimal; text when it is no JSON."""
-    try:
-        return json.loads(row["answer"], parse_float=Decimal) if row["answer"] else None
-    except ValueError:
-        return row["answer"]
-
-
-def _detail(answer: str | None) -> str:
-    try:
-        data = json.loads(answer or "null")
-    except ValueError:
-        return (answer or "")[:200]
-    return str(data.get("detail", "")) if isinstance(data, dict) else ""
+    return contract.answer_of(row["answer"])

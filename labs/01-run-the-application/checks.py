@@ -12,7 +12,9 @@ from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.client import Customer
 from labkit.lab.components import not_ready, takes_no_messages
-from labkit.lab.rules import APPROVED, CENT, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, differences
+from labkit.lab.contract import shown
+from labkit.lab.documents import CENT, differences
+from labkit.lab.rules import APPROVED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER
 from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial, answer_of
 from labkit.stack.model import SERVERS
@@ -183,8 +185,8 @@ async def nobody_waits(lab: Orders) -> None:
     await trial.becomes(order, trial.books.decide(order))
     evidence = await trial.require(I3, I2, I11, I6, about=[customer.id])
     steps = evidence.rows(
-        "SELECT c.after_state, t.binlog_file, t.position FROM order_changes c JOIN transactions t USING (commit_no) "
-        "WHERE coalesce(c.order_id, c.after_id) = ? ORDER BY c.change_no",
+        "SELECT c.after_state, t.binlog_file, t.position FROM order_commits c JOIN transactions t USING (commit_no) "
+        "WHERE c.order_id = ? AND c.after_state IS DISTINCT FROM c.before_state ORDER BY c.commit_no",
         order.id,
     )
     if down is None or up is None:
@@ -231,17 +233,18 @@ def _time(answer: Any, who: str, struct: str) -> datetime:
     text = answer.get("creationTime") if isinstance(answer, dict) else None
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        found = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):  # no time, or one before the first year
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None:
         post_has_it = "" if who.startswith("POST") or text is not None else " POST has it."
         raise Failed(
-            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is no time: {text!r}.",
+            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is no time: {shown(text)}.",
             expected="an ISO 8601 time with its zone, such as 2026-05-04T09:30:00.125Z",
-            found="nothing" if text is None else repr(text),
+            found="nothing" if text is None else shown(text),
             next_step=f"the answer is {struct} in services/orders/app.py; the order's row has the time: Order.created",
         )
-    return found.astimezone(UTC)
+    return found
 
 
 def prepare(trial: Trial) -> Orders:

@@ -12,7 +12,8 @@ from labkit.invariants.witness import Fact
 from labkit.lab import records
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.content import beside
-from labkit.lab.rules import APPROVED, CANCELLED, CENT, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER
+from labkit.lab.documents import CENT
+from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER
 from labkit.lab.trial import Order, Trial
 
 saga = beside(__file__, "saga")

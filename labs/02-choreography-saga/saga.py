@@ -1,5 +1,6 @@
 """saga.yml as a learner writes it, and the saga as the stores show it."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,29 +18,31 @@ COMMANDS = ("create order", "approve order", "reject order", "cancel order", "re
 WORDS = {"trigger": (CREATE, CANCEL, *EVENTS), "participant": ("orders", "customers"), "does": COMMANDS, "publishes": EVENTS}
 PARTICIPANT = {"order_db": "orders", "customer_db": "customers"}
 CHANNEL = {event: "Customer" if event.startswith("Customer") else "Order" for event in EVENTS}
+REQUESTS = {"PENDING": CREATE, "OrderCreated": CREATE, "CANCELLED": CANCEL, "OrderCancelled": CANCEL}  # what no message starts
 OUTCOME = {"APPROVED": "approve order", "REJECTED": "reject order", "CANCELLED": "cancel order", "PENDING": "create order"}
 
 # What each transaction did, next to the message that it took (none: a request). One message a transaction: batching was off.
 _TRANSACTIONS = """
 SELECT i.schema_name, m.event, m.order_id, c.before_state, c.after_state, r.op, o.event, t.binlog_file || ':' || t.position
 FROM transactions t
-LEFT JOIN inbox_changes i ON i.commit_no = t.commit_no AND i.op = 'insert'
+LEFT JOIN inbox_commits i ON i.commit_no = t.commit_no
 LEFT JOIN outbox m ON m.id = i.message_id
-LEFT JOIN order_changes c ON c.commit_no = t.commit_no
-LEFT JOIN reservation_changes r ON r.commit_no = t.commit_no
+LEFT JOIN order_commits c ON c.commit_no = t.commit_no AND c.after_state IS DISTINCT FROM c.before_state
+LEFT JOIN reservation_commits r ON r.commit_no = t.commit_no
 LEFT JOIN outbox_changes o ON o.commit_no = t.commit_no AND o.op = 'insert'
-WHERE list_contains(?, coalesce(m.order_id, c.after_id, o.order_id)) ORDER BY t.commit_no
+WHERE list_contains(?, coalesce(m.order_id, c.order_id, o.order_id)) ORDER BY t.commit_no
 """
 
 
 @dataclass
 class Step:
-    """`line` is where a learner's step begins."""
+    """`line` is where a learner's step begins. `own` are events that the saga does not need: who publishes more is right too."""
 
     trigger: str
     participant: str
     does: set[str] = field(default_factory=set)
     publishes: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
     line: int = 0
     seen_at: str = ""
 
@@ -48,12 +51,10 @@ def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
     """By what starts each step. A message of which nothing came starts none."""
     steps: dict[str, Step] = {}
     for schema, event, _, _, state, op, published, where in evidence.rows(_TRANSACTIONS, orders):
-        if event is None:
-            trigger, schema = (CANCEL if state == "CANCELLED" else CREATE), "order_db"
-        else:
-            trigger = event
-        if state is None and op is None and published is None:
+        trigger = event or REQUESTS.get(state) or REQUESTS.get(published)
+        if trigger not in WORDS["trigger"] or (state is None and op is None and published is None):
             continue
+        schema = schema or "order_db"
         step = steps.setdefault(trigger, Step(trigger, PARTICIPANT[schema], seen_at=where))
         if state is not None:
             step.does.add(OUTCOME[state])
@@ -62,7 +63,7 @@ def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
         elif published in ANSWERS:
             step.does.add("reserve credit")  # or tried to
         if published is not None:
-            step.publishes.add(published)
+            (step.publishes if published in EVENTS else step.own).add(published)
     return steps
 
 
@@ -87,23 +88,42 @@ def read(path: Path) -> list[Step]:
 def _step(entry: Any, line: int) -> Step:
     if not isinstance(entry, dict) or set(entry) != set(WORDS):
         _wrong(line, "a step has exactly trigger, participant, does and publishes")
-    words = {name: _words(entry[name], name, line) for name in WORDS}
+    own = _own(entry["publishes"])
+    words = {name: _words(entry[name], name, line, own) for name in WORDS}
     for name in ("trigger", "participant", "does"):
         if len(words[name]) != 1:
             _wrong(line, f"{name} is {'empty' if not words[name] else 'more than one'}")
-    return Step(words["trigger"][0], words["participant"][0], set(words["does"]), set(words["publishes"]), line)
+    return Step(words["trigger"][0], words["participant"][0], set(words["does"]), set(words["publishes"]), own, line)
 
 
-def _words(value: Any, name: str, line: int) -> list[str]:
-    """In the spelling of the list of words."""
+def _own(published: Any) -> set[str]:
+    """Names of events that are none of the saga's."""
+    names = published if isinstance(published, list) else [published]
+    return {name for name in names if isinstance(name, str) and re.fullmatch(r"([A-Z][a-z0-9]+){2,}", name) and _bare(name) not in _KNOWN}
+
+
+_KNOWN = {event.lower() for event in EVENTS}
+
+
+def _bare(name: object) -> str:
+    return " ".join(str(name).split()).lower().removesuffix("event")
+
+
+def _words(value: Any, name: str, line: int, own: set[str]) -> list[str]:
+    """In the spelling of the list of words, without the events of one's own."""
     known = {word.lower(): word for word in WORDS[name]}
     found = []
     for word in value if isinstance(value, list) else [] if value is None else [value]:
-        text = " ".join(str(word).split()).lower().removesuffix("event")
-        if text not in known:
-            _wrong(line, f"{word!r} is no {name}: choose from {', '.join(WORDS[name])}")
-        found.append(known[text])
+        if name == "publishes" and isinstance(word, str) and word in own:
+            continue
+        if _bare(word) not in known:
+            _no_word(line, word, name)
+        found.append(known[_bare(word)])
     return found
+
+
+def _no_word(line: int, word: object, name: str) -> NoReturn:
+    _wrong(line, f"{word!r} is no {name}: choose from {', '.join(WORDS[name])}")
 
 
 def _wrong(line: int, what: str) -> NoReturn:
@@ -124,6 +144,8 @@ def compare(said: list[Step], real: dict[str, Step]) -> None:
                 next_step=f"which handler takes {step.trigger}? see services/{step.participant}/handlers.py",
             )
         _same("takes", step, step.participant, found.participant, found)
+        for name in sorted(step.own - {name.removesuffix("Event") for name in found.own} - found.own):
+            _no_word(step.line, name, "publishes")
         _same("publishes", step, _list(step.publishes), _list(found.publishes), found)
         _same("does", step, _list(step.does), _list(found.does), found)
     for trigger, found in real.items():

@@ -17,7 +17,8 @@ from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.content import beside
-from labkit.lab.rules import APPROVED, Outcome, differences
+from labkit.lab.documents import differences
+from labkit.lab.rules import APPROVED, Outcome
 from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial
 

@@ -1,11 +1,13 @@
 """The rules of the business, beside the system: what a check expects."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from labkit.lab.client import Customer, PlacedOrder
-from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, Books, differences
+from labkit.lab.documents import differences
+from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, Books
 
 ADA = Customer(4, "Ada", Decimal("15.00"))
 
@@ -54,9 +56,17 @@ def test_only_what_is_approved_now_is_added_up(books: Books) -> None:
 def test_documents_are_compared_field_by_field_and_amounts_as_numbers() -> None:
     wanted = {"a": {"amount": Decimal("15.00")}, "b": {"c": None}, "d": 1}
     assert differences(wanted, {"a": {"amount": Decimal("15.0")}, "b": {"c": None}, "d": 1}) == []
-    assert differences(wanted, {"a": {"amount": 14}, "b": {}, "d": 1, "e": "x"}) == [
+    assert differences(wanted, {"a": {"amount": 14, "currency": "EUR"}, "b": {}, "d": 1, "e": "x"}) == [
         ("a.amount", "15.00", "14"),
         ("b.c", "null", "nothing"),
-        ("e", "nothing", "x"),
     ]
     assert differences({"a": {"b": 1}}, {"a": None}) == [("a", "{b: 1}", "null")]
+
+
+def test_an_order_more_is_a_difference_and_a_field_more_is_none(books: Books) -> None:
+    books.decide(order(1, "5.00"))
+    shown: dict[str, Any] = {**books.document(ADA.id), "rejectedCount": 0}
+    shown["orders"] = {"1": {**shown["orders"]["1"], "note": "quick"}}
+    assert differences(books.document(ADA.id), shown) == []
+    shown["orders"]["2"] = {"state": "PENDING"}
+    assert differences(books.document(ADA.id), shown) == [("orders.2", "nothing", "{state: PENDING}")]
