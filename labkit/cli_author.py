@@ -7,15 +7,15 @@ import typer
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="For those who write labs: docs/writing-a-lab.md.")
 
 
-@app.command("test", short_help="Prove labs: starter, solution, mutants, guide, messages.")
+@app.command("test", short_help="Prove labs: starter, solution, variants, mutants, guide, messages.")
 def prove(
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[N]...", show_default=False, help="Which labs; default: all.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Take the messages over as they are now.")] = False,
-    mutant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this mutant.", show_default=False)] = None,
+    mutant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this mutant or right variant.", show_default=False)] = None,
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", show_default=False)] = None,
 ) -> int:
-    """On a stack of its own: the starter fails exactly its named checks, the solution passes all, each mutant is caught by its check with
-    its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 when all is so, else 1."""
+    """On a stack of its own: the starter fails exactly its named checks, the solution passes all, each right variant too, each mutant is caught by its
+    check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 when all is so, else 1."""
     from labkit.commands.author import prove
 
     return prove(numbers or [], record=record, runtime=runtime, only=mutant or [])

@@ -33,9 +33,10 @@ class Silent(Table):
 def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Sequence[str]) -> ExitCode:
     """Prove these labs, or all. Exit code 0 when every one is proven, 1 when not."""
     labs = [find_lab(number) for number in numbers] if numbers else all_labs()
-    known = {mutant.name for lab in labs for mutant in lab.mutants}
+    known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
     if strange := [name for name in only if name not in known]:
-        raise UserError(f"There is no mutant {strange[0]}; there are {', '.join(sorted(known))}.", exit_code=ExitCode.USAGE)
+        message = f"There is no mutant and no variant {strange[0]}; there are {', '.join(sorted(known))}."
+        raise UserError(message, exit_code=ExitCode.USAGE)
     began, wrong = time.monotonic(), 0
     for lab in labs:
         if record:
@@ -86,7 +87,8 @@ class Proof:
             if lab.starter.is_dir():
                 self._starter(lab, self._judged(lab, checks))
             self._files.lay(lab.solution)
-            self._solution(self._judged(lab, checks))
+            self._all_pass("solution", self._judged(lab, checks))
+        self._variants(lab, [file for file in lab.variants if not only or file.stem in only])
         for mutant in lab.mutants:
             if not only or mutant.name in only:
                 self._mutant(lab, mutant)
@@ -104,12 +106,39 @@ class Proof:
             self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
         self._kept.append(f"# starter\n\n{author.kept(failing)}")
 
-    def _solution(self, outcomes: list[Outcome]) -> None:
+    def _all_pass(self, name: str, outcomes: list[Outcome]) -> bool:
         for outcome in outcomes:
             if outcome.verdict is not Verdict.PASS:
-                self._say(False, f"solution: {outcome.check.id} is {outcome.verdict.value}", outcome)
-        if all(o.verdict is Verdict.PASS for o in outcomes):
-            self._say(True, f"solution passes {len(outcomes)} checks")
+                self._say(False, f"{name}: {outcome.check.id} is {outcome.verdict.value}", outcome)
+        if passed := all(o.verdict is Verdict.PASS for o in outcomes):
+            self._say(True, f"{name} passes {len(outcomes)} checks")
+        return passed
+
+    def _variants(self, lab: Lab, files: list[Path]) -> None:
+        """Those that fit together are judged together, which is quicker; when that goes wrong, one after another, to tell which."""
+        while files:
+            self._files.lay(lab.solution)
+            together = []
+            for file in files:
+                if self._files.fits(file):
+                    self._files.patch(file)
+                    together.append(file)
+            if not together:
+                self._files.patch(files[0])  # tells why it does not fit
+            self._variant(lab, together)
+            files = [file for file in files if file not in together]
+
+    def _variant(self, lab: Lab, together: list[Path]) -> None:
+        name = f"right variant {', '.join(file.stem for file in together)}"
+        try:
+            passed = self._all_pass(name, self._judged(lab, lab.checks()))
+        except UserError as error:
+            self._say(False, f"{name}: {error}")
+            passed = False
+        for file in together if not passed and len(together) > 1 else ():
+            self._files.lay(lab.solution)
+            self._files.patch(file)
+            self._variant(lab, [file])
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]

@@ -51,17 +51,21 @@ class Files:
 
     def patch(self, file: Path) -> None:
         """Raises UserError when it does not fit the solution any more."""
+        if why := self._patched(file):
+            raise UserError(f"{file} does not fit the solution any more.", "make it anew", details=why)
+
+    def fits(self, file: Path) -> bool:
+        """Can it be applied to the files as they are?"""
+        return not self._patched(file, "--dry-run")
+
+    def _patched(self, file: Path, *options: str) -> list[str]:
+        """What was said when it could not be done."""
         program = shutil.which("patch")
         if program is None:
             raise UserError("`patch` is not installed, and mutants are patches.", "install it")
-        done = subprocess.run(
-            [program, "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-", "-d", str(self.folder), "-i", str(file)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise UserError(f"{file} does not fit the solution any more.", "make it anew", details=done.stdout.splitlines())
+        command = [program, "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-", "-d", str(self.folder), "-i", str(file), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines() or ["it said nothing"] if done.returncode else []
 
 
 def statements(file: Path) -> tuple[list[str], list[str]]:

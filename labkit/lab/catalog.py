@@ -1,5 +1,5 @@
 """Which labs there are: a folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and where the lab has them
-inject.py, starter/, solution/ and mutants/."""
+inject.py, starter/, solution/, mutants/ and variants/."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +57,11 @@ class Lab:
     @property
     def mutants(self) -> list[Mutant]:
         return self.about.mutants
+
+    @property
+    def variants(self) -> list[Path]:
+        """Patches over the solution that are as right as it is: every check passes."""
+        return sorted((self.folder / "variants").glob("*.patch"))
 
     @property
     def guide(self) -> Path:

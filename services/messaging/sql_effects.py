@@ -13,6 +13,8 @@ from services.messaging.dead_letter import park
 from services.messaging.events import DomainEvent, EventHandlers
 from services.messaging.failpoint import failpoint
 
+SLOW_S = 1.0  # from here on a batch holds locks, and hides what is done, for too long
+
 armed.declare("consumer.after_inbox_insert")
 
 
@@ -59,7 +61,10 @@ class SqlEffects:
     async def _handle(self, deliveries: Sequence[Delivery], events: Sequence[DomainEvent], tx: Transaction) -> None:
         if len(events) > 1 and self._handlers.prepare is not None:
             await self._handlers.prepare(events, tx)
+        begin = time.monotonic()
         for delivery in deliveries:
+            if delivery is not deliveries[0] and time.monotonic() - begin > SLOW_S:
+                raise SeveralFailed("handlers take long, so each message gets a transaction of its own")
             if delivery.reaction is not None:
                 await delivery.reaction.handler(delivery.event, tx)
 
