@@ -14,8 +14,9 @@ def prove(
     mutant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this mutant or right variant.", show_default=False)] = None,
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", show_default=False)] = None,
 ) -> int:
-    """On a stack of its own: the starter fails exactly its named checks, the solution passes all, each right variant too, each mutant is caught by its
-    check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 when all is so, else 1."""
+    """On a stack of its own: the starter fails exactly its named checks, the solution and each right variant pass all, each mutant is
+    caught by its check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 when all is so,
+    else 1."""
     from labkit.commands.author import prove
 
     return prove(numbers or [], record=record, runtime=runtime, only=mutant or [])

@@ -1,66 +1,176 @@
 """Which files each service runs with, and one digest of them a service: what tells that a service has to be started again.
 
-A service's files are its package's `__main__.py`, all modules of `services` that it imports, directly or not, and every file beside them
-that is no module (`schema.sql`, `project.lua`). They are found by reading, never by running: an import anywhere in a file counts, so that
-what is found is all of it or too much.
+A service's files are its package's `__main__.py`, all modules of its workspace that it imports, directly or not, and the files of data that
+belong to these modules or that they name. They are found by reading, never by running: an import or a name anywhere in a module counts, so
+that what is found is all of it or too much.
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from labkit.stack.model import SERVICES
 
 ROOT = "services"
+MOST_BESIDE = 20_000  # files; beyond that it is no workspace but somebody's home
 _FROM = re.compile(r"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]*)", re.MULTILINE)
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_BY_NAME = re.compile(r"\bimport_module\b|\b__import__\b|\brunpy\b")  # what is imported so, nobody can read
+_BY_NAME = re.compile(
+    r"\bimport_module\b|\b__import__\b|\brunpy\b|\bspec_from_file_location\b|\bpkgutil\b|\bexec\("
+)  # nobody can read that
+_OTHER_PLACE = re.compile(r"\bsys\.path\b")  # modules may lie in any folder then
+_LISTS = re.compile(r"\b(?:iterdir|listdir|scandir|r?glob|walk)\(")
+_LIST_NO_DATA = (f"{ROOT}/web/", f"{ROOT}/messaging/")  # what these list is no file of a workspace
+_TEXT = re.compile(r"""["']([^"'\n]+)["']""")
+_IN_FORCE = ("__pycache__", "node_modules", "site-packages")
 
 
 def files(source: Path) -> dict[str, bytes]:
     """Every file of the services by its path from `source`, with `/`; without what Python or an editor puts beside them."""
+    return _read(_paths(source))
+
+
+def _read(paths: Iterable[tuple[str, Path]]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for name, path in _paths(source):
-        with suppress(FileNotFoundError, IsADirectoryError):  # an editor that saves removes and makes files
+    for name, path in paths:
+        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # an editor that saves removes and makes files
             found[name] = path.read_bytes()
     return found
 
 
 def looks(source: Path) -> dict[str, tuple[int, int]]:
-    """Each file's time of its last change (ns) and size: cheap, to be asked again and again."""
+    """Each file's time of its last change (ns) and size, of the services and of what they load beside them: cheap, to be asked again and
+    again."""
+    beside = dict(_beside(source))
+    found = _stats(_paths(source))
+    modules = _stats((name, path) for name, path in beside.items() if name.endswith(".py"))
+    loaded = _loaded(source, tuple({**found, **modules}.items()), tuple(beside)) if beside else frozenset()
+    return found | _stats((name, path) for name, path in beside.items() if name in loaded)
+
+
+def _stats(paths: Iterable[tuple[str, Path]]) -> dict[str, tuple[int, int]]:
     found = {}
-    for name, path in _paths(source):
+    for name, path in paths:
         with suppress(OSError):
             seen = path.stat()
             found[name] = (seen.st_mtime_ns, seen.st_size)
     return found
 
 
+@lru_cache(maxsize=2)
+def _loaded(source: Path, modules: object, beside: tuple[str, ...]) -> frozenset[str]:
+    """What services load beside them; the same as long as `modules` and the names are."""
+    everything = _Files(source, {name: source / name for name in beside})
+    return frozenset(path for service in SERVICES for path in everything.of(service))
+
+
 def _paths(source: Path) -> Iterator[tuple[str, Path]]:
-    for folder, folders, names in os.walk(source / ROOT):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+    return _walk(source, source / ROOT)
+
+
+def _beside(source: Path) -> Iterator[tuple[str, Path]]:
+    """What stands beside the services of a workspace, whoever put it there."""
+    if (source / ".labkit").is_dir():
+        for count, found in enumerate(_walk(source, source, without=ROOT)):
+            if count == MOST_BESIDE:
+                return
+            yield found
+
+
+def _walk(source: Path, top: Path, *, without: str = "") -> Iterator[tuple[str, Path]]:
+    for folder, folders, names in os.walk(top):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _IN_FORCE
+            and not Path(folder, name, "pyvenv.cfg").exists()
+            and not (name == without and Path(folder) == top)
+        )
         within = Path(folder).relative_to(source).as_posix()
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.startswith(".") and not name.endswith((".pyc", "~")) and path.is_file():
-                yield f"{within}/{name}", path
+            if (
+                not name.startswith("." if not without else (".labkit", ".#"))
+                and not name.endswith((".pyc", "~", ".labkit"))
+                and path.is_file()
+            ):
+                yield name if within == "." else f"{within}/{name}", path
 
 
 def digests(source: Path) -> dict[str, str]:
     """By service: 16 hexadecimal digits that change whenever one of its files does."""
-    everything = files(source)
-    imports = _imports(everything)
-    return {service: _digest(everything, _closure(service, everything, imports)) for service in SERVICES}
+    everything = _Files(source, dict(_beside(source)))
+    return {service: everything.digest(everything.of(service)) for service in SERVICES}
 
 
 def files_of(source: Path, service: str) -> set[str]:
     """The paths of one service's files."""
-    everything = files(source)
-    return _closure(service, everything, _imports(everything))
+    return _Files(source, dict(_beside(source))).of(service)
+
+
+class _Files:
+    """All files that services could load, by path; data beside the services is read when it is needed."""
+
+    def __init__(self, source: Path, beside: Mapping[str, Path]) -> None:
+        self._beside = beside
+        self._modules = {**files(source), **_read((name, path) for name, path in beside.items() if name.endswith(".py"))}
+        self._imports = _imports(self._modules)
+        self._data = [path for path in (*self._modules, *beside) if not path.endswith(".py")]
+        self._packages = {path.rpartition("/")[0] for path in self._modules if path.endswith(".py")}
+        self._texts: dict[str, str] = {}
+        self._names: dict[str, set[str]] = {}
+
+    def of(self, service: str) -> set[str]:
+        modules = _closure(service, self._modules, self._imports)
+        folders = {path.rpartition("/")[0] for path in modules}
+        named = {piece for path in modules for piece in self._named(path)}
+        kinds = tuple(kind for piece in named if (kind := _kind(piece)))
+        everything = any(_LISTS.search(self._text(path)) for path in modules if not path.startswith(_LIST_NO_DATA))
+        scripts = [path for path in self._modules if path.rpartition("/")[2] in named]
+
+        def is_loaded(path: str) -> bool:
+            *above, name = path.split("/")
+            if (package := self._package_of(path)) and package in folders:
+                return True
+            if path not in self._beside:
+                return name in named and above[-1] in named
+            return everything or name in named or not named.isdisjoint(above) or bool(kinds and name.endswith(kinds))
+
+        return modules | {path for path in (*self._data, *scripts) if is_loaded(path)}
+
+    def _named(self, path: str) -> set[str]:
+        """What could be names of files and folders in the texts of a module."""
+        if path not in self._names:
+            self._names[path] = {piece for literal in _TEXT.findall(self._text(path)) for piece in re.split(r"[/\\]", literal)}
+        return self._names[path]
+
+    def _package_of(self, path: str) -> str:
+        """The nearest folder above that holds modules."""
+        folder = path.rpartition("/")[0]
+        while folder and folder not in self._packages:
+            folder = folder.rpartition("/")[0]
+        return folder
+
+    def _text(self, path: str) -> str:
+        if path not in self._texts:
+            self._texts[path] = self._modules[path].decode(errors="replace")
+        return self._texts[path]
+
+    def digest(self, paths: set[str]) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(paths):
+            content = self._modules.get(path)
+            if content is None:
+                content = _read([(path, self._beside[path])]).get(path, b"")
+            digest.update(f"{path}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()[:16]
 
 
 def _imports(everything: Mapping[str, bytes]) -> dict[str, set[str]]:
@@ -78,8 +188,13 @@ def _closure(service: str, everything: Mapping[str, bytes], imports: Mapping[str
         path = open_ends.pop()
         found.add(path)
         open_ends |= (imports[path] | set(_packages_above(path, everything))) - found
-    folders = {path.rpartition("/")[0] for path in found}
-    return found | {path for path in everything if not path.endswith(".py") and path.rpartition("/")[0] in folders}
+    return found
+
+
+def _kind(piece: str) -> str:
+    """`.json` of `*.json`, `.json` and `{name}.json`, which name no one file."""
+    found = re.fullmatch(r"(?:\*|.*\}|)(\.\w+)", piece)
+    return found[1] if found else ""
 
 
 def _packages_above(path: str, everything: Mapping[str, bytes]) -> Iterator[str]:
@@ -96,14 +211,15 @@ def _imported(path: str, text: str, everything: Mapping[str, bytes]) -> Iterator
     if _BY_NAME.search(text):
         yield from everything
         return
+    anywhere = bool(_OTHER_PLACE.search(text))
     for module, names in _FROM.findall(text):
         base = _absolute(module, path)
-        yield from _files_of(base, everything)
+        yield from _files_of(base, everything, anywhere)
         for name in _NAME.findall(names):
-            yield from _files_of(f"{base}/{name}", everything)
+            yield from _files_of(f"{base}/{name}", everything, anywhere)
     for modules in _IMPORT.findall(text):
         for module in modules.split(","):
-            yield from _files_of(module.split()[0].replace(".", "/") if module.split() else "", everything)
+            yield from _files_of(module.split()[0].replace(".", "/") if module.split() else "", everything, anywhere)
 
 
 def _absolute(module: str, path: str) -> str:
@@ -116,27 +232,22 @@ def _absolute(module: str, path: str) -> str:
     return "/".join([*package, rest] if rest else package)
 
 
-def _files_of(module: str, everything: Mapping[str, bytes]) -> Iterator[str]:
+def _files_of(module: str, everything: Mapping[str, bytes], anywhere: bool) -> Iterator[str]:
     for path in (f"{module}.py", f"{module}/__init__.py"):
         if path in everything:
             yield path
-
-
-def _digest(everything: Mapping[str, bytes], paths: set[str]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(f"{path}\0{len(everything[path])}\0".encode())
-        digest.update(everything[path])
-    return digest.hexdigest()[:16]
+        if anywhere and module:
+            yield from (other for other in everything if other.endswith(f"/{path}"))
 
 
 def forget_unsafe_bytecode(source: Path) -> None:
     """Remove compiled modules that Python could take for current although they are not.
 
-    Python knows a compiled module's source by its size and the second of its last change. One that was compiled in that very second may be
-    of an earlier text of the same size."""
-    for compiled in (source / ROOT).rglob("__pycache__/*.pyc"):
-        with suppress(OSError):
-            module = compiled.parent.parent / f"{compiled.name.partition('.')[0]}.py"
-            if int(compiled.stat().st_mtime) <= int(module.stat().st_mtime):
-                compiled.unlink()
+    Python knows a compiled module's source by its size and the second of its last change. One that was compiled in that very second, or
+    before its source was put there with an older time (`cp -p`, `mv`), may be of another text of the same size."""
+    for folder in {path.parent for name, path in (*_paths(source), *_beside(source)) if name.endswith(".py")}:
+        for compiled in (folder / "__pycache__").glob("*.pyc"):
+            with suppress(OSError):
+                module = (folder / f"{compiled.name.partition('.')[0]}.py").stat()
+                if int(compiled.stat().st_mtime) <= int(max(module.st_mtime, module.st_ctime)):
+                    compiled.unlink()

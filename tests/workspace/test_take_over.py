@@ -1,5 +1,6 @@
 """An edit becomes what runs: the services whose files it changes are started again, and no others."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,80 @@ def test_an_edit_concerns_the_services_that_run_with_the_file(copy: Path, file: 
     path.write_text(path.read_text() + "\n")
     after = sources.digests(copy)
     assert {service for service in SERVICES if before[service] != after[service]} == concerned
+
+
+BESIDE = [
+    # file beside the services or among them, what orders/app.py has of it
+    ("rules.py", "import rules"),
+    ("rules.py", "from rules import limit as most"),
+    ("shop/rules.py", "from shop.rules import limit"),
+    ("shop/rules.py", "import shop.rules"),
+    ("lib/rules.py", "import sys\nsys.path.insert(0, 'lib')\nimport rules"),
+    ("lib/rules.py", "exec(open('lib/rules.py').read())"),
+    ("rules.py", "import importlib\nrules = importlib.import_module('rules')"),
+    ("limits.json", "from pathlib import Path\nLIMITS = Path(__file__).parents[2] / 'limits.json'"),
+    ("limits", "LIMITS = open('limits').read()"),
+    ("data/limits.json", "LIMITS = open('data/limits.json').read()"),
+    ("data/limits.json", "from pathlib import Path\nLIMITS = list(Path('data').glob('*'))"),
+    ("data/deep/limits.json", "LIMITS = open(f'data/deep/{name}.json').read()"),
+    (".limits", "LIMITS = open('.limits').read()"),
+    ("anything.txt", "import os\nLIMITS = os.listdir()"),
+    ("services/orders/lua/limits.lua", "LIMITS = 1"),
+    ("services/orders/sql/deep/limits.sql", "LIMITS = 1"),
+    ("services/orders/limits.json", "LIMITS = 1"),
+    ("services/shared/limits.json", "from pathlib import Path\nLIMITS = Path(__file__).parents[1] / 'shared' / 'limits.json'"),
+    ("services/shared.json", "LIMITS = 1"),
+]
+
+
+@pytest.mark.parametrize(("file", "loads"), BESIDE)
+def test_whatever_a_service_loads_from_its_workspace_is_in_its_digest(copy: Path, file: str, loads: str) -> None:
+    (copy / ".labkit").mkdir()
+    edit(copy, "orders/app.py", "import msgspec\n", f"import msgspec\n\n{loads}\n")
+    path = copy / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("limit = 1\n")
+    seen, looked = sources.digests(copy), sources.looks(copy)
+    path.write_text("limit = 2\n")
+    edited = sources.digests(copy)
+    assert edited["orders"] != seen["orders"]
+    assert sources.looks(copy)[file] != looked[file]
+    path.rename(path.with_name("moved" + path.suffix))
+    moved = sources.digests(copy)
+    assert moved["orders"] != edited["orders"]
+
+
+@pytest.mark.parametrize(
+    "file", ["notes.md", "saga.yml", "orders.csv", "out/log.txt", ".git/HEAD", ".labkit/progress.json", "venv/x/limits.json"]
+)
+def test_what_no_service_loads_is_in_no_digest(copy: Path, file: str) -> None:
+    (copy / ".labkit").mkdir()
+    (copy / "venv").mkdir()
+    (copy / "venv/pyvenv.cfg").touch()
+    (copy / "rules.py").write_text("limit = 1\n")
+    edit(copy, "orders/app.py", "import msgspec\n", "import msgspec\nimport rules\nLIMITS = open('limits.json')\n")
+    before, looked = sources.digests(copy), sources.looks(copy)
+    path = copy / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("limit = 1\n")
+    assert sources.digests(copy) == before
+    assert sources.looks(copy) == looked
+
+
+def test_a_file_put_in_place_with_an_older_time_is_compiled_again(tmp_path: Path) -> None:
+    """As `cp -p` and `mv` do; beside the services too."""
+    (tmp_path / ".labkit").mkdir()
+    (tmp_path / "services").mkdir()
+    said = []
+    for answer in (1, 2):
+        aside = tmp_path / "aside"
+        aside.write_text(f"print({answer})\n")
+        os.utime(aside, (1_700_000_000, 1_700_000_000))
+        aside.rename(tmp_path / "answer.py")
+        sources.forget_unsafe_bytecode(tmp_path)
+        done = subprocess.run([sys.executable, "-c", "import answer"], capture_output=True, text=True, check=True, cwd=tmp_path)
+        said.append(done.stdout.strip())
+    assert said == ["1", "2"]
 
 
 def test_what_is_imported_by_name_cannot_be_read_so_that_every_file_counts(copy: Path) -> None:
