@@ -11,11 +11,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from labkit.errors import UserError
 from labkit.http_client import Client, NoAnswer
+
+if TYPE_CHECKING:
+    import aiomysql
 
 LIMIT = "10000000.00"  # what a customer may spend: enough for any run
 TOO_MUCH = "10000000.01"
@@ -24,6 +28,7 @@ NOBODY = 9_000_000_000_000_000_000  # customer ids from here on do not exist
 POST_TIMEOUT = 10.0  # seconds
 FINISH_TIMEOUT = 10.0  # seconds from POST to final state; then a client goes on and counts the order as not finished
 MAX_OUTSTANDING = 5_000  # at a fixed rate; beyond it the stack does not keep up and posting waits
+LOOK_AGAIN_S = 0.2  # when MySQL does not answer
 BATCH = 500  # ids in one question to the database
 
 
@@ -67,6 +72,9 @@ class Tally:
     unfinished: list[int] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     outstanding: int = 0
+    failed_looks: Counter[str] = field(default_factory=Counter)
+    unseen_s: float = 0.0
+    """How long MySQL did not tell what had ended."""
 
     @property
     def rate(self) -> float:
@@ -185,43 +193,53 @@ class Load:
         if status != 200:
             self.tally.failed_posts[f"{status} {_detail(answer)}"] += 1
             return None
+        order_id = _id_in(answer, "orderId")
+        if order_id is None:
+            self.tally.failed_posts[f"200, and no orderId in {_detail(answer)}"] += 1
+            return None
         order = _Order(since, expected, asyncio.get_running_loop().create_future())
-        self._outstanding[int(msgspec.json.decode(answer)["orderId"])] = order
+        self._outstanding[order_id] = order
         self._news.set()
         return order
 
     async def _watch(self) -> None:
-        """Asks for the state of what is outstanding, for ever."""
+        """Asks for the state of what is outstanding, for ever; while MySQL does not answer, again and again."""
         import aiomysql
 
-        at = self._target
-        try:
-            database = await aiomysql.connect(
-                host=at.mysql_host, port=at.mysql_port, user=at.mysql_user, password=at.mysql_password, autocommit=True
-            )
-        except Exception as error:
-            raise UserError(f"MySQL does not answer at {at.mysql_host}:{at.mysql_port}: {error}", "labkit status") from error
-        try:
-            async with database.cursor() as cursor:
-                while True:
-                    await self._news.wait()
-                    ids = self._old_enough()
-                    for start in range(0, len(ids), BATCH):
-                        chosen = ",".join(map(str, ids[start : start + BATCH]))
-                        await cursor.execute(f"SELECT id, state FROM order_db.orders WHERE id IN ({chosen}) AND state <> 'PENDING'")
-                        now = time.perf_counter()
-                        for order_id, state in await cursor.fetchall():
-                            self._finish(order_id, state, now)
-                    self.tally.outstanding = len(self._outstanding)
-                    if not self._outstanding:
-                        self._news.clear()
-                    await asyncio.sleep(0.001 if len(ids) <= 4 else 0.004)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            raise UserError(f"MySQL stopped answering during the load: {error}", "labkit status") from error
-        finally:
-            database.close()
+        at, away_since = self._target, 0.0
+        login = {"user": at.mysql_user, "password": at.mysql_password}
+        while True:
+            database = None
+            try:
+                database = await aiomysql.connect(host=at.mysql_host, port=at.mysql_port, autocommit=True, connect_timeout=2, **login)
+                if away_since:
+                    self.tally.unseen_s += time.perf_counter() - away_since
+                    away_since = 0.0
+                await self._ask(database)
+            except (OSError, aiomysql.MySQLError, EOFError) as error:
+                self.tally.failed_looks[str(error.args[-1] if error.args else type(error).__name__)] += 1
+                away_since = away_since or time.perf_counter()
+            finally:
+                if database is not None:
+                    database.close()
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _ask(self, database: "aiomysql.Connection") -> None:
+        """Until it does not answer."""
+        async with database.cursor() as cursor:
+            while True:
+                await self._news.wait()
+                ids = self._old_enough()
+                for start in range(0, len(ids), BATCH):
+                    chosen = ",".join(map(str, ids[start : start + BATCH]))
+                    await cursor.execute(f"SELECT id, state FROM order_db.orders WHERE id IN ({chosen}) AND state <> 'PENDING'")
+                    now = time.perf_counter()
+                    for order_id, state in await cursor.fetchall():
+                        self._finish(order_id, state, now)
+                self.tally.outstanding = len(self._outstanding)
+                if not self._outstanding:
+                    self._news.clear()
+                await asyncio.sleep(0.001 if len(ids) <= 4 else 0.004)
 
     def _old_enough(self) -> list[int]:
         """The outstanding orders that may have ended. 0.7: so that a stack that gets faster is noticed."""
@@ -265,14 +283,24 @@ async def _create_customers(client: Client, plan: Plan) -> list[int]:
             raise UserError(f"No customer could be created: {error or 'no answer in time'}.", "labkit status") from error
         if status != 200:
             raise UserError(f"No customer could be created: {status} {_detail(answer)}.", "labkit status")
-        ids.append(int(msgspec.json.decode(answer)["customerId"]))
+        customer_id = _id_in(answer, "customerId")
+        if customer_id is None:
+            raise UserError(f"No customer could be created: the answer has no customerId: {_detail(answer)}.", "labkit lab 1 check")
+        ids.append(customer_id)
     return ids
+
+
+def _id_in(answer: bytes, field: str) -> int | None:
+    try:
+        return int(msgspec.json.decode(answer)[field])
+    except (ValueError, KeyError, TypeError, RecursionError):  # whatever it is, it is not the answer that the contract names
+        return None
 
 
 def _detail(answer: bytes) -> str:
     try:
         return str(msgspec.json.decode(answer)["detail"])
-    except (ValueError, KeyError, TypeError):  # not JSON, or not a problem document
+    except (ValueError, KeyError, TypeError, RecursionError):  # not JSON, or not a problem document
         return answer[:200].decode(errors="replace")
 
 

@@ -28,6 +28,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import told
     from labkit.lab import progress, workspace
+    from labkit.lab.scenario import refuse_beside_load
     from labkit.lab.taken_over import take_over
     from labkit.stack import state
 
@@ -36,6 +37,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
+    refuse_beside_load(stack)
     told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
     restarted = take_over(stack)
     stack = state.load(stack_name)

@@ -9,6 +9,7 @@ from collections import Counter
 from labkit import say
 from labkit.errors import ExitCode
 from labkit.faults import told
+from labkit.lab.scenario import loading
 from labkit.load import Load, Plan, Tally, Target, run
 from labkit.stack import state
 
@@ -31,7 +32,8 @@ def load(
         mysql_password=mysql.password,
     )
     plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
-    tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
+    with loading(stack, "labkit load"):
+        tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
     say.line(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
     for line in told.notes(stack):
         say.problem(line)
@@ -86,6 +88,7 @@ def figures(plan: Plan, tally: Tally) -> dict[str, object]:
         "unfinished": {"count": len(tally.unfinished), "examples": tally.unfinished[:EXAMPLES]},
         "wrong": {"count": len(tally.wrong), "examples": tally.wrong[:EXAMPLES]},
         "refused": dict(tally.failed_posts),
+        "unseen": {"seconds": round(tally.unseen_s, 3), "reasons": dict(tally.failed_looks)},
     }
 
 
@@ -110,6 +113,11 @@ def text(plan: Plan, tally: Tally, *, through: str) -> str:
         lines += ["", f"✗ {_orders(len(tally.wrong))} ended wrongly: {tally.wrong[0]}"]
     for reason, count in Counter(tally.failed_posts).most_common(3):
         lines += ["", f"✗ {_orders(count)} not answered with 200: {reason}"]
+    if tally.failed_looks:
+        lines += [
+            "",
+            f"MySQL did not answer for {tally.unseen_s:.1f} s ({next(iter(tally.failed_looks))}): what ended meanwhile was seen later.",
+        ]
     return "\n".join(lines)
 
 

@@ -18,9 +18,10 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
 
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.faults import control, engine
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 WITHIN_S = 10.0
 LOOK_S = 0.02
+RUN, LOAD = "run.lock", "load.lock"  # in the stack's directory
 
 
 class Run(Client):
@@ -210,19 +212,68 @@ async def _shielded(work: Awaitable[None]) -> None:
 
 @contextmanager
 def one_run(stack: Stack, command: str) -> Iterator[None]:
-    """One check or chaos run on a stack at a time. Raises UserError that says which one is at work."""
-    with (stack.directory / "run.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    """One check or chaos run on a stack at a time, and none beside a load. Raises UserError that says what is at work."""
+    refuse_beside_load(stack)
+    with _locked(stack.directory / RUN, command) as holder:
+        if holder is not None:
+            raise UserError(f"{holder} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
+        yield
+
+
+@contextmanager
+def loading(stack: Stack, command: str) -> Iterator[None]:
+    """A load is on the stack; there may be several. Raises UserError while a check or a chaos run is at work, which it would spoil."""
+    if holder := _holder(stack.directory / RUN):
+        message = f"{holder} is at work on the stack {stack.name!r}, and beside a load it could judge nothing."
+        raise UserError(message, "wait until it is done, or stop it", exit_code=ExitCode.UNKNOWN)
+    with _locked(stack.directory / LOAD, command, shared=True):
+        yield
+
+
+def refuse_beside_load(stack: Stack) -> None:
+    """Nothing comes to rest while orders are being placed. Raises UserError that says who does that."""
+    if holder := _holder(stack.directory / LOAD):
+        message = (
+            f"{holder} places orders on the stack {stack.name!r}: nothing comes to rest, and so nothing can be judged, before it has ended."
+        )
+        raise UserError(message, "end it (Ctrl-C where it runs) or wait for it, then the same again", exit_code=ExitCode.UNKNOWN)
+
+
+@contextmanager
+def _locked(path: Path, command: str, *, shared: bool = False) -> Iterator[str | None]:
+    """Held by this process, or who holds it. The kernel lets go of it when a process ends, however it does."""
+    with path.open("a+") as file:
+        if shared:
+            fcntl.flock(file, fcntl.LOCK_SH)  # held against it for no longer than a look takes
+        elif not _takes(file) and not _takes(file, again_after_s=LOOK_S):  # a look may have been in the way
             file.seek(0)
-            holder = file.read().strip() or "another run"
-            raise UserError(f"{holder} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it") from None
+            yield file.read().strip() or "another run"
+            return
         file.truncate(0)
         file.write(f"{command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         file.flush()
-        yield
-        file.truncate(0)
+        yield None
+        if not shared:  # who shares it may be there still
+            file.truncate(0)
+
+
+def _holder(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    with path.open("a+") as file:
+        if _takes(file):
+            return None
+        file.seek(0)
+        return file.read().strip() or "another run"
+
+
+def _takes(file: TextIO, *, again_after_s: float = 0.0) -> bool:
+    time.sleep(again_after_s)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """`labkit load` on the running stack: what it reports is what happened."""
 
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.running import RunningStack
+from tests.running import RunningStack, wait_until
 
 
 def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
@@ -43,6 +44,35 @@ def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) ->
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert found["unfinished"]["count"] == len(found["unfinished"]["examples"]) == 3
+
+
+def test_a_check_beside_it_says_so_before_it_begins(stack: RunningStack) -> None:
+    with stack.labkit.begin("load", "--rate", "5", "--seconds", "600", "--customers", "1") as load:
+        wait_until(lambda: (stack.labkit.directory / "load.lock").exists() and load.poll() is None, "the load runs")
+        try:
+            done = stack.labkit("lab", "1", "check", "1.4", ok=False)
+            assert done.returncode == 2
+            assert done.stdout == ""
+            assert "labkit load (pid " in done.stderr
+            assert "nothing can be judged, before it has ended" in done.stderr
+            assert "Next: end it" in done.stderr
+        finally:
+            load.send_signal(signal.SIGINT)
+            load.communicate()
+    assert stack.labkit("lab", "1", "check", "1.4", ok=False).returncode == 0, "the lock went with the load"
+
+
+def test_while_mysql_is_away_it_counts_and_goes_on(stack: RunningStack) -> None:
+    with stack.labkit.begin("load", "--rate", "20", "--seconds", "8", "--customers", "2", "--json") as load:
+        wait_until(lambda: stack.sql("select max(id) as id from order_db.orders"), "orders are placed")
+        stack.labkit("fault", "kill", "mysql")
+        stack.labkit("heal", "--all")
+        said, _ = load.communicate()
+    found = json.loads(said[said.index("{") :])
+    assert load.returncode == 1
+    assert found["unseen"]["seconds"] > 0
+    assert found["finished"] > 0
+    assert found["refused"]
 
 
 def test_without_a_stack_it_says_what_to_do(stack: RunningStack) -> None:
