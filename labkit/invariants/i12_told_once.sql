@@ -8,7 +8,7 @@ WITH changes AS (
     WHEN 'REJECTED' THEN 'OrderRejected' WHEN 'CANCELLED' THEN 'OrderCancelled' END AS event, order_id AS id
   FROM order_steps WHERE state_before IS DISTINCT FROM state_after AND (state_after <> 'PENDING' OR state_before IS NULL)
   UNION ALL
-  SELECT DISTINCT commit_no, 'CustomerCreated', customer_id FROM customer_steps WHERE limit_before IS NULL AND exists_after
+  SELECT DISTINCT commit_no, 'CustomerCreated', customer_id FROM customer_steps WHERE NOT exists_before AND exists_after
   UNION ALL
   SELECT DISTINCT commit_no, 'CustomerCreditReserved', order_id FROM reservation_steps WHERE before IS NULL AND after IS NOT NULL
 ), told AS (
