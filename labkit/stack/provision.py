@@ -43,13 +43,18 @@ _COLUMN = re.compile(r"^  (?P<name>[a-z_]+) (?P<type>[A-Z].*?),?(?:\s+--.*)?$", 
 
 
 def _columns_since(cursor: Any, statement: str) -> list[str]:
-    """Statements for the columns that a table of an earlier labkit has not yet."""
+    """Statements for the columns that a table of an earlier labkit has not yet, or that compare their texts in another way there."""
     table = _TABLE.match(statement)
     if table is None:
         return []
-    cursor.execute("SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s", [table[1]])
-    there = {name for (name,) in cursor.fetchall()}
-    return [f"ALTER TABLE {table[1]} ADD {c['name']} {c['type']}" for c in _COLUMN.finditer(statement) if c["name"] not in there]
+    cursor.execute(
+        "SELECT column_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s", [table[1]]
+    )
+    there = dict(cursor.fetchall())
+    columns = [(c["name"], c["type"]) for c in _COLUMN.finditer(statement)]
+    new = [f"ALTER TABLE {table[1]} ADD {name} {type}" for name, type in columns if name not in there]
+    other = [(name, type) for name, type in columns if "COLLATE" in type and (there.get(name) or "") not in type]
+    return new + [f"ALTER TABLE {table[1]} MODIFY {name} {type.removesuffix('PRIMARY KEY')}" for name, type in other]
 
 
 def digest(source: Path) -> str:

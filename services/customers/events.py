@@ -1,15 +1,19 @@
 """The events of the Customer aggregate, for its own service to publish and for others to react to."""
 
 from decimal import Decimal
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 
+from services.messaging.aggregate_id import AggregateId
 from services.messaging.events import DomainEvent
-from services.money import Money, read_money
+from services.money import Money, amount_in
 
 CUSTOMER = "io.eventuate.examples.tram.ordersandcustomers.customers.domain.Customer"
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers.customers.domain"
+
+
+MAX_NAME = 255
 
 
 class NewCustomer(msgspec.Struct, frozen=True, rename="camel"):
@@ -20,7 +24,7 @@ class NewCustomer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _ReadNewCustomer(msgspec.Struct, frozen=True, rename="camel"):
-    name: str
+    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
     credit_limit: msgspec.Raw
 
 
@@ -42,14 +46,17 @@ class CustomerCreated(DomainEvent, frozen=True):
 
     @classmethod
     def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
-        return cls(aggregate_id, payload.name, read_money(payload.credit_limit))
+        credit_limit = amount_in("creditLimit", payload.credit_limit)
+        if credit_limit < 0:
+            raise ValueError("creditLimit must not be negative")
+        return cls(aggregate_id, payload.name, credit_limit)
 
 
 class CustomerAndOrder(msgspec.Struct, frozen=True, rename="camel"):
     """The payload of the three answers to an order."""
 
-    customer_id: int
-    order_id: int
+    customer_id: AggregateId
+    order_id: AggregateId
 
 
 class CreditAnswer(DomainEvent, frozen=True):

@@ -31,6 +31,8 @@ class Record(msgspec.Struct, frozen=True):
     position: int
     key: bytes | None
     value: bytes | None
+    unreadable: str | None = None
+    """Why the broker's client cannot give what it holds."""
 
     @property
     def place(self) -> Place:
@@ -47,9 +49,10 @@ class Publisher(Protocol):
     async def close(self) -> None: ...
 
 
-StartPositions = Callable[[Mapping[Place, int]], Coroutine[None, None, Mapping[Place, int]]]
+StartPositions = Callable[[Mapping[Place, int], Mapping[str, str]], Coroutine[None, None, Mapping[Place, int]]]
 """Where to start reading, for a subscriber that keeps its own positions. It is given the places that it got, each with its end
-position; a place that it leaves out of its answer is read from its beginning."""
+position, and what each channel is identified by: a channel that is made anew under its old name has another identity. A place that it
+leaves out of its answer is read from its beginning."""
 
 
 class Receiver(Protocol):

@@ -1,16 +1,16 @@
 """The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
 
-A polled batch is taken together, as one unit, and while a fault is armed for the subscriber one by one, each partition by a task of its
-own (see lanes.py). When a message of it fails, the batch is undone and taken one by one; the message that
-still fails after a few tries is parked with its cause, and the others go on. What says nothing about the message (the database or
-the broker is away, a lock was not had) is tried again for ever and parks nothing.
+A polled batch is taken together, as one unit; what is no message in it is parked in the same. While a fault is armed for the subscriber,
+or when a batch cannot be taken together, each partition is taken by a task of its own (see lanes.py), so that a message that fails holds
+up no other partition: the message that still fails after a few tries is parked with its cause, and the others go on. What says nothing
+about the message (the database or the broker is away, a lock was not had) is tried again for ever and parks nothing.
 """
 
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import msgspec
@@ -18,10 +18,11 @@ import msgspec
 from services.messaging import gate
 from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
 from services.messaging.control import About, armed
+from services.messaging.dead_letter import last_line
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
 from services.messaging.failpoint import failpoint
 from services.messaging.lanes import Lanes
-from services.messaging.log import describe, log, log_many
+from services.messaging.log import concerning, describe, log, log_many
 from services.messaging.message import Message, UndecodableMessage, storable
 from services.messaging.multi_message import decode_record
 
@@ -30,9 +31,11 @@ BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next on
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
+HOPELESS_S = 60.0  # how long a failure that no try has mended is tried again without a pause when the next message meets it
 IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 ACKNOWLEDGE_EVERY_S = 0.2
+CHECK_EVERY_S = 1.0
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -44,21 +47,27 @@ class Delivery(msgspec.Struct, frozen=True):
     event: DomainEvent | None = None
     reaction: Reaction | None = None
     undecodable: str | None = None
+    """Why it is no message, or not the event that its type promises: it is to be parked."""
+    ends_record: bool = True
 
 
 class Effects(Protocol):
     """Where the effects of a subscriber's messages live. Its calls may overlap, but never for the same partition."""
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
-        """Take these together: each that was not taken before has its effect once, or none has. Raises what a handler raises."""
+        """Take these together: each that was not taken before has its effect once, and what is undecodable is parked; or none of it.
+        Raises what a handler raises."""
 
     async def park(self, delivery: Delivery, cause: str) -> None:
         """Keep a message that was given up, with its bytes and the cause; a second time changes nothing."""
 
+    async def check(self) -> None:
+        """Asked now and then while nothing comes. Raises StartAgain when what was written is not there any more."""
+
     def is_transient(self, error: BaseException) -> bool:
         """Does this error say nothing about the message?"""
 
-    async def start_positions(self, ends: Mapping[Place, int]) -> Mapping[Place, int]:
+    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
         """See StartPositions; asked only when `keeps_positions`."""
 
     keeps_positions: bool
@@ -73,20 +82,29 @@ class StartAgain(Exception):
 
 
 def decode(record: Record, handlers: EventHandlers) -> list[Delivery]:
+    """Never raises: whatever a record holds ends in messages, or in what is to be parked."""
     try:
+        if record.unreadable is not None:
+            raise UndecodableMessage(record.unreadable)
         messages = decode_record(record.channel, record.value)
-    except UndecodableMessage as error:
-        return [Delivery(record, 0, None, undecodable=str(error))]
-    return [_delivery(record, index, message, handlers) for index, message in enumerate(messages)]
+    except Exception as error:
+        return [Delivery(record, 0, None, undecodable=_cause(error))]
+    last = len(messages) - 1
+    return [_delivery(record, index, message, handlers, index == last) for index, message in enumerate(messages)]
 
 
-def _delivery(record: Record, index: int, message: Message, handlers: EventHandlers) -> Delivery:
+def _delivery(record: Record, index: int, message: Message, handlers: EventHandlers, ends_record: bool) -> Delivery:
     try:
         reaction = handlers.reaction_to(message)
         event = decode_event(message, reaction.event_class) if reaction else None
-        return Delivery(record, index, message, event, reaction)
-    except UndecodableMessage as error:
-        return Delivery(record, index, message, undecodable=str(error))
+        return Delivery(record, index, message, event, reaction, ends_record=ends_record)
+    except Exception as error:
+        return Delivery(record, index, message, undecodable=_cause(error), ends_record=ends_record)
+
+
+def _cause(error: Exception) -> str:
+    """A sentence for what is foreseen, else where in the code it was raised."""
+    return storable(str(error) if isinstance(error, UndecodableMessage) else "".join(traceback.format_exception(error)).rstrip())
 
 
 armed.declare("consumer.after_commit_before_ack")
@@ -112,6 +130,7 @@ class Consumer:
         self._broker = broker
         self._report = report
         self._stopping = asyncio.Event()
+        self._hopeless: dict[tuple[str, str], float] = {}
 
     def stop(self) -> None:
         """Finish the batch in hand, acknowledge it, and return from `run`."""
@@ -149,6 +168,7 @@ class Consumer:
     async def _consume(self, receiver: Receiver) -> None:
         acknowledger = _Acknowledger(receiver)
         lanes = Lanes(self._take_in_lane, acknowledger.note)
+        checked = time.monotonic()
         try:
             while not self._stopping.is_set():
                 records = await receiver.receive(wait_ms=BEHIND_WAIT_MS if acknowledger.is_behind else IDLE_WAIT_MS, limit=BATCH)
@@ -156,8 +176,13 @@ class Consumer:
                     self._report(True, "")
                 if lanes.busy or (records and armed.one_by_one):
                     lanes.put(records)
-                elif records and await self._take([d for record in records for d in decode(record, self._handlers)]):
+                elif records and await self._take_together(records):
                     acknowledger.note(records)
+                elif records:
+                    lanes.put(records)
+                elif time.monotonic() - checked > CHECK_EVERY_S:
+                    await self._effects.check()
+                    checked = time.monotonic()
                 receiver.hold(lanes.full)
                 acknowledger.tell(at_once=not records)
                 if len(records) >= BUSY:
@@ -166,6 +191,18 @@ class Consumer:
         finally:
             lanes.cancel()
             acknowledger.tell(at_once=True)
+
+    async def _take_together(self, records: Sequence[Record]) -> bool:
+        """False when that cannot be, or it was stopped before."""
+        deliveries = [d for record in records for d in decode(record, self._handlers)]
+        try:
+            return await self._apply(deliveries)
+        except (StartAgain, BrokerUnavailable):
+            raise
+        except Exception as error:
+            if len(deliveries) > 1 and not isinstance(error, SeveralFailed):
+                log("batch failed, one by one now", subscriber=self._subscriber, size=len(deliveries), error=describe(error))
+        return False
 
     async def _take_in_lane(self, records: Sequence[Record]) -> int:
         """How many of these, all of one partition, were taken: one while a fault is armed, all when none is, 0 when stopped before."""
@@ -183,33 +220,40 @@ class Consumer:
         return 1
 
     async def _take(self, deliveries: Sequence[Delivery]) -> bool:
-        """False when it was stopped before all of them were taken."""
-        if len(deliveries) > 1 and not any(d.undecodable for d in deliveries):
-            try:
-                return await self._apply(deliveries)
-            except (StartAgain, BrokerUnavailable):
-                raise
-            except Exception as error:
-                if not isinstance(error, SeveralFailed):
-                    log("batch failed, one by one now", subscriber=self._subscriber, size=len(deliveries), error=describe(error))
-        for delivery in deliveries:
-            if not await self._take_one(delivery):
+        """In their order, those of one partition; False when it was stopped before all of them were taken.
+
+        What cannot be taken together is halved until the message that fails is alone: the others then need few transactions."""
+        if len(deliveries) == 1:
+            return await self._take_one(deliveries[0])
+        parts = [deliveries[: len(deliveries) // 2], deliveries[len(deliveries) // 2 :]]
+        try:
+            return await self._apply(deliveries)
+        except (StartAgain, BrokerUnavailable):
+            raise
+        except SeveralFailed:
+            parts = [[delivery] for delivery in deliveries]
+        except Exception as error:
+            log("batch failed, in halves now", subscriber=self._subscriber, size=len(deliveries), error=describe(error))
+        for part in parts:
+            if not await self._take(part):
                 return False
         return True
 
     async def _take_one(self, delivery: Delivery) -> bool:
-        if delivery.undecodable is not None:
-            return await self._park(delivery, delivery.undecodable)
         for tries in range(TRIES):
             try:
                 return await self._apply([delivery])
             except (StartAgain, BrokerUnavailable):
                 raise
             except Exception as error:
+                if delivery.undecodable is not None:
+                    return await self._park(delivery, delivery.undecodable)
                 cause = "".join(traceback.format_exception(error)).rstrip()
+                kind = type(error).__name__, traceback.format_tb(error.__traceback__)[-1]
                 log("handler raised", subscriber=self._subscriber, tries=tries + 1, error=describe(error), **_about(delivery))
-                if tries + 1 < TRIES:
+                if tries + 1 < TRIES and time.monotonic() - self._hopeless.get(kind, -HOPELESS_S) >= HOPELESS_S:
                     await self._pause(tries)
+        self._hopeless[kind] = time.monotonic()
         return await self._park(delivery, cause)
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> bool:
@@ -218,7 +262,7 @@ class Consumer:
         while True:
             try:
                 await self._effects.apply(deliveries)
-                return True
+                break
             except Exception as error:
                 if not self._effects.is_transient(error):
                     raise
@@ -227,21 +271,29 @@ class Consumer:
             failures += 1
             if self._stopping.is_set():
                 return False
+        log_many([self._parked(d, d.undecodable) for d in deliveries if d.undecodable is not None])
+        return True
 
     async def _park(self, delivery: Delivery, cause: str) -> bool:
+        """Tried again for ever, whatever is in the way: a message that is neither taken nor parked would be lost. Its partition waits."""
         failures, cause = 0, storable(cause)
         while True:
             try:
                 await self._effects.park(delivery, cause)
-                log("parked", subscriber=self._subscriber, cause=cause.splitlines()[-1], **_about(delivery))
+                log_many([self._parked(delivery, cause)])
                 return True
+            except (StartAgain, BrokerUnavailable):
+                raise
             except Exception as error:
-                if not self._effects.is_transient(error):
-                    raise
+                if not self._effects.is_transient(error) and failures % 60 == 0:
+                    log("cannot be parked", level="error", subscriber=self._subscriber, error=describe(error), **_about(delivery))
             await self._pause(failures)
             failures += 1
             if self._stopping.is_set():
                 return False
+
+    def _parked(self, delivery: Delivery, cause: str) -> tuple[str, dict[str, object]]:
+        return "parked", {"subscriber": self._subscriber, "cause": last_line(cause), **_about(delivery)}
 
     async def _pause(self, failures: int) -> None:
         await self._pause_s(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
@@ -296,6 +348,17 @@ def about_delivery(subscriber: str, delivery: Delivery) -> About:
         partition=record.partition,
         position=record.position,
     )
+
+
+@contextmanager
+def in_hand(delivery: Delivery) -> Iterator[None]:
+    """While its handler runs: what Python warns of then is logged with the message and the handler."""
+    handler = delivery.reaction.handler.__name__ if delivery.reaction else None
+    token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
+    try:
+        yield
+    finally:
+        concerning.reset(token)
 
 
 def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:

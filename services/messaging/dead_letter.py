@@ -5,6 +5,7 @@ https://www.enterpriseintegrationpatterns.com/patterns/messaging/DeadLetterChann
 
 import base64
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from services.messaging.database import Transaction
 
 MAX_CAUSE = 16_000
+KEPT = 1_000_000  # bytes of a key or a value that are kept: a packet of the database is bounded, a record that was compressed hardly
+TOLD = 100_000  # bytes of a key or a value that are told: no broker takes a record of over 1 MB
+AT_ONCE = 2_000_000  # bytes sent to the database in one packet
 
 
 def dead_letter_channel(subscriber: str) -> str:
@@ -21,7 +25,7 @@ def dead_letter_channel(subscriber: str) -> str:
 
 
 class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of a record on a dead-letter channel; the record's bytes are in base64."""
+    """The payload of a record on a dead-letter channel; the record's bytes are in base64. The sizes are those of the whole record."""
 
     subscriber: str
     channel: str
@@ -31,6 +35,33 @@ class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
     cause: str
     key: str | None
     value: str | None
+    key_size: int | None
+    value_size: int | None
+    cut: str | None
+    """What is missing here, in words."""
+
+
+def last_line(cause: str) -> str:
+    """Of a traceback, the exception."""
+    lines = cause.strip().splitlines()
+    return lines[-1].strip() if lines else "no cause was given"
+
+
+def kept(data: bytes | None) -> bytes | None:
+    return None if data is None else data[:KEPT]
+
+
+def kept_cause(delivery: "Delivery", cause: str) -> str:
+    """The cause as it is kept: with a first line that says so when the record is kept in part."""
+    whole = (cause[-MAX_CAUSE:]).strip() or last_line("")
+    cut = _cut(delivery, KEPT)
+    return f"(Kept in part: {cut}.)\n{whole}" if cut else whole
+
+
+def _cut(delivery: "Delivery", most: int) -> str | None:
+    parts = (("key", delivery.record.key), ("value", delivery.record.value))
+    said = [f"the {name} has {len(data):,} bytes, these are the first {most:,}" for name, data in parts if data and len(data) > most]
+    return "; ".join(said) or None
 
 
 def dead_letter(subscriber: str, delivery: "Delivery", cause: str) -> DeadLetter:
@@ -42,27 +73,61 @@ def dead_letter(subscriber: str, delivery: "Delivery", cause: str) -> DeadLetter
         position=record.position,
         message_id=delivery.message.id if delivery.message else None,
         cause=cause[-MAX_CAUSE:],
-        key=None if record.key is None else base64.b64encode(record.key).decode(),
-        value=None if record.value is None else base64.b64encode(record.value).decode(),
+        key=_told(record.key),
+        value=_told(record.value),
+        key_size=None if record.key is None else len(record.key),
+        value_size=None if record.value is None else len(record.value),
+        cut=_cut(delivery, TOLD),
     )
 
 
-async def park(tx: "Transaction", subscriber: str, delivery: "Delivery", cause: str) -> None:
-    """Write the dead-letter row and, once for each message, the outbox row that tells of it."""
-    record = delivery.record
-    parked = dead_letter(subscriber, delivery, cause)
-    is_new = await tx.run(
-        "INSERT IGNORE INTO dead_letter (subscriber, channel, channel_partition, position, message_index, message_id, cause,"
-        " record_key, record_value, creation_time) VALUES (%s, %s, %s, %s, %s, %s, %s, UNHEX(%s), UNHEX(%s), %s)",
-        *(subscriber, record.channel, record.partition, record.position, delivery.index, parked.message_id, parked.cause),
-        *(_hex(record.key), _hex(record.value), time.time_ns() // 1_000_000),
-    )
-    if is_new:
-        partition_id = f"{record.channel}-{record.partition}"
-        payload = msgspec.json.encode(parked).decode()
-        headers = {"dead-letter-cause": parked.cause.splitlines()[-1][:500]}
-        tx.publish_message(dead_letter_channel(subscriber), partition_id, headers, payload)
+def _told(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data[:TOLD]).decode()
 
 
-def _hex(value: bytes | None) -> str | None:
-    return None if value is None else value.hex()
+async def park(tx: "Transaction", subscriber: str, parked: "Sequence[tuple[Delivery, str]]") -> bool:
+    """Write the dead-letter rows and, once for each message, the outbox row that tells of it.
+
+    False when some of several were parked before: then they must come one by one."""
+    new = 0
+    for some in _in_packets(parked):
+        values: list[object] = []
+        for delivery, cause in some:
+            record, message = delivery.record, delivery.message
+            values += [subscriber, record.channel, record.partition, record.position, delivery.index, message.id if message else None]
+            values += [kept_cause(delivery, cause), _hex(record.key), _hex(record.value), time.time_ns() // 1_000_000]
+        rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, UNHEX(%s), UNHEX(%s), %s)"] * len(some))
+        new += await tx.run(
+            "INSERT IGNORE INTO dead_letter (subscriber, channel, channel_partition, position, message_index, message_id, cause,"
+            f" record_key, record_value, creation_time) VALUES {rows}",
+            *values,
+        )
+    if new < len(parked):
+        return len(parked) == 1
+    size = 0
+    for delivery, cause in parked:
+        partition_id = f"{delivery.record.channel}-{delivery.record.partition}"
+        payload = msgspec.json.encode(dead_letter(subscriber, delivery, cause)).decode()
+        tx.publish_message(dead_letter_channel(subscriber), partition_id, {"dead-letter-cause": last_line(cause)[:500]}, payload)
+        size += len(payload)
+        if size > AT_ONCE:
+            await tx.flush()
+            size = 0
+    return True
+
+
+def _in_packets(parked: "Sequence[tuple[Delivery, str]]") -> "list[list[tuple[Delivery, str]]]":
+    packets: list[list[tuple[Delivery, str]]] = []
+    size = AT_ONCE
+    for delivery, cause in parked:
+        more = 2 * len(kept(delivery.record.key) or b"") + 2 * len(kept(delivery.record.value) or b"") + len(cause)
+        if size + more > AT_ONCE:
+            packets.append([])
+            size = 0
+        packets[-1].append((delivery, cause))
+        size += more
+    return packets
+
+
+def _hex(data: bytes | None) -> str | None:
+    return None if data is None else data[:KEPT].hex()

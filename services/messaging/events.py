@@ -1,11 +1,14 @@
 """Domain events: what an aggregate tells the world, published on the channel that is named after the aggregate's type."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import msgspec
 
+from services.messaging.aggregate_id import read_id
 from services.messaging.message import Message, UndecodableMessage
+from services.messaging.nesting import MAX_DEPTH, is_too_deep
 
 if TYPE_CHECKING:
     from services.messaging.database import Transaction
@@ -53,12 +56,35 @@ def event_payload(event: DomainEvent) -> str:
 
 
 def decode_event(message: Message, event_class: type[E]) -> E:
-    """The event that a message carries. Raises UndecodableMessage with the reason."""
+    """The event that a message carries. Raises UndecodableMessage with the reason: what its publisher left out, or what is wrong."""
+    name = f"the event {event_class.__name__}"
+    if (aggregate_id := message.headers.get(AGGREGATE_ID)) is None:
+        raise UndecodableMessage(f"{name} lacks the header {AGGREGATE_ID}")
+    if is_too_deep(message.payload):
+        raise UndecodableMessage(f"{name} is wrong: its payload is nested more than {MAX_DEPTH} deep")
+    try:
+        number = read_id(aggregate_id)
+    except ValueError as error:
+        raise UndecodableMessage(f"{name} is wrong: its header {AGGREGATE_ID} {error}") from error
     try:
         payload = msgspec.json.decode(message.payload, type=event_class.payload_type)
-        return event_class.from_payload(int(message.headers[AGGREGATE_ID]), payload)
-    except (msgspec.DecodeError, UnicodeError, KeyError, ValueError, ArithmeticError) as error:
-        raise UndecodableMessage(f"not a {event_class.__name__}: {error or type(error).__name__}") from error
+        return event_class.from_payload(number, payload)
+    except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
+        raise UndecodableMessage(f"{name} {_what_is_wrong(error)}") from error
+
+
+_LACKING = re.compile(r"Object missing required field `(?P<field>[^`]*)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
+_AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """Completes a sentence that begins with the event; a field is named as it stands in the payload."""
+    text = str(error) or type(error).__name__
+    if lacking := _LACKING.fullmatch(text):
+        return f"lacks the field {'.'.join(filter(None, (lacking['path'], lacking['field'])))}"
+    if at := _AT.fullmatch(text):
+        return f"is wrong: {at['path'] or 'its payload'}: {at['what']}"
+    return f"is wrong: {text}"
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -100,7 +126,7 @@ class EventHandlers:
         try:
             return self._reactions.get((message.headers[AGGREGATE_TYPE], message.headers[EVENT_TYPE]))
         except KeyError as missing:
-            raise UndecodableMessage(f"the message has no header {missing}") from missing
+            raise UndecodableMessage(f"the message lacks the header {missing.args[0]}") from missing
 
     @property
     def channels(self) -> list[str]:

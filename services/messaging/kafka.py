@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 SESSION_TIMEOUT_MS = 6_000
 SILENT_MS = 6_000  # a network that was cut and is back may have lost an answer, for which the client would wait a minute
+METADATA_MS = 1_000  # how long new partitions and topics stay unseen
 ANSWER_TIMEOUT_S = 5.0
 JOIN_SLICE_S = 0.02  # while it waits for its partitions
 REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
@@ -56,6 +57,7 @@ class Kafka:
             "reconnect.backoff.max.ms": 200,
             "retry.backoff.ms": 50,
             "socket.timeout.ms": SILENT_MS,
+            "topic.metadata.refresh.interval.ms": METADATA_MS,
         }
 
     async def check(self) -> None:
@@ -179,6 +181,8 @@ class KafkaReceiver:
         self._to_commit: dict[Place, int] = {}
         self._to_hold: frozenset[Place] = frozenset()
         self._held: frozenset[Place] = frozenset()
+        self._next: dict[Place, int] = {}
+        self._identities: dict[str, str] = {}
 
     async def _on_its_thread(self, call: Callable[[], T]) -> T:
         try:
@@ -193,16 +197,27 @@ class KafkaReceiver:
                 _make_topics(self._bootstrap, sorted(missing), partitions)
             # Asking for a committed offset waits just until the group's coordinator is there; joining before that costs 3 s.
             self._consumer.committed([TopicPartition(channels[0], 0)], timeout=ANSWER_TIMEOUT_S)
+            if self._start is not None:
+                self._identities = _identities(self._bootstrap, channels)
             self._consumer.subscribe(list(channels), on_assign=self._on_assign, on_revoke=self._on_revoke)
 
         await self._on_its_thread(call)
 
     async def receive(self, *, wait_ms: int, limit: int) -> list[Record]:
         messages = await self._on_its_thread(lambda: self._poll(wait_ms / 1000, limit))
-        for message in messages:
-            if (error := message.error()) is not None:
-                raise _failure(error)
-        return [Record(m.topic() or "", m.partition() or 0, m.offset() or 0, _bytes(m.key()), _bytes(m.value())) for m in messages]
+        return [self._record(message) for message in messages]
+
+    def _record(self, message: Message) -> Record:
+        """Raises BrokerUnavailable for a message that is an error, and when a channel begins anew under its old name."""
+        if (error := message.error()) is not None:
+            raise _failure(error)
+        record = Record(
+            message.topic() or "", message.partition() or 0, message.offset() or 0, _bytes(message.key()), _bytes(message.value())
+        )
+        if record.position < self._next.get(record.place, 0):
+            raise BrokerUnavailable(f"{record.channel} was made anew: it gives position {record.position} again")
+        self._next[record.place] = record.position + 1
+        return record
 
     def _poll(self, wait_s: float, limit: int) -> list[Message]:
         if self._to_commit:
@@ -252,9 +267,10 @@ class KafkaReceiver:
         try:
             bounds = {(p.topic, p.partition): self._bounds(p) for p in assigned}
             begins = {place: low for place, (low, _) in bounds.items()}
+            self._next = {}
             if self._start is not None:
                 ends = {place: high for place, (_, high) in bounds.items()}
-                wanted = asyncio.run_coroutine_threadsafe(self._start(ends), self._loop).result(ANSWER_TIMEOUT_S)
+                wanted = asyncio.run_coroutine_threadsafe(self._start(ends, self._identities), self._loop).result(ANSWER_TIMEOUT_S)
                 begins = {place: wanted.get(place, low) for place, low in begins.items()}
                 consumer.assign([TopicPartition(*place, begin) for place, begin in begins.items()])
             self._commit_what_is_behind(begins)
@@ -300,6 +316,16 @@ class KafkaReceiver:
 
 def _bytes(value: Any) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
+
+
+def _identities(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+    """The ids of topics. Raises KafkaException."""
+    from confluent_kafka import TopicCollection
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_TIMEOUT_S)
+    return {name: str(found.result(ANSWER_TIMEOUT_S).topic_id) for name, found in described.items()}
 
 
 def _make_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:

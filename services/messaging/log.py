@@ -3,13 +3,19 @@
 import json
 import sys
 import time
-from typing import Any
+import warnings
+from contextvars import ContextVar
+from typing import Any, TextIO
 
 import msgspec
 
 _encode = msgspec.json.Encoder().encode
 _write = sys.stdout.buffer.write
 _flush = sys.stdout.buffer.flush
+
+
+concerning: ContextVar[dict[str, object] | None] = ContextVar("concerning", default=None)
+"""What is in hand, for lines that others write about it."""
 
 
 def log(event: str, **details: Any) -> None:
@@ -19,6 +25,8 @@ def log(event: str, **details: Any) -> None:
 
 def log_many(lines: list[tuple[str, dict[str, Any]]]) -> None:
     """Write several lines at once: one call of the system, however many they are."""
+    if not lines:
+        return
     _write(b"".join([_line(event, details) for event, details in lines]))
     _flush()
 
@@ -33,3 +41,16 @@ def _line(event: str, details: dict[str, Any]) -> bytes:
 
 def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def warnings_in_our_log() -> None:
+    """What Python warns of becomes a line, each time: "coroutine '…' was never awaited" says why a handler changed nothing."""
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("always", RuntimeWarning)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    about = concerning.get() or {}
+    log("warning", level="warning", error=f"{category.__name__}: {message}", where=f"{filename}:{lineno}", **about)

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
+from services.messaging.nesting import MAX_DEPTH, is_too_deep
+
 ID = "ID"
 PARTITION_ID = "PARTITION_ID"
 DESTINATION = "DESTINATION"
@@ -77,6 +79,8 @@ def record_value(headers_json: str, payload: str) -> bytes:
 
 def decode_value(channel: str, value: bytes) -> Message:
     """Read one `{"payload", "headers"}` value. Raises UndecodableMessage with the reason."""
+    if is_too_deep(value):
+        raise UndecodableMessage(f"the record is not a message: it is nested more than {MAX_DEPTH} deep")
     try:
         envelope = _Envelope.decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

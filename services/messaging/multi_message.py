@@ -19,9 +19,12 @@ def decode_record(channel: str, value: bytes | None) -> list[Message]:
     if not value.startswith(MAGIC):
         return [decode_value(channel, value)]
     try:
-        return [decode_value(channel, text) for text in _values(value)]
+        values = _values(value)
     except (struct.error, IndexError) as error:
         raise UndecodableMessage(f"the record's frame of several messages is broken: {error}") from error
+    if not values:
+        raise UndecodableMessage("the record's frame of several messages holds none")
+    return [decode_value(channel, text) for text in values]
 
 
 def _values(frame: bytes) -> list[bytes]:

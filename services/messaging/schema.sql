@@ -1,8 +1,12 @@
 -- The tables of transactional messaging, in the schema of each service that has one.
+--
+-- Ids are compared as they are: capitals, accents and a blank at the end make another id. The collations that do so without padding have
+-- different names: the first comment is read by MySQL alone, the second by MariaDB alone. The types remain those of the Java original,
+-- whose relay reads them as text.
 
 -- The transactional outbox: a row is written in the transaction that changes the aggregate; the relay publishes it.
 CREATE TABLE IF NOT EXISTS message (
-  id VARCHAR(255) PRIMARY KEY,
+  id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ PRIMARY KEY,
   destination LONGTEXT NOT NULL,
   headers LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL,
   payload LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL,
@@ -14,22 +18,23 @@ CREATE TABLE IF NOT EXISTS message (
 
 -- The inbox of the idempotent consumer: a row is written in the transaction that holds the effect of the message.
 CREATE TABLE IF NOT EXISTS received_messages (
-  consumer_id VARCHAR(255),
-  message_id VARCHAR(255),
+  consumer_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
+  message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   creation_time BIGINT,
   published SMALLINT DEFAULT 0,
   PRIMARY KEY (consumer_id, message_id)
 );
 
--- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are kept as they came.
+-- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are kept as they came; of very long ones
+-- the first million, and the cause says so.
 CREATE TABLE IF NOT EXISTS dead_letter (
   id BIGINT AUTO_INCREMENT PRIMARY KEY,
-  subscriber VARCHAR(255) NOT NULL,
-  channel VARCHAR(255) NOT NULL,
+  subscriber VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
+  channel VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel_partition INT NOT NULL,
   position BIGINT NOT NULL,
   message_index INT NOT NULL,
-  message_id VARCHAR(255),
+  message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   cause TEXT NOT NULL,
   record_key LONGBLOB,
   record_value LONGBLOB,

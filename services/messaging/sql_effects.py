@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from services.messaging import inbox
 from services.messaging.broker import Place
-from services.messaging.consumer import Delivery, SeveralFailed, about_delivery, log_handled
+from services.messaging.consumer import Delivery, SeveralFailed, about_delivery, in_hand, log_handled
 from services.messaging.control import armed
 from services.messaging.database import Database, Transaction, declare_work, is_transient
 from services.messaging.dead_letter import park
@@ -34,10 +34,17 @@ class SqlEffects:
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
+        bad = [(d, d.undecodable) for d in deliveries if d.undecodable is not None]
+        if bad:
+            deliveries = [d for d in deliveries if d.undecodable is None]
         message_ids = [d.message.id for d in deliveries if d.message]
         events = [d.event for d in deliveries if d.event is not None]
         try:
             async with self._transaction(deliveries) as tx:
+                if bad and not await park(tx, self._subscriber, bad):
+                    raise SeveralFailed("some of these were parked before")
+                if not message_ids:
+                    return
                 if not events:
                     inbox.receive_again(tx, self._subscriber, message_ids)
                 else:
@@ -47,7 +54,7 @@ class SqlEffects:
                         await failpoint("consumer.after_inbox_insert", tx.about)
                     await self._handle(deliveries, events, tx)
         except inbox.ReceivedBefore:
-            if len(deliveries) > 1:
+            if len(deliveries) + len(bad) > 1:
                 raise SeveralFailed("some of these were received before") from None
         else:
             log_handled(deliveries, begin)
@@ -66,14 +73,18 @@ class SqlEffects:
             if delivery is not deliveries[0] and time.monotonic() - begin > SLOW_S:
                 raise SeveralFailed("handlers take long, so each message gets a transaction of its own")
             if delivery.reaction is not None:
-                await delivery.reaction.handler(delivery.event, tx)
+                with in_hand(delivery):
+                    await delivery.reaction.handler(delivery.event, tx)
 
     async def park(self, delivery: Delivery, cause: str) -> None:
         async with self._database.transaction() as tx:
-            await park(tx, self._subscriber, delivery, cause)
+            await park(tx, self._subscriber, [(delivery, cause)])
+
+    async def check(self) -> None:
+        """The inbox and what was done are one database: nothing is ever without the other."""
 
     def is_transient(self, error: BaseException) -> bool:
         return is_transient(error)
 
-    async def start_positions(self, ends: Mapping[Place, int]) -> Mapping[Place, int]:
+    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
         raise NotImplementedError("the broker keeps the positions of this subscriber")

@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from services.messaging.broker import Place
-from services.messaging.consumer import Delivery, StartAgain, about_delivery, log_handled
+from services.messaging.consumer import Delivery, StartAgain, about_delivery, in_hand, log_handled
 from services.messaging.control import armed
-from services.messaging.dead_letter import MAX_CAUSE
+from services.messaging.dead_letter import kept, kept_cause
 from services.messaging.failpoint import failpoint
 from services.messaging.log import describe, log
-from services.order_history.store import Step, ViewStore
+from services.order_history.store import Step, ViewChange, ViewStore
 
 RETRY_S = 0.1
 armed.declare("view.before_write")
@@ -29,53 +29,72 @@ class ViewEffects:
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
+        if armed.points and deliveries[0].undecodable is None:
+            await failpoint("view.before_write", about_delivery(self._store.subscriber, deliveries[0]))
+        for together in _runs(deliveries):
+            await self._write(together)
+        log_handled([d for d in deliveries if d.undecodable is None], begin)
+
+    async def _write(self, deliveries: Sequence[Delivery]) -> None:
+        last = {d.record.place: d for d in deliveries}
         known = dict(self._known)
         written: dict[Place, int] = {}
-        last = {d.record.place: d for d in deliveries}
         steps = []
-        for delivery, following in zip(deliveries, [*deliveries[1:], None], strict=True):
-            change = delivery.reaction.handler(delivery.event) if delivery.reaction else None
+        for delivery in deliveries:
+            change = _change(delivery)
             record = delivery.record
-            if change is None and delivery is not last[record.place]:
+            if change is None and delivery.undecodable is None and delivery is not last[record.place]:
                 continue  # only a position, and a later one of its partition follows
-            ends_record = following is None or following.record is not record
-            steps.append(Step(record.place if ends_record else None, record.position + 1, known.get(record.place), change))
-            if ends_record:
-                known[record.place] = written[record.place] = record.position + 1
-        if armed.points:
-            await failpoint("view.before_write", about_delivery(self._store.subscriber, deliveries[0]))
+            parked = None if delivery.undecodable is None else dead_letter(delivery, delivery.undecodable)
+            place = record.place if delivery.ends_record else None
+            steps.append(Step(place, record.position + 1, known.get(record.place), change, parked))
+            if place is not None:
+                known[place] = written[place] = record.position + 1
+        await self._carry_out(steps)
+        self._known.update(written)
+
+    async def _carry_out(self, steps: Sequence[Step]) -> None:
         if -1 in await self._store.write(steps):
             raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
-        self._known.update(written)
-        log_handled(deliveries, begin)
 
     async def park(self, delivery: Delivery, cause: str) -> None:
         record = delivery.record
-        details: dict[str, str | bytes] = {
-            "channel": record.channel,
-            "partition": str(record.partition),
-            "position": str(record.position),
-            "message_id": delivery.message.id if delivery.message else "",
-            "cause": cause[-MAX_CAUSE:],
-            "key": record.key or b"",
-            "value": record.value or b"",
-        }
-        await self._store.park(record.place, record.position + 1, details)
-        self._known[record.place] = record.position + 1
+        place = record.place if delivery.ends_record else None
+        await self._carry_out([Step(place, record.position + 1, self._known.get(record.place), None, dead_letter(delivery, cause))])
+        if place is not None:
+            self._known[place] = record.position + 1
+
+    async def check(self) -> None:
+        """Is the view still there? Who empties Redis while nothing comes would otherwise find it empty until the next event."""
+        if not self._known:
+            return
+        try:
+            stored = await self._store.positions()
+        except Exception as error:
+            if not self.is_transient(error):
+                raise
+            return
+        if any(stored.get(place) != position for place, position in self._known.items()):
+            raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
 
     def is_transient(self, error: BaseException) -> bool:
         if isinstance(error, ResponseError) and not isinstance(error, OutOfMemoryError):
             return str(error).startswith(("LOADING", "MISCONF", "READONLY", "BUSY"))
         return isinstance(error, RedisError | OSError | TimeoutError)
 
-    async def start_positions(self, ends: Mapping[Place, int]) -> Mapping[Place, int]:
-        """Go on after what the view holds. A position beyond the end belongs to a channel that was made anew, and is forgotten."""
+    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
+        """Go on after what the view holds. A position in a channel that was made anew since is forgotten: its identity is another, or the
+        position is beyond its end."""
         while True:
             try:
                 stored = await self._store.positions()
+                before = await self._store.identities()
                 beyond = [place for place, end in ends.items() if stored.get(place, 0) > end]
+                beyond += [place for place in stored if before.get(place[0]) not in (None, identities.get(place[0]))]
                 if beyond:
                     await self._store.forget(beyond)
+                if before != identities:
+                    await self._store.identify(identities)
                 break
             except Exception as error:
                 if not self.is_transient(error):
@@ -84,3 +103,37 @@ class ViewEffects:
                 await asyncio.sleep(RETRY_S)
         self._known = {place: stored[place] for place in ends if place in stored and place not in beyond}
         return dict(self._known)
+
+
+def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """What may be written in one go. The position after a record says that all its messages were taken: the last of several is written only
+    when those before it have been."""
+    run: list[Delivery] = []
+    for delivery in deliveries:
+        run.append(delivery)
+        if not delivery.ends_record:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _change(delivery: Delivery) -> ViewChange | None:
+    if delivery.reaction is None or delivery.undecodable is not None:
+        return None
+    with in_hand(delivery):
+        change: ViewChange | None = delivery.reaction.handler(delivery.event)
+    return change
+
+
+def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
+    record = delivery.record
+    return {
+        "channel": record.channel,
+        "partition": str(record.partition),
+        "position": str(record.position),
+        "message_id": delivery.message.id if delivery.message else "",
+        "cause": kept_cause(delivery, cause),
+        "key": kept(record.key) or b"",
+        "value": kept(record.value) or b"",
+    }

@@ -1,5 +1,6 @@
 """The view in Redis: one hash for each customer, written by one Lua call an event."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,15 @@ from redis.exceptions import NoScriptError
 from services.messaging.broker import Place
 from services.order_history.document import CustomerView, document_of
 
-_PROJECT = Path(__file__).with_name("project.lua").read_text()
-_PARK = Path(__file__).with_name("park.lua").read_text()
+
+def _at_its_position(script: str) -> str:
+    """With the script on the first line of its file, so that Redis names the lines of its errors as they are there."""
+    here = Path(__file__)
+    return f"local function write() {here.with_name(script).read_text()}\nend\n{here.with_name('position.lua').read_text()}"
+
+
+_PROJECT = _at_its_position("project.lua")
+_PARK = _at_its_position("park.lua")
 CUSTOMERS = "customerviews"
 
 
@@ -31,7 +39,9 @@ class Step(msgspec.Struct, frozen=True):
     place: Place | None
     position: int
     known: int | None
-    change: ViewChange | None
+    change: ViewChange | None = None
+    dead_letter: Mapping[str, str | bytes] | None = None
+    """What is kept of a message that is given up."""
 
 
 class ViewStore:
@@ -48,6 +58,9 @@ class ViewStore:
             self._sha = await self._redis.script_load(_PROJECT)
         pipeline = self._redis.pipeline(transaction=False)
         for step in steps:
+            if step.dead_letter is not None:
+                pipeline.eval(_PARK, 2, *self._parking(step, step.dead_letter))
+                continue
             pipeline.evalsha(self._sha, 3, *self._arguments(step))
         answers = await pipeline.execute(raise_on_error=False)
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
@@ -69,14 +82,27 @@ class ViewStore:
             arguments += [field, value]
         return arguments
 
-    async def park(self, place: Place, position: int, details: Mapping[str, str | bytes]) -> None:
-        """Keep a record that was given up, and step over it; `position` is the one after it."""
-        pairs = [part for pair in details.items() for part in pair]
-        await self._redis.eval(_PARK, 2, self._positions, self._dead_letters, _place(place), position, *pairs)
+    def _parking(self, step: Step, dead_letter: Mapping[str, str | bytes]) -> list[str | bytes | int]:
+        arguments: list[str | bytes | int] = [self._positions, self._dead_letters]
+        arguments += [_place(step.place) if step.place else "", step.position, "" if step.known is None else step.known]
+        for field, value in dead_letter.items():
+            arguments += [field, value]
+        return arguments
 
     async def positions(self) -> dict[Place, int]:
+        """Those that can be read: what somebody else wrote there is none."""
         stored = await self._texts(self._positions)
-        return {_parsed(field): int(position) for field, position in stored.items()}
+        found = {_parsed(field): position for field, position in stored.items()}
+        return {place: int(position) for place, position in found.items() if place is not None and _POSITION.fullmatch(position)}
+
+    async def identities(self) -> dict[str, str]:
+        """Of the channels that the positions are in."""
+        stored = await self._texts(self._positions)
+        return {field.removesuffix(_IDENTITY): value for field, value in stored.items() if field.endswith(_IDENTITY)}
+
+    async def identify(self, identities: Mapping[str, str]) -> None:
+        if identities:
+            await self._redis.hset(self._positions, mapping={channel + _IDENTITY: identity for channel, identity in identities.items()})
 
     async def forget(self, places: Sequence[Place]) -> None:
         await self._redis.hdel(self._positions, *map(_place, places))
@@ -87,7 +113,7 @@ class ViewStore:
 
     async def _texts(self, key: str) -> dict[str, str]:
         stored: Mapping[Any, Any] = await self._redis.hgetall(key)
-        return {field.decode(): value.decode() for field, value in stored.items()}
+        return {field.decode(errors="replace"): value.decode(errors="replace") for field, value in stored.items()}
 
     async def count(self) -> int:
         return int(await self._redis.scard(CUSTOMERS))
@@ -103,6 +129,10 @@ def _place(place: Place) -> str:
     return f"{place[0]}:{place[1]}"
 
 
-def _parsed(field: str) -> Place:
+_POSITION = re.compile("[0-9]{1,18}")
+_IDENTITY = ":identity"
+
+
+def _parsed(field: str) -> Place | None:
     channel, _, partition = field.rpartition(":")
-    return channel, int(partition)
+    return (channel, int(partition)) if _POSITION.fullmatch(partition) else None

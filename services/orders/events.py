@@ -5,8 +5,9 @@ from typing import Any, Self
 
 import msgspec
 
+from services.messaging.aggregate_id import AggregateId
 from services.messaging.events import DomainEvent
-from services.money import Money, read_money
+from services.money import Money, amount_in
 
 ORDER = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers.orders.domain"
@@ -24,7 +25,7 @@ class DetailsOfOrder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _ReadOrderDetails(msgspec.Struct, frozen=True, rename="camel"):
-    customer_id: int
+    customer_id: AggregateId
     order_total: msgspec.Raw
 
 
@@ -52,7 +53,10 @@ class OrderEvent(DomainEvent, frozen=True):
     @classmethod
     def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
         details = payload.order_details
-        return cls(aggregate_id, details.customer_id, read_money(details.order_total))
+        total = amount_in("orderTotal", details.order_total)
+        if total <= 0:
+            raise ValueError("orderTotal must be more than zero")
+        return cls(aggregate_id, details.customer_id, total)
 
 
 class OrderCreated(OrderEvent, frozen=True):

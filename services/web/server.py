@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.applications import Starlette
 
+from services.messaging.log import warnings_in_our_log
 from services.settings import Settings
 from services.web import begin_again
 from services.web.hosts import OwnHosts
@@ -39,6 +40,7 @@ def serve(app: Starlette) -> None:
     allowed = settings.text("HTTP_ALLOWED_HOSTS", " ").replace(",", " ").split()
     settings.check()
     uvicorn_in_our_log()
+    warnings_in_our_log()
     # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -1,0 +1,18 @@
+"""Ids of aggregates: whole numbers above 0 that fit 64 bits, in events as in requests."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+MAX_ID = 2**63 - 1
+AggregateId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+
+_DECIMAL = re.compile(r"[1-9][0-9]{0,18}")  # as everybody writes it: one spelling for each id
+
+
+def read_id(text: str) -> int:
+    """Raises ValueError, whose text completes a sentence that begins with the field's name."""
+    if _DECIMAL.fullmatch(text) and (number := int(text)) <= MAX_ID:
+        return number
+    raise ValueError(f"must be a whole number from 1 to {MAX_ID}, it is {text[:40]!r}")

@@ -1,0 +1,28 @@
+"""How deep JSON is nested, told before it is decoded: the decoder's own limit is what the stack has left, which differs from call to
+call and from process to process. With a limit of our own a record is taken by all or by none.
+"""
+
+import re
+
+MAX_DEPTH = 200  # no event is a tenth as deep
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # also one that is cut off, so that the time stays linear
+_NO_BRACKET = re.compile(rb"[^\[\]{}]+")
+
+
+def is_too_deep(json: bytes | str) -> bool:
+    if isinstance(json, str):
+        if json.count("[") + json.count("{") <= MAX_DEPTH:
+            return False
+        json = json.encode(errors="surrogatepass")
+    if json.count(b"[") + json.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _NO_BRACKET.sub(b"", _STRING.sub(b"", json)):
+        if bracket in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        else:
+            depth -= 1
+    return False
