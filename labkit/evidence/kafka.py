@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 10.0  # seconds without any record
 BATCH = 1000
 TABLES = ("records", "planted_records")
+UNREADABLE = (-198, -199)  # librdkafka's for a batch whose compression or form is wrong; it would try for ever to read it
 
 
 def read(
@@ -60,9 +61,10 @@ def read(
 def _read(
     consumer: "Consumer", unread: dict[Place, int], files: TableFiles, tell: Callable[[int], None], unanswered: Collection[str]
 ) -> int:
-    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
     count = 0
+    reached = dict.fromkeys(unread, 0)
     short = {topic: messages.channel(topic) for topic, _ in unread}
     while unread:
         batch = consumer.consume(BATCH, 0.02) or consumer.consume(1, ANSWER_TIMEOUT)
@@ -71,11 +73,16 @@ def _read(
         for message in batch:
             place = (message.topic() or "", message.partition() or 0)
             if (error := message.error()) is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    unread.pop(place, None)
+                    continue
+                if error.code() not in UNREADABLE or (message.offset() or 0) < 0:
                     raise KafkaException(error)
-                unread.pop(place, None)
-                continue
             offset, end = message.offset() or 0, unread.get(place)
+            if error is not None:  # names the first record of its batch, until the last one has been stepped over
+                offset = max(offset, reached[place])
+                consumer.seek(TopicPartition(*place, offset + 1))
+            reached[place] = offset + 1
             if end is None or offset >= end:
                 unread.pop(place, None)
                 continue
@@ -96,7 +103,7 @@ def _planted_by(message: "Message") -> str | None:
 
 def _write(message: "Message", place: Place, offset: int, channel: str, file: TableFile) -> None:
     topic, partition = place
-    value = message.value()
+    value = None if message.error() is not None else message.value()  # of an error, its text
     data = value.encode() if isinstance(value, str) else value
     key = message.key()
     text_key = key.decode(errors="replace") if isinstance(key, bytes) else key

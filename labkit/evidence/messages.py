@@ -55,6 +55,8 @@ _headers = msgspec.json.Decoder(_Headers)
 _usual_headers = msgspec.json.Decoder(_UsualHeaders)
 _payload = msgspec.json.Decoder(_Payload)
 envelope = msgspec.json.Decoder(Envelope)
+# Nested too deep: the decoder goes as far as the stack allows.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class About(msgspec.Struct, frozen=True):
@@ -79,10 +81,10 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
     try:
         h = _usual_headers.decode(headers)
         destination = h.destination
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         try:
             h, destination = _headers.decode(headers), None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             return About()
     order_id: int | None = None
     customer_id: int | None = None
@@ -95,7 +97,7 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
                 customer_id = details.customerId
             if details.orderTotal is not None and details.orderTotal.amount is not None:
                 total = money(str(details.orderTotal.amount))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         pass
     of = channel(h.aggregate_type or "")
     aggregate = _number(h.aggregate_id)
@@ -114,7 +116,7 @@ def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
     try:
         texts = [value] if not value.startswith(MAGIC) else _frame(value)
         envelopes = [envelope.decode(text) for text in texts]
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError, struct.error):
+    except (*_UNREADABLE, IndexError, struct.error):
         return []
     return [(e.headers, e.payload) for e in envelopes]
 

@@ -1,5 +1,7 @@
 """Messages that a subscriber gave up in this run, though no fault planted them: a failure of its own, shown before what follows from it."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from labkit.invariants.witness import Fact
@@ -8,6 +10,10 @@ from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
 from labkit.story.tables import Tables
 
 TRACEBACK_LINES = 12
+KINDS = 6  # of causes of one subscriber that are told by themselves
+OTHERS = "other causes"
+PUBLISHER = {"customer_db": "customers", "order_db": "orders"}
+UNDECODABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
 _PARKED = """
 SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.store, r.event, r.order_id, r.customer_id
 FROM dead_letters d
@@ -21,25 +27,46 @@ ORDER BY d.subscriber, d.parked, d.topic, d.partition_no, d.offset_no, d.message
 
 
 def parked_findings(connection: Any) -> tuple[Finding, ...]:
-    """One for each subscriber and exception."""
-    groups: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    """One for each subscriber and kind of cause."""
+    groups: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
     for row in connection.execute(_PARKED).fetchall():
-        groups.setdefault((row[0], last_line(row[5])), []).append(row)
+        groups.setdefault(row[0], {}).setdefault(kind_of(last_line(row[5])), []).append(row)
     tables = Tables(connection)
-    return tuple(_finding(tables, subscriber, exception, rows) for (subscriber, exception), rows in groups.items())
+    return tuple(_finding(tables, subscriber, kind, rows) for subscriber, kinds in groups.items() for kind, rows in _told(kinds))
 
 
-def _finding(tables: Tables, subscriber: str, exception: str, rows: list[tuple[Any, ...]]) -> Finding:
-    _, topic, partition, offset, message_id, cause, store, event, order_id, customer_id = rows[0]
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+_NUMBER = re.compile(r"0x[0-9a-f]+|[0-9][0-9,.]*|\b(?=[0-9a-f-]*[0-9])[0-9a-f-]{8,}\b")
+
+
+def kind_of(cause: str) -> str:
+    """What causes have in common that differ in a place, an id or an amount."""
+    return _NUMBER.sub("…", _QUOTED.sub("…", cause))
+
+
+def _told(kinds: dict[str, list[tuple[Any, ...]]]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """The most frequent kinds in the order in which they came, and the rest together."""
+    frequent = sorted(kinds, key=lambda kind: -len(kinds[kind]))[:KINDS]
+    yield from ((kind, rows) for kind, rows in kinds.items() if kind in frequent)
+    if rest := [row for kind, rows in kinds.items() if kind not in frequent for row in rows]:
+        yield OTHERS, rest
+
+
+def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, ...]]) -> Finding:
+    _, topic, _, _, message_id, cause, store, event, order_id, customer_id = rows[0]
+    exception = last_line(cause)
     service = SERVICE_OF.get(subscriber, subscriber)
     about = f"order {order_id}" if order_id is not None else tables.customer(customer_id) if customer_id is not None else None
-    what = f"{event or 'a message'} of {about}" if about else "a record that it could not read"
-    place = f"{topic.rpartition('.')[2]}, partition {partition}, offset {offset}"
+    what = f"{event or 'a message'} of {about}" if about else event or "a record that it could not read"
+    place = _place(rows[0])
     where = f"{SCHEMA_OF.get(subscriber)}.dead_letter" if store == "mysql" else f"Redis, deadletter:{subscriber}"
     others = len(rows) - 1
-    more = f", and {others} more for the same reason" if others else ""
+    why = f"{others:,} more for {OTHERS}" if kind == OTHERS else f"{others:,} more for the same reason"
+    more = f", and {why}" if others else ""
     waiting = tables.row("SELECT state FROM all_orders WHERE id = ?", order_id) if order_id is not None else None
     facts = [Fact(f"{event or 'the record'} is in Kafka", place), Fact(f"{service} gave it up: {exception}", where)]
+    if others:
+        facts.append(Fact(f"the last of these {len(rows):,} is {rows[-1][7] or 'a record'}: {last_line(rows[-1][5])}", _place(rows[-1])))
     if waiting:
         facts.append(Fact(f"order {order_id} is {waiting[0]}", "order_db.orders"))
     return Finding(
@@ -48,11 +75,25 @@ def _finding(tables: Tables, subscriber: str, exception: str, rows: list[tuple[A
         "A message was given up",
         f"{service} gave up {what} and parked it{more}: {exception}",
         tuple(facts),
-        f"what {service} does about {event} raised each time it was tried."
-        if event
-        else f"{service} got bytes that are no message: who wrote them to the topic?",
+        _so(tables, service, event, topic, message_id, exception),
         f"labkit trace message {message_id}" if message_id else f"labkit logs {service}",
         len(rows),
         tuple(sorted({row[8] for row in rows if row[8] is not None})),
         tuple(cause.strip().splitlines()[-TRACEBACK_LINES:]),
     )
+
+
+def _place(row: tuple[Any, ...]) -> str:
+    return f"{row[1].rpartition('.')[2]}, partition {row[2]}, offset {row[3]}"
+
+
+def _so(tables: Tables, service: str, event: str | None, topic: str, message_id: str | None, exception: str) -> str:
+    if event is not None and not exception.startswith(UNDECODABLE):
+        return f"what {service} does about {event} raised each time it was tried."
+    if message_id is None:
+        return f"{service} got bytes that are no message: who wrote them to the topic?"
+    published = tables.row("SELECT schema_name FROM outbox WHERE id = ?", message_id)
+    if published is None:
+        return f"it is in no outbox, so no service published it: who wrote it to the topic {topic.rpartition('.')[2]}?"
+    publisher = PUBLISHER.get(published[0], published[0])
+    return f"{publisher} published it like that; {service} does right to give it up. See how {publisher} makes {event or 'its events'}."

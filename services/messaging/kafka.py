@@ -27,6 +27,7 @@ SILENT_MS = 6_000  # a network that was cut and is back may have lost an answer,
 METADATA_MS = 1_000  # how long new partitions and topics stay unseen
 ANSWER_TIMEOUT_S = 5.0
 JOIN_SLICE_S = 0.02  # while it waits for its partitions
+UNREADABLE = {KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG}  # of one batch of records; the client would try for ever to read it
 REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 
 
@@ -204,13 +205,14 @@ class KafkaReceiver:
         await self._on_its_thread(call)
 
     async def receive(self, *, wait_ms: int, limit: int) -> list[Record]:
-        messages = await self._on_its_thread(lambda: self._poll(wait_ms / 1000, limit))
-        return [self._record(message) for message in messages]
+        return await self._on_its_thread(lambda: [self._record(message) for message in self._poll(wait_ms / 1000, limit)])
 
     def _record(self, message: Message) -> Record:
         """Raises BrokerUnavailable for a message that is an error, and when a channel begins anew under its old name."""
         if (error := message.error()) is not None:
-            raise _failure(error)
+            if error.code() not in UNREADABLE or (message.offset() or 0) < 0:
+                raise _failure(error)
+            return self._unreadable(message, error)
         record = Record(
             message.topic() or "", message.partition() or 0, message.offset() or 0, _bytes(message.key()), _bytes(message.value())
         )
@@ -218,6 +220,14 @@ class KafkaReceiver:
             raise BrokerUnavailable(f"{record.channel} was made anew: it gives position {record.position} again")
         self._next[record.place] = record.position + 1
         return record
+
+    def _unreadable(self, message: Message, error: KafkaError) -> Record:
+        """Step over it. The error names the first record of its batch, again and again until the last one has been stepped over."""
+        place = message.topic() or "", message.partition() or 0
+        position = max(message.offset() or 0, self._next.get(place, 0))
+        self._consumer.seek(TopicPartition(*place, position + 1))
+        self._next[place] = position + 1
+        return Record(*place, position, None, None, f"the record cannot be read: {error.str()}")
 
     def _poll(self, wait_s: float, limit: int) -> list[Message]:
         if self._to_commit:

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from labkit.evidence import database
 from labkit.verdict import Judgement, Standing, Verdict, judge
 from tests.invariants.history import CUSTOMERS, NOON, TOPICS, VIEW, History
@@ -279,6 +281,42 @@ def test_a_record_of_nobody_that_the_view_gave_up() -> None:
     )
     judgement = judge(history.con)
     assert judgement.findings[0].sentence == "order-history gave up a record that it could not read and parked it: bad bytes"
+
+
+def give_up(history: History, cause: str, offset: int) -> None:
+    place = {"topic": TOPICS["Order"], "partition_no": 2, "offset_no": offset, "message_index": 0}
+    history.add("dead_letters", store="mysql", subscriber=CUSTOMERS, cause=cause, parked=history.now(), **place)
+
+
+def test_causes_that_differ_in_a_place_only_are_told_once_with_the_first_and_the_last() -> None:
+    history = shop()
+    for n in range(0, 300, 2):
+        give_up(history, f"the event X{n % 50} is wrong", n)
+        give_up(history, f"the record is not a message: JSON is malformed: invalid character (byte {n})", n + 1)
+    give_up(history, "KeyError: 'a'", 300)
+    wrong, malformed, other = judge(history.con).findings
+    assert (malformed.count, wrong.count, other.count) == (150, 150, 1)
+    assert [fact.source for fact in malformed.because if "the last of these 150" in fact.text] == ["Order, partition 2, offset 299"]
+
+
+def test_kinds_beyond_the_most_frequent_are_told_together() -> None:
+    history = shop()
+    for n in range(40):
+        give_up(history, "the record is " + "odd " * n, n)
+    findings = judge(history.con).findings
+    assert len(findings) == 7
+    assert "33 more for other causes" in findings[-1].sentence
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_an_event_that_lacks_a_field_is_laid_to_who_published_it(published: bool) -> None:
+    history = shop()
+    history.order(9, 4, "12.34")
+    history.park(CUSTOMERS, "OrderCreated", 9, "the event OrderCreated lacks the field orderDetails.customerId")
+    if not published:
+        history.con.execute("delete from outbox where event = 'OrderCreated' and order_id = 9")
+    (finding, *_) = judge(history.con).findings
+    assert finding.so.startswith("orders published it like that" if published else "it is in no outbox, so no service published it")
 
 
 def test_the_same_exception_many_times_is_told_once() -> None:
