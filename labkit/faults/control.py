@@ -135,12 +135,16 @@ def hits(stack_directory: Path, fault: Fault) -> list[dict[str, Any]]:
             lines = path.read_bytes().splitlines()
         except OSError:
             continue
-        wanted = f'"fault":"{fault.id}"'.encode()
-        for line in lines:
-            if wanted not in line:
-                continue
-            try:
-                found.append({"component": component, **json.loads(line)})
-            except ValueError:
-                continue
+        found += [{"component": component, **hit} for line in lines if (hit := _hit(line, fault.id)) is not None]
     return found
+
+
+def _hit(line: bytes, fault_id: str) -> dict[str, Any] | None:
+    """A line about this fault; None for others, and for what is no hit."""
+    if fault_id.encode() not in line:  # spares most of them the decoding
+        return None
+    try:
+        hit = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return hit if isinstance(hit, dict) and str(hit.get("fault")) == fault_id and isinstance(hit.get("what"), str) else None

@@ -8,6 +8,9 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 
+AT_ONCE, SPAN_S = 50, 0.02  # a service sends one a turn of its event loop
+MAX_LENGTH = 256
+
 
 class HintSender:
     """Sends hints for one schema to the relay at `address` (host, port), whether it is there or not."""
@@ -43,17 +46,46 @@ class HintSender:
         return connected
 
 
-class HintListener(asyncio.DatagramProtocol):
-    """Sets the event of the schema that a hint names."""
+class HintListener:
+    """Sets the event of the schema that a hint names.
 
-    def __init__(self, news: Mapping[str, asyncio.Event]) -> None:
+    Anybody on the machine can send to the port, so a flood is reckoned with: so many hints are read in a span of time, the rest waits or is
+    dropped by the system. Whether a true one was among them nobody knows then, so all are looked after: once in that span."""
+
+    def __init__(self, address: tuple[str, int], news: Mapping[str, asyncio.Event]) -> None:
         self._news = {schema.encode(): event for schema, event in news.items()}
+        self._loop = asyncio.get_running_loop()
+        family, kind, protocol, _, found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
+        self._socket = socket.socket(family, kind, protocol)
+        self._socket.setblocking(False)
+        self._socket.bind(found)
+        self._loop.add_reader(self._socket, self._read)
+        self._again: asyncio.TimerHandle | None = None
+        self._span_ends, self._left = 0.0, AT_ONCE
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        with suppress(KeyError):
-            self._news[data].set()
+    def _read(self) -> None:
+        if (now := self._loop.time()) >= self._span_ends:
+            self._span_ends, self._left = now + SPAN_S, AT_ONCE
+        while self._left > 0:
+            self._left -= 1
+            try:
+                hint = self._socket.recv(MAX_LENGTH)
+            except BlockingIOError:
+                return
+            except OSError:  # an answer to something that was never sent from here
+                continue
+            with suppress(KeyError):
+                self._news[hint].set()
+        for event in self._news.values():
+            event.set()
+        self._loop.remove_reader(self._socket)
+        self._again = self._loop.call_later(SPAN_S, self._go_on)
 
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._socket, self._read)
 
-async def listen_for_hints(address: tuple[str, int], news: Mapping[str, asyncio.Event]) -> asyncio.DatagramTransport:
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: HintListener(news), local_addr=address)
-    return transport
+    def close(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._socket)
+        self._socket.close()

@@ -29,8 +29,8 @@ class Hits:
         for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
                 self._remember(msgspec.json.decode(line))
-            except (msgspec.DecodeError, KeyError, TypeError):
-                continue  # a line that a crash cut off
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue  # a line that a crash cut off, or that is none
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             os.write(self._file, b"\n")

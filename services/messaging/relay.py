@@ -23,6 +23,7 @@ BATCH = 500
 BATCH_BYTES = 800_000
 BUSY, LINGER_S = 3, 0.010  # from so many rows in a batch on, let the next ones gather for a moment
 POLL_S = 0.5
+IN_VAIN = 3  # so many looks in a row that found nothing, and the next one does not come at once: hints can be false
 RETRY_S = 0.1
 PUBLISHED = 1
 SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
@@ -99,8 +100,11 @@ class OutboxRelay:
     async def _relay(self, connection: Any, publisher: Publisher) -> None:
         async with connection.cursor() as cursor:
             statements: list[str] = []
+            in_vain = 0
             while not self._stopping:
                 self.news.clear()
+                if statements:
+                    in_vain = 0
                 # Marking the last batch and looking for the next one share a round trip.
                 await cursor.execute(";".join([*statements, _UNPUBLISHED + str(batch_size(BATCH))]))
                 for _ in statements:
@@ -110,6 +114,9 @@ class OutboxRelay:
                 if len(rows) >= BUSY:
                     await asyncio.sleep(LINGER_S)
                 if not rows:
+                    in_vain += 1
+                    if in_vain > IN_VAIN:
+                        await asyncio.sleep(LINGER_S)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self.news.wait(), POLL_S)
             for statement in statements:

@@ -15,7 +15,47 @@ from services.messaging.log import describe, log
 from services.order_history.store import Step, ViewChange, ViewStore
 
 RETRY_S = 0.1
+SET_BACK = "the view's positions are not those that were written last: it was emptied or set back"
 armed.declare("view.before_write")
+
+
+def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """What may be written in one go, or parked in one go. The position after a record says that all its messages were taken: the last of
+    several is written only when those before it have been."""
+    run: list[Delivery] = []
+    for delivery in deliveries:
+        if run and (run[0].undecodable is None) != (delivery.undecodable is None):
+            yield run
+            run = []
+        run.append(delivery)
+        if not delivery.ends_record:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _step(delivery: Delivery, known: dict[Place, int], change: ViewChange | None = None) -> Step:
+    """Its position is known from then on."""
+    record = delivery.record
+    before = known.get(record.place)
+    if not delivery.ends_record:
+        return Step(None, record.position + 1, before, change)
+    known[record.place] = record.position + 1
+    return Step(record.place, record.position + 1, before, change)
+
+
+def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
+    record = delivery.record
+    return {
+        "channel": record.channel,
+        "partition": str(record.partition),
+        "position": str(record.position),
+        "message_id": delivery.message.id if delivery.message else "",
+        "cause": kept_cause(delivery, cause),
+        "key": kept(record.key) or b"",
+        "value": kept(record.value) or b"",
+    }
 
 
 class ViewEffects:
@@ -31,38 +71,40 @@ class ViewEffects:
         begin = time.time()
         if armed.points and deliveries[0].undecodable is None:
             await failpoint("view.before_write", about_delivery(self._store.subscriber, deliveries[0]))
-        for together in _runs(deliveries):
-            await self._write(together)
+        for run in _runs(deliveries):
+            if run[0].undecodable is None:
+                await self._write(run)
+            else:
+                await self._park([(delivery, delivery.undecodable or "") for delivery in run])
         log_handled([d for d in deliveries if d.undecodable is None], begin)
 
     async def _write(self, deliveries: Sequence[Delivery]) -> None:
         last = {d.record.place: d for d in deliveries}
         known = dict(self._known)
-        written: dict[Place, int] = {}
         steps = []
         for delivery in deliveries:
-            change = _change(delivery)
-            record = delivery.record
-            if change is None and delivery.undecodable is None and delivery is not last[record.place]:
+            change = None
+            if delivery.reaction is not None:
+                with in_hand(delivery):
+                    change = delivery.reaction.handler(delivery.event)
+            if change is None and delivery is not last[delivery.record.place]:
                 continue  # only a position, and a later one of its partition follows
-            parked = None if delivery.undecodable is None else dead_letter(delivery, delivery.undecodable)
-            place = record.place if delivery.ends_record else None
-            steps.append(Step(place, record.position + 1, known.get(record.place), change, parked))
-            if place is not None:
-                known[place] = written[place] = record.position + 1
-        await self._carry_out(steps)
-        self._known.update(written)
+            steps.append(_step(delivery, known, change))
+        self._note(await self._store.write(steps), deliveries, known)
 
-    async def _carry_out(self, steps: Sequence[Step]) -> None:
-        if -1 in await self._store.write(steps):
-            raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
+    async def _park(self, parked: Sequence[tuple[Delivery, str]]) -> None:
+        known = dict(self._known)
+        steps = [(_step(delivery, known), dead_letter(delivery, cause)) for delivery, cause in parked]
+        self._note(await self._store.park(steps), [delivery for delivery, _ in parked], known)
+
+    def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, int]) -> None:
+        """Of their own partitions alone: others are taken meanwhile."""
+        if -1 in answers:
+            raise StartAgain(SET_BACK)
+        self._known.update({d.record.place: known[d.record.place] for d in taken if d.record.place in known})
 
     async def park(self, delivery: Delivery, cause: str) -> None:
-        record = delivery.record
-        place = record.place if delivery.ends_record else None
-        await self._carry_out([Step(place, record.position + 1, self._known.get(record.place), None, dead_letter(delivery, cause))])
-        if place is not None:
-            self._known[place] = record.position + 1
+        await self._park([(delivery, cause)])
 
     async def check(self) -> None:
         """Is the view still there? Who empties Redis while nothing comes would otherwise find it empty until the next event."""
@@ -75,7 +117,7 @@ class ViewEffects:
                 raise
             return
         if any(stored.get(place) != position for place, position in self._known.items()):
-            raise StartAgain("the view's positions are not those that were written last: it was emptied or set back")
+            raise StartAgain(SET_BACK)
 
     def is_transient(self, error: BaseException) -> bool:
         if isinstance(error, ResponseError) and not isinstance(error, OutOfMemoryError):
@@ -103,37 +145,3 @@ class ViewEffects:
                 await asyncio.sleep(RETRY_S)
         self._known = {place: stored[place] for place in ends if place in stored and place not in beyond}
         return dict(self._known)
-
-
-def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """What may be written in one go. The position after a record says that all its messages were taken: the last of several is written only
-    when those before it have been."""
-    run: list[Delivery] = []
-    for delivery in deliveries:
-        run.append(delivery)
-        if not delivery.ends_record:
-            yield run
-            run = []
-    if run:
-        yield run
-
-
-def _change(delivery: Delivery) -> ViewChange | None:
-    if delivery.reaction is None or delivery.undecodable is not None:
-        return None
-    with in_hand(delivery):
-        change: ViewChange | None = delivery.reaction.handler(delivery.event)
-    return change
-
-
-def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
-    record = delivery.record
-    return {
-        "channel": record.channel,
-        "partition": str(record.partition),
-        "position": str(record.position),
-        "message_id": delivery.message.id if delivery.message else "",
-        "cause": kept_cause(delivery, cause),
-        "key": kept(record.key) or b"",
-        "value": kept(record.value) or b"",
-    }

@@ -12,15 +12,8 @@ from redis.exceptions import NoScriptError
 from services.messaging.broker import Place
 from services.order_history.document import CustomerView, document_of
 
-
-def _at_its_position(script: str) -> str:
-    """With the script on the first line of its file, so that Redis names the lines of its errors as they are there."""
-    here = Path(__file__)
-    return f"local function write() {here.with_name(script).read_text()}\nend\n{here.with_name('position.lua').read_text()}"
-
-
-_PROJECT = _at_its_position("project.lua")
-_PARK = _at_its_position("park.lua")
+_PROJECT = Path(__file__).with_name("project.lua").read_text()
+_PARK = Path(__file__).with_name("park.lua").read_text()
 CUSTOMERS = "customerviews"
 
 
@@ -39,9 +32,12 @@ class Step(msgspec.Struct, frozen=True):
     place: Place | None
     position: int
     known: int | None
-    change: ViewChange | None = None
-    dead_letter: Mapping[str, str | bytes] | None = None
-    """What is kept of a message that is given up."""
+    change: ViewChange | None
+
+
+_AT_ITS_POSITION = Path(__file__).with_name("position.lua").read_text()
+# `write` begins on the first line, so that Redis names the lines of its errors as they are in the files.
+_PROJECT, _PARK = (f"local function write() {script}\nend\n{_AT_ITS_POSITION}" for script in (_PROJECT, _PARK))
 
 
 class ViewStore:
@@ -58,9 +54,6 @@ class ViewStore:
             self._sha = await self._redis.script_load(_PROJECT)
         pipeline = self._redis.pipeline(transaction=False)
         for step in steps:
-            if step.dead_letter is not None:
-                pipeline.eval(_PARK, 2, *self._parking(step, step.dead_letter))
-                continue
             pipeline.evalsha(self._sha, 3, *self._arguments(step))
         answers = await pipeline.execute(raise_on_error=False)
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
@@ -82,12 +75,14 @@ class ViewStore:
             arguments += [field, value]
         return arguments
 
-    def _parking(self, step: Step, dead_letter: Mapping[str, str | bytes]) -> list[str | bytes | int]:
-        arguments: list[str | bytes | int] = [self._positions, self._dead_letters]
-        arguments += [_place(step.place) if step.place else "", step.position, "" if step.known is None else step.known]
-        for field, value in dead_letter.items():
-            arguments += [field, value]
-        return arguments
+    async def park(self, steps: Sequence[tuple[Step, Mapping[str, str | bytes]]]) -> list[int]:
+        """Keep what was given up, and step over it. The script's answer for each."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for step, dead_letter in steps:
+            pairs = [part for pair in dead_letter.items() for part in pair]
+            at = _place(step.place) if step.place else "", step.position, "" if step.known is None else step.known
+            pipeline.eval(_PARK, 2, self._positions, self._dead_letters, *at, *pairs)
+        return list(await pipeline.execute())
 
     async def positions(self) -> dict[Place, int]:
         """Those that can be read: what somebody else wrote there is none."""

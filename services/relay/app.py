@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
-from services.messaging.hint import listen_for_hints
+from services.messaging.hint import HintListener
 from services.messaging.kafka import Kafka
 from services.messaging.relay import OutboxRelay
 from services.messaging.tasks import finished
@@ -36,7 +36,7 @@ def relay_service() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        listening = await listen_for_hints(hints, {schema: relay.news for schema, relay in relays.items()})
+        listening = HintListener(hints, {schema: relay.news for schema, relay in relays.items()})
         running = [asyncio.create_task(relay.run()) for relay in relays.values()]
         try:
             yield
