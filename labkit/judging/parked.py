@@ -10,7 +10,7 @@ from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
 from labkit.story.tables import Tables
 
 TRACEBACK_LINES = 12
-KINDS = 6  # of causes of one subscriber that are told by themselves
+KINDS = 3  # of causes of one subscriber that are told by themselves
 OTHERS = "other causes"
 PUBLISHER = {"customer_db": "customers", "order_db": "orders"}
 UNDECODABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published

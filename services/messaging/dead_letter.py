@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CAUSE = 16_000
 KEPT = 1_000_000  # bytes of a key or a value that are kept: a packet of the database is bounded, a record that was compressed hardly
-TOLD = 100_000  # bytes of a key or a value that are told: no broker takes a record of over 1 MB
+TOLD = 10_000  # bytes of a key or a value that are told: no broker takes a record of over 1 MB
 AT_ONCE = 2_000_000  # bytes sent to the database in one packet
 
 
