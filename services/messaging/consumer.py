@@ -1,30 +1,29 @@
 """The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
 
-A polled batch is taken together, as one unit; what is no message in it is parked in the same. While a fault is armed for the subscriber,
-or when a batch cannot be taken together, each partition is taken by a task of its own (see lanes.py), so that a message that fails holds
-up no other partition: the message that still fails after a few tries is parked with its cause, and the others go on. What says nothing
-about the message (the database or the broker is away, a lock was not had) is tried again for ever and parks nothing.
+A polled batch is taken together, as one unit; what is no message in it is parked, aside where that can be (see parking.py). While a fault
+is armed for the subscriber, or when a batch cannot be taken together, each partition is taken by a task of its own (see lanes.py), so that
+a message that fails holds up no other partition: the message that still fails after a few tries is parked with its cause, and the others go
+on. What says nothing about the message (the database or the broker is away, a lock was not had) is tried again for ever and parks nothing.
 """
 
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
-
-import msgspec
 
 from services.messaging import gate
 from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
-from services.messaging.control import About, armed
+from services.messaging.control import armed
 from services.messaging.dead_letter import last_line
-from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
+from services.messaging.delivery import Delivery, about_delivery, decode, place_of
+from services.messaging.events import EventHandlers
 from services.messaging.failpoint import failpoint
 from services.messaging.lanes import Lanes
-from services.messaging.log import concerning, describe, log, log_many
-from services.messaging.message import Message, UndecodableMessage, storable
-from services.messaging.multi_message import decode_record
+from services.messaging.log import describe, log, log_many
+from services.messaging.message import storable
+from services.messaging.parking import ParkingLot
 
 BATCH = 200
 BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather for a moment
@@ -36,19 +35,6 @@ IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 ACKNOWLEDGE_EVERY_S = 0.2
 CHECK_EVERY_S = 1.0
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """One message as delivered: where it stood, what it is, and the reaction to it (None: no handler for its type)."""
-
-    record: Record
-    index: int  # of the message in its record, 0 but for records of several messages
-    message: Message | None
-    event: DomainEvent | None = None
-    reaction: Reaction | None = None
-    undecodable: str | None = None
-    """Why it is no message, or not the event that its type promises: it is to be parked."""
-    ends_record: bool = True
 
 
 class Effects(Protocol):
@@ -79,32 +65,6 @@ class SeveralFailed(Exception):
 
 class StartAgain(Exception):
     """Raised by Effects when its positions are not those of this consumer any more: join again and read from where it says."""
-
-
-def decode(record: Record, handlers: EventHandlers) -> list[Delivery]:
-    """Never raises: whatever a record holds ends in messages, or in what is to be parked."""
-    try:
-        if record.unreadable is not None:
-            raise UndecodableMessage(record.unreadable)
-        messages = decode_record(record.channel, record.value)
-    except Exception as error:
-        return [Delivery(record, 0, None, undecodable=_cause(error))]
-    last = len(messages) - 1
-    return [_delivery(record, index, message, handlers, index == last) for index, message in enumerate(messages)]
-
-
-def _delivery(record: Record, index: int, message: Message, handlers: EventHandlers, ends_record: bool) -> Delivery:
-    try:
-        reaction = handlers.reaction_to(message)
-        event = decode_event(message, reaction.event_class) if reaction else None
-        return Delivery(record, index, message, event, reaction, ends_record=ends_record)
-    except Exception as error:
-        return Delivery(record, index, message, undecodable=_cause(error), ends_record=ends_record)
-
-
-def _cause(error: Exception) -> str:
-    """A sentence for what is foreseen, else where in the code it was raised."""
-    return storable(str(error) if isinstance(error, UndecodableMessage) else "".join(traceback.format_exception(error)).rstrip())
 
 
 armed.declare("consumer.after_commit_before_ack")
@@ -168,6 +128,7 @@ class Consumer:
     async def _consume(self, receiver: Receiver) -> None:
         acknowledger = _Acknowledger(receiver)
         lanes = Lanes(self._take_in_lane, acknowledger.note)
+        lot = ParkingLot(self._take)
         checked = time.monotonic()
         try:
             while not self._stopping.is_set():
@@ -176,7 +137,7 @@ class Consumer:
                     self._report(True, "")
                 if lanes.busy or (records and armed.one_by_one):
                     lanes.put(records)
-                elif records and await self._take_together(records):
+                elif records and await self._take_together(records, lot):
                     acknowledger.note(records)
                 elif records:
                     lanes.put(records)
@@ -184,19 +145,31 @@ class Consumer:
                     await self._effects.check()
                     checked = time.monotonic()
                 receiver.hold(lanes.full)
-                acknowledger.tell(at_once=not records)
+                lot.look()
+                acknowledger.tell(lot.first(), at_once=not records)
                 if len(records) >= BUSY:
                     await self._pause_s(self._linger_s)
             await lanes.finish()
+            await lot.finish()
         finally:
             lanes.cancel()
-            acknowledger.tell(at_once=True)
+            lot.cancel()
+            acknowledger.tell(lot.first(), at_once=True)
 
-    async def _take_together(self, records: Sequence[Record]) -> bool:
+    async def _take_together(self, records: Sequence[Record], lot: ParkingLot) -> bool:
         """False when that cannot be, or it was stopped before."""
         deliveries = [d for record in records for d in decode(record, self._handlers)]
+        aside: list[Delivery] = []
+        if not self._effects.keeps_positions:
+            aside = [d for d in deliveries if d.undecodable is not None]
+            deliveries = [d for d in deliveries if d.undecodable is None] if aside else deliveries
         try:
-            return await self._apply(deliveries)
+            if deliveries and not await self._apply(deliveries):
+                return False
+            if aside:
+                await lot.room()
+                lot.put(aside)
+            return True
         except (StartAgain, BrokerUnavailable):
             raise
         except Exception as error:
@@ -250,7 +223,7 @@ class Consumer:
                     return await self._park(delivery, delivery.undecodable)
                 cause = "".join(traceback.format_exception(error)).rstrip()
                 kind = type(error).__name__, traceback.format_tb(error.__traceback__)[-1]
-                log("handler raised", subscriber=self._subscriber, tries=tries + 1, error=describe(error), **_about(delivery))
+                log("handler raised", subscriber=self._subscriber, tries=tries + 1, error=describe(error), **place_of(delivery))
                 if tries + 1 < TRIES and time.monotonic() - self._hopeless.get(kind, -HOPELESS_S) >= HOPELESS_S:
                     await self._pause(tries)
         self._hopeless[kind] = time.monotonic()
@@ -286,14 +259,14 @@ class Consumer:
                 raise
             except Exception as error:
                 if not self._effects.is_transient(error) and failures % 60 == 0:
-                    log("cannot be parked", level="error", subscriber=self._subscriber, error=describe(error), **_about(delivery))
+                    log("cannot be parked", level="error", subscriber=self._subscriber, error=describe(error), **place_of(delivery))
             await self._pause(failures)
             failures += 1
             if self._stopping.is_set():
                 return False
 
     def _parked(self, delivery: Delivery, cause: str) -> tuple[str, dict[str, object]]:
-        return "parked", {"subscriber": self._subscriber, "cause": last_line(cause), **_about(delivery)}
+        return "parked", {"subscriber": self._subscriber, "cause": last_line(cause), **place_of(delivery)}
 
     async def _pause(self, failures: int) -> None:
         await self._pause_s(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
@@ -320,55 +293,10 @@ class _Acknowledger:
         for record in records:
             self._positions[record.place] = record.position + 1
 
-    def tell(self, *, at_once: bool) -> None:
+    def tell(self, waiting: Mapping[Place, int], *, at_once: bool) -> None:
+        """Nothing from the `waiting` positions on."""
         if self._positions and (at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S):
             self._last = time.monotonic()
-            self._receiver.acknowledge(self._positions)
-            self._positions = {}
-
-
-def _about(delivery: Delivery) -> dict[str, object]:
-    record = delivery.record
-    return {
-        "message_id": delivery.message.id if delivery.message else None,
-        "channel": record.channel,
-        "partition": record.partition,
-        "position": record.position,
-    }
-
-
-def about_delivery(subscriber: str, delivery: Delivery) -> About:
-    record, message = delivery.record, delivery.message
-    return About(
-        message_id=message.id if message else None,
-        event_type=message.headers.get(EVENT_TYPE, "") if message else "",
-        key=None if record.key is None else record.key.decode(errors="replace"),
-        subscriber=subscriber,
-        channel=record.channel,
-        partition=record.partition,
-        position=record.position,
-    )
-
-
-@contextmanager
-def in_hand(delivery: Delivery) -> Iterator[None]:
-    """While its handler runs: what Python warns of then is logged with the message and the handler."""
-    handler = delivery.reaction.handler.__name__ if delivery.reaction else None
-    token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
-    try:
-        yield
-    finally:
-        concerning.reset(token)
-
-
-def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:
-    """One line for each message that was just committed; `begin` and `commit` are UTC seconds."""
-    commit = time.time()
-    lines = []
-    for d in deliveries:
-        if d.message is not None:
-            headers, handler = d.message.headers, d.reaction.handler.__name__ if d.reaction else None
-            event = headers.get(EVENT_TYPE, "").rpartition(".")[2]
-            about = {"message_id": d.message.id, "aggregate_id": headers.get(AGGREGATE_ID), "type": event, "handler": handler}
-            lines.append(("handled", {**about, "begin": round(begin, 6), "commit": round(commit, 6)}))
-    log_many(lines)
+            told = {place: min(position, waiting.get(place, position)) for place, position in self._positions.items()}
+            self._receiver.acknowledge(told)
+            self._positions = {place: position for place, position in self._positions.items() if position > told[place]}

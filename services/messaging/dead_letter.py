@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from services.messaging.consumer import Delivery
     from services.messaging.database import Transaction
+    from services.messaging.delivery import Delivery
 
 MAX_CAUSE = 16_000
 KEPT = 1_000_000  # bytes of a key or a value that are kept: a packet of the database is bounded, a record that was compressed hardly

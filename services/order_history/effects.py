@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from services.messaging.broker import Place
-from services.messaging.consumer import Delivery, StartAgain, about_delivery, in_hand, log_handled
+from services.messaging.consumer import StartAgain
 from services.messaging.control import armed
 from services.messaging.dead_letter import kept, kept_cause
+from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
 from services.messaging.failpoint import failpoint
 from services.messaging.log import describe, log
 from services.order_history.store import Step, ViewChange, ViewStore

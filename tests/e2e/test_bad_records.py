@@ -13,7 +13,7 @@ from confluent_kafka import Message, Producer
 
 from services.customers.handlers import order_events
 from services.messaging.broker import Record
-from services.messaging.consumer import Delivery, decode
+from services.messaging.delivery import Delivery, decode
 from services.order_history.view import history_events
 from services.orders.handlers import customer_events
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled

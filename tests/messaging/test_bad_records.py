@@ -11,7 +11,7 @@ from services.customers.events import CustomerCreated, CustomerCreditReserved
 from services.customers.handlers import order_events
 from services.messaging.aggregate_id import MAX_ID
 from services.messaging.broker import Record
-from services.messaging.consumer import decode
+from services.messaging.delivery import decode
 from services.messaging.events import DomainEvent, EventHandlers, decode_event
 from services.messaging.message import Message, UndecodableMessage
 from services.messaging.nesting import MAX_DEPTH, is_too_deep

@@ -1,0 +1,101 @@
+"""A delivery: one message as it came from the broker, decoded, and what is told of it."""
+
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from services.messaging.broker import Record
+from services.messaging.control import About
+from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
+from services.messaging.log import concerning, log_many
+from services.messaging.message import Message, UndecodableMessage, storable
+from services.messaging.multi_message import decode_record
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One message as delivered: where it stood, what it is, and the reaction to it (None: no handler for its type)."""
+
+    record: Record
+    index: int  # of the message in its record, 0 but for records of several messages
+    message: Message | None
+    event: DomainEvent | None = None
+    reaction: Reaction | None = None
+    undecodable: str | None = None
+    """Why it is no message, or not the event that its type promises: it is to be parked."""
+    ends_record: bool = True
+
+
+def decode(record: Record, handlers: EventHandlers) -> list[Delivery]:
+    """Never raises: whatever a record holds ends in messages, or in what is to be parked."""
+    try:
+        if record.unreadable is not None:
+            raise UndecodableMessage(record.unreadable)
+        messages = decode_record(record.channel, record.value)
+    except Exception as error:
+        return [Delivery(record, 0, None, undecodable=_cause(error))]
+    last = len(messages) - 1
+    return [_delivery(record, index, message, handlers, index == last) for index, message in enumerate(messages)]
+
+
+def _delivery(record: Record, index: int, message: Message, handlers: EventHandlers, ends_record: bool) -> Delivery:
+    try:
+        reaction = handlers.reaction_to(message)
+        event = decode_event(message, reaction.event_class) if reaction else None
+        return Delivery(record, index, message, event, reaction, ends_record=ends_record)
+    except Exception as error:
+        return Delivery(record, index, message, undecodable=_cause(error), ends_record=ends_record)
+
+
+def _cause(error: Exception) -> str:
+    """A sentence for what is foreseen, else where in the code it was raised."""
+    return storable(str(error) if isinstance(error, UndecodableMessage) else "".join(traceback.format_exception(error)).rstrip())
+
+
+def place_of(delivery: Delivery) -> dict[str, object]:
+    record = delivery.record
+    return {
+        "message_id": delivery.message.id if delivery.message else None,
+        "channel": record.channel,
+        "partition": record.partition,
+        "position": record.position,
+    }
+
+
+def about_delivery(subscriber: str, delivery: Delivery) -> About:
+    record, message = delivery.record, delivery.message
+    return About(
+        message_id=message.id if message else None,
+        event_type=message.headers.get(EVENT_TYPE, "") if message else "",
+        key=None if record.key is None else record.key.decode(errors="replace"),
+        subscriber=subscriber,
+        channel=record.channel,
+        partition=record.partition,
+        position=record.position,
+    )
+
+
+@contextmanager
+def in_hand(delivery: Delivery) -> Iterator[None]:
+    """While its handler runs: what Python warns of then is logged with the message and the handler."""
+    handler = delivery.reaction.handler.__name__ if delivery.reaction else None
+    token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
+    try:
+        yield
+    finally:
+        concerning.reset(token)
+
+
+def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:
+    """One line for each message that was just committed; `begin` and `commit` are UTC seconds."""
+    commit = time.time()
+    lines = []
+    for d in deliveries:
+        if d.message is not None:
+            headers, handler = d.message.headers, d.reaction.handler.__name__ if d.reaction else None
+            event = headers.get(EVENT_TYPE, "").rpartition(".")[2]
+            about = {"message_id": d.message.id, "aggregate_id": headers.get(AGGREGATE_ID), "type": event, "handler": handler}
+            lines.append(("handled", {**about, "begin": round(begin, 6), "commit": round(commit, 6)}))
+    log_many(lines)

@@ -1,0 +1,76 @@
+"""The parking lot: what is no message is parked aside, so that thousands of it in a row hold up nobody.
+
+It may be passed, since it has no effect that another message could wait for. What is acknowledged to the broker stays before the first one
+that still waits here: after a crash it comes again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.messaging.broker import Place
+from services.messaging.delivery import Delivery
+
+AT_ONCE = 200
+FULL, FULL_BYTES = 20_000, 64_000_000
+
+Park = Callable[[Sequence[Delivery]], Awaitable[bool]]
+"""Parks them. False when it was stopped before."""
+
+
+class ParkingLot:
+    def __init__(self, park: Park) -> None:
+        self._park = park
+        self._waiting: deque[Delivery] = deque()
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Raises what parking failed with."""
+        self.look()
+        self._waiting.extend(deliveries)
+        self._bytes += sum(map(_size, deliveries))
+        if self._waiting and self._task is None:
+            self._task = asyncio.create_task(self._work())
+
+    def look(self) -> None:
+        """Raises what parking failed with."""
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            task.result()
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) > FULL or self._bytes > FULL_BYTES
+
+    def first(self) -> dict[Place, int]:
+        """Of each partition, the position of the first one that waits."""
+        found: dict[Place, int] = {}
+        for delivery in self._waiting:
+            found.setdefault(delivery.record.place, delivery.record.position)
+        return found
+
+    async def _work(self) -> None:
+        while self._waiting:
+            some = [self._waiting[n] for n in range(min(len(self._waiting), AT_ONCE))]
+            if not await self._park(some):
+                return
+            for _ in some:
+                self._bytes -= _size(self._waiting.popleft())
+
+    async def room(self) -> None:
+        """Wait until it is not full, or does not go on."""
+        while self.full and self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=0.01)
+
+    async def finish(self) -> None:
+        if self._task is not None:
+            await self._task
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _size(delivery: Delivery) -> int:
+    return len(delivery.record.value or b"") + len(delivery.record.key or b"")
