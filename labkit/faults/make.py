@@ -1,5 +1,6 @@
 """Orders for faults, from what a person or a scenario says. Each raises UserError for what cannot be."""
 
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -100,6 +101,30 @@ def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int |
     return Order("duplicate", short(row["channel"]), f"message {message_id} is published {often}{where}", settings)
 
 
+def copies(stack: Stack, message_ids: Sequence[str]) -> Order:
+    """Each of these is published once more, one after the other; nobody is awaited: who is to take them may be down."""
+    rows = [outbox_row(stack, message_id) for message_id in message_ids]
+    records = [{"channel": row["channel"], "key": row["key"], "value": value_of(row["headers"], row["payload"]).hex()} for row in rows]
+    channels = ", ".join(sorted({short(row["channel"]) for row in rows}))
+    return Order("duplicate", channels, f"{len(rows)} messages are published once more", {"armed": [], "records": records})
+
+
+def said_again(stack: Stack, messages: Sequence[tuple[str, str]]) -> Order:
+    """(message id, event) each: the message comes as a new one, with an id of its own, so that nobody can take it for a copy, and tells
+    this event."""
+    records, armed, said = [], [], []
+    for message_id, event in messages:
+        row = outbox_row(stack, message_id)
+        headers: dict[str, str] = json.loads(row["headers"])
+        headers |= {"ID": new_message_id(stack), "event-type": f"{headers['event-type'].rpartition('.')[0]}.{event}Event"}
+        time.sleep(0.001)  # ids are made of milliseconds
+        armed += watches(row["channel"], message_id=headers["ID"])
+        records.append({"channel": row["channel"], "key": row["key"], "value": value_of(json.dumps(headers), row["payload"]).hex()})
+        said.append(f"{event} with the payload of message {message_id}")
+    channels = ", ".join(sorted({short(str(record["channel"])) for record in records}))
+    return Order("duplicate", channels, f"new messages are published: {'; '.join(said)}", {"armed": armed, "records": records})
+
+
 def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> Order:
     """`late` is held until `early` was taken. Of the same partition, a copy of `early` goes to another one, where it can overtake."""
     held, first = outbox_row(stack, late), outbox_row(stack, early)
@@ -185,8 +210,6 @@ def lock(what: str, key: int) -> Order:
 
 
 def _headers(message_id: str, channel_name: str, key: str, event_type: str) -> str:
-    import json
-
     now = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
     about = {"event-aggregate-type": channel_name, "event-aggregate-id": key, "event-type": f"{channel_name}.{event_type}"}
     return json.dumps({**about, "ID": message_id, "PARTITION_ID": key, "DESTINATION": channel_name, "DATE": now})

@@ -88,19 +88,24 @@ def watches(channel: str, **match: object) -> list[dict[str, Any]]:
 
 
 def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """Plant the records of the settings and wait until each subscriber has taken them."""
+    """Plant the records of the settings (`records`, or one of them `times` times) and wait until each subscriber has taken them."""
     settings = fault.settings
     facts = armed.arm(stack, ledger, fault)
     planted: list[dict[str, Any]] = []
-    for _ in range(settings.get("times", 1)):
-        _plant(stack, ledger, fault, planted, settings)
+    for what in settings.get("records") or [settings] * settings.get("times", 1):
+        _plant(stack, ledger, fault, planted, what)
     waiting = _await_taken(stack, fault, planted)
     return {**facts, "planted": planted, "not_taken_by": waiting, "over": not waiting}
 
 
 def _await_taken(stack: Stack, fault: Fault, planted: list[dict[str, Any]]) -> list[str]:
     """The subscribers that have not told of all planted records after 5 s."""
-    wanted = {(entry["target"], place["partition"], place["offset"]) for entry in fault.settings["armed"] for place in planted}
+    wanted = {
+        (entry["target"], place["partition"], place["offset"])
+        for entry in fault.settings["armed"]
+        for place in planted
+        if entry["channel"] == place["topic"]
+    }
     deadline = time.monotonic() + TAKEN_S
     while True:
         taken = {

@@ -1,0 +1,45 @@
+"""Having the database take a transaction back that a service is about to commit: the connection is ended, as by a failover."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pymysql
+
+from labkit.evidence import topology
+from labkit.faults import make
+from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.ledger import Fault
+from labkit.lab.check import NotJudged
+from labkit.lab.trial import Trial
+from labkit.stack import sql, transactions
+from labkit.stack.model import Stack
+
+NOBODY_ELSE = 1_000  # parties of a barrier that never meet: the first one waits until it is taken away
+
+
+def before_commit(component: str, work: str) -> FaultOrder:
+    """The service waits with all its statements sent and the COMMIT not."""
+    return make.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
+
+
+async def take_back(trial: Trial, waiting: Fault, *, past: Callable[[], Awaitable[bool]]) -> None:
+    """Await that the service waits there, end its connection, and let it go on: it must do its work once more. Raises Failed when it
+    does not pass that place, NotJudged when there was no transaction to be taken back."""
+    await trial.hit(waiting, "arrived", past=past)
+    if not await asyncio.to_thread(_end_transactions, trial.stack, waiting.target):
+        raise NotJudged(f"{waiting.target} waits before its COMMIT, and MySQL has no transaction of it.", next_step="labkit status")
+    await trial.heal(waiting)
+
+
+def _end_transactions(stack: Stack, component: str) -> int:
+    """How many were open."""
+    accounts = [account for account, owner in topology.ACCOUNT_COMPONENT.items() if owner == component]
+    with sql.connected(stack.mysql) as cursor:
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", [accounts])
+        own = {int(row[0]) for row in cursor.fetchall()}
+        found = [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.locked_rows]
+        for connection in found:
+            with suppress(pymysql.MySQLError):  # it may have ended by itself
+                cursor.execute(f"KILL CONNECTION {connection}")
+        return len(found)
