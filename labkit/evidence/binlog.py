@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit.evidence import charsets
 from labkit.evidence.changes import CHANGE_TABLES, WANTED, Change
+from labkit.evidence.charsets import Charsets
 from labkit.evidence.replication import BinlogUnreadable, Position, packets
-from labkit.evidence.row_format import Decoder, Unsupported, decoder, table_map, table_name
+from labkit.evidence.row_format import ALIVE, Decoder, TableMap, Unsupported, decoder, is_versioned, table_map, table_name
 from labkit.evidence.table_files import TableFile, TableFiles, quoted
+from labkit.stack import sql
 from labkit.stack.model import SCHEMAS, MysqlAccount
 
 # Kinds of events by their number.
-QUERY, STOP, ROTATE, FORMAT_DESCRIPTION, XID, TABLE_MAP = 2, 3, 4, 15, 16, 19
+QUERY, STOP, ROTATE, FORMAT_DESCRIPTION, XID, EXECUTE_LOAD, TABLE_MAP, INCIDENT, XA_PREPARE = 2, 3, 4, 15, 16, 18, 19, 26, 38
 GTID, ANONYMOUS_GTID, PARTIAL_UPDATE, TRANSACTION_PAYLOAD = 33, 34, 39, 40
 WRITES, UPDATES, DELETES = (23, 30), (24, 31), (25, 32)  # version 1 (MariaDB), version 2 (MySQL)
 ROWS = (*WRITES, *UPDATES, *DELETES)
@@ -28,22 +31,26 @@ TABLES = ("transactions", "binlog_statements", *CHANGE_TABLES)
 
 @dataclass
 class Plan:
-    """What to do with the rows that follow a TABLE_MAP."""
+    """What to do with the rows that follow a TABLE_MAP. `decoders` by the columns that the rows hold: MySQL sets unused bits, MariaDB does
+    not, and neither logs a column that is computed when it is read."""
 
     schema: str
+    table: TableMap
     change: Change
-    decode: Decoder
+    versioned: bool
     bitmap: int  # bytes of a bitmap with a bit for each column
-    whole: frozenset[bytes]  # what says that all columns are there, in one image or two: MySQL sets unused bits, MariaDB does not
+    decoders: dict[bytes, Decoder | None] = field(default_factory=dict)
+
+
+Pending = list[tuple[TableFile, str]]
 
 
 @dataclass
 class Reading:
-    """What was read. `rows` are the decoded ones."""
+    """What was read, of committed transactions alone."""
 
     commits: int = 0
     changes: int = 0
-    rows: int = 0
     reason: str | None = None  # why the changes are not all there
     end: Position | None = None
 
@@ -60,7 +67,11 @@ class _Reader:
     checksum: int = 0
     plans: dict[bytes, Plan | None] = field(default_factory=dict)
     current: dict[bytes, Plan | None] = field(default_factory=dict)
-    pending: list[tuple[TableFile, str]] = field(default_factory=list)
+    pending: Pending = field(default_factory=list)  # of the transaction that is being read
+    savepoints: dict[str, int] = field(default_factory=dict)  # how much was pending at each
+    branch: str = ""  # the XA transaction that is being read
+    prepared: dict[str, Pending] = field(default_factory=dict)  # XA transactions that wait for their end
+    charsets: Charsets = field(default_factory=dict)
     commit_time: tuple[int, int] = (0, SECOND)
 
     def note(self, reason: str) -> None:
@@ -84,6 +95,8 @@ class _Reader:
             return True
         if kind == XID:
             self.commit(packet)
+        elif kind == XA_PREPARE:
+            self.prepare(packet)
         elif kind == QUERY:
             self.query(packet)
         elif kind == FORMAT_DESCRIPTION:
@@ -92,6 +105,10 @@ class _Reader:
             return self.rotate(packet)
         elif kind in (GTID, ANONYMOUS_GTID):
             self.commit_time = _gtid_time(packet)
+        elif kind == INCIDENT:
+            self.note(f"the server itself says in {self.file} that changes are missing from its binlog")
+        elif kind == EXECUTE_LOAD:
+            self.note("a change was logged as a statement (LOAD DATA), not as rows (binlog_format is not ROW)")
         elif kind in (PARTIAL_UPDATE, TRANSACTION_PAYLOAD) or kind in COMPRESSED:
             self.note(f"the binlog is compressed or holds partial rows (event {kind} in {self.file}), which labkit does not read")
         return self.place(packet) < self.stop
@@ -107,71 +124,105 @@ class _Reader:
         if change is None:
             return None
         try:
-            found = table_map(described)
-            if not found.columns[0].name:
-                raise Unsupported(f"the binlog does not name the columns of {schema}.{table} (binlog_row_metadata is not FULL)")
-            decode = decoder(found, change.columns)
+            found = table_map(described, self.charsets)
         except Unsupported as unsupported:
             self.note(str(unsupported))
             return None
-        count = len(found.columns)
-        size = (count + 7) // 8
-        bitmaps = [number.to_bytes(size, "little") for number in ((1 << count) - 1, (1 << 8 * size) - 1)]
-        return Plan(schema, change, decode, size, frozenset([*bitmaps, *(bitmap * 2 for bitmap in bitmaps)]))
+        if not found.columns[0].name:
+            self.note(f"the binlog does not name the columns of {schema}.{table} (binlog_row_metadata is not FULL)")
+            return None
+        return Plan(schema, found, change, is_versioned(found), (len(found.columns) + 7) // 8)
+
+    def decoder(self, plan: Plan, present: bytes) -> Decoder | None:
+        """For rows that hold these columns. None for those that do not tell what is wanted."""
+        wanted = (*plan.change.columns, *((ALIVE,) if plan.versioned else ()))
+        try:
+            return decoder(plan.table, wanted, int.from_bytes(present, "little"), plan.change.raw)
+        except Unsupported as unsupported:
+            self.note(str(unsupported))
+            return None
 
     def rows(self, kind: int, packet: bytes, plan: Plan) -> None:
         update = kind in UPDATES
-        change = plan.change
-        if update and not change.updates:
-            return
+        change, pending, file = plan.change, self.pending, self.files[plan.change.table]
         at = BODY + 8
         if kind >= 30:
             at += int.from_bytes(packet[at : at + 2], "little")
         at += 1  # the number of columns, which the plan knows
-        images = packet[at : at + plan.bitmap * (2 if update else 1)]
-        at += len(images)
-        if images not in plan.whole:
-            self.note(f"rows of {plan.schema} were logged without all their columns (binlog_row_image is not FULL)")
+        decoders = []
+        for _ in range(2 if update else 1):
+            present = packet[at : at + plan.bitmap]
+            at += plan.bitmap
+            if present not in plan.decoders:
+                plan.decoders[present] = self.decoder(plan, present)
+            decoders.append(plan.decoders[present])
+        decode, decode_after = decoders[0], decoders[-1]
+        if decode is None or decode_after is None or (update and not change.updates):
             return
         end = len(packet) - self.checksum
-        decode, line, schema, reading, pending = plan.decode, change.line, plan.schema, self.reading, self.pending
-        file = self.files[change.table]
-        commit = reading.commits + 1
+        line, schema, versioned = change.line, plan.schema, plan.versioned
         op = "update" if update else "insert" if kind in WRITES else "delete"
         while at < end:
             row, at = decode(packet, at)
+            after: tuple[Any, ...] = ()
             if update:
-                after, at = decode(packet, at)
-                text = line(op, schema, row, after)
+                after, at = decode_after(packet, at)
             elif op == "insert":
-                text = line(op, schema, (), row)
+                row, after = after, row
+            if versioned:
+                # a row of a system-versioned table is not deleted, but given an end; what it was before is inserted beside it
+                row, after = row[:-1] if row and row[-1] else (), after[:-1] if after and after[-1] else ()
+                if not row and not after:
+                    continue
+                op_now = "update" if row and after else "delete" if row else "insert"
+                pending.append((file, f"{op_now},{line(schema, row, after)}"))
             else:
-                text = line(op, schema, row, ())
-            reading.changes += 1
-            pending.append((file, f"{commit},{reading.changes},{text}"))
+                pending.append((file, f"{op},{line(schema, row, after)}"))
 
     def commit(self, packet: bytes) -> None:
-        if not self.pending:
+        pending = self.pending
+        self.savepoints.clear()
+        if not pending:
             return
         reading = self.reading
         reading.commits += 1
+        commit, change = reading.commits, reading.changes
         at, precision = self.commit_time
         if not at:
             at = int.from_bytes(packet[1:5], "little") * SECOND
         offset = int.from_bytes(packet[14:18], "little")
-        self.files["transactions"].add(f"{reading.commits},{self.file},{offset},{at},{precision}")
-        for file, line in self.pending:
-            file.add(line)
-        reading.rows += len(self.pending)
-        self.pending.clear()
+        self.files["transactions"].add(f"{commit},{self.file},{offset},{at},{precision}")
+        for file, line in pending:
+            change += 1
+            file.add(f"{commit},{change},{line}")
+        reading.changes = change
+        pending.clear()
         self.commit_time = (0, SECOND)
-        if reading.commits % 1000 == 0:
-            self.tell(reading.rows)
+        if commit % 1000 == 0:
+            self.tell(change)
 
     def discard(self) -> None:
         """A transaction that never committed: rolled back, or cut off by a crash of the server."""
-        self.reading.changes -= len(self.pending)
         self.pending.clear()
+        self.savepoints.clear()
+
+    def prepare(self, packet: bytes) -> None:
+        """The rows of an XA transaction stand in the log where it was prepared; whether they count, and when, is told later."""
+        if packet[BODY]:  # XA COMMIT … ONE PHASE
+            self.commit(packet)
+            return
+        self.prepared[self.branch] = list(self.pending)
+        self.discard()
+
+    def end_branch(self, packet: bytes, statement: str) -> None:
+        """XA COMMIT or XA ROLLBACK of what was prepared before."""
+        _, verb, branch = _xa(statement)
+        known = self.prepared.pop(branch, None)
+        if verb == "COMMIT" and known is None:
+            self.note("an XA transaction was committed that was prepared before the mark, and its changes are not known")
+        elif verb == "COMMIT" and known:
+            self.pending.extend(known)
+            self.commit(packet)
 
     def query(self, packet: bytes) -> None:
         body = packet[BODY : len(packet) - self.checksum]
@@ -180,13 +231,16 @@ class _Reader:
         schema = body[schema_at : schema_at + schema_length].decode(errors="replace")
         statement = body[schema_at + schema_length + 1 :].decode(errors="replace").strip()
         word = _first_word(statement)
-        if word in ("BEGIN", "SAVEPOINT", "RELEASE", "XA"):
+        if word in ("BEGIN", "RELEASE"):
             return
         if word == "COMMIT":
             self.commit(packet)
+        elif word == "SAVEPOINT":
+            self.savepoints[_savepoint(statement)] = len(self.pending)
         elif word == "ROLLBACK":
-            if " TO " not in statement.upper():
-                self.discard()
+            self.roll_back(statement)
+        elif word == "XA":
+            self.xa(packet, statement)
         elif schema in SCHEMAS or any(name in statement for name in SCHEMAS):
             kind = STATEMENT_KINDS.get(word, "ddl")
             at = self.place(packet)
@@ -194,8 +248,28 @@ class _Reader:
             self.files["binlog_statements"].add(fields)
             if kind == "truncate":
                 self.note(f"a table was emptied by {statement[:100]!r} after the mark")
+            elif kind == "ddl" and (engine := _ENGINE.search(statement)) and engine[1].upper() != "INNODB" and _wanted_in(statement):
+                self.note(f"a table was given to {engine[1]}, which knows no transactions, by {statement[:100]!r} after the mark")
             elif kind == "dml":
                 self.note(f"a change was logged as a statement ({statement[:60]!r}), not as rows (binlog_format is not ROW)")
+
+    def xa(self, packet: bytes, statement: str) -> None:
+        _, verb, branch = _xa(statement)
+        if verb in ("START", "BEGIN", "END"):
+            self.branch = branch
+        elif verb in ("COMMIT", "ROLLBACK"):
+            self.end_branch(packet, statement)
+
+    def roll_back(self, statement: str) -> None:
+        """All, or what came after a savepoint. A table without transactions has its rows in transactions of their own in the log."""
+        if not _TO.search(statement):
+            self.discard()
+            return
+        kept = self.savepoints.get(_savepoint(statement))
+        if kept is None:
+            self.note(f"a transaction was rolled back to a savepoint that is not in the binlog ({statement[:60]!r})")
+            kept = 0
+        del self.pending[kept:]
 
     def format(self, packet: bytes) -> None:
         """The first event of a file: which of its events carry a checksum. What was open in the file before was cut off by a crash."""
@@ -220,6 +294,27 @@ _FILE = re.compile(rb"[^\x00]+\.\d{6,}")
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*\n|#[^\n]*\n", re.DOTALL)
 
 
+_TO = re.compile(r"^\s*ROLLBACK\b.*?\bTO\b", re.IGNORECASE | re.DOTALL)
+_ENGINE = re.compile(r"\bENGINE\s*=?\s*[`'\"]?(\w+)", re.IGNORECASE)
+_WANTED_NAMES = {table for _, table in WANTED}
+
+
+def _wanted_in(statement: str) -> bool:
+    """Is a table that verdicts rest on named in it?"""
+    return not _WANTED_NAMES.isdisjoint(re.findall(r"\w+", statement))
+
+
+def _savepoint(statement: str) -> str:
+    """Its name: the last word, in whatever quotes, without regard to capitals."""
+    return statement.rstrip("; \n").rpartition("`")[0].rpartition("`")[2].lower() or statement.split()[-1].rstrip(";").lower()
+
+
+def _xa(statement: str) -> tuple[str, str, str]:
+    """`XA`, the verb and the transaction's id, as the server writes all three."""
+    word, verb, *branch = _COMMENT.sub(" ", statement).rstrip("; \n").split(None, 2)
+    return word, verb.upper(), "".join("".join(branch).upper().split())
+
+
 def _first_word(statement: str) -> str:
     return _COMMENT.sub(" ", statement).split(None, 1)[0].upper().rstrip(";") if statement else ""
 
@@ -236,7 +331,9 @@ def read(account: MysqlAccount, start: Position, stop: Position, folder: Path, t
     """Write the changes from `start` up to exactly `stop` into files in `folder`, named like their tables. `tell` hears how many rows
     have been read. Raises BinlogUnreadable when the log from `start` on is not there, OSError when the server is gone."""
     with TableFiles(folder, TABLES) as files:
-        reader = _Reader(files, start, stop, tell, file=start.file)
+        with sql.connected(account) as cursor:
+            known = charsets.read(cursor)
+        reader = _Reader(files, start, stop, tell, file=start.file, charsets=known)
         if start < stop:
             with packets(account, start) as stream:
                 _read(reader, stream)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import __version__, quiescence
-from labkit.evidence import database, environment, faults, last_words, mark, movers, partitions, replay, table_files
+from labkit.evidence import database, environment, faults, last_words, mark, movers, partitions, replay, table_files, unread
 from labkit.evidence.replication import Position, observer
 from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
@@ -66,6 +66,7 @@ class Collection:
     begin: mark.Mark | None
     sources: frozenset[str]
     snapshot: Position | None = None
+    unfit: Sequence[str] = ()  # why the log of changes cannot stand for the tables
 
     def folder(self, source: str) -> Path:
         """An empty one for the files of a source."""
@@ -214,10 +215,10 @@ def _end_state(collection: Collection) -> None:
         except StoreGone as gone:
             database.set_complete(connection, source, f"{store} could not be read: {gone}", store)
             continue
-        table_files.load(connection, folders[source])
+        not_read = unread.reason(table_files.load(connection, folders[source]))
         if source == "tables":
             _note_tables(collection, done)
-        database.set_complete(connection, source)
+        database.set_complete(connection, source, not_read)
 
 
 def _note_tables(collection: Collection, done: Mapping[str, Any]) -> None:
@@ -225,7 +226,8 @@ def _note_tables(collection: Collection, done: Mapping[str, Any]) -> None:
     database.set_fact(collection.connection, "mysql_kind", done["kind"])
     database.set_fact(collection.connection, "mysql_version", done["version"])
     if done["missing"]:
-        database.set_complete(collection.connection, "tables", f"there is no table {done['missing'][0]}")
+        database.set_complete(collection.connection, "tables", done["missing"][0])
+    collection.unfit = done["unfit"]
 
 
 def _over_time(collection: Collection) -> None:
@@ -250,8 +252,8 @@ def _over_time(collection: Collection) -> None:
         database.set_complete(connection, "binlog", why, None if gone.unreadable else "mysql")
         return
     collection.tell("loading the changes")
-    table_files.load(connection, folder)
-    reason = done["reason"]
+    not_read = unread.reason(table_files.load(connection, folder))
+    reason = done["reason"] or (collection.unfit[0] if collection.unfit else not_read)
     tables_read = connection.execute("SELECT complete FROM completeness WHERE source = 'tables'").fetchone()
     if reason is None and tables_read and tables_read[0]:
         reason = replay.difference(connection)

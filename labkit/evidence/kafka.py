@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.evidence import messages
-from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, number, optional, quoted
+from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, milliseconds, number, optional, quoted
 from labkit.faults.targets import PLANTED_BY
 from labkit.stack.kafka_wire import Place
 
@@ -107,8 +107,8 @@ def _write(message: "Message", place: Place, offset: int, channel: str, file: Ta
     data = value.encode() if isinstance(value, str) else value
     key = message.key()
     text_key = key.decode(errors="replace") if isinstance(key, bytes) else key
-    kind, milliseconds = message.timestamp()
-    appended = f"{milliseconds}000" if kind else ""
+    kind, written = message.timestamp()
+    appended = milliseconds(written) if kind else ""
     head = f"{quoted(topic)},{quoted(channel)},{partition},{offset}"
     found = messages.of_record(data)
     if not found:
@@ -119,5 +119,5 @@ def _write(message: "Message", place: Place, offset: int, channel: str, file: Ta
         ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
         said = f"{optional(about.message_id)},{optional(about.event_type)},{optional(about.event)},{optional(about.aggregate_type)}"
         usual = about.destination == topic and about.key == text_key
-        texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload[:LONGEST])}"
+        texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload)}"
         file.add(f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{texts},,{appended}")

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+LONGEST_ID = 100  # characters; a number beyond 64 bits is left out where it is stored
 MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
 
 
@@ -170,9 +171,7 @@ def money(text: str) -> str | None:
 
 
 def _number(text: str | None) -> int | None:
-    """A 64-bit number, or None."""
-    try:
-        number = int(text) if text is not None else None
-    except ValueError:
+    """An id as services write one; None for any other text."""
+    if text is None or len(text) > LONGEST_ID or not (text.isascii() and text.removeprefix("-").isdecimal()):
         return None
-    return number if number is None or -(1 << 63) <= number < 1 << 63 else None
+    return int(text)

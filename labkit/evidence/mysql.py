@@ -1,15 +1,16 @@
 """Both schemas as of one moment whose binlog position is known, written as files for the evidence."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from labkit.evidence import messages
 from labkit.evidence.replication import Position
-from labkit.evidence.table_files import LONGEST, TableFiles, number, optional, quoted
+from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
 from labkit.stack.model import SCHEMAS, MysqlAccount
 
@@ -23,13 +24,56 @@ Row = list[bytes | None]
 
 @dataclass
 class Tables:
-    """What was read. `missing` are tables that every service has and this database has not."""
+    """What was read. `missing`: why it is not all that the evidence has, `unfit`: why the log of changes cannot stand for these tables;
+    sentences without their full stop."""
 
     position: Position
     kind: str
     version: str
     missing: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
+    unfit: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table as the server has it: its columns by their names in small letters, since MySQL does not tell `Amount` from `amount`."""
+
+    engine: str
+    columns: dict[str, tuple[str, str]]  # the name as written, the type
+
+
+class Kind(Enum):
+    NUMBER = "number"
+    TEXT = "text"
+    REASON = "reason"  # of a rejection: a number or a text
+    MILLISECONDS = "milliseconds"
+    BYTES = "bytes"
+
+
+NUMBER, TEXT, REASON, MILLISECONDS, BYTES = Kind.NUMBER, Kind.TEXT, Kind.REASON, Kind.MILLISECONDS, Kind.BYTES
+NUMERIC = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year"})
+_QUOTE = "CHAR(2 USING utf8mb4)"
+_QUOTED = f"IFNULL(CONCAT({_QUOTE}, REPLACE({{0}}, {_QUOTE}, CONCAT({_QUOTE}, {_QUOTE})), {_QUOTE}), '')"
+
+
+def _selected(kind: Kind, name: str, type: str) -> str:
+    """The expression that brings a column's value, whatever the type of the column."""
+    column = "`" + name.replace("`", "``") + "`"
+    if kind is BYTES:
+        return f"HEX({column})"
+    if type == "bit":
+        return f"({column} + 0)"
+    return f"CAST({column} AS DECIMAL(65,2))" if type in ("float", "double") else column
+
+
+def _field(kind: Kind, selected: str, type: str) -> str:
+    """The expression that makes a field of a line from it."""
+    text = f"CONVERT({selected} USING utf8mb4)"  # texts of two character sets cannot always be joined
+    if kind is REASON:
+        return f"CASE {text} WHEN '0' THEN 'INSUFFICIENT_CREDIT' WHEN '1' THEN 'UNKNOWN_CUSTOMER' ELSE {_QUOTED.format(text)} END"
+    if kind is MILLISECONDS:
+        return f"IFNULL(CONCAT({selected}, '000'), '')" if type in NUMERIC else "''"
+    return f"IFNULL({selected}, '')" if kind is NUMBER and type in NUMERIC else _QUOTED.format(text)
 
 
 def _as_sent(_: str, row: Row) -> str:
@@ -37,27 +81,26 @@ def _as_sent(_: str, row: Row) -> str:
     return (row[0] or b"").decode(errors="replace")
 
 
-_QUOTE = "CHAR(2 USING utf8mb4)"
-TEXT = f"IFNULL(CONCAT({_QUOTE}, REPLACE({{0}}, {_QUOTE}, CONCAT({_QUOTE}, {_QUOTE})), {_QUOTE}), '')"
-PLAIN, MILLISECONDS = "IFNULL({0}, '')", "IFNULL(CONCAT({0}, '000'), '')"
-REASON = "IFNULL(ELT({0} + 1, 'INSUFFICIENT_CREDIT', 'UNKNOWN_CUSTOMER'), IFNULL({0}, ''))"
-
-
 @dataclass(frozen=True)
 class Source:
-    """A table of a service and what becomes of its rows. With `forms`, one for each column, the server makes the lines."""
+    """A table of a service and what becomes of its rows. `optional` columns are NULL where there are none: no verdict rests on them.
+    With `sent` the server makes the lines."""
 
     table: str
     schemas: tuple[str, ...]
-    columns: tuple[str, ...]
+    columns: dict[str, Kind]
     into: str
     line: Callable[[str, Row], str] = _as_sent
-    forms: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
     required: bool = True
+
+    @property
+    def sent(self) -> bool:
+        return self.line is _as_sent
 
 
 def _customer(_: str, row: Row) -> str:
-    return f"{_number(row[0])},{_text(row[1])},{_number(row[2])},{_ms(row[3])},{_number(row[4])}"
+    return f"{_number(row[0])},{_text(row[1])},{_number(row[2])},{milliseconds(row[3])},{_number(row[4])}"
 
 
 def _message(schema: str, row: Row) -> str:
@@ -67,7 +110,7 @@ def _message(schema: str, row: Row) -> str:
     usual = about.destination == topic and about.message_id == (message_id or b"").decode(errors="replace")
     return (
         f"{schema},{_text(message_id)},{quoted(topic)},{quoted(messages.channel(topic))},{_about(about)},"
-        f"{'' if usual else _text(headers)},{_text(payload)},{'true' if published not in (None, b'0') else 'false'},{_ms(created)}"
+        f"{'' if usual else _text(headers)},{_text(payload)},{'true' if published not in (None, b'0') else 'false'},{milliseconds(created)}"
     )
 
 
@@ -80,7 +123,7 @@ def _about(about: messages.About) -> str:
 def _dead_letter(schema: str, row: Row) -> str:
     subscriber, channel, partition, position, index, message_id, cause, key, value, created = row
     place = f"{_text(subscriber)},{_text(channel)},{_number(partition)},{_number(position)},{_number(index)}"
-    return f"mysql,{schema},{place},{_text(message_id)},{_text(cause)},{_number(key)},{_number(value)},{_ms(created)}"
+    return f"mysql,{schema},{place},{_text(message_id)},{_text(cause)},{_hex(key)},{_hex(value)},{milliseconds(created)}"
 
 
 def _saga(schema: str, row: Row) -> str:
@@ -91,38 +134,61 @@ def _saga(schema: str, row: Row) -> str:
 
 
 SOURCES = (
-    Source("customer", ("customer_db",), ("id", "name", "amount", "creation_time", "version"), "customers", _customer),
+    Source(
+        "customer",
+        ("customer_db",),
+        {"id": NUMBER, "name": TEXT, "amount": NUMBER, "creation_time": MILLISECONDS, "version": NUMBER},
+        "customers",
+        _customer,
+        optional=frozenset({"creation_time", "version"}),
+    ),
     Source(
         "orders",
         ("order_db",),
-        ("id", "customer_id", "amount", "state", "rejection_reason", "version"),
+        {"id": NUMBER, "customer_id": NUMBER, "amount": NUMBER, "state": TEXT, "rejection_reason": REASON, "version": NUMBER},
         "orders",
-        forms=(PLAIN, PLAIN, PLAIN, TEXT, REASON, PLAIN),
+        optional=frozenset({"version"}),
     ),
     Source(
         "customer_credit_reservations",
         ("customer_db",),
-        ("customer_id", "credit_reservations_key", "amount"),
+        {"customer_id": NUMBER, "credit_reservations_key": NUMBER, "amount": NUMBER},
         "reservations",
-        forms=(PLAIN, PLAIN, PLAIN),
     ),
-    Source("message", SCHEMAS, ("id", "destination", "headers", "payload", "published", "creation_time"), "outbox", _message),
-    Source("received_messages", SCHEMAS, ("consumer_id", "message_id", "creation_time"), "inbox", forms=(TEXT, TEXT, MILLISECONDS)),
+    Source(
+        "message",
+        SCHEMAS,
+        {"id": TEXT, "destination": TEXT, "headers": TEXT, "payload": TEXT, "published": NUMBER, "creation_time": MILLISECONDS},
+        "outbox",
+        _message,
+        optional=frozenset({"published", "creation_time"}),
+    ),
+    Source(
+        "received_messages",
+        SCHEMAS,
+        {"consumer_id": TEXT, "message_id": TEXT, "creation_time": MILLISECONDS},
+        "inbox",
+        optional=frozenset({"creation_time"}),
+    ),
     Source(
         "dead_letter",
         SCHEMAS,
-        (
-            *("subscriber", "channel", "channel_partition", "position", "message_index", "message_id", "cause"),
-            *("HEX(record_key)", "HEX(record_value)", "creation_time"),
-        ),
+        {
+            **{"subscriber": TEXT, "channel": TEXT, "channel_partition": NUMBER, "position": NUMBER, "message_index": NUMBER},
+            **{"message_id": TEXT, "cause": TEXT, "record_key": BYTES, "record_value": BYTES, "creation_time": MILLISECONDS},
+        },
         "dead_letters",
         _dead_letter,
+        optional=frozenset({"creation_time"}),
         required=False,
     ),
     Source(
         "saga_instance",
         SCHEMAS,
-        ("saga_type", "saga_id", "state_name", "last_request_id", "end_state", "compensating", "failed", "saga_data_json"),
+        {
+            **{"saga_type": TEXT, "saga_id": TEXT, "state_name": TEXT, "last_request_id": TEXT},
+            **{"end_state": NUMBER, "compensating": NUMBER, "failed": NUMBER, "saga_data_json": TEXT},
+        },
         "saga_instances",
         _saga,
         required=False,
@@ -139,25 +205,34 @@ def read(account: MysqlAccount, folder: Path, tell: Callable[[int], None] = lamb
         version = str(cursor.fetchone()[0])
         kind = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         cursor.execute("SET NAMES utf8mb4")
-        columns = _columns(cursor)
+        found = _found(cursor)
         with _snapshot(cursor, kind) as position:
             tables = Tables(position, kind, version)
             for source in SOURCES:
                 for schema in source.schemas:
-                    found = columns.get((schema, source.table))
-                    if found is not None:
-                        _read_table(connection, source, schema, found, files, tables, tell)
+                    table = found.get((schema, source.table))
+                    if table is not None:
+                        _read_table(connection, source, schema, table, files, tables, tell)
                     elif source.required:
-                        tables.missing.append(f"{schema}.{source.table}")
+                        tables.missing.append(_no_table(found, schema, source.table))
     return tables
 
 
-def _columns(cursor: Any) -> dict[tuple[str, str], set[str]]:
-    cursor.execute("SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema IN %s", [list(SCHEMAS)])
-    columns: dict[tuple[str, str], set[str]] = {}
-    for schema, table, column in cursor.fetchall():
-        columns.setdefault((schema, table), set()).add(column)
-    return columns
+def _no_table(found: Mapping[tuple[str, str], Found], schema: str, name: str) -> str:
+    like = [table for place, table in found if place == schema and table.lower() == name]
+    return f"there is no table {schema}.{name}" + (f" (there is {schema}.{like[0]}: a table's capitals count)" if like else "")
+
+
+def _found(cursor: Any) -> dict[tuple[str, str], Found]:
+    cursor.execute(
+        "SELECT c.table_schema, c.table_name, t.engine, c.column_name, c.data_type FROM information_schema.columns c"
+        " JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name WHERE c.table_schema IN %s",
+        [list(SCHEMAS)],
+    )
+    tables: dict[tuple[str, str], Found] = {}
+    for schema, table, engine, column, type in cursor.fetchall():
+        tables.setdefault((schema, table), Found(str(engine or "a view"), {})).columns[column.lower()] = column, type.lower()
+    return tables
 
 
 @contextmanager
@@ -195,14 +270,20 @@ def position_of(cursor: Any) -> Position:
 
 
 def _read_table(
-    connection: Any, source: Source, schema: str, columns: set[str], files: TableFiles, tables: Tables, tell: Callable[[int], None]
+    connection: Any, source: Source, schema: str, found: Found, files: TableFiles, tables: Tables, tell: Callable[[int], None]
 ) -> None:
-    selected = [column if _name(column) in columns else "NULL" for column in source.columns]
-    if source.forms:
-        parts = [form.format(column) for form, column in zip(source.forms, selected, strict=True)]
-        if source.into == "inbox":
-            parts.insert(0, f"'{schema}'")
-        selected = [f"CONCAT_WS(',', {', '.join(parts)})"]
+    if source.required and found.engine != "InnoDB":
+        tables.unfit.append(f"{schema}.{source.table} is kept by {found.engine}, not by InnoDB, and so is in no transaction")
+    columns = {**dict.fromkeys(source.columns, ("", "")), **{name: found.columns[name] for name in source.columns if name in found.columns}}
+    missing = [name for name, (written, _) in columns.items() if not written and name not in source.optional]
+    tables.missing += [f"{schema}.{source.table} has no column {name}" for name in missing]
+    selected = []
+    for name, (written, type) in columns.items():
+        value = _selected(source.columns[name], written, type) if written else "NULL"
+        selected.append(_field(source.columns[name], value, type) if source.sent else value)
+    if source.sent:
+        first = [f"'{schema}'"] if source.into == "inbox" else []
+        selected = [f"CONCAT_WS(',', {', '.join([*first, *selected])})"]
     file, line, count = files[source.into], source.line, 0
     for row in _rows(connection, f"SELECT {', '.join(selected)} FROM `{schema}`.`{source.table}`", len(selected)):
         file.add(line(schema, row))
@@ -210,11 +291,6 @@ def _read_table(
         if count % 10_000 == 0:
             tell(10_000)
     tell(count % 10_000)
-    tables.counts[source.into] = tables.counts.get(source.into, 0) + count
-
-
-def _name(column: str) -> str:
-    return column[4:-1] if column.startswith("HEX(") else column
 
 
 def _rows(connection: Any, query: str, count: int) -> Iterator[Row]:
@@ -265,13 +341,12 @@ def _packet(read: Callable[[int], bytes]) -> bytes:
 
 
 def _text(value: bytes | None) -> str:
-    return "" if value is None else quoted(value[:LONGEST].decode(errors="replace"))
+    return "" if value is None else quoted(value.decode(errors="replace"))
 
 
 def _number(value: bytes | None) -> str:
-    return "" if value is None else value.decode()
+    return "" if value is None else plain(value.decode(errors="replace"))
 
 
-def _ms(value: bytes | None) -> str:
-    """Milliseconds as microseconds."""
-    return "" if value is None else f"{value.decode()}000"
+def _hex(value: bytes | None) -> str:
+    return "" if value is None else value[: 2 * LONGEST].decode()

@@ -7,21 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from labkit.evidence import messages
-from labkit.evidence.table_files import LONGEST, TableFiles, number, optional, quoted
+from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, quoted
 from labkit.stack.model import Endpoint
 
 TIMEOUT = 30.0  # seconds
 BATCH = 200  # keys in one request
+WRONG_TYPE = "WRONGTYPE"  # how the error begins that Redis gives to one who takes a set for a hash
 TABLES = ("view_customers", "view_orders", "view_positions", "dead_letters")
 CUSTOMERS = b"customerviews"
+LONGEST_ID = 100  # characters: longer ones are not even made into numbers
 VIEW, POSITIONS, DEAD_LETTERS = b"customerview:", b"positions:", b"deadletter:"
+_RAISE = object()
 # Commands that change nothing; calls of any other count as writes.
 _READS = """
 hgetall hget hmget hlen hkeys hexists get mget exists scard smembers sismember sscan hscan scan
 keys type ttl xrange xlen xinfo|stream info ping hello client client|setinfo client|setname
 client|list select command command|docs config config|get dbsize time memory memory|usage
 script|load script|exists latency slowlog monitor echo auth quit reset readonly cluster|info
-debug object
+debug object eval evalsha eval_ro evalsha_ro fcall fcall_ro multi exec discard watch unwatch
+subscribe unsubscribe psubscribe publish
 """
 READS = frozenset(_READS.split())
 
@@ -47,7 +51,9 @@ class Redis:
     def ask(self, *words: str | bytes | int) -> Any:
         return self.ask_all([words])[0]
 
-    def ask_all(self, requests: Sequence[tuple[str | bytes | int, ...]]) -> list[Any]:
+    def ask_all(self, requests: Sequence[tuple[str | bytes | int, ...]], other_type: Any = _RAISE) -> list[Any]:
+        """One answer for each. `other_type` stands for the answer that a key holds something of another type than was asked for; without
+        one that is an error like all others."""
         self._socket.sendall(b"".join([self._pack(request) for request in requests]))
         answers: list[Any] = []
         while len(answers) < len(requests):
@@ -58,36 +64,46 @@ class Redis:
                     raise ConnectionError("Redis closed the connection")
                 self._reader.feed(data)
             elif isinstance(answer, self._error):
-                raise OSError(f"Redis answered {requests[len(answers)][0]!r} with {answer}")
+                if other_type is _RAISE or not str(answer).startswith(WRONG_TYPE):
+                    raise OSError(f"Redis answered {requests[len(answers)][0]!r} with {answer}")
+                answers.append(other_type)
             else:
                 answers.append(answer)
         return answers
 
 
 def writes(redis: Redis) -> tuple[str, int]:
-    """What changes with every write: which run of the server this is, and how many commands that may write it has carried out."""
+    """What changes with every write: which run of the server this is, and how many commands that may write it has carried out. Calls that
+    it refused, or that failed, wrote nothing; what a script wrote is counted as the commands that it called."""
     info = redis.ask("INFO", "everything").decode()
     run = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
-    calls = re.findall(r"^cmdstat_([^:]+):calls=(\d+)", info, re.MULTILINE)
-    return run[1] if run else "", sum(int(count) for command, count in calls if command not in READS)
+    count = 0
+    for command, said in re.findall(r"^cmdstat_([^:]+):(\S+)", info, re.MULTILINE):
+        if command not in READS:
+            numbers = dict(part.split("=", 1) for part in said.split(","))
+            count += int(numbers["calls"]) - int(numbers.get("failed_calls", 0))
+    return run[1] if run else "", count
 
 
 def read(endpoint: Endpoint, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
-    """Write the whole view. Returns how many customers it has. Raises OSError."""
+    """Write the whole view. Returns how many customers it has. What is no part of a view, or is not laid out as one, is left aside.
+    Raises OSError."""
     with Redis(endpoint) as redis, TableFiles(folder, TABLES) as files:
-        listed = {bytes(member) for member in redis.ask("SMEMBERS", CUSTOMERS)}
+        (members,) = redis.ask_all([("SMEMBERS", CUSTOMERS)], ())
+        listed = {bytes(member) for member in members}
         seen: set[bytes] = set()
         for keys in _batches(redis):
-            views = [key for key in keys if key.startswith(VIEW)]
-            for key, fields in zip(views, redis.ask_all([("HGETALL", key) for key in views]), strict=True):
-                customer = key[len(VIEW) :]
-                seen.add(customer)
-                tell(_view(customer, fields, customer in listed, files))
+            views = [key for key in keys if key.startswith(VIEW) and _id(key[len(VIEW) :])]
+            for key, fields in zip(views, redis.ask_all([("HGETALL", key) for key in views], None), strict=True):
+                if fields is not None:
+                    customer = key[len(VIEW) :]
+                    seen.add(customer)
+                    tell(_view(customer, fields, customer in listed, files))
             for key in keys:
                 if key.startswith(POSITIONS):
-                    _positions(key, redis.ask("HGETALL", key), files)
+                    _positions(key, redis.ask_all([("HGETALL", key)], ())[0], files)
                 elif key.startswith(DEAD_LETTERS):
-                    _dead_letters(key, redis.ask("XRANGE", key, "-", "+"), files)
+                    _dead_letters(key, redis.ask_all([("XRANGE", key, "-", "+")], ())[0], files)
         for customer in listed - seen:
             _view(customer, [], True, files)
     return len(listed | seen)
@@ -105,19 +121,27 @@ def _batches(redis: Redis) -> Iterator[list[bytes]]:
             return
 
 
+def _id(text: bytes) -> str:
+    """An id as services write one: a number of 64 bits. Empty for any other text."""
+    if len(text) > LONGEST_ID or not text.removeprefix(b"-").isdigit():
+        return ""
+    return number(int(text))
+
+
 def _view(customer: bytes, fields: Sequence[bytes], listed: bool, files: TableFiles) -> int:
     """Returns how many orders it has."""
-    customer_id = customer.decode(errors="replace")
-    if not customer_id.removeprefix("-").isdecimal():
+    customer_id = _id(customer)
+    if not customer_id:
         return 0
     name = limit = None
-    orders: dict[str, dict[str, str]] = {}
+    orders: dict[str, dict[bytes, str]] = {}
     pairs = iter(fields)
     for field, value in zip(pairs, pairs, strict=True):
         text = value.decode(errors="replace")
         if field.startswith(b"order:"):
-            _, order_id, what = field.decode(errors="replace").split(":", 2)
-            orders.setdefault(order_id, {})[what] = text
+            order_id, _, what = field.removeprefix(b"order:").partition(b":")
+            if _id(order_id) and what:
+                orders.setdefault(_id(order_id), {})[what] = text
         elif field == b"name":
             name = text
         elif field == b"creditLimit":
@@ -125,11 +149,10 @@ def _view(customer: bytes, fields: Sequence[bytes], listed: bool, files: TableFi
     amount = messages.money(limit) if limit else None
     listing = "true" if listed else "false"
     files["view_customers"].add(f"{customer_id},{optional(name)},{amount or ''},{optional(limit)},{listing}")
-    for order_id, parts in orders.items():
-        if order_id.isdecimal():
-            total = parts.get("total")
-            money = messages.money(total) if total else None
-            files["view_orders"].add(f"{customer_id},{order_id},{optional(parts.get('state'))},{money or ''},{optional(total)}")
+    for order_id_, parts in orders.items():
+        total = parts.get(b"total")
+        money = messages.money(total) if total else None
+        files["view_orders"].add(f"{customer_id},{order_id_},{optional(parts.get(b'state'))},{money or ''},{optional(total)}")
     return len(orders)
 
 
@@ -137,9 +160,9 @@ def _positions(key: bytes, fields: Sequence[bytes], files: TableFiles) -> None:
     subscriber = quoted(key[len(POSITIONS) :].decode(errors="replace"))
     pairs = iter(fields)
     for place, position in zip(pairs, pairs, strict=True):
-        topic, _, partition = place.decode(errors="replace").rpartition(":")
-        if partition.isdecimal() and position.isdigit():
-            files["view_positions"].add(f"{subscriber},{quoted(topic)},{partition},{position.decode()}")
+        topic, _, partition = place.rpartition(b":")
+        if _id(partition) and _id(position):
+            files["view_positions"].add(f"{subscriber},{quoted(topic.decode(errors='replace'))},{_id(partition)},{_id(position)}")
 
 
 def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], files: TableFiles) -> None:
@@ -150,13 +173,9 @@ def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], 
 
         def text(name: bytes, parts: dict[bytes, bytes] = parts) -> str:
             value = parts.get(name)
-            return optional(value[:LONGEST].decode(errors="replace") if value else None)
+            return optional(value.decode(errors="replace") if value else None)
 
-        def whole(name: bytes, parts: dict[bytes, bytes] = parts) -> str:
-            value = parts.get(name, b"")
-            return number(int(value)) if value.isdigit() else ""
-
-        place = f"{subscriber},{text(b'channel')},{whole(b'partition')},{whole(b'position')},0"
+        place = f"{subscriber},{text(b'channel')},{_id(parts.get(b'partition', b''))},{_id(parts.get(b'position', b''))},0"
         data = f"{parts.get(b'key', b'')[:LONGEST].hex()},{parts.get(b'value', b'')[:LONGEST].hex()}"
-        milliseconds = entry_id.partition(b"-")[0].decode()
-        files["dead_letters"].add(f"redis,,{place},{text(b'message_id')},{text(b'cause')},{data},{milliseconds}000")
+        parked = milliseconds(entry_id.partition(b"-")[0])
+        files["dead_letters"].add(f"redis,,{place},{text(b'message_id')},{text(b'cause')},{data},{parked}")

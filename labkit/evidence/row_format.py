@@ -5,26 +5,39 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Rows__even
 https://mariadb.com/kb/en/table_map_event/
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import Struct
 from typing import Any
 
+from labkit.evidence.charsets import Charsets
+from labkit.evidence.charsets import codec as charset_codec
+from labkit.evidence.table_files import quoted
+
 Decoder = Callable[[bytes, int], tuple[tuple[Any, ...], int]]
-"""(packet, where a row begins) → (values of the wanted columns, where the next row begins)."""
+"""(packet, where a row begins) → (values of the wanted columns as fields of a line, where the next row begins)."""
 
 # Column types by their number in the protocol.
 INTEGERS = {1: 1, 2: 2, 9: 3, 3: 4, 8: 8}  # TINY, SHORT, INT24, LONG, LONGLONG: bytes
 FLOAT, DOUBLE, TIMESTAMP, DATE, YEAR, NEWDATE, VARCHAR, BIT = 4, 5, 7, 10, 13, 14, 15, 16
 TIMESTAMP2, DATETIME2, TIME2, JSON, DECIMAL, ENUM, SET = 17, 18, 19, 245, 246, 247, 248
 BLOB, VAR_STRING, STRING, GEOMETRY = 252, 253, 254, 255
+BLOB_COMPRESSED, VARCHAR_COMPRESSED, VECTOR = 140, 141, 242  # the first two are MariaDB's
 METADATA_BYTES = {
-    **dict.fromkeys((FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY), 1),
-    **dict.fromkeys((VARCHAR, BIT, DECIMAL, VAR_STRING, STRING, ENUM, SET), 2),
+    **dict.fromkeys((FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, BLOB_COMPRESSED, VECTOR), 1),
+    **dict.fromkeys((VARCHAR, BIT, DECIMAL, VAR_STRING, STRING, ENUM, SET, VARCHAR_COMPRESSED), 2),
+    **dict.fromkeys((*INTEGERS, TIMESTAMP, DATE, YEAR, NEWDATE, 6, 11, 12), 0),  # and NULL, TIME, DATETIME as they once were
 }
-SIGNEDNESS, NAMES, ENUM_VALUES = 1, 4, 6  # parts of the optional metadata
+TYPE_NAMES = {JSON: "JSON", GEOMETRY: "GEOMETRY", TIME2: "TIME", VECTOR: "VECTOR"}
+# Parts of the optional metadata.
+SIGNEDNESS, DEFAULT_CHARSET, COLUMN_CHARSET, NAMES, SET_VALUES, ENUM_VALUES = 1, 2, 3, 4, 5, 6
+ENUM_DEFAULT_CHARSET, ENUM_COLUMN_CHARSET = 10, 11
+CHARACTER_TYPES = (STRING, VAR_STRING, VARCHAR, BLOB, BLOB_COMPRESSED, VARCHAR_COMPRESSED)
+ALIVE = "alive"  # stands for the column that says until when a row of a system-versioned table held
+ROW_END, NO_END = "row_end", (b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff")  # its usual name; what it begins with while the row holds
 DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)  # bytes that 0 to 9 decimal digits take
 
 
@@ -39,7 +52,8 @@ class Column:
     meta: bytes
     nullable: bool
     unsigned: bool
-    values: tuple[str, ...]  # of an ENUM
+    values: tuple[str, ...]  # of an ENUM or SET
+    charset: str = "utf8mb4"  # of a text
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,8 @@ def table_name(data: bytes) -> tuple[str, str]:
     return data[1:end].decode(), data[end + 2 : end + 2 + data[end + 1]].decode()
 
 
-def table_map(data: bytes) -> TableMap:
+def table_map(data: bytes, charsets: Charsets | None = None) -> TableMap:
+    """Raises Unsupported."""
     schema, table = table_name(data)
     count, at = length(data, len(schema.encode()) + len(table.encode()) + 4)
     types = data[at : at + count]
@@ -69,16 +84,42 @@ def table_map(data: bytes) -> TableMap:
     signs = iter(optional.get(SIGNEDNESS, b""))
     unsigned = _bits(signs, sum(numeric))
     names = _texts(optional.get(NAMES, b""), count)
-    enums = _enum_values(optional.get(ENUM_VALUES, b""))
-    columns = []
+    columns: list[tuple[int, bytes]] = []
     for i, type in enumerate(types):
-        meta = data[meta_at : meta_at + METADATA_BYTES.get(type, 0)]
+        if type not in METADATA_BYTES:
+            raise Unsupported(f"column {names[i] if names else i + 1} of {schema}.{table} has a type that labkit does not know ({type})")
+        meta = data[meta_at : meta_at + METADATA_BYTES[type]]
         meta_at += len(meta)
-        real = meta[0] if type == STRING and meta[0] in (ENUM, SET) else type
+        columns.append((meta[0] if type == STRING and meta[0] in (ENUM, SET) else type, meta))
+    known = charsets or {}
+    texts = iter(_charsets(optional, DEFAULT_CHARSET, COLUMN_CHARSET, sum(real in CHARACTER_TYPES for real, _ in columns), known))
+    choices = iter(_charsets(optional, ENUM_DEFAULT_CHARSET, ENUM_COLUMN_CHARSET, sum(real in (ENUM, SET) for real, _ in columns), known))
+    enums, sets = _choices(optional.get(ENUM_VALUES, b"")), _choices(optional.get(SET_VALUES, b""))
+    made = []
+    for i, (real, meta) in enumerate(columns):
         is_unsigned = next(unsigned, False) if numeric[i] else False
-        values = next(enums, ()) if real == ENUM else ()
-        columns.append(Column(names[i] if names else "", real, meta, bool(nulls >> i & 1), is_unsigned, values))
-    return TableMap(schema, table, tuple(columns))
+        charset = next(texts) if real in CHARACTER_TYPES else next(choices) if real in (ENUM, SET) else "utf8mb4"
+        values = next(enums, ()) if real == ENUM else next(sets, ()) if real == SET else ()
+        decoded = tuple(value.decode(charset_codec(charset) or "utf-8", "replace") for value in values)
+        made.append(Column(names[i] if names else "", real, meta, bool(nulls >> i & 1), is_unsigned, decoded, charset))
+    return TableMap(schema, table, tuple(made))
+
+
+def _charsets(optional: dict[int, bytes], default: int, each: int, count: int, known: Charsets) -> list[str]:
+    """Of the columns that are texts: one for all with exceptions by the number of the column among them, or one for each."""
+    if each in optional:
+        found = list(_numbers(optional[each]))
+        return [known.get(collation, "utf8mb4") for collation in [*found, *[0] * count][:count]]
+    usual, *others = [*_numbers(optional.get(default, b""))] or [0]
+    exceptions = dict(zip(others[::2], others[1::2], strict=False))
+    return [known.get(exceptions.get(i, usual), "utf8mb4") for i in range(count)]
+
+
+def _numbers(data: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(data):
+        number, at = length(data, at)
+        yield number
 
 
 def length(data: bytes, at: int) -> tuple[int, int]:
@@ -118,49 +159,68 @@ def _texts(data: bytes, count: int) -> list[str]:
     return texts
 
 
-def _enum_values(data: bytes) -> Iterator[tuple[str, ...]]:
+def _choices(data: bytes) -> Iterator[tuple[bytes, ...]]:
     at = 0
     while at < len(data):
         count, at = length(data, at)
         values = []
         for _ in range(count):
             size, at = length(data, at)
-            values.append(data[at : at + size].decode())
+            values.append(data[at : at + size])
             at += size
         yield tuple(values)
 
 
-def decoder(table: TableMap, wanted: Sequence[str]) -> Decoder:
+def decoder(table: TableMap, wanted: Sequence[str], present: int | None = None, raw: Collection[str] = ()) -> Decoder:
     """A function made for this table that reads the wanted columns of a row and steps over the others.
 
-    Made as source text, once a table: a loop over the columns for every row would take three times as long. Integers come as int, ENUM as
-    str, DECIMAL and times as str, texts and bytes as bytes. A column that the table does not have is None. Raises Unsupported.
+    `present` has a bit for each column that the rows hold: all, unless it is given. Made as source text, once a table: a loop over the
+    columns for every row would take three times as long. Values come as fields of a line: numbers and times as they are, texts quoted, NULL
+    empty; a `raw` column as bytes in UTF-8, or None. Names are compared as MySQL does, without regard to capitals. ALIVE brings whether the
+    row is none of a system-versioned table's past. Raises Unsupported where a wanted column is not there or has an unusual type.
     """
-    names = [column.name for column in table.columns]
+    columns = [column for i, column in enumerate(table.columns) if present is None or present >> i & 1]
+    names = [column.name.lower() for column in columns]
+    absent = next((name for name in wanted if name != ALIVE and name not in names), None)
+    if absent is not None:
+        there = any(column.name.lower() == absent for column in table.columns)
+        how = "was logged without its column" if there else "has no column"
+        raise Unsupported(f"{table.schema}.{table.table} {how} {absent}" + (" (binlog_row_image is not FULL)" if there else ""))
     places: dict[str, Any] = {"decimal": decimal, "datetime2": datetime2, "timestamp2": timestamp2, "day": day, "little": int.from_bytes}
     lines = ["def row(b, o):"]
-    bitmap = (len(table.columns) + 7) // 8
+    bitmap = (len(columns) + 7) // 8
     if bitmap == 1:
         lines += [" n = b[o]"]
     else:
         lines += [f" n = little(b[o:o + {bitmap}], 'little')"]
     lines += [f" o += {bitmap}"]
-    for i, column in enumerate(table.columns):
-        use = f"v{i}" if column.name in wanted else ""
-        step = _reading(column, i, use, places)
+    for i, column in enumerate(columns):
+        use = f"v{i}" if names[i] in wanted else ""
+        is_raw = names[i] in raw
+        step = _alive(column, i, places) if ALIVE in wanted and names[i] == ROW_END else _reading(table, column, i, use, places, is_raw)
         if column.nullable:
-            lines += [f" if n & {1 << i}:", f"  {use} = None" if use else "  pass", " else:"]
+            lines += [f" if n & {1 << i}:", f"  {use} = {None if is_raw else repr('')}" if use else "  pass", " else:"]
             lines += [f"  {line}" for line in step]
         else:
             lines += [f" {line}" for line in step]
-    results = [f"v{names.index(name)}" if name in names else "None" for name in wanted]
+    results = [ALIVE if name == ALIVE else f"v{names.index(name)}" for name in wanted]
     lines.append(f" return ({', '.join(results)}{',' if results else ''}), o")
     exec("\n".join(lines), places)
     made: Decoder = places["row"]
     return made
 
 
-def _reading(column: Column, i: int, use: str, places: dict[str, Any]) -> list[str]:
+def is_versioned(table: TableMap) -> bool:
+    return any(column.name.lower() == ROW_END and column.type in (TIMESTAMP2, 8) for column in table.columns)
+
+
+def _alive(column: Column, i: int, places: dict[str, Any]) -> list[str]:
+    """As a time, or as the number of a transaction: all ones while the row holds (a time of the older servers: less the sign)."""
+    places["no_end"] = NO_END
+    return [f"{ALIVE} = b[o:o + 4] in no_end", *_reading(TableMap("", "", ()), column, i, "", places, False)]
+
+
+def _reading(table: TableMap, column: Column, i: int, use: str, places: dict[str, Any], is_raw: bool) -> list[str]:
     """Statements that read column `i` at `o` into the variable `use`, unless that is empty, and step over it."""
     kind, meta = column.type, column.meta
     if kind in INTEGERS:
@@ -172,23 +232,24 @@ def _reading(column: Column, i: int, use: str, places: dict[str, Any]) -> list[s
             places[f"int{i}"] = Struct("<" + (code.upper() if column.unsigned else code)).unpack_from
             value = f"int{i}(b, o)[0]"
         return _fixed(use, value, size)
-    if kind in (VARCHAR, VAR_STRING):
-        return _text(use, 1 if int.from_bytes(meta, "little") < 256 else 2)
-    if kind == STRING:
-        longest = meta[1] | ((meta[0] & 0x30) ^ 0x30) << 4
-        return _text(use, 1 if longest < 256 else 2)
-    if kind in (BLOB, JSON, GEOMETRY):
-        return _text(use, meta[0])
+    if kind in TEXT_TYPES:
+        if use:
+            places[f"text{i}"] = _text_of(table, column, is_raw)
+        return _text(use, _length_bytes(kind, meta), f"text{i}")
+    if kind in (JSON, GEOMETRY, VECTOR) and not use:
+        return _text(use, meta[0], "")
     if kind == ENUM:
-        places[f"enum{i}"] = {index + 1: value for index, value in enumerate(column.values)}
+        places[f"enum{i}"] = {index + 1: _kept(value, is_raw) for index, value in enumerate(column.values)}
         number = "b[o]" if meta[1] == 1 else "b[o] | b[o + 1] << 8"
-        return _fixed(use, f"enum{i}.get({number}, '')", meta[1])
+        return _fixed(use, f"enum{i}.get({number}, {_kept('', is_raw)!r})", meta[1])
     if kind == SET:
-        return _fixed(use, f"little(b[o:o + {meta[1]}], 'little')", meta[1])
+        places[f"set{i}"] = partial(_members, column.values, is_raw)
+        return _fixed(use, f"set{i}(b[o:o + {meta[1]}])", meta[1])
     if kind == DECIMAL:
         size = decimal_size(meta[0], meta[1])
         return _fixed(use, f"decimal(b[o:o + {size}], {meta[0]}, {meta[1]})", size)
     fraction = (meta[0] + 1) // 2 if meta else 0
+    bits = meta[1] + (meta[0] > 0) if kind == BIT else 0
     simple = {
         DATETIME2: (5 + fraction, f"datetime2(b, o, {meta[0] if meta else 0})"),
         TIMESTAMP2: (4 + fraction, f"timestamp2(b, o, {meta[0] if meta else 0})"),
@@ -199,24 +260,65 @@ def _reading(column: Column, i: int, use: str, places: dict[str, Any]) -> list[s
         YEAR: (1, "b[o] + 1900 if b[o] else 0"),
         FLOAT: (4, "float4(b, o)[0]"),
         DOUBLE: (8, "float8(b, o)[0]"),
-        BIT: ((meta[0] + 7) // 8 + meta[1] if kind == BIT else 0, ""),
+        BIT: (bits, f"little(b[o:o + {bits}], 'big')"),
     }
     places |= {"float4": Struct("<f").unpack_from, "float8": Struct("<d").unpack_from}
     if kind not in simple or (use and not simple[kind][1]):
-        raise Unsupported(f"column {column.name or i} has the type {kind}, which labkit does not read from the binlog")
+        type = TYPE_NAMES.get(kind, f"type {kind}")
+        where = f"column {column.name or i + 1} of {table.schema}.{table.table}"
+        raise Unsupported(f"{where} is of {type}, which labkit does not read from the binlog")
     size, value = simple[kind]
     return _fixed(use, value, size)
+
+
+TEXT_TYPES = (VARCHAR, VAR_STRING, STRING, BLOB, BLOB_COMPRESSED, VARCHAR_COMPRESSED)
+
+
+def _length_bytes(kind: int, meta: bytes) -> int:
+    if kind in (BLOB, BLOB_COMPRESSED):
+        return meta[0]
+    longest = meta[1] | ((meta[0] & 0x30) ^ 0x30) << 4 if kind == STRING else int.from_bytes(meta, "little")
+    return 1 if longest < 256 else 2
+
+
+def _kept(text: str, is_raw: bool) -> Any:
+    return text.encode() if is_raw else quoted(text)
+
+
+def _text_of(table: TableMap, column: Column, is_raw: bool) -> Callable[[bytes], Any]:
+    """From what is stored to what is kept."""
+    codec = charset_codec(column.charset)
+    if codec is None:
+        where = f"column {column.name} of {table.schema}.{table.table}"
+        raise Unsupported(f"{where} is in the character set {column.charset}, which labkit does not read from the binlog")
+    if column.type in (BLOB_COMPRESSED, VARCHAR_COMPRESSED):
+        return lambda data: _kept(_inflated(data).decode(codec, "replace"), is_raw)
+    if is_raw:
+        return bytes if codec == "utf-8" else lambda data: data.decode(codec, "replace").encode()
+    return lambda data: quoted(data.decode(codec, "replace"))
+
+
+def _inflated(data: bytes) -> bytes:
+    """A text of a COMPRESSED column: the first byte says how, and how many bytes tell its length. https://mariadb.com/kb/en/storage-engine-independent-column-compression/"""
+    if not data or not data[0]:
+        return data[1:]
+    return zlib.decompress(data[1 + (data[0] & 7) :], -zlib.MAX_WBITS if data[0] & 8 else zlib.MAX_WBITS)
+
+
+def _members(values: tuple[str, ...], is_raw: bool, data: bytes) -> Any:
+    bits = int.from_bytes(data, "little")
+    return _kept(",".join(value for i, value in enumerate(values) if bits >> i & 1), is_raw)
 
 
 def _fixed(use: str, value: str, size: int) -> list[str]:
     return [f"{use} = {value}; o += {size}" if use else f"o += {size}"]
 
 
-def _text(use: str, length_bytes: int) -> list[str]:
+def _text(use: str, length_bytes: int, turned: str) -> list[str]:
     size = " | ".join(f"b[o + {k}] << {8 * k}" if k else "b[o]" for k in range(length_bytes))
     if not use:
         return [f"o += {length_bytes} + ({size})"]
-    return [f"s = o + {length_bytes}; o = s + ({size}); {use} = b[s:o]"]
+    return [f"s = o + {length_bytes}; o = s + ({size}); {use} = {turned}(b[s:o])"]
 
 
 def decimal_size(precision: int, scale: int) -> int:

@@ -3,7 +3,8 @@
 DuckDB takes a million rows a second that way, and 1,700 through executemany.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 FLUSH = 1 << 20  # characters
 QUOTE = "\2"  # a character that texts do not have: JSON is full of real quotes, and to double them takes longer than all the rest
-LONGEST = 1_000_000  # bytes of one text or value that are kept
+LONGEST = 500_000  # characters of a text, or bytes of a value, that are kept: several of them fit the longest line that DuckDB reads
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # what a BIGINT holds
+MICROSECONDS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # the years 1 to 9999: what Python has a time for
 
 
 def quoted(text: str) -> str:
     """A text as a CSV field; never mistaken for NULL, which is an empty field without quotes."""
+    if len(text) > LONGEST:
+        text = text[:LONGEST]
     if QUOTE in text:
         text = text.replace(QUOTE, QUOTE + QUOTE)
     return QUOTE + text + QUOTE
@@ -28,7 +33,22 @@ def optional(text: str | None) -> str:
 
 
 def number(value: int | None) -> str:
-    return "" if value is None else str(value)
+    """Nothing for what is beyond 64 bits: no row of the application has such an id."""
+    return "" if value is None or not SMALLEST <= value <= LARGEST else str(value)
+
+
+def plain(text: str) -> str:
+    """What should be a number, as it is stored: whether it is one is seen when it is loaded."""
+    return text if text.isascii() and text.replace(".", "").replace("-", "").isdecimal() else quoted(text)
+
+
+def milliseconds(value: int | bytes | str | None) -> str:
+    """A time, as microseconds; nothing for what is none."""
+    try:
+        micros = int(value) * 1000 if value is not None else None
+    except ValueError:
+        return ""
+    return "" if micros is None or not MICROSECONDS[0] <= micros <= MICROSECONDS[1] else str(micros)
 
 
 class TableFile:
@@ -74,11 +94,26 @@ class TableFiles:
             file.close()
 
 
-def load(connection: "DuckDBPyConnection", folder: Path) -> None:
-    """All files of a folder into the tables of their names; times are given in microseconds since 1970, bytes as hexadecimal digits."""
+@dataclass(frozen=True)
+class Unread:
+    """Values that are not of the type of their column in the evidence, where they are NULL now."""
+
+    table: str
+    column: str
+    type: str  # what they should be
+    text: str  # the first of them
+    count: int
+
+
+def load(connection: "DuckDBPyConnection", folder: Path) -> list[Unread]:
+    """All files of a folder into the tables of their names; times are given in microseconds since 1970, bytes as hexadecimal digits.
+
+    Whatever a field holds, its row is there afterwards. Returns what could not be read as what it should be."""
+    unread = []
     for path in sorted(folder.glob("*.csv")):
         if path.stat().st_size:
-            load_table(connection, path.stem, path)
+            unread += load_table(connection, path.stem, path)
+    return unread
 
 
 _COLUMNS = """
@@ -87,19 +122,47 @@ WHERE table_name = ? AND schema_name = 'main' AND database_name = current_databa
 """
 _FORMAT = (
     f"header = false, auto_detect = false, delim = ',', quote = '{QUOTE}', escape = '{QUOTE}', new_line = '\\n', nullstr = '',"
-    " allow_quoted_nulls = false, max_line_size = 4000000, buffer_size = 16000000"
+    " allow_quoted_nulls = false, max_line_size = 8000000, buffer_size = 16000000"
 )
 
 
 MONEY = "DECIMAL(38,2)"
-# Texts of ordinary length take the short way: to a 128-bit decimal is ten times as far.
-_MONEY_OF = f"CASE WHEN length({{0}}) < 17 THEN {{0}}::DECIMAL(18,2)::{MONEY} ELSE {{0}}::{MONEY} END"
+# What stands in a column for a text that is no such value, until `_unread` has found it: to look at each text twice would take too long.
+_WRONG_NUMBER, _WRONG_MONEY = f"({SMALLEST})::BIGINT", f"(-{'9' * 36}.99)::{MONEY}"
+_FORMS = {
+    "BIGINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS BIGINT), {_WRONG_NUMBER}) END",
+    # Texts of ordinary length take the short way: to a 128-bit decimal is ten times as far.
+    MONEY: "CASE WHEN {0} IS NOT NULL THEN coalesce(CASE WHEN length({0}) < 17 THEN TRY_CAST({0} AS DECIMAL(18,2)) END,"
+    f" TRY_CAST({{0}} AS {MONEY}), {_WRONG_MONEY}) END",
+    "TIMESTAMP": f"CASE WHEN TRY_CAST({{0}} AS BIGINT) BETWEEN {MICROSECONDS[0]} AND {MICROSECONDS[1]}"
+    " THEN make_timestamp({0}::BIGINT) END",
+    "BLOB": "unhex({0})",
+    "VARCHAR": "{0}",
+}
+_WRONG = {"BIGINT": _WRONG_NUMBER, MONEY: _WRONG_MONEY}
 
 
-def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> None:
-    columns = connection.execute(_COLUMNS, [table]).fetchall()
-    carried = {"TIMESTAMP": "BIGINT", "BLOB": "VARCHAR", MONEY: "VARCHAR"}
-    turned = {"TIMESTAMP": "make_timestamp({0})", "BLOB": "unhex({0})", MONEY: _MONEY_OF}
-    types = ", ".join(f"'{name}': '{carried.get(type, type)}'" for name, type in columns)
-    values = ", ".join(turned.get(type, "{}").format(f'"{name}"') for name, type in columns)
-    connection.execute(f"INSERT INTO {table} SELECT {values} FROM read_csv(?, columns = {{{types}}}, {_FORMAT})", [str(path)])
+def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> list[Unread]:
+    columns: list[tuple[str, str]] = connection.execute(_COLUMNS, [table]).fetchall()
+    values = ", ".join(_FORMS.get(type, f"TRY_CAST({{0}} AS {type})").format(f'"{name}"') for name, type in columns)
+    file = _file(columns)
+    connection.execute(f"INSERT INTO {table} SELECT {values} FROM {file}", [str(path)])
+    return [unread for name, type in columns if type in _WRONG for unread in _unread(connection, table, name, type, file, path)]
+
+
+def _file(columns: Sequence[tuple[str, str]]) -> str:
+    """As texts: a text that is no value of its column's type is found out, and ends nothing."""
+    names = ", ".join(f"'{name}': 'VARCHAR'" for name, _ in columns)
+    return f"read_csv(?, columns = {{{names}}}, {_FORMAT})"
+
+
+def _unread(connection: "DuckDBPyConnection", table: str, name: str, type: str, file: str, path: Path) -> Iterator[Unread]:
+    wrong = f'"{name}" = {_WRONG[type]}'
+    if connection.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is None:
+        return
+    found = connection.execute(
+        f'SELECT min("{name}"), count(*) FROM {file} WHERE "{name}" IS NOT NULL AND TRY_CAST("{name}" AS {type}) IS NULL', [str(path)]
+    ).fetchone()
+    if found is not None and found[1]:
+        connection.execute(f'UPDATE {table} SET "{name}" = NULL WHERE {wrong}')
+        yield Unread(table, name, type, str(found[0]), int(found[1]))

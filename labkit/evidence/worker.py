@@ -114,7 +114,7 @@ def _tables(tell: Callable[[int], None], account: dict[str, Any], folder: str) -
 
     tables = mysql.read(MysqlAccount(**account), Path(folder), tell)
     place = {"file": tables.position.file, "offset": tables.position.offset}
-    return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "counts": tables.counts}
+    return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "unfit": tables.unfit}
 
 
 def _binlog(

@@ -5,7 +5,7 @@ and both with a capital.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TRACE_ORDER = "labkit trace order {order_id}"
 TRACE_CUSTOMER = "labkit trace customer {customer_id}"
@@ -24,6 +24,8 @@ class Anomaly:
 @dataclass(frozen=True)
 class Invariant:
     """`needs`: sources without which nothing can be said. `wants`: sources without which a violation can be found, but not excluded.
+    `rests_on`: kinds of violations that count only where a source that is not needed otherwise is complete: what looks like one may come of
+    what is missing.
     `at_rest`: it holds only when nothing is under way. `profile`: choreography, orchestration or any."""
 
     id: str
@@ -36,6 +38,7 @@ class Invariant:
     at_rest: bool = False
     profile: str = "any"
     over_time: bool = False
+    rests_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     """Kinds by which something is only missing yet: what a machine that was disturbed may explain."""
 
@@ -48,6 +51,7 @@ I1 = Invariant(
     needs=("tables",),
     wants=("binlog",),
     over_time=True,
+    rests_on={"binlog": frozenset({"over"})},
     anomalies={
         "over": Anomaly(
             "{Customer} may spend {credit_limit}, and {reserved} was reserved at once: {held}{ended}.",
@@ -142,6 +146,7 @@ I4 = Invariant(
     "i4_outbox.sql",
     needs=("tables", "records"),
     at_rest=True,
+    rests_on={"binlog": frozenset({"stranger", "elsewhere"})},
     missing=frozenset({"unpublished"}),
     anomalies={
         "unpublished": Anomaly(
@@ -319,8 +324,8 @@ I10 = Invariant(
     "Every message is about an order or a customer that exists.",
     "i10_no_trace.sql",
     needs=("tables", "records"),
-    wants=("binlog",),
     at_rest=True,
+    rests_on={"binlog": frozenset({"no_order", "no_customer"})},
     anomalies={
         "no_order": Anomaly(
             "{event} tells of order {order_id} ({where}), and there is no such order.",

@@ -83,6 +83,7 @@ def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: 
 def test_tables_and_position_belong_together_while_others_write(server: DatabaseServer, tmp_path: Path) -> None:
     """On a server that writes all the time the changes up to the position lead to exactly the tables, or it is seen that they do not."""
     server.run("DELETE FROM customer_db.customer_credit_reservations", "DELETE FROM customer_db.customer", "DELETE FROM order_db.orders")
+    server.run("DELETE FROM customer_db.message", "DELETE FROM customer_db.received_messages")
     start = server.position()
     ended = threading.Event()
 
