@@ -253,7 +253,12 @@ def _over_time(collection: Collection) -> None:
         return
     collection.tell("loading the changes")
     not_read = unread.reason(table_files.load(connection, folder))
-    reason = done["reason"] or (collection.unfit[0] if collection.unfit else not_read)
+    note_changes(connection, done["reason"], collection.unfit, not_read)
+
+
+def note_changes(connection: "DuckDBPyConnection", reason: str | None, unfit: Sequence[str], not_read: str | None) -> None:
+    """Say whether the changes that were loaded are all: by what their reader said, by what the tables are, and by what they lead to."""
+    reason = reason or next(iter(unfit), not_read)
     tables_read = connection.execute("SELECT complete FROM completeness WHERE source = 'tables'").fetchone()
     if reason is None and tables_read and tables_read[0]:
         reason = replay.difference(connection)

@@ -63,7 +63,7 @@ def _selected(kind: Kind, name: str, type: str) -> str:
         return f"HEX({column})"
     if type == "bit":
         return f"({column} + 0)"
-    return f"CAST({column} AS DECIMAL(65,2))" if type in ("float", "double") else column
+    return f"CAST({column} AS DECIMAL(65,2))" if kind is NUMBER and type in ("float", "double") else column
 
 
 def _field(kind: Kind, selected: str, type: str) -> str:

@@ -1,0 +1,83 @@
+"""What learners do to a schema, and what else stands in the log: the verdict is that of the plain schema, or unknown and says why."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit.evidence import binlog, database, mysql, table_files, unread
+from labkit.evidence.collect import note_changes
+from labkit.evidence.replication import observer
+from labkit.invariants import catalog
+from labkit.verdict import Judgement, Standing, Verdict, judge
+from tests.evidence.odd_schemas import STORIES, Case
+from tests.evidence.servers import DatabaseServer, found_servers, running
+
+SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
+VIOLATED = {"right": set(), "overspent": {"I1"}, "illegal": {"I8"}, "undecided": {"I6", "I8", "I11"}}
+IN_CI, IN_SOAK = 20, 200
+BESIDE = ("I3", "I7")  # what was asked for and what is shown: no database knows
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    with running(SERVERS[request.param]) as database_server:
+        database_server.run("SET GLOBAL sync_binlog = 0, GLOBAL innodb_flush_log_at_trx_commit = 0")  # nothing here is to last
+        yield database_server
+
+
+def judged(case: Case, folder: Path) -> Judgement:
+    """As `verify` does, of a database alone: its outboxes stand for Kafka too."""
+    case.server.run("DROP DATABASE order_db", "DROP DATABASE customer_db")
+    case.server.provision()
+    start = case.server.position()
+    case.play()
+    tables = mysql.read(observer(case.server.admin), folder)
+    connection = database.new()
+    try:
+        not_read = unread.reason(table_files.load(connection, folder))
+        database.set_complete(connection, "tables", next(iter(tables.missing), not_read))
+        changes = folder / "changes"
+        changes.mkdir()
+        reading = binlog.read(observer(case.server.admin), start, tables.position, changes)
+        note_changes(connection, reading.reason, tables.unfit, unread.reason(table_files.load(connection, changes)))
+        connection.execute(
+            "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"
+            " message_id, event, aggregate_id, order_id, customer_id, key, 0 AS message_index FROM outbox_changes WHERE op = 'insert'"
+        )
+        for source in ("records", "groups", "environment", "moment"):
+            database.set_complete(connection, source)
+        database.set_fact(connection, "stillness", "settled")
+        return judge(connection, [i for i in catalog.ALL if i.id not in BESIDE])
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_plain_schema_has_the_verdict_of_the_story(server: DatabaseServer, tmp_path: Path, story: str) -> None:
+    case = Case(0, server, odd=False)
+    case.story = story
+    judgement = judged(case, tmp_path)
+    assert {result.invariant.id for result in judgement.results if result.standing is Standing.FAIL} == VIOLATED[story]
+    assert judgement.verdict is (Verdict.FAIL if VIOLATED[story] else Verdict.PASS)
+
+
+@pytest.mark.parametrize("seed", [*range(IN_CI), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(IN_CI, IN_SOAK))])
+def test_an_odd_schema_has_the_same_or_an_unknown_that_says_why(server: DatabaseServer, tmp_path: Path, seed: int) -> None:
+    case = Case(seed, server, odd=True)
+    try:
+        judgement = judged(case, tmp_path)
+    except BaseException:
+        print(f"seed {seed}, {case.story}:", *case.said, sep="\n  ")
+        raise
+    finally:
+        case.over()
+    told = "\n  ".join([f"seed {seed}, {case.story}:", *case.said])
+    wanted = VIOLATED[case.story]
+    for result in judgement.results:
+        if result.standing is Standing.FAIL:
+            assert result.invariant.id in wanted, f"{result.invariant.id} fails: {result.first and result.first.sentence}\n{told}"
+        elif result.standing is Standing.UNKNOWN:
+            assert any(cause in result.reason for cause in case.causes), f"{result.invariant.id} is unknown: {result.reason}\n{told}"
+        else:
+            assert result.invariant.id not in wanted, f"{result.invariant.id} does not fail\n{told}"
