@@ -5,7 +5,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
+import msgspec
+
+from labkit import handed_in
 from labkit.errors import ExitCode, UserError
 from labkit.stack.model import COMPONENTS, SERVICES
 
@@ -110,9 +114,43 @@ def write(schedule: Schedule, path: Path) -> None:
 def read(path: Path) -> Schedule:
     """Raises UserError."""
     try:
-        data = json.loads(path.read_text())
-        if data.pop("version") != 1:
-            raise ValueError("it is of another version")
-        return Schedule(**{**data, "events": tuple(Event(**event) for event in data["events"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from error
+        found = handed_in.as_type(handed_in.json_of(path), _Kept)
+        for number, event in enumerate(found.events):
+            _check(event, f"events[{number}]")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
+    except ValueError as error:
+        raise UserError(f"{path} is no schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
+    return Schedule(found.seed, found.seconds, found.rate, tuple(Event(**msgspec.structs.asdict(event)) for event in found.events))
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+
+class _KeptEvent(msgspec.Struct, forbid_unknown_fields=True):
+    at: Seconds
+    verb: str
+    target: str
+    lasts: Seconds
+    point: str = ""
+    hit: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+
+
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """A schedule as `write` leaves it."""
+
+    version: Literal[1]
+    seed: int
+    seconds: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
+    rate: Annotated[float, msgspec.Meta(ge=0.1, le=500)]
+    events: Annotated[list[_KeptEvent], msgspec.Meta(max_length=10_000)]
+
+
+def _check(event: _KeptEvent, place: str) -> None:
+    """What `draw` can draw. Raises ValueError."""
+    if event.verb not in KINDS:
+        raise ValueError(f"{place}.verb: there is no fault {event.verb[:40]!r}")
+    if event.target not in CANDIDATES.get(event.verb, ("",)):
+        raise ValueError(f"{place}.target: {event.verb} does not go with {event.target[:40]!r}")
+    if (event.verb == "crash") != bool(event.point) or (event.point and event.point not in POINTS[event.target]):
+        raise ValueError(f"{place}.point: {event.verb} {event.target} has no {event.point[:60]!r}")

@@ -79,6 +79,7 @@ def load(file: Path, *, as_json: bool) -> ExitCode:
     """Take all images of a stack from one file, after checking it whole."""
     from labkit.images import bundle
 
+    bundle.read(file)  # before there has to be an engine
     found = engine.find()
     with view.make(quiet=as_json) as progress:
         manifest = bundle.load(found, file, progress)

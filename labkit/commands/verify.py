@@ -25,7 +25,7 @@ def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: P
     """Exit code 0 pass, 1 fail, 2 unknown."""
     try:
         with closing(_opened(stack_name, evidence, save)) as connection:
-            judgement = judge(connection)
+            judgement = _judged(connection, evidence)
             _show(judgement, json_wanted)
             if html is not None:
                 from labkit.page import write_page
@@ -40,6 +40,19 @@ def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: P
     if evidence is None and save is not None:
         say.problem(f"Evidence: {save}")
     return EXIT_CODES[judgement.verdict]
+
+
+def _judged(connection: Any, evidence: Path | None) -> Judgement:
+    """Raises UserError when a file from elsewhere holds what nothing could have collected."""
+    import duckdb
+
+    try:
+        return judge(connection)
+    except (duckdb.Error, ValueError, TypeError, ArithmeticError) as error:
+        if evidence is None:
+            raise
+        message = f"{evidence} cannot be judged: {next(iter(str(error).splitlines()), type(error).__name__)}"
+        raise UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN) from error
 
 
 def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:

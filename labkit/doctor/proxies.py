@@ -1,10 +1,10 @@
 """Proxy variables: with a proxy set and 127.0.0.1 not excepted, what is asked of the stack goes to the proxy instead."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from labkit import handed_in
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.redaction import without_secrets
@@ -46,7 +46,7 @@ def _of_containers() -> Iterator[Finding]:
     """The docker command gives the proxies of its configuration to every container that it makes."""
     path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
     try:
-        given = json.loads(path.read_text())["proxies"]
+        given = handed_in.json_of(path)["proxies"]
     except (OSError, ValueError, KeyError, TypeError):
         return
     for settings in given.values() if isinstance(given, Mapping) else ():

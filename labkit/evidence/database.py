@@ -64,21 +64,59 @@ def open_file(path: Path) -> "DuckDBPyConnection":
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "labkit verify --save FILE", exit_code=ExitCode.USAGE)
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=_config())
+        # a view in a file of somebody else could read any file of this machine
+        connection = duckdb.connect(str(path), read_only=True, config={**_config(), "enable_external_access": False})
+    except (duckdb.Error, OSError) as error:
+        raise _none_or_part(path, error) from error
+    try:
         connection.execute("SET TimeZone = 'UTC'")
         _refuse_part_of_a_file(connection, path)
-        found = facts(connection)
-    except duckdb.Error as error:
-        message = f"{path} is no evidence file, or only part of one: {str(error).splitlines()[0]}"
-        raise UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN) from error
-    if found.get("finished") != "true":
+        _refuse_another_format(facts(connection), path)
+        _refuse_other_tables(connection, path)
+    except BaseException as error:
         connection.close()
+        if isinstance(error, duckdb.Error | OverflowError):
+            raise _none_or_part(path, error) from error
+        raise
+    return connection
+
+
+def _none_or_part(path: Path, error: Exception) -> UserError:
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    message = f"{path} is no evidence file, or only part of one: {first}"
+    return UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN)
+
+
+def _refuse_another_format(found: Mapping[str, Any], path: Path) -> None:
+    if found.get("finished") != "true":
         message = f"{path} was not finished: what wrote it was stopped before the end."
         raise UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN)
-    if int(found.get("format", 0)) > FORMAT:
-        connection.close()
+    text = str(found.get("format", 0))
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise UserError(f"{path} is of no format that labkit knows.", "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN)
+    if int(text) > FORMAT:
         raise UserError(f"{path} was written by a newer labkit ({found.get('labkit')}).", "update labkit", exit_code=ExitCode.UNKNOWN)
-    return connection
+
+
+def _refuse_other_tables(connection: "DuckDBPyConnection", path: Path) -> None:
+    """What is judged has to be there, as a table and of its type. Raises UserError."""
+    columns = (
+        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+        " JOIN duckdb_tables() USING (database_name, schema_name, table_name)"
+        " WHERE schema_name = 'main' ORDER BY table_name, column_index"
+    )
+    model = new()
+    try:
+        expected = model.execute(columns).fetchall()
+    finally:
+        model.close()
+    found = {(table, column): kind for table, column, kind in connection.execute(columns).fetchall()}
+    for table, column, kind in expected:
+        has = found.get((table, column))
+        if has != kind:
+            what = "has no" if has is None else f"has {has} in the"
+            message = f"{path} {what} column {table}.{column}: it was written by an older labkit, or by none."
+            raise UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN)
 
 
 def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None:

@@ -1,9 +1,9 @@
 """Where a run's evidence begins: `mark.json` in the stack's directory, written when all stores are empty."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit import handed_in
 from labkit.evidence.replication import Position
 from labkit.stack.kafka_wire import Place
 
@@ -20,7 +20,7 @@ class Mark:
 def read(directory: Path) -> Mark | None:
     """None when there is none, or it cannot be read."""
     try:
-        data = json.loads((directory / "mark.json").read_text(encoding="utf-8"))
+        data = handed_in.json_of(directory / "mark.json")
         offsets = {(topic, partition): int(offset) for topic, ends in data["kafka"].items() for partition, offset in enumerate(ends)}
         return Mark(float(data["time"]), Position(data["binlog"]["file"], int(data["binlog"]["position"])), offsets)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -10,11 +10,14 @@ import json
 import os
 import struct
 import subprocess
+import tarfile
 from collections.abc import Callable, Collection
-from pathlib import Path
-from typing import IO, Any, cast
+from pathlib import Path, PurePosixPath
+from typing import IO, Annotated, Any, Literal, Self, cast
 
-from labkit import __version__
+import msgspec
+
+from labkit import __version__, handed_in
 from labkit.errors import UserError
 from labkit.images import catalog
 from labkit.images.catalog import Image
@@ -26,7 +29,11 @@ HEADER_BYTES = 64 * 1024
 FORMAT = "labkit-images/1"
 LEVEL = 6
 CHUNK = 1 << 20
+MEMBERS = 10_000  # files in the archive of a few images
 _PREFIX = struct.Struct("<II")
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
 def export(engine: Engine, images: Collection[Image], into: Path, progress: Progress) -> dict[str, Any]:
@@ -70,9 +77,28 @@ def export(engine: Engine, images: Collection[Image], into: Path, progress: Prog
     return manifest
 
 
-def read(file: Path, architecture: str) -> dict[str, Any]:
-    """The manifest of a file that is whole and for this architecture, by its header alone. UserError says what is wrong with it."""
+class _Image(msgspec.Struct):
+    kind: Literal["mysql", "kafka", "redis", "services"]
+    reference: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,250}\Z")]
+    version: Annotated[str, msgspec.Meta(max_length=200)]
+    layers: Annotated[list[Digest], msgspec.Meta(min_length=1, max_length=1000)]
+    bytes: Size | None = None
+
+
+class _Manifest(msgspec.Struct):
+    labkit: Annotated[str, msgspec.Meta(max_length=200)]
+    architecture: Annotated[str, msgspec.Meta(max_length=40)]
+    bytes: Size
+    raw_bytes: Size
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    images: Annotated[list[_Image], msgspec.Meta(min_length=1, max_length=10)]
+
+
+def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
+    """The manifest of a file that is whole, and for this architecture, by its header alone. UserError says what is wrong with it."""
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise OSError(0, "it is no file")  # opening a pipe would wait for ever
         with file.open("rb") as opened:
             prefix, rest = opened.read(_PREFIX.size), opened.read(HEADER_BYTES - _PREFIX.size)
         size = file.stat().st_size
@@ -81,17 +107,22 @@ def read(file: Path, architecture: str) -> dict[str, Any]:
     if len(prefix) < _PREFIX.size or _PREFIX.unpack(prefix) != (MAGIC, HEADER_BYTES - _PREFIX.size):
         raise UserError(f"{file} is no bundle of labkit's images.", "labkit images export FILE, on a machine that has them, makes one")
     try:
-        manifest: dict[str, Any] = json.loads(rest)
-        intact = manifest.pop("manifest_sha256") == _digest(manifest)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        intact, manifest = False, {}
-    if not intact:
-        raise UserError(f"{file} is damaged: its manifest cannot be read.", _AGAIN)
-    if manifest["format"] != FORMAT:
-        raise UserError(
-            f"{file} was written by another labkit ({manifest['labkit']}), in a format that this one does not know.", "update labkit"
-        )
-    if manifest["architecture"] != architecture:
+        found = handed_in.from_json(handed_in.decoded(rest))
+        manifest: dict[str, Any] = found if isinstance(found, dict) else {}
+        if manifest.pop("manifest_sha256", None) != _digest(manifest):
+            raise handed_in.Wrong("its checksum is another")
+    except handed_in.Wrong as error:
+        raise UserError(f"{file} is damaged: its manifest cannot be read ({error}).", _AGAIN) from None
+    if manifest.get("format") != FORMAT:
+        by = str(manifest.get("labkit", "unknown"))[:40]
+        raise UserError(f"{file} was written by another labkit ({by}), in a format that this one does not know.", "update labkit")
+    try:
+        checked = handed_in.as_type(manifest, _Manifest)
+        if len({image.kind for image in checked.images}) < len(checked.images):
+            raise handed_in.Wrong("images: two of one kind")
+    except handed_in.Wrong as error:
+        raise UserError(f"{file} is no bundle that labkit wrote: in its manifest, {error}.", _AGAIN) from None
+    if architecture not in (None, manifest["architecture"]):
         raise UserError(
             f"{file} holds images for {manifest['architecture']}, and this engine is {architecture}.",
             f"labkit images export FILE, on a machine with {architecture}",
@@ -103,37 +134,84 @@ def read(file: Path, architecture: str) -> dict[str, Any]:
     return manifest
 
 
+def check(file: Path, manifest: dict[str, Any], progress: Progress) -> None:
+    """Read all of the file: its checksum, that it is an archive as `docker save` writes it, and as large as it says. UserError."""
+    import zstandard
+
+    sink = _Hashing(None)
+    with file.open("rb") as opened, timed(progress, "check", "the file's checksum"):
+        opened.seek(HEADER_BYTES)
+        _pump(opened, sink.write, lambda done: progress.state("check", "checksum", done, manifest["bytes"]), progress)
+    if sink.hexdigest() != manifest["sha256"]:
+        raise UserError(f"{file} is damaged: its checksum is not the one in its manifest.", _AGAIN)
+    with file.open("rb") as opened, timed(progress, "check", "what is in it"):
+        opened.seek(HEADER_BYTES)
+        with zstandard.ZstdDecompressor().stream_reader(opened) as plain:
+            bounded = _Bounded(plain, manifest["raw_bytes"], lambda done: progress.state("check", "contents", done, manifest["raw_bytes"]))
+            try:
+                _refuse_strange_members(bounded)
+                while bounded.read(CHUNK):
+                    progress.tick()
+            except (tarfile.TarError, zstandard.ZstdError, ValueError, EOFError, OverflowError, RecursionError) as error:
+                raise UserError(f"{file} holds no archive of images: {error}.", _AGAIN) from None
+    if bounded.count != manifest["raw_bytes"]:
+        raise UserError(f"{file} holds {bounded.count} bytes of images, and its manifest says {manifest['raw_bytes']}.", _AGAIN)
+
+
+class _Member(tarfile.TarInfo):
+    """Headers about headers are read into memory whole: they say first how large they are."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type not in (*tarfile.REGULAR_TYPES, *tarfile.SUPPORTED_TYPES[2:7]) and member.size > CHUNK:
+            raise ValueError(f"a header of {member.size} bytes")
+        return member
+
+
+def _refuse_strange_members(source: "_Bounded") -> None:
+    """Raises ValueError for what an archive of images does not have: the engine unpacks it with its own rights."""
+    described = False
+    with tarfile.open(fileobj=cast(IO[bytes], source), mode="r|", tarinfo=_Member) as members:
+        for count, member in enumerate(members):
+            leads = member.name if not member.islnk() and not member.issym() else str(PurePosixPath(member.name).parent / member.linkname)
+            for path in (member.name, leads):
+                if path.startswith("/") or os.path.normpath(path).split("/")[0] == "..":
+                    raise ValueError(f"{path[:100]!r} leads out of it")
+            if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+                raise ValueError(f"{member.name[:100]!r} is neither a file nor a folder")
+            if count > MEMBERS:
+                raise ValueError(f"it has more than {MEMBERS} files")
+            described = described or member.name in ("manifest.json", "index.json")
+    if not described:
+        raise ValueError("it has no manifest.json")
+
+
 def load(engine: Engine, file: Path, progress: Progress) -> dict[str, Any]:
     """Check the whole file, then give its images to the engine; the manifest. Nothing is touched when anything is wrong. UserError."""
     import zstandard
 
     manifest = read(file, engine.architecture)
-    with Work(progress) as work:
-        with file.open("rb") as opened, timed(progress, "check", "the file's checksum"):
-            opened.seek(HEADER_BYTES)
-            sink = _Hashing(None)
-            _pump(opened, sink.write, lambda done: progress.state("check", "checksum", done, manifest["bytes"]), progress)
-        if sink.hexdigest() != manifest["sha256"]:
-            raise UserError(f"{file} is damaged: its checksum is not the one in its manifest.", _AGAIN)
-        with file.open("rb") as opened, timed(progress, "import", f"{len(manifest['images'])} images"):
-            opened.seek(HEADER_BYTES)
-            with work.process(
-                ["docker", "load", "--quiet"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=_environment(engine),
-            ) as loading:
-                stdin = cast(IO[bytes], loading.stdin)
-                try:
-                    with zstandard.ZstdDecompressor().stream_reader(opened) as plain:
-                        _pump(plain, stdin.write, lambda done: progress.state("import", "images", done, manifest["raw_bytes"]), progress)
-                    stdin.close()
-                except BrokenPipeError:
-                    pass
-                said = loading.stderr.read().decode(errors="replace").strip() if loading.stderr else ""
-            if loading.returncode != 0:
-                raise UserError(f"The engine did not take the images: {said or loading.returncode}", "docker system df, then labkit doctor")
+    check(file, manifest, progress)
+    with Work(progress) as work, file.open("rb") as opened, timed(progress, "import", f"{len(manifest['images'])} images"):
+        opened.seek(HEADER_BYTES)
+        with work.process(
+            ["docker", "load", "--quiet"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(engine),
+        ) as loading:
+            stdin = cast(IO[bytes], loading.stdin)
+            try:
+                with zstandard.ZstdDecompressor().stream_reader(opened) as plain:
+                    _pump(plain, stdin.write, lambda done: progress.state("import", "images", done, manifest["raw_bytes"]), progress)
+                stdin.close()
+            except BrokenPipeError:
+                pass
+            said = loading.stderr.read().decode(errors="replace").strip() if loading.stderr else ""
+        if loading.returncode != 0:
+            raise UserError(f"The engine did not take the images: {said or loading.returncode}", "docker system df, then labkit doctor")
     _check_arrived(engine, manifest)
     return manifest
 
@@ -171,6 +249,22 @@ def _header(manifest: dict[str, Any]) -> bytes:
 
 def _digest(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+class _Bounded:
+    """Reads no more than `most` bytes. Raises ValueError when there are."""
+
+    def __init__(self, source: Any, most: int, tell: Callable[[int], None]) -> None:
+        self._source, self._most, self._tell = source, most, tell
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._source.read(size)
+        self.count += len(data)
+        if self.count > self._most:
+            raise ValueError(f"there is more in it than the {self._most} bytes that its manifest says")
+        self._tell(self.count)
+        return data
 
 
 class _Hashing:

@@ -1,8 +1,9 @@
 """What labkit laid into a workspace last, `.labkit/laid.json`: the lab that it is at, and how the learner's edits are known."""
 
-import json
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from labkit import handed_in
 from labkit.lab.workspace import Workspace
 
 
@@ -18,7 +19,10 @@ class Laid:
 def laid(space: Workspace) -> Laid:
     """When that cannot be read, all of it counts as the learner's work."""
     try:
-        data = json.loads((space.kept / "laid.json").read_text())
-        return Laid(data["lab"], tuple(map(str, data["beside"])), str(data["digest"]))
+        data = handed_in.json_of(space.kept / "laid.json")
+        beside = tuple(map(str, data["beside"]))
+        if any(PurePath(path).is_absolute() or ".." in PurePath(path).parts for path in beside):
+            return Laid()  # not written by labkit, and what is outside is not its affair
+        return Laid(None if data["lab"] is None else int(data["lab"]), beside, str(data["digest"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Laid()

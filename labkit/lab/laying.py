@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from labkit import paths, say
+from labkit import handed_in, paths, say
 from labkit.errors import UserError
 from labkit.faults import stops
 from labkit.lab import snapshots, trees
@@ -100,7 +100,7 @@ def _finish(space: Workspace) -> Snapshot | None:
         return None
     why = "a change"
     try:
-        data: dict[str, Any] = json.loads(intention.read_text())
+        data: dict[str, Any] = handed_in.json_of(intention)
         why = str(data["why"])
         target = Target(data["kind"], data["lab"], data["name"])
         wanted = target.tree(space)

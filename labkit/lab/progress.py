@@ -7,18 +7,30 @@ is. Before each change the file is copied to progress.previous.json, from which 
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from labkit import paths, say
+from labkit import handed_in, paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.lab.workspace import Workspace, told_when_refused
 
 FORMAT = 2
-PASSED, AFTER_SOLUTION, SKIPPED = "passed", "passed after solution", "skipped"
+PASSED: Final = "passed"
+AFTER_SOLUTION: Final = "passed after solution"
+SKIPPED: Final = "skipped"
+
+
+LONGEST_SENTENCE = 20_000
+# What such a file can hold, also where somebody else wrote it: ids as labs have them, times that a calendar has.
+When = Annotated[float, msgspec.Meta(ge=0, le=handed_in.LATEST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+LabNumber = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\Z")]
+CheckId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\Z")]
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+Sentence = Annotated[str, msgspec.Meta(max_length=LONGEST_SENTENCE)]
 
 
 class _Record(msgspec.Struct, omit_defaults=True):
@@ -28,8 +40,8 @@ class _Record(msgspec.Struct, omit_defaults=True):
 class Failure(_Record):
     """The last time that a check failed: epoch seconds, its seed, and the sentence that named the witness."""
 
-    when: float
-    sentence: str
+    when: When
+    sentence: Sentence
     seed: int | None = None
 
 
@@ -38,37 +50,37 @@ class CheckRecord(_Record):
 
     `digests` are those of the services that were judged last."""
 
-    state: str = ""
-    when: float | None = None
-    last: str = ""
-    tries: int = 0
+    state: Literal["", "passed", "passed after solution", "skipped"] = ""
+    when: When | None = None
+    last: Name = ""
+    tries: Count = 0
     failure: Failure | None = None
-    digests: dict[str, str] = {}
+    digests: dict[Name, Name] = {}
 
 
 class Predicted(_Record):
     """An answer: which of the choices, counted from 0, when, and whether it was right."""
 
-    choice: int
-    when: float
+    choice: Count
+    when: When
     right: bool
 
 
 class LabRecord(_Record):
     """Times in epoch seconds. `hints` is how many levels of each step were shown."""
 
-    started: float | None = None
-    solution: float | None = None  # shown or applied
-    skipped: float | None = None
-    checks: dict[str, CheckRecord] = {}
-    hints: dict[str, int] = {}
-    predictions: dict[str, Predicted] = {}
-    injected: dict[str, float] = {}
+    started: When | None = None
+    solution: When | None = None  # shown or applied
+    skipped: When | None = None
+    checks: dict[CheckId, CheckRecord] = {}
+    hints: dict[CheckId, Count] = {}
+    predictions: dict[CheckId, Predicted] = {}
+    injected: dict[CheckId, When] = {}
 
 
 class Progress(_Record):
     format: int = FORMAT
-    labs: dict[str, LabRecord] = {}
+    labs: dict[LabNumber, LabRecord] = {}
 
     def lab(self, number: int) -> LabRecord:
         return self.labs.setdefault(str(number), LabRecord())
@@ -102,22 +114,20 @@ def load(space: Workspace | None) -> Progress:
 def read(path: Path) -> Progress:
     """Any format up to this one. Raises ValueError when it is not whole, UserError when it is of a later labkit or cannot be opened."""
     try:
-        data = json.loads(path.read_bytes())
+        data = handed_in.json_of(path)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", f"make {path} readable") from None
-    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
-        raise ValueError("it has no format")
-    if data["format"] > FORMAT:
-        message = f"{path} is of a later labkit (format {data['format']}; this one knows {FORMAT})."
+    number = handed_in.as_type(data, _Format).format
+    if number > FORMAT:
+        message = f"{path} is of a later labkit (format {number}; this one knows {FORMAT})."
         raise UserError(message, "install that labkit again; the file was not touched")
-    for upgrade in _UPGRADES[data["format"] :]:
-        data = upgrade(data)
-    try:
-        return msgspec.convert(data, Progress)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    if number == 0:
+        return _from_1(dict.fromkeys(handed_in.as_type(data, _Format0).passed))
+    if number == 1:
+        return _from_1(handed_in.as_type(data, _Format1).passed)
+    return handed_in.as_type(data, Progress)
 
 
 def _from_copy(space: Workspace, what: str) -> Progress:
@@ -139,21 +149,28 @@ def _from_copy(space: Workspace, what: str) -> Progress:
     return found
 
 
-def _from_0(data: dict[str, Any]) -> dict[str, Any]:
-    """Format 0 had no record of a lab, only a list of checks that were passed."""
-    return {"format": 1, "labs": {}, "passed": dict.fromkeys(data.get("passed", []))}
+class _Format(msgspec.Struct):
+    format: Annotated[int, msgspec.Meta(ge=0)]
 
 
-def _from_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 had the passed checks of all labs in one mapping, check to time."""
-    labs: dict[str, Any] = {}
-    for check, when in data.get("passed", {}).items():
-        lab = labs.setdefault(str(check).partition(".")[0], {"started": when, "checks": {}})
-        lab["checks"][str(check)] = {"state": PASSED, "when": when, "last": "pass"}
-    return {"format": 2, "labs": labs}
+class _Format0(msgspec.Struct):
+    """It had no record of a lab, only a list of checks that were passed."""
+
+    passed: list[CheckId] = []
 
 
-_UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_0, _from_1)
+class _Format1(msgspec.Struct):
+    """It had the passed checks of all labs in one mapping, check to time."""
+
+    passed: dict[CheckId, When | None] = {}
+
+
+def _from_1(passed: Mapping[str, float | None]) -> Progress:
+    found = Progress()
+    for check, when in passed.items():
+        lab = found.labs.setdefault(check.partition(".")[0], LabRecord(started=when))
+        lab.checks[check] = CheckRecord(state=PASSED, when=when, last="pass")
+    return found
 
 
 def change(space: Workspace, act: Callable[[Progress], None]) -> Progress:
@@ -210,7 +227,7 @@ def record_checks(
             check = lab.checks.setdefault(result.check, CheckRecord())
             check.last, check.tries, check.digests = result.verdict, check.tries + 1, digests
             if result.verdict == "fail":
-                check.failure = Failure(now, result.sentence, seed)
+                check.failure = Failure(now, say.plain(result.sentence)[:LONGEST_SENTENCE], seed)
             if result.verdict == "pass" and check.state in ("", SKIPPED) and result.check not in given:
                 check.state, check.when = AFTER_SOLUTION if lab.solution else PASSED, now
 

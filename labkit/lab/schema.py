@@ -2,15 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from labkit.errors import UserError
+from labkit.handed_in import Wrong, yaml_of
 
-CHECK_ID = re.compile(r"\d+\.\d+")
-ANCHORED = re.compile(r"at `\$(?P<path>[^`]*)`")
-UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>[^`]+)`")
+CHECK_ID = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,23 +75,15 @@ class LabYaml(_Strict, frozen=True):
 
 def read(path: Path) -> LabYaml:
     """Raises UserError that names the line of what is wrong."""
-    import yaml
-
     try:
-        text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeError) as error:
+        document = yaml_of(path)
+        lab = document.as_type(LabYaml)
+    except OSError as error:
         raise UserError(f"{path} cannot be read: {error}.", "restore the lab's folder, or install labkit again") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _wrong(path, mark.line + 1 if mark else 1, getattr(error, "problem", None) or str(error)) from None
-    try:
-        lab = msgspec.convert(data, LabYaml)
-    except msgspec.ValidationError as error:
-        place, what = _place(str(error)), str(error).replace("`", "").replace(" - at $", " at ").replace("at .", "at ")
-        raise _wrong(path, line_of(text, place), what) from None
+    except Wrong as error:
+        raise _wrong(path, error.line or 1, error.what) from None
     for place, what in _problems(lab):
-        raise _wrong(path, line_of(text, place), what)
+        raise _wrong(path, document.line(place), what)
     return lab
 
 
@@ -127,34 +117,3 @@ def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
         if not mutant.says.strip():
             found.append((["mutants", i, "says"], f"mutant {mutant.name} does not say what its message says"))
     return found
-
-
-def _place(message: str) -> list[str | int]:
-    """`… - at `$.steps[0].title`` → ["steps", 0, "title"]"""
-    at = ANCHORED.search(message)
-    place: list[str | int] = []
-    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", at["path"] if at else ""):
-        place.append(name or int(index))
-    if unknown := UNKNOWN_FIELD.search(message):
-        place.append(unknown["name"])
-    return place
-
-
-def line_of(text: str, place: list[str | int]) -> int:
-    """The line of a value, or of the nearest thing around it that there is."""
-    import yaml
-
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    line = 1 if node is None else node.start_mark.line + 1
-    for part in place:
-        found: Any = None
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is not None:
-                line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = found = node.value[part]
-            line = node.start_mark.line + 1
-        if found is None:
-            break
-    return line

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import paths
+from labkit import handed_in, paths
 from labkit.errors import UserError
 from labkit.lab import trees
 from labkit.lab.trees import Tree
@@ -70,7 +70,9 @@ def all_of(space: Workspace) -> list[Snapshot]:
         if path.parent.name.startswith("."):
             continue
         try:
-            about = json.loads(path.read_text())
+            about = handed_in.json_of(path)
+            if not 0 <= about["made"] <= handed_in.LATEST:
+                continue
             found.append(
                 Snapshot(path.parent.name, path.parent, about["lab"], float(about["made"]), str(about["why"]), str(about["digest"]))
             )

@@ -47,9 +47,11 @@ def folder_of(start: Path | None = None) -> Path | None:
 
 
 def _read(folder: Path) -> Workspace:
+    from labkit import handed_in
+
     path = folder / KEPT / "workspace.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = handed_in.json_of(path)
         if data["format"] > FORMAT:
             raise UserError(f"{folder} is a workspace of a later labkit.", "install that labkit again")
         return Workspace(folder, str(data["stack"]))

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
+from labkit.handed_in import Wrong, yaml_of
 from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed
 from labkit.lab.evidence import Evidence
@@ -70,19 +69,15 @@ def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
 def read(path: Path) -> list[Step]:
     """Raises Failed that names the line."""
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        document = yaml_of(path)
     except OSError:
         raise Failed(f"There is no {path.name} in your workspace.", next_step="labkit lab 2 start puts one there") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        _wrong(mark.line + 1 if mark else 1, f"{getattr(error, 'problem', error)}")
-    entries = data.get("steps") if isinstance(data, dict) else None
-    if not isinstance(entries, list) or root is None:
+    except Wrong as error:
+        _wrong(error.line or 1, error.what)
+    entries = document.data.get("steps") if isinstance(document.data, dict) else None
+    if not isinstance(entries, list):
         _wrong(1, "it has no list `steps`")
-    (nodes,) = [value.value for key, value in root.value if key.value == "steps"]
-    return [_step(entry, node.start_mark.line + 1) for entry, node in zip(entries, nodes, strict=True)]
+    return [_step(entry, document.line(["steps", number])) for number, entry in enumerate(entries)]
 
 
 def _step(entry: Any, line: int) -> Step:
