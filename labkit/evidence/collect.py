@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import __version__, quiescence
-from labkit.evidence import database, environment, faults, last_words, mark, movers, partitions, replay, table_files, unread
+from labkit.evidence import database, environment, faults, handlers, last_words, mark, movers, partitions, replay, table_files, unread
 from labkit.evidence.replication import Position, observer
 from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
@@ -292,6 +292,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
     blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
     database.insert(connection, "last_words", last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed]))
+    handlers.load(connection, runtime)
 
 
 def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | None, started: float) -> None:

@@ -382,6 +382,19 @@ CREATE TABLE last_words (
   text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
 );
 
+-- Which handler a service says that it called for a message: for people, decides no verdict.
+CREATE TABLE handlings (
+  component VARCHAR,            -- customers, orders, order-history
+  message_id VARCHAR,           -- as in outbox
+  handler VARCHAR               -- the function's name; NULL when the message was taken without one
+);
+
+-- What Python warned a service of, such as a coroutine that was never awaited: for people, decides no verdict.
+CREATE TABLE warnings (
+  component VARCHAR,            -- as in handlings
+  text VARCHAR                  -- the warning with its file and line
+);
+
 -- What each commit made of a row, as others can see it: one line for a row that is not what it was before. Statements within the transaction
 -- that led there do not count, nor do columns that no rule is about. change_no is that of the last change.
 CREATE VIEW order_commits AS

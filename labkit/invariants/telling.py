@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from labkit.story.handling import asked
 from labkit.story.model import CUSTOMERS, ORDERS, SERVICE_OF, Story, told_about
 from labkit.story.order import story_of
 from labkit.story.tables import Tables
@@ -78,16 +79,16 @@ def _i2(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     held = tables.rows("SELECT customer_id, amount FROM reservations WHERE order_id = ? ORDER BY customer_id", order_id)
     holder = row["holder"] if kind == "kept" else row["customer_id"]
     credit = tables.row(
-        "SELECT c.credit_limit, coalesce(sum(r.amount), 0), coalesce(sum(r.amount) FILTER (r.order_id = ?), 0) FROM all_customers c"
-        " LEFT JOIN reservations r ON r.customer_id = c.id WHERE c.id = ? GROUP BY c.credit_limit",
-        order_id,
+        "SELECT c.credit_limit, (SELECT coalesce(sum(amount), 0) FROM reservations WHERE customer_id = c.id),"
+        " (SELECT coalesce(sum(total), 0) FROM all_orders WHERE customer_id = c.id AND state = 'APPROVED')"
+        " FROM all_customers c WHERE c.id = ?",
         holder,
     ) or (Decimal(0), Decimal(0), Decimal(0))
-    limit, reserved, mine = credit
+    limit, reserved, approved = credit
     fields = {
         "credit_limit": limit,
         "available": limit - reserved,
-        "should_be": limit - reserved + mine,
+        "should_be": limit - approved,  # others may be held wrongly too
         "holder_name": tables.customer(row["holder"]),
         "held": _joined([f"{amount} of {tables.customer(customer)}" for customer, amount in held]),
     }
@@ -266,7 +267,10 @@ def _i6(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     if not row["effect_commits"]:
         facts.append((f"there is no {words.removeprefix('an ').removeprefix('the ')}", table))
     shown = " and ".join(names) if row["kind"] == "twice" and names else words
-    return {"service": service, "effect_words": shown}, facts, ""
+    so = ""
+    if row["kind"] == "no_effect":
+        so = f"{service} committed the inbox row and not the effect: {asked(tables, service, row['event'], row['message_id'])}"
+    return {"service": service, "effect_words": shown}, facts, so
 
 
 def _answer_names(tables: Tables, row: dict[str, Any]) -> list[str]:
@@ -355,7 +359,20 @@ def _i11(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, st
         facts += [(f"in that transaction orders received {event}", f"order_db.received_messages, {ORDERS}") for event, _ in got] or [
             ("that transaction holds no inbox row of an answer about it", "order_db.received_messages")
         ]
-        return {"because_of": reason}, [*facts, *_answers(tables, row["order_id"])], ""
+        so = ""
+        if row["kind"] == "no_cause":
+            apart = tables.rows(
+                "SELECT event, commit_no FROM inbox_inserts WHERE order_id = ? AND subscriber = ? ORDER BY commit_no",
+                row["order_id"],
+                ORDERS,
+            )
+            facts += [
+                (f"orders noted {e} as received in another transaction", _at("order_db.received_messages", tables.commit(c)))
+                for e, c in apart
+            ]
+            if apart:
+                so = "orders notes the answer and carries it out in two transactions: a crash between them loses the effect or repeats it."
+        return {"because_of": reason}, [*facts, *_answers(tables, row["order_id"])], so
     fields: dict[str, Any] = {"beside": ""}
     if row["answers"] and row["answers"] > 1 and row["granted"]:
         fields["beside"] = f", and {row['granted']} was granted in the same transaction"

@@ -7,6 +7,7 @@ from typing import Any
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
+from labkit.story.payload import published_wrongly
 from labkit.story.tables import Tables
 
 TRACEBACK_LINES = 12
@@ -69,11 +70,16 @@ def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, .
         facts.append(Fact(f"the last of these {len(rows):,} is {rows[-1][7] or 'a record'}: {last_line(rows[-1][5])}", _place(rows[-1])))
     if waiting:
         facts.append(Fact(f"order {order_id} is {waiting[0]}", "order_db.orders"))
+    sentence = f"{service} gave up {what} and parked it{more}: {exception}"
+    if fault := published_wrongly(tables, message_id):
+        publisher, wrong, payload = fault
+        sentence = f"{publisher} published {what} {wrong}, and {service} gave it up and parked it{more}: {exception}"
+        facts.insert(0, Fact(f"its payload is {payload}", f"the outbox of {publisher}"))
     return Finding(
         "parked",
         True,
         "A message was given up",
-        f"{service} gave up {what} and parked it{more}: {exception}",
+        sentence,
         tuple(facts),
         _so(tables, service, event, topic, message_id, exception),
         f"labkit trace message {message_id}" if message_id else f"labkit logs {service}",

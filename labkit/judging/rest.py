@@ -58,8 +58,8 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
 
 
 def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: list[Fact], notes: tuple[str, ...]) -> Rest:
-    what = open_now[0].text if open_now else run.get("stillness_detail", "something is outstanding")
-    component = _who_is_stuck(connection)
+    component, what = _who_is_stuck(connection)
+    what = what or run.get("stillness_detail", "something is outstanding")
     faults = connection.execute("SELECT id, primitive, target FROM faults WHERE healed IS NULL ORDER BY id").fetchall()
     why = f"nothing moved for 10 s, and {what}"
     if faults:
@@ -164,22 +164,29 @@ def _outstanding(connection: Any) -> list[Fact]:
     return [Fact(detail or f"{condition} of {subject}", PLACES.get(condition, condition)) for condition, subject, detail in rows]
 
 
-def _who_is_stuck(connection: Any) -> str:
+def _who_is_stuck(connection: Any) -> tuple[str, str]:
+    """The component, and what of it is open: of one and the same condition, so that nobody is blamed for another's."""
     rows = connection.execute(
-        "SELECT condition, subject FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject"
+        "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
     ).fetchall()
-    open_now = dict(rows)
-    if "paused" in open_now:
-        return str(open_now["paused"])
-    if "lag" in open_now:
-        group = str(open_now["lag"]).partition(" ")[0].rstrip(",")
-        return GROUP_OWNER.get(group, group)
-    if "outbox" in open_now:
-        return "relay"
-    if "transaction" in open_now:
-        account = str(open_now["transaction"])
-        return "customers" if "customer" in account else "orders" if "order" in account else account
-    return "the system"
+    for condition in ("paused", "lag", "outbox", "transaction"):
+        for found, subject, detail in rows:
+            if found == condition:
+                return _owner(condition, str(subject)), detail or f"{condition} of {subject}"
+    found, subject, detail = rows[0] if rows else ("", "", "")
+    return "the system", detail or (f"{found} of {subject}" if found else "")
+
+
+def _owner(condition: str, subject: str) -> str:
+    match condition:
+        case "lag":
+            group = subject.partition(" ")[0].rstrip(",")
+            return GROUP_OWNER.get(group, group)
+        case "outbox":
+            return "relay"
+        case "transaction":
+            return "customers" if "customer" in subject else "orders" if "order" in subject else subject
+    return subject
 
 
 def _faults(connection: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,7 +22,8 @@ from labkit.evidence import environment
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
-from labkit.lab import attribution, contract
+from labkit.invariants.witness import Fact
+from labkit.lab import attribution, complaints, contract
 from labkit.lab import evidence as evidence_of
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer, PlacedOrder
@@ -274,10 +276,20 @@ class Trial(Run):
         what = f"{row['method']} {row['path']}"
         how = "got no answer" if row["status"] is None else f"answered {row['status']}"
         details = contract.detail_of(row["answer"])
+        raised = await self.raised(row) if row["status"] is not None and row["status"] >= 500 else []
         wrong = Failed(
-            f"{what} {how}{f': {details}' if details else ''}.", expected="200", found=str(row["status"] or "no answer"), next_step=""
+            f"{what} {how}{f': {details}' if details else ''}.",
+            expected="200",
+            found=str(row["status"] or "no answer"),
+            because=raised,
+            next_step=f"labkit logs {complaints.owner_of(row['path'])}" if raised else "",
         )
         await self.blamed(wrong, f"{what} {how}")
+
+    async def raised(self, row: dict[str, Any]) -> list[Fact]:
+        """The exception behind an answer with 500, from the service's log."""
+        since = row["started"].replace(tzinfo=UTC).timestamp()
+        return await asyncio.to_thread(complaints.about_request, self.stack, row["method"], row["path"], since)
 
     async def blamed(self, wrong: Failed, what: str) -> NoReturn:
         """Raise why something did not happen: the machine stood in the way, a service ended by itself, or else this."""

@@ -5,6 +5,7 @@ The first hop that should be there and is not is where to look.
 
 from typing import TYPE_CHECKING
 
+from labkit.story.handling import asked
 from labkit.story.model import ANSWERS, CUSTOMERS, ENDS, LANE_OF, ORDERS, VIEW, Diagnosis, Story, Told, last_line
 from labkit.story.tables import Tables
 from labkit.story.walk import Walk
@@ -59,6 +60,10 @@ class _OrderStory:
         found = [m for m in self._messages if m.event in events]
         own = [m for m in found if m.schema] or found
         return own[0] if own else None
+
+    def _asked(self, service: str, event: str) -> str:
+        message = self._message(event)
+        return asked(self._tables, service, event, message.id if message else None)
 
     def _answer(self) -> Told | None:
         return self._message(*ANSWERS)
@@ -144,7 +149,8 @@ class _OrderStory:
                 "customers received OrderCreated and answered nothing",
                 "customer_db.message",
                 Diagnosis(
-                    "customers took OrderCreated and published no answer: which handler takes OrderCreated, and does it always answer?",
+                    "customers took OrderCreated and published no answer, though each order needs one: "
+                    + self._asked("customers", "OrderCreated"),
                     "labkit logs customers",
                 ),
                 lane="customers",
@@ -164,7 +170,7 @@ class _OrderStory:
                     f"orders received {answer.event} and left the order PENDING",
                     "order_db.orders",
                     Diagnosis(
-                        f"orders took {answer.event} and did nothing with it: which handler takes {answer.event}?", "labkit logs orders"
+                        f"orders took {answer.event} and did nothing with it: {self._asked('orders', answer.event)}", "labkit logs orders"
                     ),
                     lane="orders",
                     event=answer.event,
@@ -238,7 +244,9 @@ class _OrderStory:
             "effect",
             f"no reservation of order {self._id} was removed",
             source,
-            Diagnosis("customers got the event and did nothing with it: which handler takes OrderCancelled?", "labkit logs customers"),
+            Diagnosis(
+                f"customers got the event and did nothing with it: {self._asked('customers', 'OrderCancelled')}", "labkit logs customers"
+            ),
             lane="customers",
             event="OrderCancelled",
         )
@@ -265,7 +273,7 @@ class _OrderStory:
 
     def _view_is(self, event: str, message: Told) -> Diagnosis:
         if cause := message.parked.get(VIEW):
-            return Diagnosis(f"order-history could not handle {event} and parked it: {last_line(cause)}", "labkit logs order-history")
+            return self._walk.parked(event, message, "order-history", last_line(cause))
         if diagnosis := self._walk.component("order-history") or self._walk.component("redis"):
             return diagnosis
         assert message.first
@@ -279,6 +287,6 @@ class _OrderStory:
                 "labkit logs order-history",
             )
         return Diagnosis(
-            f"order-history took {event} and the view does not show it: which handler takes {event}, and which fields does it write?",
+            f"order-history took {event} and the view does not show it: {self._asked('order-history', event)} Which fields does it write?",
             "labkit logs order-history",
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from labkit.story.model import SCHEMA_OF, SERVICE_OF, Diagnosis, Hop, Mark, Told, last_line
+from labkit.story.payload import published_wrongly
 from labkit.story.tables import Tables
 
 
@@ -137,7 +138,7 @@ class Walk:
                 "consumer",
                 f"{service} gave it up and parked it: {what}",
                 f"{SCHEMA_OF[subscriber]}.dead_letter" if subscriber in SCHEMA_OF else f"Redis, deadletter:{subscriber}",
-                Diagnosis(f"{service} could not handle {event} and parked it: {what}", f"labkit logs {service}"),
+                self.parked(event, message, service, what),
                 lane=service,
                 event=event,
             )
@@ -147,6 +148,14 @@ class Walk:
             return False
         self.stop("consumer", *self._behind(event, message, subscriber, service), lane=service, event=event)
         return False
+
+    def parked(self, event: str, message: Told, service: str, what: str) -> Diagnosis:
+        """Why it was given up."""
+        if fault := published_wrongly(self.tables, message.id):
+            publisher, wrong, _ = fault
+            text = f"{publisher} published {event} {wrong}; {service} could not take it and parked it: {what}"
+            return Diagnosis(text, f"labkit logs {service}")
+        return Diagnosis(f"{service} could not handle {event} and parked it: {what}", f"labkit logs {service}")
 
     def _behind(self, event: str, message: Told, subscriber: str, service: str) -> tuple[str, str, Diagnosis]:
         assert message.first

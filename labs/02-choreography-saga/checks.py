@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pymysql
@@ -23,7 +24,8 @@ DENIED = (1044, 1045, 1142)
 
 @check("2.1", "Your saga.yml tells what really happens", alone=True)
 async def saga_yml(trial: Trial) -> None:
-    said = saga.read(trial.folder / "saga.yml" if trial.folder else Path(__file__).parent / "solution" / "saga.yml")
+    solution = Path(__file__).parent / "solution" / "saga.yml"
+    said = saga.read(trial.folder / "saga.yml" if trial.folder else solution)
     async with (
         trial.while_there(make.switch("customers", "batch", "1")),
         trial.while_there(make.switch("orders", "batch", "1")),
@@ -38,7 +40,8 @@ async def saga_yml(trial: Trial) -> None:
         await trial.cancel(approved)
         await trial.released(approved)
     evidence = await trial.require(I4, about=[customer.id, of_nobody.customer_id])
-    saga.compare(said, saga.observed(evidence, [order.id for order in (approved, refused, of_nobody)]))
+    orders = [order.id for order in (approved, refused, of_nobody)]
+    saga.compare(said, saga.observed(evidence, orders), saga.read(solution), partial(saga.asked, evidence, orders))
 
 
 @check("2.2", "An unknown customer's order is rejected, once")

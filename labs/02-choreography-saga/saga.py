@@ -1,6 +1,7 @@
 """saga.yml as a learner writes it, and the saga as the stores show it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,6 +10,8 @@ from labkit.handed_in import Wrong, yaml_of
 from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed
 from labkit.lab.evidence import Evidence
+from labkit.story import handling
+from labkit.story.tables import Tables
 
 CREATE, CANCEL = "POST /orders", "POST /orders/{id}/cancel"
 ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
@@ -125,33 +128,74 @@ def _wrong(line: int, what: str) -> NoReturn:
     raise Failed(f"saga.yml, line {line}: {what}.", next_step="write down what you see in labkit trace order, then labkit lab 2 check 2.1")
 
 
-def compare(said: list[Step], real: dict[str, Step]) -> None:
-    """Raises Failed with the first difference."""
+def asked(evidence: Evidence, orders: list[int], service: str, event: str) -> str:
+    """Which handler took an event of these orders, as far as the log tells; otherwise the question."""
+    found = evidence.rows("SELECT min(id) FROM outbox WHERE event = ? AND list_contains(?, order_id)", event, orders)
+    return handling.asked(Tables(evidence.connection), service, event, found[0][0])
+
+
+def compare(said: list[Step], real: dict[str, Step], right: list[Step], asked: Callable[[str, str], str]) -> None:
+    """Raises Failed with the first difference. Where saga.yml says what the saga has to be (`right`), it is the code that is wrong."""
     for number, step in enumerate(said, 1):
         if any(other.trigger == step.trigger for other in said[: number - 1]):
             _wrong(step.line, f"a second step that {step.trigger} starts")
+        is_right = any(_alike(step, other) for other in right)
         found = real.get(step.trigger)
         if found is None:
+            nobody = "in the run of four orders nobody did anything with it."
             raise Failed(
-                f"You say that {step.trigger} starts a step of {step.participant}; in the run of four orders nobody did anything with it.",
+                f"Your saga.yml is right, {step.trigger} starts a step of {step.participant}, and your code is not: {nobody}"
+                if is_right
+                else f"You say that {step.trigger} starts a step of {step.participant}; {nobody}",
                 expected=f"{step.participant}: {_list(step.does)}",
                 found="nothing",
+                so=f"{step.participant} did nothing with {step.trigger}: {asked(step.participant, step.trigger)}" if is_right else "",
                 next_step=f"which handler takes {step.trigger}? see services/{step.participant}/handlers.py",
             )
-        _same("takes", step, step.participant, found.participant, found)
-        for name in sorted(step.own - {name.removesuffix("Event") for name in found.own} - found.own):
+        published = {name.removesuffix("Event") for name in found.own}
+        for name in sorted(name for name in step.own if name.removesuffix("Event") not in published):
             _no_word(step.line, name, "publishes")
+        if is_right and not _alike(step, found):
+            raise _of_the_code(step, found)
+        _same("takes", step, step.participant, found.participant, found)
         _same("publishes", step, _list(step.publishes), _list(found.publishes), found)
         _same("does", step, _list(step.does), _list(found.does), found)
+    needed = {step.trigger for step in right}
     for trigger, found in real.items():
         if trigger not in {step.trigger for step in said}:
+            is_needed = trigger in needed
             raise Failed(
-                f"{found.participant} takes {trigger} and does this: {_list(found.does)}. No step of your saga.yml says so.",
-                expected=f"a step with the trigger {trigger}",
-                found=f"{len(said)} steps, none of them with it",
+                f"{found.participant} takes {trigger} and does this: {_list(found.does)}. "
+                f"{'No step of your saga.yml says so.' if is_needed else 'Neither your saga.yml nor the saga has such a step.'}",
+                expected=f"a step with the trigger {trigger}" if is_needed else "nothing",
+                found=f"{len(said)} steps, none of them with it" if is_needed else _list(found.does),
                 because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
-                next_step="labkit trace order shows each hop of an order",
+                next_step="labkit trace order shows each hop of an order"
+                if is_needed
+                else f"why does it? see services/{found.participant}/handlers.py",
             )
+
+
+def _alike(step: Step, other: Step) -> bool:
+    return (step.trigger, step.participant, step.does, step.publishes) == (other.trigger, other.participant, other.does, other.publishes)
+
+
+def _of_the_code(step: Step, found: Step) -> Failed:
+    """The saga has to be as saga.yml says, and the code does otherwise."""
+    if step.participant != found.participant:
+        what, wanted, came = f"{found.participant} takes {step.trigger}", step.participant, found.participant
+    elif step.publishes != found.publishes:
+        what, wanted, came = f"it publishes {_list(found.publishes)}", _list(step.publishes), _list(found.publishes)
+    else:
+        what, wanted, came = f"it does this: {_list(found.does)}", _list(step.does), _list(found.does)
+    return Failed(
+        f"Your saga.yml is right about the step of {step.trigger}, and your code does otherwise: {what}.",
+        expected=wanted,
+        found=came,
+        because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
+        next_step=f"what is done when {step.trigger} comes? see services/{found.participant}/"
+        f"{'app.py' if step.trigger in (CREATE, CANCEL) else 'handlers.py'}",
+    )
 
 
 def _same(verb: str, step: Step, said: str, real: str, found: Step) -> None:

@@ -14,6 +14,7 @@ from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
 from labkit.faults.targets import CHANNELS, ORDERS
 from labkit.invariants.witness import Fact
+from labkit.lab import complaints
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.content import beside
@@ -324,15 +325,16 @@ class Stage:
         await self.passage.plant(self._copies[self._messages[of]], f"{of[0]} of {of[1]}")
 
     async def _parked(self, customer: int) -> list[Fact]:
-        """Messages about a customer that the view gave up."""
+        """Messages about a customer that the view gave up, or else what it complained about last."""
         orders = self.trial.books.document(customer)["orders"] if customer != self.never_named else {}
         own = {message: event for (event, about), message in self._messages.items() if str(about) in (*orders, str(customer))}
         parked = await asyncio.to_thread(_dead_letters, self.trial)
-        return [
+        given_up = [
             Fact(f"order-history gave up {own[message]}: {cause.strip().splitlines()[-1]}", f"Redis, deadletter:{VIEW.subscriber}")
             for message, cause in parked
             if message in own and cause.strip()
         ]
+        return given_up or await asyncio.to_thread(complaints.lately, self.trial.stack, "order-history", self.trial.began)
 
 
 def _dead_letters(trial: Trial) -> list[tuple[str, str]]:

@@ -1,0 +1,50 @@
+"""Which handler each service says that it called for a message, and what Python warned it of: for people, decides no verdict."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit.stack.runtime import Runtime
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LINES = 4000  # of a log's end that are looked through
+LONGEST = 300  # characters of a warning that are kept
+TAKERS = ("customers", "orders", "order-history")
+_WARNING = re.compile(r"^(?P<file>\S.*?):(?P<line>\d+): (?P<what>\w*Warning: .+)$")
+
+
+def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
+    """Into the evidence."""
+    for component in TAKERS:
+        lines = runtime.log(component, LINES)
+        _insert(connection, "handlings", component, list(handled(lines)))
+        _insert(connection, "warnings", component, [(text,) for text in warned(lines)])
+
+
+def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
+    """(message id, handler); no handler where the message was taken without one."""
+    for line in lines:
+        if '"handled"' not in line:
+            continue
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(said, dict) and said.get("event") == "handled" and isinstance(said.get("message_id"), str):
+            handler = said.get("handler")
+            yield said["message_id"], handler if isinstance(handler, str) else None
+
+
+def warned(lines: Iterable[str]) -> list[str]:
+    """`RuntimeWarning: coroutine 'release' was never awaited (handlers.py, line 36)`, each once."""
+    found = (match for line in lines if (match := _WARNING.match(line)))
+    return list(dict.fromkeys(f"{m['what'][:LONGEST]} ({m['file'].rpartition('/')[2]}, line {m['line']})" for m in found))
+
+
+def _insert(connection: "DuckDBPyConnection", table: str, component: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        connection.execute(f"INSERT INTO {table} SELECT ?, {', '.join('unnest(?)' for _ in columns)}", [component, *columns])
