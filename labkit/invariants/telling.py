@@ -267,9 +267,8 @@ def _i6(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     if not row["effect_commits"]:
         facts.append((f"there is no {words.removeprefix('an ').removeprefix('the ')}", table))
     shown = " and ".join(names) if row["kind"] == "twice" and names else words
-    so = ""
-    if row["kind"] == "no_effect":
-        so = f"{service} committed the inbox row and not the effect: {asked(tables, service, row['event'], row['message_id'])}"
+    who = asked(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
+    so = "" if who.endswith("?") else f"{service} committed the inbox row and not the effect: {who}"
     return {"service": service, "effect_words": shown}, facts, so
 
 

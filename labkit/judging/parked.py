@@ -7,14 +7,13 @@ from typing import Any
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
-from labkit.story.payload import published_wrongly
+from labkit.story.payload import UNREADABLE, published_wrongly
 from labkit.story.tables import Tables
 
 TRACEBACK_LINES = 12
 KINDS = 3  # of causes of one subscriber that are told by themselves
 OTHERS = "other causes"
 PUBLISHER = {"customer_db": "customers", "order_db": "orders"}
-UNDECODABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
 _PARKED = """
 SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.store, r.event, r.order_id, r.customer_id
 FROM dead_letters d
@@ -71,7 +70,7 @@ def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, .
     if waiting:
         facts.append(Fact(f"order {order_id} is {waiting[0]}", "order_db.orders"))
     sentence = f"{service} gave up {what} and parked it{more}: {exception}"
-    if fault := published_wrongly(tables, message_id):
+    if fault := published_wrongly(tables, message_id, exception):
         publisher, wrong, payload = fault
         sentence = f"{publisher} published {what} {wrong}, and {service} gave it up and parked it{more}: {exception}"
         facts.insert(0, Fact(f"its payload is {payload}", f"the outbox of {publisher}"))
@@ -94,7 +93,7 @@ def _place(row: tuple[Any, ...]) -> str:
 
 
 def _so(tables: Tables, service: str, event: str | None, topic: str, message_id: str | None, exception: str) -> str:
-    if event is not None and not exception.startswith(UNDECODABLE):
+    if event is not None and not exception.startswith(UNREADABLE):
         return f"what {service} does about {event} raised each time it was tried."
     if message_id is None:
         return f"{service} got bytes that are no message: who wrote them to the topic?"

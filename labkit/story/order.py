@@ -286,7 +286,6 @@ class _OrderStory:
                 f"order-history has not got to {event}: of {message.first.channel}, partition {message.first.partition} it {stands}.",
                 "labkit logs order-history",
             )
-        return Diagnosis(
-            f"order-history took {event} and the view does not show it: {self._asked('order-history', event)} Which fields does it write?",
-            "labkit logs order-history",
-        )
+        who = self._asked("order-history", event).removesuffix("?")
+        what = f"{who}, and which fields does it write?" if who.startswith("which") else who
+        return Diagnosis(f"order-history took {event} and the view does not show it: {what}", "labkit logs order-history")

@@ -7,6 +7,7 @@ from typing import Any
 from labkit.story.model import LANE_OF
 from labkit.story.tables import Tables
 
+UNREADABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
 SHOWN = 80  # characters of a payload in a message
 _ANSWER: dict[str, type] = {"customerId": int, "orderId": int}
 _ORDER: dict[str, type] = {"orderDetails.customerId": int, "orderDetails.orderTotal": Decimal}
@@ -18,8 +19,11 @@ FIELDS: dict[str, dict[str, type]] = {
 _WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
 
 
-def published_wrongly(tables: Tables, message_id: str | None) -> tuple[str, str, str] | None:
-    """(who published it, what is wrong with it, its payload); None when the message is in no outbox, or is as it must be."""
+def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
+    """(who published it, what is wrong with it, its payload) of a message that was parked for this cause; None when it could be read, when
+    it is in no outbox, or is as it must be."""
+    if not cause.startswith(UNREADABLE):
+        return None
     row = tables.row("SELECT schema_name, event, payload FROM outbox WHERE id = ?", message_id) if message_id else None
     if row is None or row[0] not in LANE_OF:
         return None

@@ -151,7 +151,7 @@ class Walk:
 
     def parked(self, event: str, message: Told, service: str, what: str) -> Diagnosis:
         """Why it was given up."""
-        if fault := published_wrongly(self.tables, message.id):
+        if fault := published_wrongly(self.tables, message.id, what):
             publisher, wrong, _ = fault
             text = f"{publisher} published {event} {wrong}; {service} could not take it and parked it: {what}"
             return Diagnosis(text, f"labkit logs {service}")

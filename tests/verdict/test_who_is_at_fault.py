@@ -124,7 +124,9 @@ def parked(payload: object) -> Judgement:
         history.receive(CUSTOMERS, "OrderCreated", 9)
         history.publish("CustomerCreditReserved", order_id=9, customer_id=4)
         history.hold(4, 9, history._orders[9][1])
-    history.park(ORDERS, "CustomerCreditReserved", 9, "not a CustomerCreditReserved: Object missing required field `orderId`")
+    history.park(
+        ORDERS, "CustomerCreditReserved", 9, "the event CustomerCreditReserved cannot be read: Object missing required field `orderId`"
+    )
     history.con.execute(
         "UPDATE outbox SET payload = ? WHERE id = ?", [json.dumps(payload), history.message_id("CustomerCreditReserved", 9)]
     )
