@@ -10,8 +10,9 @@ import pytest
 
 from labkit.evidence import binlog, database, mysql, replay, table_files
 from labkit.evidence.replication import observer
+from labkit.stack import provision
 from tests.evidence.servers import DatabaseServer, found_servers, running
-from tests.running import wait_until
+from tests.running import ROOT, wait_until
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 AWKWARD = 'né "x", \2 \\ \n☂'  # quotes, commas, the field's own quote, a new line
@@ -131,3 +132,24 @@ def test_a_change_that_is_missing_is_found(server: DatabaseServer, tmp_path: Pat
     assert reason.startswith("order_db.orders has ")
     assert "APPROVED" in reason
     assert "PENDING" in reason
+
+
+IDS = ("V1Stg", "v1stg", "pad", "pad ", "e", "é", "e\u0301", "ß", "ss", "\u00a0", "\t")
+
+
+def test_ids_that_differ_in_a_trifle_are_different_also_in_tables_of_an_earlier_labkit(server: DatabaseServer, tmp_path: Path) -> None:
+    loose = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    server.run(
+        *("TRUNCATE customer_db.received_messages", "TRUNCATE customer_db.message"),
+        f"ALTER TABLE customer_db.received_messages MODIFY message_id {loose}, MODIFY consumer_id {loose}",
+        f"ALTER TABLE customer_db.message MODIFY id {loose}",
+    )
+    provision.apply(ROOT, server.admin)
+    for message_id in IDS:
+        insert(server, "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('s', %s)", message_id)
+        insert(server, "INSERT INTO customer_db.message (id, destination, headers, payload) VALUES (%s, '', '{}', '')", message_id)
+    assert {row[0] for row in server.run("SELECT message_id FROM customer_db.received_messages")} == set(IDS)
+    mysql.read(observer(server.admin), tmp_path)
+    connection = database.new()
+    table_files.load(connection, tmp_path)
+    assert {row[0] for row in connection.execute("SELECT message_id FROM inbox WHERE schema_name = 'customer_db'").fetchall()} == set(IDS)
