@@ -1,57 +1,42 @@
-"""Text without what is nobody else's business: passwords, tokens, and who and where the user is."""
+"""Text without what is nobody else's business: passwords, tokens, and who and where the user is.
 
+What is a secret is known by its shape (secrets.py), by the name that it stands under (named.py), or because this process's environment
+keeps it under a secret's name. In doubt it goes: a line that is cut too short is asked for again, one that was sent is sent.
+"""
+
+import base64
 import getpass
+import json
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
 
-REMOVED = "(removed)"
-_SECRET_NAME = re.compile(
-    r"(?i)pass(word|wd|phrase|code)?$|pwd$|secret|token|credential|(api|access|private|signing)[-_]?key|auth(orization)?$|cookie"
-)
+from labkit.redaction_named import is_secret_name, without_named
+from labkit.redaction_shapes import REMOVED, without_shapes, without_userinfo
+
+__all__ = ["REMOVED", "anonymous", "cleaner", "is_secret", "without_secrets", "without_userinfo"]
+
 # Names that are words of our own subject, too: nobody is hidden by removing them, and the text would lose its sense.
 _COMMON = frozenset(
-    {"root", "admin", "administrator", "user", "test", "ubuntu", "debian", "localhost"}
-    | {"mysql", "redis", "kafka", "docker", "labkit", "relay", "orders", "customers"}
+    {"root", "admin", "administrator", "user", "test", "ubuntu", "debian", "localhost", "true", "false", "none", "null"}
+    | {"mysql", "redis", "kafka", "docker", "labkit", "relay", "orders", "customers", "password", "secret"}
 )
-
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), REMOVED),
-    # scheme://user:password@host, scheme://token@host
-    (re.compile(r"(?<=://)[^\s/@'\"]+@"), f"{REMOVED}@"),
-    (re.compile(r"(?i)([?&][\w.-]*(?:token|key|secret|sig|signature|passw(?:or)?d|auth|credential)[\w.-]*=)[^\s&#'\"]+"), rf"\1{REMOVED}"),
-    (re.compile(r"(?i)\b(authorization|proxy-authorization|cookie|set-cookie)(['\"]?\s*[:=]\s*)[^\r\n'\"]+"), rf"\1\2{REMOVED}"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REMOVED}"),
-    # NAME_PASSWORD=value, "token": "value", --password value
-    (
-        re.compile(
-            r"(?i)(?P<name>[\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|credentials?|(?:api|access|private|signing)[-_]?key)[\w.-]*)"
-            r"(?P<between>['\"]?\s*[:=]\s*)(?:(?P<quote>['\"])(?:(?!(?P=quote))[^\\\n]|\\.)*(?P=quote)|[^\s,;'\"}&\[{(]+)"
-        ),
-        rf"\g<name>\g<between>\g<quote>{REMOVED}\g<quote>",
-    ),
-    (re.compile(r"(?i)(--?(?:password|passwd|token|secret)[= ])\S+"), rf"\1{REMOVED}"),
-    # what services call their tokens by the first letters
-    (
-        re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|pypi-|dckr_pat_|npm_)[A-Za-z0-9_-]{16,}|\bAKIA[A-Z0-9]{16}\b"),
-        REMOVED,
-    ),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), REMOVED),
-)
+SHORTEST = 4  # characters of a value that is looked for as it is
+_ADDRESS = re.compile(r"(?i)proxy|url|uri|dsn|registry|mirror")
 
 
 def is_secret(name: str) -> bool:
     """Does a variable of this name hold a secret?"""
-    return bool(_SECRET_NAME.search(name))
+    return is_secret_name(name)
 
 
 def without_secrets(text: str) -> str:
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+    return without_named(without_shapes(text))
 
 
 @cache
@@ -68,7 +53,8 @@ def _user() -> str:
 
 
 def cleaner(environment: Mapping[str, str], *, home: Path, user: str, host: str) -> Callable[[str], str]:
-    values = sorted({value for name, value in environment.items() if is_secret(name) and len(value) >= 6}, key=len, reverse=True)
+    values = sorted(set(_spellings(environment)), key=len, reverse=True)
+    known = [re.compile(rf"(?<!\w){re.escape(v)}(?!\w)" if v.isalnum() and len(v) < 12 else re.escape(v)) for v in values]
     names = [(user, "(user)"), (host, "(host)")]
     words = [
         (re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])"), instead)
@@ -77,8 +63,8 @@ def cleaner(environment: Mapping[str, str], *, home: Path, user: str, host: str)
     ]
 
     def clean(text: str) -> str:
-        for value in values:
-            text = text.replace(value, REMOVED)
+        for pattern in known:
+            text = pattern.sub(REMOVED, text)
         text = without_secrets(text)
         if len(str(home)) > 1:
             text = re.sub(rf"{re.escape(str(home))}(?![\w-])", "~", text)
@@ -88,6 +74,52 @@ def cleaner(environment: Mapping[str, str], *, home: Path, user: str, host: str)
         return text
 
     return clean
+
+
+def _spellings(environment: Mapping[str, str]) -> Iterator[str]:
+    """Every secret that a variable holds, as it may be written elsewhere."""
+    for name, value in environment.items():
+        secrets = list(_secrets_in(value)) if is_secret(name) else []
+        if not secrets and _ADDRESS.search(name):
+            secrets = [password for _, password in _userinfos(value)]
+        for secret in secrets:
+            lines = secret.splitlines() if "\n" in secret else []
+            for text in (secret, *(line for line in lines if len(line) >= 8)):
+                if len(text) >= SHORTEST and text.lower() not in _COMMON:
+                    yield from (text, json.dumps(text)[1:-1], quote(text, safe=""), unquote(text))
+
+
+def _secrets_in(value: str) -> Iterator[str]:
+    """The value, and where it is JSON every text in it; of base64 that is user:password, the password."""
+    yield value
+    try:
+        texts = list(_texts(json.loads(value))) if value.lstrip()[:1] in ("{", "[") else []
+    except (ValueError, RecursionError):
+        texts = []
+    for text in texts:
+        if len(text) >= 6:
+            yield text
+        try:
+            decoded = base64.b64decode(text, validate=True).decode()
+        except ValueError:
+            continue
+        if ":" in decoded and decoded.isprintable():
+            yield decoded.partition(":")[2]
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping | list):
+        for item in data.values() if isinstance(data, Mapping) else data:
+            yield from _texts(item)
+
+
+def _userinfos(value: str) -> Iterator[tuple[str, str]]:
+    before, at, _ = value.rpartition("@")
+    user, colon, password = before.rpartition("://")[2].partition(":")
+    if at and colon:
+        yield user, password
 
 
 def _homes(text: str) -> str:

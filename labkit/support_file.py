@@ -84,9 +84,9 @@ def contents(data: bytes) -> list[tuple[str, int]]:
 
 def _is_ours(file: Path) -> bool:
     try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.read(ABOUT).decode(errors="replace").startswith(FIRST_LINE)
-    except (OSError, KeyError, zipfile.BadZipFile):
+        with zipfile.ZipFile(file) as archive, archive.open(ABOUT) as about:
+            return about.read(len(FIRST_LINE)) == FIRST_LINE.encode()
+    except Exception:  # whatever it is, it is none of ours
         return False
 
 
@@ -168,6 +168,8 @@ def _environment() -> str:
     for variable, value in sorted(os.environ.items()):
         if variable.upper().startswith(ENVIRONMENT):
             shown = redaction.REMOVED if redaction.is_secret(variable) else value
+            if variable.upper().endswith(("_PROXY", "_REGISTRY")):
+                shown = redaction.without_userinfo(shown)
             lines.append(f"{variable}={shown}\n")
     return "".join(lines)
 

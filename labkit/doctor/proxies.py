@@ -7,7 +7,7 @@ from pathlib import Path
 from labkit import handed_in
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
-from labkit.redaction import without_secrets
+from labkit.redaction import without_userinfo
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy")
 LOCAL = ("127.0.0.1", "localhost")
@@ -22,7 +22,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 def _of_environment() -> Finding:
     found = {name: value for lower in NAMES for name in (lower, lower.upper()) if (value := os.environ.get(name))}
-    shown = ", ".join(f"{name}={without_secrets(value)}" for name, value in found.items())
+    shown = ", ".join(f"{name}={without_userinfo(value)}" for name, value in found.items())
     if not found:
         return Finding("proxy", OK, "No proxy variable is set.")
     # programs read one spelling or the other, and some read only theirs
