@@ -18,7 +18,7 @@ from labkit.lab import complaints
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.content import beside
-from labkit.lab.documents import differences
+from labkit.lab.documents import CENT, differences
 from labkit.lab.rules import APPROVED, Outcome
 from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial
@@ -78,11 +78,13 @@ class Stage:
         for fault in stopped:
             await trial.fired(fault)
         await trial.heal(everything)
-        name_of_late, created, approved, overtaken = closed
+        name_of_late, created, approved, overtaken, half = closed
         await self._scene("3.2", lambda: self._approved_before_created(created, approved))
         await self.passage.open(created, approved)
         await self._scene("3.2", lambda: self._cancelled_before_approved(overtaken))
         await self.passage.open(overtaken)
+        await self._scene("3.1", lambda: self._pending_still(half))
+        await self.passage.open(half)
         await self._scene("3.4", lambda: self._orders_before_customer(name_of_late))
         await self.passage.open(name_of_late)
         await self._scene("3.5", self._owners_down)
@@ -105,7 +107,7 @@ class Stage:
             await self._decided(customer, totals[2])
             await self._decided(customer, totals[3], cancel=True)
             await self._decided(customer, customer.limit)
-        await self._decided(self.late, totals[4])
+        self.pending = await self._decided(self.late, totals[4])
         await self._decided(self.unknown, totals[5])
         self._partitions = await asyncio.to_thread(places.partitions, trial.stack, ORDERS)
         own = [self.plain.id, self.early.id, self.twice.id, self.late.id, *self._orders()]
@@ -115,7 +117,7 @@ class Stage:
                 self._messages[event, int(aggregate_id)] = message_id
         await trial.until("all events are published", self._unpublished, lambda waiting: not waiting)
         at, other = self._partition(self.cancelled), self._partition(self.approved)
-        free = next(p for p in range(self._partitions) if p not in (at, other))
+        free = next(p for p in range(self._partitions) if p not in (at, other, self._partition(self.pending)))
         self._copy(("OrderApproved", self.approved.id), free)
         self._copy(("OrderCancelled", self.cancelled.id), free)
         for event, about in self._of_twice():
@@ -153,7 +155,8 @@ class Stage:
     def _of_twice(self) -> list[tuple[str, int]]:
         orders = [int(order_id) for order_id in self.trial.books.document(self.twice.id)["orders"]]
         of_orders = [("OrderCreated", orders[1]), ("OrderApproved", orders[1]), ("OrderCreated", orders[0]), ("OrderRejected", orders[2])]
-        return [*of_orders, ("OrderApproved", orders[0]), ("CustomerCreated", self.twice.id), ("OrderCancelled", orders[1])]
+        older = [("OrderApproved", orders[0]), ("CustomerCreated", self.twice.id), ("OrderCancelled", orders[1])]
+        return [*of_orders, ("OrderCreated", orders[2]), *older]
 
     def _copy(self, of: tuple[str, int], partition: int | None = None) -> None:
         message_id = self._messages[of]
@@ -166,6 +169,7 @@ class Stage:
             make.gate("order-history", message_id=created),
             make.gate("order-history", message_id=approved, partition=self._partition(self.approved)),
             make.gate("order-history", channel_name="order", key=str(self.cancelled.id), partition=self._partition(self.cancelled)),
+            make.gate("order-history", message_id=self._messages["OrderApproved", self.pending.id]),
         ]
 
     async def _nothing_yet(self, everything: Fault) -> None:
@@ -217,6 +221,17 @@ class Stage:
             await self._shows(order, cancelled, "after OrderCancelled and then OrderApproved", "OrderApproved overwrote a newer state.")
         finally:
             await trial.heal(last)
+
+    async def _pending_still(self, half: Fault) -> None:
+        """The view has taken OrderCreated of an order, and OrderApproved has not come."""
+        order = self.pending
+        await self.passage.hit(half)
+        expected = self.trial.books.document(self.late.id)
+        state = {"orderId": order.id, "state": "PENDING", "orderTotal": {"amount": order.total}}
+        nothing = {"amount": order.total * 0}
+        expected |= {"name": None, "creditLimit": None, "orders": {str(order.id): state}, "totalApproved": nothing}
+        why = {"totalApproved": "an order counts when it is APPROVED, not before."}
+        await self._is(self.late.id, expected, f"before OrderApproved of order {order.id} came", "which event writes this field?", why)
 
     async def _orders_before_customer(self, name_of_late: Fault) -> None:
         await self.passage.caught_up(CHANNELS["order"])
@@ -293,6 +308,22 @@ class Stage:
                 because=await self._parked(order.customer_id),
                 so=so,
                 next_step=f"which rule lets a state be written? see {CODE}/view.py and {CODE}/project.lua",
+            )
+        self._adds_up(document, when)
+
+    def _adds_up(self, document: dict[str, Any], when: str) -> None:
+        """Counts and sums follow the orders that are shown beside them, whatever came first."""
+        orders = [order for order in (document.get("orders") or {}).values() if isinstance(order, dict)]
+        approved = [order["orderTotal"]["amount"] for order in orders if order.get("state") == "APPROVED"]
+        wanted = {"orderCount": len(orders), "totalApproved": {"amount": sum(approved, CENT * 0)}}
+        for field, expected, found in differences(wanted, {name: document.get(name) for name in wanted}):
+            shown = "its orders are" if field == "orderCount" else "its APPROVED orders add up to"
+            raise Failed(
+                f"{when[0].upper()}{when[1:]}, the order history shows {field} = {found}, and {shown} {expected}.",
+                expected=f"{field} = {expected}",
+                found=f"{field} = {found}",
+                so="what is kept beside the orders must follow them: what was never added is not taken off, what is CANCELLED not added.",
+                next_step=f"work it out when it is read, see {CODE}/document.py",
             )
 
     async def _is(self, customer: int, wanted: dict[str, Any], when: str, so: str, why: dict[str, str] | None = None) -> None:

@@ -1,0 +1,166 @@
+"""What lab 3 plays before it judges what the view knows after a kill: orders are placed while it is down, and of another customer the
+events come a second time, some of them behind newer ones. All of that is held until the view is up again, and is then taken at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from labkit.faults import make
+from labkit.invariants.catalog import I7
+from labkit.invariants.witness import Fact
+from labkit.lab.check import Failed, NotJudged
+from labkit.lab.client import Customer
+from labkit.lab.content import beside
+from labkit.lab.documents import differences
+from labkit.lab.evidence import Evidence
+from labkit.lab.schedule import at_work
+from labkit.lab.trial import Order, Trial
+
+passage = beside(__file__, "passage")
+ORDERS = 20
+SHOWN_S, LOOK_S = 10.0, 0.02
+CODE = "services/order_history"
+
+
+class Kill:
+    """`wrong` has what was found for each check."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.passage = passage.Passage(trial)
+        self.wrong: dict[str, Failed | NotJudged] = {}
+        self._played: asyncio.Task[None] | None = None
+
+    async def played(self, check: str) -> None:
+        """Play it once; raise what is wrong for this check."""
+        if self._played is None:
+            token = at_work.set("kill")  # amounts are the same whichever check asks first
+            self._played = self.trial.meeting.make(self._play())
+            at_work.reset(token)
+        await self.trial.meeting.join(self._played)
+        if (wrong := self.wrong.get(check)) is not None:
+            raise wrong
+
+    async def _noted(self, check: str, part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except (Failed, NotJudged) as error:
+            self.wrong.setdefault(check, error)
+
+    async def _play(self) -> None:
+        try:
+            await self._play_all()
+        finally:
+            await self.trial.heal_all()
+
+    async def _play_all(self) -> None:
+        trial = self.trial
+        self.customers = [await trial.customer(limit="99.99") for _ in range(2)]
+        self.copied = await trial.customer(limit="99.99")
+        before = [await self._decided(customer, f"{n}.00", f"{n}.99") for n, customer in enumerate((*self.customers, self.copied), 1)]
+        known = {customer.id: trial.books.document(customer.id) for customer in self.customers}
+        await self._shown({**known, self.copied.id: trial.books.document(self.copied.id)})
+        later = await trial.fault(make.gate("order-history", event_type="OrderCreated"))
+        killed = await trial.fault(make.outage(trial.stack, "kill", "order-history"))
+        await trial.fired(killed)
+        totals = [trial.amount(f"{number % 4 + 3}.{number:02}", f"{number % 4 + 3}.{number:02}") for number in range(ORDERS)]
+        placed = [await trial.order(self.customers[number % 2], total) for number, total in enumerate(totals)]
+        for order in placed:
+            await trial.becomes(order, trial.books.decide(order))
+        cancelled = await self._decided(self.copied, "4.00", "4.99")
+        await trial.cancel(cancelled)
+        await trial.becomes(cancelled, trial.books.cancel(cancelled))
+        await self._come_again(before[-1], cancelled)
+        await trial.heal(killed)
+        expected = f"after its start it takes what was published while it was down, {ORDERS} orders"
+        so = "it hangs, or it does not begin where it stopped: what was published while it was down is skipped."
+        held = await self.passage.holds(later, expected, so)
+        if held:
+            await self._noted("3.7", lambda: self._still_known(known, later.id))
+        await trial.heal(later)
+        evidence = await trial.evidence()  # all of it has been taken
+        await self._noted("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
+        await self._noted("3.3", lambda: self._counted_once(before[-1], cancelled))
+
+    async def _decided(self, customer: Customer, low: str, high: str) -> Order:
+        order = await self.trial.order(customer, self.trial.amount(low, high))
+        await self.trial.becomes(order, self.trial.books.decide(order))
+        return order
+
+    async def _come_again(self, taken: Order, cancelled: Order) -> None:
+        """Copies of what the view had taken before the kill, and behind the events of another order copies of its older ones."""
+        again = [("OrderCreated", taken), ("OrderApproved", taken), ("OrderApproved", cancelled), ("OrderCreated", cancelled)]
+        await self.trial.order_published(cancelled, "OrderCancelled")
+        ids = [await self.trial.order_published(order, event) for event, order in again]
+        await self.trial.fault(await asyncio.to_thread(make.copies, self.trial.stack, ids))
+
+    async def _shown(self, known: dict[int, dict[str, Any]]) -> None:
+        """Await that the order history shows these documents."""
+        trial, deadline = self.trial, time.monotonic() + SHOWN_S
+        for customer, document in known.items():
+            while differences(document, (await trial.history(customer))[1]):
+                if time.monotonic() > deadline:
+                    await trial.require(I7, about=list(known))
+                    raise Failed(
+                        f"The order history of customer {customer} does not show what became of its order.",
+                        expected=str(document),
+                        found=str((await trial.history(customer))[1]),
+                        next_step="labkit lab 3 check 3.1",
+                    )
+                await asyncio.sleep(LOOK_S)
+
+    async def _still_known(self, known: dict[int, dict[str, Any]], gate: str) -> None:
+        for customer, document in known.items():
+            status, found = await self.trial.history(customer)
+            if status != 200:
+                raise _forgot(customer, f"GET answers {status}", gate)
+            for field, expected, shown in differences(document, {name: found.get(name) for name in document}):
+                raise _forgot(customer, f"{field} is {shown}, it was {expected}", gate)
+
+    async def _caught_up(self, evidence: Evidence, customers: list[int], otherwise: Failed | None) -> None:
+        """Raises `otherwise` when the stores show nothing wrong."""
+        evidence.require(I7, about=customers)
+        if otherwise is not None:
+            raise otherwise
+        for customer in customers:
+            _, found = await self.trial.history(customer)
+            wanted = self.trial.books.document(customer)
+            for field, expected, shown in differences(wanted, {name: (found or {}).get(name) for name in wanted}):
+                raise Failed(
+                    f"After it was down for {ORDERS} orders, the order history of customer {customer} shows {field} = {shown}.",
+                    expected=f"{field} = {expected}",
+                    found=f"{field} = {shown}",
+                    next_step=f"does the view go on where it stopped? see {CODE}/effects.py",
+                )
+
+    async def _counted_once(self, taken: Order, cancelled: Order) -> None:
+        customer = self.copied.id
+        _, found = await self.trial.history(customer)
+        wanted = self.trial.books.document(customer)
+        for field, expected, shown in differences(wanted, {name: (found or {}).get(name) for name in wanted}):
+            if field.startswith(f"orders.{cancelled.id}."):
+                when = f"OrderApproved and OrderCreated of order {cancelled.id} came once more, together with OrderCancelled and behind it"
+                so = "what is there is read first and written later: another event comes between. Read, compare and write in one call."
+            else:
+                when = f"order-history was killed and started again, and events of order {taken.id} came that it had taken before"
+                so = "which events it has counted was in the memory of its process, and ended with it: count what is there when it is read."
+            raise Failed(
+                f"{when[0].upper()}{when[1:]}: the order history of customer {customer} shows {field} = {shown}; it should be {expected}.",
+                expected=f"{field} = {expected}",
+                found=f"{field} = {shown}",
+                so=so,
+                next_step=f"see {CODE}/store.py and {CODE}/project.lua, which write what an event says",
+            )
+
+
+def _forgot(customer: int, how: str, gate: str) -> Failed:
+    return Failed(
+        f"order-history was killed, and it no longer knows what it knew of customer {customer}: {how}.",
+        expected="the same document as before the kill, at once",
+        found=how,
+        because=[Fact("no event has been taken since, they are all held", f"the ledger, fault {gate}")],
+        so="what the view knew was in the memory of its process, and it ended with it.",
+        next_step=f'labkit sql "select * from view_customers where customer_id = {customer}" shows what Redis holds',
+    )
