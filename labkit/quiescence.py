@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,7 +47,7 @@ class State(Enum):
 class Outstanding:
     """Something that must be done before there is stillness. `since` in epoch seconds."""
 
-    condition: str  # outbox, lag, transaction, gate, paused, unreadable
+    condition: str  # outbox, lag, held, transaction, gate, paused, unreadable
     subject: str  # a schema, group, account or component
     detail: str  # a sentence without its full stop
     since: float = 0.0
@@ -131,6 +131,7 @@ class Watcher:
     moved: list[bool] = field(default_factory=list)
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _open: dict[str, Any] = field(default_factory=dict)
+    _log: tuple[Position, Position] | None = None  # how far it was looked at, and the last change of the application's in it
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -220,14 +221,15 @@ class Watcher:
         topics = [topic for topic in broker.topics() if topology.is_own(topic.name)]
         starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
         committed = {group: broker.committed(group) for group in topology.SUBSCRIPTIONS}
+        held: dict[Place, int] = {}
         for group, subscribed in topology.SUBSCRIPTIONS.items():
-            behind = {
-                place: end - max(committed[group].get(place, 0), starts[place])
-                for place, end in ends.items()
-                if place[0] in subscribed and end > max(committed[group].get(place, 0), starts[place])
-            }
-            if behind:
-                found.append(_lag(broker, group, behind, committed[group]))
+            behind = broker.behind(committed[group], starts, {place: end for place, end in ends.items() if place[0] in subscribed})
+            held |= behind.held
+            if behind.lag:
+                found.append(_lag(broker, group, behind.lag, committed[group]))
+        for (topic, partition), offset in list(held.items())[:1]:
+            where = f"{channel(topic)}, partition {partition}, from offset {offset} on"
+            found.append(Outstanding("held", "kafka", f"a producer's open transaction holds back {where}"))
         return starts, ends, committed
 
 
@@ -243,13 +245,15 @@ def _open_transactions(cursor: Any) -> Iterator[tuple[str, float, int]]:
         yield user, time.time() - max(seconds), len(seconds)
 
 
-def _lag(broker: Positions, group: str, behind: dict[Place, int], committed: dict[Place, int]) -> Outstanding:
-    members = sum(described.members for described in broker.groups([group]))
+def _lag(broker: Positions, group: str, behind: Mapping[Place, int], committed: dict[Place, int]) -> Outstanding:
+    described = broker.groups([group])
+    members, strangers = sum(one.members for one in described), [who for one in described for who in one.strangers]
     (topic, partition), lag = max(behind.items(), key=lambda item: item[1])
     at = committed.get((topic, partition))
     place = f"offset {at}" if at is not None else "the beginning"
     more = f" ({sum(behind.values())} on {len(behind)} partitions)" if len(behind) > 1 else ""
     who = {0: "; the group has no member", 1: ""}.get(members, f"; the group has {members} members")
+    who += f", one of them a stranger: {', '.join(strangers)}" if strangers else ""
     return Outstanding("lag", group, f"{group} stands at {place} of {channel(topic)}, partition {partition}, {lag} behind{more}{who}")
 
 

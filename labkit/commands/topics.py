@@ -26,9 +26,10 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
             found = broker.topics()
             starts, ends = broker.offsets(found, EARLIEST), broker.offsets(found, LATEST)
             groups = broker.groups(broker.group_ids())
+            lags = {group.id: broker.behind(group.committed, starts, ends).lag for group in groups}
     except (OSError, ValueError) as error:
         raise UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
-    partitions = [_partition(place, starts, ends, groups) for place in sorted(ends)]
+    partitions = [_partition(place, starts, ends, groups, lags) for place in sorted(ends)]
     if as_json:
         say.line(json.dumps(partitions, indent=1))
         return ExitCode.OK
@@ -41,16 +42,20 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
                 say.line(f"  partition {row['partition']}  {held}  {taken}".rstrip())
     for group in groups:
         foreign = "" if group.id in SUBSCRIPTIONS else ", not one of the stack's own"
+        if group.id in SUBSCRIPTIONS and group.strangers:
+            foreign = f", one of them a stranger: {', '.join(map(say.one_line, group.strangers))}"
         say.line(f"{group.id}: {group.state}, {group.members} {'member' if group.members == 1 else 'members'}{foreign}")
     return ExitCode.OK
 
 
-def _partition(place: Place, starts: Mapping[Place, int], ends: Mapping[Place, int], groups: list[Group]) -> dict[str, Any]:
+def _partition(
+    place: Place, starts: Mapping[Place, int], ends: Mapping[Place, int], groups: list[Group], lags: Mapping[str, Mapping[Place, int]]
+) -> dict[str, Any]:
     taking = []
     for group in groups:
         if place in group.committed or place[0] in SUBSCRIPTIONS.get(group.id, ()):
             committed = group.committed.get(place)
-            taking.append({"group": group.id, "committed": committed, "lag": max(0, ends[place] - max(starts[place], committed or 0))})
+            taking.append({"group": group.id, "committed": committed, "lag": lags[group.id].get(place, 0)})
     return {"topic": place[0], "partition": place[1], "start": starts[place], "end": ends[place], "groups": taking}
 
 

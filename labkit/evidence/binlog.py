@@ -225,12 +225,8 @@ class _Reader:
             self.commit(packet)
 
     def query(self, packet: bytes) -> None:
-        body = packet[BODY : len(packet) - self.checksum]
-        schema_length, variables = body[8], int.from_bytes(body[11:13], "little")
-        schema_at = 13 + variables
-        schema = body[schema_at : schema_at + schema_length].decode(errors="replace")
-        statement = body[schema_at + schema_length + 1 :].decode(errors="replace").strip()
-        word = _first_word(statement)
+        schema, statement = statement_of(packet, self.checksum)
+        word = first_word(statement)
         if word in ("BEGIN", "RELEASE"):
             return
         if word == "COMMIT":
@@ -315,7 +311,16 @@ def _xa(statement: str) -> tuple[str, str, str]:
     return word, verb.upper(), "".join("".join(branch).upper().split())
 
 
-def _first_word(statement: str) -> str:
+def statement_of(packet: bytes, checksum: int) -> tuple[str, str]:
+    """Of a QUERY: the schema that was in use, and the statement."""
+    body = packet[BODY : len(packet) - checksum]
+    schema_length, variables = body[8], int.from_bytes(body[11:13], "little")
+    schema_at = 13 + variables
+    schema = body[schema_at : schema_at + schema_length].decode(errors="replace")
+    return schema, body[schema_at + schema_length + 1 :].decode(errors="replace").strip()
+
+
+def first_word(statement: str) -> str:
     return _COMMENT.sub(" ", statement).split(None, 1)[0].upper().rstrip(";") if statement else ""
 
 

@@ -40,7 +40,7 @@ def read(
                 "bootstrap.servers": bootstrap,
                 "group.id": "labkit",  # never joined, nothing committed: Kafka does not know it
                 "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
+                "isolation.level": "read_committed",  # what was aborted is given to nobody
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,  # transactions leave offsets that hold no record
                 "check.crcs": False,

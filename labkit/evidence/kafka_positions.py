@@ -8,9 +8,12 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from labkit.evidence.kafka_batches import readable
 from labkit.stack.kafka_wire import Broker, Place, error_of, string
 
-OFFSET_FETCH, DESCRIBE_GROUPS, LIST_GROUPS = 9, 15, 16
+FETCH, OFFSET_FETCH, DESCRIBE_GROUPS, LIST_GROUPS = 1, 9, 15, 16
+READ_COMMITTED = 1
+FETCHED = 1 << 16  # bytes of a partition in one answer; the first batch is always whole
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,16 @@ class Group:
     state: str
     members: int
     committed: Mapping[Place, int]
+    strangers: tuple[str, ...] = ()  # members beside the stack's own
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What a group has yet to take: how many offsets at most, of the places that hold a record for it. `held`: where records wait for the
+    end of a producer's transaction, and from which offset on."""
+
+    lag: Mapping[Place, int]
+    held: Mapping[Place, int]
 
 
 class Positions(Broker):
@@ -44,6 +57,36 @@ class Positions(Broker):
             raise error_of(error, f"Kafka does not tell the offsets of the group {group}")
         return found
 
+    def behind(self, committed: Mapping[Place, int], starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Behind:
+        """Offsets are not records: where some are left, it is looked whether one of them holds a record that consumers are given."""
+        open_from = {place: max(committed.get(place, 0), starts[place]) for place in ends}
+        lag, held = {}, {}
+        for place, end in ends.items():
+            start = open_from[place]
+            while start < end:
+                found, went_to, stable = self._until_ready(lambda place=place, start=start: self._fetched(place, start))  # type: ignore[misc]
+                if stable < end:
+                    held[place] = stable
+                if found:
+                    lag[place] = end - open_from[place]
+                if found or went_to == start:
+                    break
+                start = went_to
+        return Behind(lag, held)
+
+    def _fetched(self, place: Place, start: int) -> tuple[bool, int, int]:
+        """(is there a record for consumers?, where to go on, up to where transactions have ended)"""
+        topic, partition = place
+        body = struct.pack(">iiiib", -1, 0, 0, FETCHED, READ_COMMITTED) + struct.pack(">i", 1) + string(topic)
+        answer = self._ask(FETCH, 4, body + struct.pack(">iiqi", 1, partition, start, FETCHED))
+        answer.take("i"), answer.take("i"), answer.text(), answer.take("i"), answer.take("i")
+        error, _, stable = answer.take("h"), answer.take("q"), answer.take("q")
+        if error:
+            raise error_of(error, f"Kafka does not give the records of {topic}, partition {partition}")
+        aborted = [(answer.take("q"), answer.take("q")) for _ in range(max(answer.take("i"), 0))]
+        found, went_to = readable(answer.bytes(), start, aborted)
+        return found, went_to, stable
+
     def group_ids(self) -> list[str]:
         return self._until_ready(self._group_ids)
 
@@ -60,10 +103,10 @@ class Positions(Broker):
     def groups(self, ids: Iterable[str]) -> list[Group]:
         ids = list(ids)
         described = self._until_ready(lambda: self._described(ids)) if ids else []
-        return [Group(group, state, members, self.committed(group)) for group, state, members in described]
+        return [Group(group, state, len(members), self.committed(group), _strangers(group, members)) for group, state, members in described]
 
-    def _described(self, ids: list[str]) -> list[tuple[str, str, int]]:
-        """(group, state, members)"""
+    def _described(self, ids: list[str]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        """(group, state, members: each with its id, and a name for people)"""
         answer = self._ask(DESCRIBE_GROUPS, 0, struct.pack(">i", len(ids)) + b"".join(map(string, ids)))
         described = []
         for _ in range(answer.take("i")):
@@ -71,10 +114,18 @@ class Positions(Broker):
             if error:
                 raise error_of(error, f"Kafka does not describe the group {group}")
             answer.text(), answer.text()  # protocol type, protocol
-            members = answer.take("i")
-            for _ in range(members):
-                answer.text(), answer.text(), answer.text()
+            members = []
+            for _ in range(answer.take("i")):
+                member, client, host = answer.text(), answer.text(), answer.text()
+                members.append((member, f"{client} at {host.removeprefix('/')}"))
                 for _ in range(2):  # metadata, assignment
                     answer.skip(max(answer.take("i"), 0))
             described.append((group, state, members))
         return described
+
+
+def _strangers(group: str, members: list[tuple[str, str]]) -> tuple[str, ...]:
+    """A service of the stack is a static member, and Kafka makes its id of the name that it goes by. Where none is there, a service of
+    somebody else's may stand for it."""
+    own = [member for member, _ in members if f".{group}-" in member]
+    return tuple(who for member, who in members if own and member not in own)

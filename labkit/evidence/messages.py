@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import msgspec
 
+from labkit.evidence.topology import TOPICS
+
 LONGEST_ID = 100  # characters; a number beyond 64 bits is left out where it is stored
 MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
 
@@ -153,8 +155,8 @@ def _frame(data: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=10_000)
 def channel(topic: str) -> str:
-    """`io.….orders.domain.Order` → `Order`"""
-    return topic.rpartition(".")[2]
+    """`io.….orders.domain.Order` → `Order`; a topic that is none of the application's keeps its whole name."""
+    return topic.rpartition(".")[2] if topic in TOPICS else topic
 
 
 @lru_cache(maxsize=10_000)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.evidence import topology
+from labkit.evidence.binlog import first_word
 from labkit.evidence.messages import channel
 from labkit.stack import sql
 from labkit.stack.model import Stack
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from labkit.quiescence import Wave
 
 LOOKED_FOR_S = 2.0
+WRITING = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "COMMIT", "CALL", "TRUNCATE", "ALTER", "CREATE", "DROP", "RENAME", "XA"}
 KNOWN = {*topology.ACCOUNT_COMPONENT, "relay", "observer", "root", "system user", "event_scheduler", "unauthenticated user"}
 
 
@@ -36,14 +38,18 @@ def between(before: "Wave", after: "Wave") -> str:
 
 
 def writer(stack: Stack) -> str | None:
-    """Who seems to write: an account that is neither a service's nor the server's. None when none shows, or nobody can be asked."""
+    """Who writes: an account that is neither a service's nor the server's, seen with a statement that changes something, or in a
+    transaction that has. None when none shows, or nobody can be asked: who only reads, as `labkit load` does, is not blamed."""
     deadline = time.monotonic() + LOOKED_FOR_S
     try:
         with sql.connected(stack.mysql) as cursor:
             while time.monotonic() < deadline:  # some connect for each statement anew
-                cursor.execute("SELECT user, host FROM information_schema.processlist WHERE id <> CONNECTION_ID()")
-                foreign = sorted({str(user) for user, _ in cursor.fetchall()} - KNOWN)
-                if foreign:
+                cursor.execute(
+                    "SELECT p.user, p.info, t.trx_rows_modified FROM information_schema.processlist p"
+                    " LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id WHERE p.id <> CONNECTION_ID()"
+                )
+                writing = {str(user) for user, statement, rows in cursor.fetchall() if rows or first_word(statement or "") in WRITING}
+                if foreign := sorted(writing - KNOWN):
                     return f"the account {foreign[0]}"
                 time.sleep(0.01)
     except OSError:

@@ -1,5 +1,6 @@
 """Kafka's partitions and consumer groups as rows of the evidence, and which part of each log belongs to the run."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def read(connection: "DuckDBPyConnection", endpoint: Endpoint, begin: Mark | Non
             starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
             ids = sorted({*broker.group_ids(), *SUBSCRIPTIONS})
             groups = broker.groups(ids)
+            lags = {group.id: broker.behind(group.committed, starts, _taken_by(group, ends)).lag for group in groups}
     except (OSError, ValueError) as error:
         for source in ("groups", "records"):
             database.set_complete(connection, source, f"kafka could not be read: {error}", "kafka")
@@ -39,38 +41,46 @@ def read(connection: "DuckDBPyConnection", endpoint: Endpoint, begin: Mark | Non
             row = {"topic": topic, "partition_no": partition, "log_start": start, "log_end": end, "mark": wanted}
             database.insert(connection, "partitions", [row])
             place = f"{channel(topic)}, partition {partition}"
-            if wanted > end:
+            if wanted > end and is_own(topic):
                 database.set_complete(
                     connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
                 )
             elif start > wanted and is_own(topic):
                 reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"
                 database.set_complete(connection, "records", reason)
-        for topic in known - {topic for topic, _ in starts}:
+        for topic in filter(is_own, known - {topic for topic, _ in starts}):
             database.set_complete(connection, "records", f"the topic {channel(topic)} was deleted after the mark")
         for group in groups:
-            _group_rows(connection, group, starts, ends)
+            _group_rows(connection, group, starts, ends, lags[group.id])
+        strangers = {group.id: group.strangers for group in groups if group.id in SUBSCRIPTIONS and group.strangers}
+        if strangers:
+            database.set_fact(connection, "strangers", json.dumps(strangers))
     database.set_complete(connection, "groups")
     return {
         place: start if offsets.get(place, 0) > ends[place] else max(start, offsets.get(place, 0)) for place, start in starts.items()
     }, ends
 
 
-def _group_rows(connection: "DuckDBPyConnection", group: Group, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+def _taken_by(group: Group, ends: Mapping[Place, int]) -> dict[Place, int]:
+    """The places that a group takes, or should take."""
+    expected = SUBSCRIPTIONS.get(group.id, ())
+    return {place: end for place, end in ends.items() if place in group.committed or place[0] in expected}
+
+
+def _group_rows(
+    connection: "DuckDBPyConnection", group: Group, starts: Mapping[Place, int], ends: Mapping[Place, int], lag: Mapping[Place, int]
+) -> None:
     """A group of the stack has a row for each partition that it should take, whether it did or not."""
     expected = SUBSCRIPTIONS.get(group.id)
-    for place in sorted({*group.committed, *(place for place in ends if expected and place[0] in expected)}):
-        if place not in ends:
-            continue
-        committed, start, end = group.committed.get(place), starts[place], ends[place]
+    for place, end in sorted(_taken_by(group, ends).items()):
         row = {
             "group_id": group.id,
             "topic": place[0],
             "partition_no": place[1],
-            "committed": committed,
-            "log_start": start,
+            "committed": group.committed.get(place),
+            "log_start": starts[place],
             "log_end": end,
-            "lag": max(0, end - max(start, committed or 0)),
+            "lag": lag.get(place, 0),
             "members": group.members,
             "state": group.state,
             "expected": bool(expected and place[0] in expected),

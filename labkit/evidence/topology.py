@@ -20,8 +20,9 @@ SUBSCRIBER_COMPONENT = {
 }
 ACCOUNT_COMPONENT = {"customer_service": "customers", "order_service": "orders"}  # whose open transactions are work in hand
 OUTBOXES = SCHEMAS
+OWN_TOPICS = (*TOPICS, *(f"{subscriber}.dead-letter" for subscriber in SUBSCRIPTIONS))
 
 
 def is_own(topic: str) -> bool:
     """Is it one of the application's, or a channel of messages that it gave up?"""
-    return topic in TOPICS or topic.endswith(".dead-letter")
+    return topic in OWN_TOPICS

@@ -10,14 +10,14 @@ FROM outbox o LEFT JOIN on_topic r ON r.message_id = o.id AND r.topic = o.topic
 WHERE r.message_id IS NULL
 UNION ALL
 SELECT 'stranger', r.message_id, r.event, r.channel, r.order_id, r.customer_id, NULL, NULL, r.topic, r.partition_no, r.offset_no, 0
-FROM own_records r WHERE r.message_id IS NOT NULL AND r.message_id NOT IN (SELECT message_id FROM sent)
+FROM own_records r WHERE own_topic(r.topic) AND r.message_id IS NOT NULL AND r.message_id NOT IN (SELECT message_id FROM sent)
 UNION ALL
 SELECT 'elsewhere', r.message_id, r.event, r.channel, r.order_id, r.customer_id, NULL, NULL, r.topic, r.partition_no, r.offset_no, 0
 FROM own_records r JOIN sent s USING (message_id) GROUP BY ALL HAVING bool_and(s.topic <> r.topic)
 UNION ALL
 SELECT 'no_message', NULL, NULL, r.channel, NULL, NULL, NULL, NULL, r.topic, r.partition_no, r.offset_no, 0
-FROM own_records r WHERE r.message_id IS NULL
+FROM own_records r WHERE own_topic(r.topic) AND r.message_id IS NULL
 ORDER BY message_id, topic, partition_no, offset_no;
 
 -- Messages in an outbox, and records.
-SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM own_records);
+SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM own_records WHERE own_topic(topic));

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.evidence.topology import OWN_TOPICS
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -23,6 +25,8 @@ _EVERYTHING = """
 CREATE TEMP MACRO own_order(an_id) AS true;
 CREATE TEMP MACRO own_customer(an_id) AS true
 """
+# What others keep in topics of their own is no concern of the application's.
+_OWN_TOPICS = f"CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN {OWN_TOPICS}"
 
 
 @contextmanager
@@ -31,6 +35,7 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
     (scoped,) = _one(connection, "SELECT count(*) FROM scope")
     (database,) = _one(connection, "SELECT current_database()")
     try:
+        connection.execute(_OWN_TOPICS)
         for text in (_OWN_ORDERS if scoped else _EVERYTHING, _text("views.sql")):
             connection.execute(text.replace("evidence.main.", f'"{database}".main.'))
         yield
@@ -38,8 +43,8 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal").fetchall():
             connection.execute(f'DROP VIEW temp.main."{view}"')
         connection.execute(
-            "DROP MACRO IF EXISTS temp.main.own_order; DROP MACRO IF EXISTS temp.main.own_customer; DROP TABLE "
-            "IF EXISTS temp.main.own_orders"
+            "DROP MACRO IF EXISTS temp.main.own_topic; DROP MACRO IF EXISTS temp.main.own_order;"
+            " DROP MACRO IF EXISTS temp.main.own_customer; DROP TABLE IF EXISTS temp.main.own_orders"
         )
 
 

@@ -1,7 +1,8 @@
 -- What the invariants read: the evidence under the same names, narrowed to what is being judged, and the row changes of each thing as a
 -- sequence of steps that begins with the starting state (commit_no 0).
 --
--- own_customer(id) and own_order(id) are macros: always true for the whole stack, else members of the scope.
+-- own_customer(id) and own_order(id) are macros: always true for the whole stack, else members of the scope. own_topic(name) is true for the
+-- application's topics.
 CREATE TEMP VIEW all_customers AS SELECT * FROM evidence.main.customers;
 CREATE TEMP VIEW all_orders AS SELECT * FROM evidence.main.orders;
 CREATE TEMP VIEW customers AS SELECT * FROM evidence.main.customers WHERE own_customer(id);

@@ -1,11 +1,13 @@
 """What happened to the processes: which of it is the code's own doing, and which excuses that something is missing."""
 
+import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 
@@ -79,7 +81,18 @@ def machine_of(connection: Any) -> Machine:
             disturbances.append(Disturbance(component, happened, _told(*row), is_over or event == "stall"))
         elif component not in findings:
             findings[component] = _crash(connection, *row)
-    return Machine(tuple(disturbances), tuple(findings.values()), _unwatched(connection))
+    return Machine((*disturbances, *_strangers(connection)), tuple(findings.values()), _unwatched(connection))
+
+
+def _strangers(connection: Any) -> Iterator[Disturbance]:
+    """Who takes records that a service should take."""
+    found = connection.execute("SELECT value FROM facts WHERE name = 'strangers'").fetchone()
+    for group, members in (json.loads(found[0]) if found else {}).items():
+        component = SUBSCRIBER_COMPONENT.get(group, group)
+        who = ", ".join(members)
+        yield Disturbance(
+            component, None, f"a stranger is in the group {group} ({who}) and takes records that {component} should take", False
+        )
 
 
 def _by_itself(event: str, _: Any, exit_code: int | None, number: int | None, by_labkit: bool | None, detail: str | None) -> bool:

@@ -15,6 +15,7 @@ GROUP_OWNER = {"OrderEventConsumer": "customers", "customerServiceEvents": "orde
 PLACES = {
     "outbox": "the outboxes",
     "lag": "Kafka's consumer groups",
+    "held": "Kafka's partitions",
     "transaction": "InnoDB's list of transactions",
     "gate": "the ledger",
     "paused": "the process table",
@@ -69,6 +70,10 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if (stopped := _stopped(connection, run, component, open_now)) is not None:
         finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
+        return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
+    held = [fact for fact in open_now if fact.source == PLACES["held"]]
+    if held and not any(fact.source in (PLACES["outbox"], PLACES["lag"]) for fact in open_now):
+        finding = Finding("disturbed", False, "Held up by an open transaction", f"{_capital(why)}.", tuple(open_now), "", "labkit topics")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if excuse := machine.standing_excuse(_started(run)):
         sentence = f"{_capital(why)}; but {excuse}."

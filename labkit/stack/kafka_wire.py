@@ -53,6 +53,11 @@ class Reader:
     def skip(self, count: int) -> None:
         self._at += count
 
+    def bytes(self) -> bytes:
+        length = max(self.take("i"), 0)  # -1 is null
+        self._at += length
+        return self._data[self._at - length : self._at]
+
     def text(self) -> str:
         length = max(self.take("h"), 0)  # -1 is null
         self._at += length

@@ -10,6 +10,7 @@ import pytest
 from labkit.evidence import binlog, database, table_files
 from labkit.evidence.replication import BinlogUnreadable, Position, observer
 from labkit.evidence.row_format import TableMap, decoder, table_map
+from labkit.evidence.topology import ORDER_TOPIC
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import wait_until
 
@@ -107,11 +108,11 @@ def test_the_reader_stops_exactly_where_it_is_told(server: DatabaseServer, chang
 def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseServer, changes: Any) -> None:
     start = server.position()
     headers = (
-        '{"ID":"m1","PARTITION_ID":"9","event-type":"a.b.OrderCreatedEvent","event-aggregate-type":"x.Order","event-aggregate-id":"9"}'
-    )
+        '{"ID":"m1","PARTITION_ID":"9","event-type":"a.b.OrderCreatedEvent","event-aggregate-type":"TOPIC","event-aggregate-id":"9"}'
+    ).replace("TOPIC", ORDER_TOPIC)
     payload = '{"orderDetails":{"customerId":4,"orderTotal":{"amount":12.34}}}'
     server.run(
-        f"INSERT INTO order_db.message (id, destination, headers, payload) VALUES ('m1', 'x.Order', '{headers}', '{payload}')",
+        f"INSERT INTO order_db.message (id, destination, headers, payload) VALUES ('m1', '{ORDER_TOPIC}', '{headers}', '{payload}')",
         "UPDATE order_db.message SET published = 1",
         "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('OrderEventConsumer', 'm1')",
         "DELETE FROM order_db.message",

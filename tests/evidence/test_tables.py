@@ -10,6 +10,7 @@ import pytest
 
 from labkit.evidence import binlog, database, mysql, replay, table_files
 from labkit.evidence.replication import observer
+from labkit.evidence.topology import CUSTOMER_TOPIC
 from labkit.stack import provision
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import ROOT, wait_until
@@ -69,10 +70,11 @@ def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: 
         '{"ID":"m1","PARTITION_ID":"4","DESTINATION":"a.Customer","DATE":"Tue, 24 Nov 2026 14:49:12 GMT",'
         '"event-type":"b.CustomerCreditReservedEvent","event-aggregate-type":"a.Customer","event-aggregate-id":"4"}'
     )
+    usual = usual.replace("a.Customer", CUSTOMER_TOPIC)
     headers = usual if not unusual else usual.replace("}", ',"more":"x"}')
     server.run("DELETE FROM customer_db.message")
-    statement = "INSERT INTO customer_db.message (id, destination, headers, payload, published) VALUES ('m1', 'a.Customer', %s, %s, 1)"
-    insert(server, statement, headers, '{"orderId":17}')
+    statement = "INSERT INTO customer_db.message (id, destination, headers, payload, published) VALUES ('m1', %s, %s, %s, 1)"
+    insert(server, statement, CUSTOMER_TOPIC, headers, '{"orderId":17}')
     mysql.read(observer(server.admin), tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
