@@ -280,7 +280,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     events = [*environment.events(runtime, max(since, scenario.since), spans), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
     database.set_complete(connection, "environment", runtime.unwatched(max(since, scenario.since)))
-    found, planted = faults.rows(stack, since)
+    found, planted = faults.rows(stack, collection.begin.ledger if collection.begin else 0)
     database.insert(connection, "faults", found)
     found_there = set(connection.execute("SELECT topic, partition_no, offset_no FROM planted_records").fetchall())
     database.insert(

@@ -11,19 +11,22 @@ OVER = "healed"
 
 
 def ledger(directory: Path) -> list[dict[str, Any]]:
-    """Every fault with `state`, `applied`, `healed` and all its facts, oldest first."""
+    """Every fault with `state`, `applied`, `healed`, all its facts, and `told`: where in the ledger its last event ends; oldest first."""
     faults: dict[str, dict[str, Any]] = {}
     try:
-        text = (directory / "faults.jsonl").read_text(encoding="utf-8")
+        data = (directory / "faults.jsonl").read_bytes()
     except FileNotFoundError:
         return []
-    for line in text.splitlines():
+    end = 0
+    for line in data.splitlines(keepends=True):
+        end += len(line)
         try:
             event = json.loads(line)
             if event["event"] == "intent":
-                faults[event["id"]] = {"facts": {}, **event["fault"], "state": "intended"}
+                faults[event["id"]] = {"facts": {}, **event["fault"], "state": "intended", "told": end}
                 continue
             fault = faults[event["id"]]
+            fault["told"] = end
             fault["facts"] = {**fault["facts"], **event.get("facts", {})}
             if event["event"] in ("applied", "healing", "healed"):
                 fault["state"] = event["event"]
@@ -40,11 +43,12 @@ def closed_gates(stack: Stack) -> list[str]:
     ]
 
 
-def rows(stack: Stack, since: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(faults, planted records) that were there at any time since the mark, as the evidence has them."""
+def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(faults, planted records) that were there at any time since the mark, as the evidence has them. `after` is where the ledger ended at
+    the mark: what was over by then is told before it, whatever the clock said."""
     faults, planted = [], []
     for fault in ledger(stack.directory):
-        if fault.get("healed") is not None and float(fault["healed"]) < since:
+        if fault["state"] == OVER and fault["told"] <= after:
             continue
         owner = fault.get("owner") or {}
         faults.append(

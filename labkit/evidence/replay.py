@@ -101,7 +101,8 @@ def difference(connection: "DuckDBPyConnection") -> str | None:
 def _altered(connection: "DuckDBPyConnection", name: str) -> str:
     """What may have changed rows beside the log."""
     found = connection.execute(
-        "SELECT statement FROM binlog_statements WHERE kind = 'ddl' AND statement ILIKE '%' || ? || '%' ORDER BY commit_no DESC LIMIT 1",
+        "SELECT statement FROM binlog_statements WHERE kind = 'ddl' AND statement ILIKE '%' || ? || '%'"
+        " AND regexp_matches(statement, '^\\s*(ALTER|RENAME|DROP|CREATE TABLE)', 'i') ORDER BY commit_no DESC LIMIT 1",
         [name.partition(".")[2]],
     ).fetchone()
     return f"; {str(found[0])[:100]!r} came in between" if found else ""

@@ -15,6 +15,7 @@ SERVERS = {"mysql": "MySQL", "kafka": "Kafka", "redis": "Redis", "labkit": "labk
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
 TRACEBACK_LINES, NOTES = 12, 3
+STRANGER_NEXT = "labkit topics; end that consumer (or give it a group of its own), then labkit reset"
 TOLERANCE = timedelta(seconds=2)  # between the clocks of MySQL and of the supervisor
 
 
@@ -26,6 +27,7 @@ class Disturbance:
     happened: datetime | None
     text: str
     is_over: bool
+    next: str = "labkit up, then labkit verify"  # what to do about it while it is not over
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Machine:
 
     @property
     def next_step(self) -> str:
-        return "labkit status" if all(d.is_over for d in self.disturbances) else "labkit up, then labkit verify"
+        return next((d.next for d in self.disturbances if not d.is_over), "labkit status")
 
 
 def machine_of(connection: Any) -> Machine:

@@ -27,8 +27,10 @@ def empty(stack: Stack) -> None:
 
 
 def write_mark(directory: Path, binlog: dict[str, object], offsets: dict[str, list[int]]) -> None:
-    """`{"time": epoch seconds, "binlog": {"file", "position"}, "kafka": {topic: [end offset of each partition]}}`"""
-    mark = {"time": round(time.time(), 3), "binlog": binlog, "kafka": offsets}
+    """`{"time": epoch seconds, "binlog": {"file", "position"}, "kafka": {topic: [end offset of each partition]}, "ledger": bytes}`, the
+    last of the faults' ledger. What comes after the mark is what stands after these places: clocks may be set back."""
+    ledger = directory / "faults.jsonl"
+    mark = {"time": round(time.time(), 3), "binlog": binlog, "kafka": offsets, "ledger": ledger.stat().st_size if ledger.exists() else 0}
     paths.write(directory / "mark.json", json.dumps(mark))
 
 

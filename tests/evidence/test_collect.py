@@ -1,9 +1,11 @@
 """Evidence of a real stack: whole when it can be, and where it cannot, with the reason and everything else still there."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from labkit.errors import UserError
 from labkit.evidence import database
@@ -279,3 +282,64 @@ def test_labkit_itself_was_suspended(running_shop: RunningStack, described: Stac
     connection.close()
     assert {component for component, _ in stalls} == {"labkit"}
     assert any(float(detail.split()[0]) > 1.0 for _, detail in stalls)
+
+
+def test_whatever_others_wrote_is_read_and_judged(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    """Numbers, times and keys that no service writes: none of it ends anything, and all that can be read is there."""
+    three_orders(shop)
+    far = {"customerId": 12345678901234567890123, "orderTotal": {"amount": 1}}
+    headers = {"ID": "far", "PARTITION_ID": "77", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}
+    headers |= {"event-aggregate-id": "9" * 30, "event-type": "io.x.ForeignEvent"}
+    producer = Producer({"bootstrap.servers": shop.kafka_bootstrap})
+    value = json.dumps({"payload": json.dumps({"orderDetails": far}), "headers": headers})
+    producer.produce(ORDER_CHANNEL, value, "77", timestamp=-9_000_000_000_000_000_000)
+    producer.produce("learner.topic", b"hello")
+    assert producer.flush(30) == 0
+    for key, field in (("customerview:9" + "9" * 30, "name"), ("customerview:\u0661", "name"), ("customerview:1", "order:1")):
+        shop.redis.hset(key, field, "x")
+    shop.redis.hset("customerview:1", f"order:{'9' * 30}:state", "APPROVED")
+    shop.redis.sadd("customerview:1:mine", "a set of one's own")
+    shop.redis.set("customerview:2", '{"name": "a text"}')
+    shop.redis.xadd("deadletter:mine", {"position": "9" * 40, "cause": "\0\udc80".encode(errors="replace")}, id=f"{2**63}-1")
+    with evidence(described, tmp_path) as ask:
+        assert gaps(ask) == {}
+        assert ask("SELECT order_id, customer_id, appended FROM records WHERE message_id = 'far'") == [(None, None, None)]
+        assert ask("SELECT count(*) FROM view_customers WHERE id > 1000") == [(0,)]
+        assert ask("SELECT offset_no, parked FROM dead_letters WHERE subscriber = 'mine'") == [(None, None)]
+        assert ask("SELECT channel FROM records WHERE topic NOT LIKE 'io.%'") == [("learner.topic",)]
+
+
+def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    """Its markers are offsets without a record, and what it aborts is given to nobody."""
+    three_orders(shop)
+    for end in ("commit_transaction", "abort_transaction"):
+        producer = Producer({"bootstrap.servers": shop.kafka_bootstrap, "transactional.id": "learner"})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        producer.produce(ORDER_CHANNEL, b"no message", "1")
+        getattr(producer, end)(30)
+    with evidence(described, tmp_path) as ask:
+        assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("settled",)]
+        assert ask("SELECT sum(lag) FROM group_offsets WHERE expected") == [(0,)]
+        assert ask("SELECT count(*) FROM records WHERE message_id IS NULL") == [(1,)]
+
+
+def test_a_table_that_a_service_keeps_for_itself_disturbs_nothing(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    three_orders(shop)
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.05):
+            shop.sql("INSERT INTO order_db.heartbeat VALUES (1, 1) ON DUPLICATE KEY UPDATE beats = beats + 1")
+
+    shop.sql("CREATE TABLE order_db.heartbeat (id BIGINT PRIMARY KEY, beats BIGINT)")
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        with evidence(described, tmp_path) as ask:
+            assert gaps(ask) == {}
+            assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("settled",)]
+    finally:
+        ended.set()
+        heart.join()
+        shop.sql("DROP TABLE order_db.heartbeat")
