@@ -18,6 +18,7 @@ from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
 
 PORT_TRIES = 3  # a port that is taken between choosing and using it is replaced by another
+VIEW = "order-history"
 RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
 
 
@@ -72,6 +73,8 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     missing = set(COMPONENTS) - alive | must_stop
     sources.forget_unsafe_bytecode(stack.source)
     digests = sources.digests(stack.source)  # before they start: what is saved from now on is found to differ
+    if "redis" not in missing and VIEW in missing and old is not None and old[VIEW].digest not in ("", digests[VIEW]):
+        stores.empty_view(stack)  # what other code wrote, positions too, is nothing to go on from
     stack = _with_digests(stack, {c.name: "" if c.name in missing or old is None else old[c.name].digest for c in stack.components})
     state.save(stack)
     try:

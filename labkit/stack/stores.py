@@ -59,6 +59,14 @@ def _empty_kafka(stack: Stack) -> dict[str, list[int]]:
         return broker.delete_all_records(broker.topics())
 
 
+def empty_view(stack: Stack) -> None:
+    """Let the view be built anew, from the beginning of its channels. order-history must not run now. Raises UserError."""
+    try:
+        _empty_redis(stack)
+    except OSError as error:
+        raise UserError(f"The view could not be emptied: {error}.", "labkit restart order-history") from error
+
+
 def _empty_redis(stack: Stack) -> None:
     answer = ask_redis(stack.redis, "FLUSHDB", timeout=TIMEOUT)
     if answer != "+OK":

@@ -38,12 +38,15 @@ class Passage:
     async def holds(self, gate: Fault, expected: str = WHILE_DOWN, so: str = HANGS) -> bool:
         """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
         was expected, and what follows, when it does not go on."""
-        deadline = time.monotonic() + BLOCKED_S
+        seen, moved = "", time.monotonic()  # a view that is built anew comes by all that was there before
         while not self.trial.hits(gate, "held"):
-            if await asyncio.to_thread(self._behind) is None and not self.trial.hits(gate, "held"):
+            behind = await asyncio.to_thread(self._behind)
+            if behind is None and not self.trial.hits(gate, "held"):
                 return False
-            if time.monotonic() > deadline:
-                await self._does_not_go_on(await asyncio.to_thread(self._behind) or f"it was never held ({gate.said})", expected, so)
+            if behind is not None and behind != seen:
+                seen, moved = behind, time.monotonic()
+            if time.monotonic() - moved > BLOCKED_S:
+                await self._does_not_go_on(behind or f"it was never held ({gate.said})", expected, so)
             await asyncio.sleep(LOOK_S)
         return True
 

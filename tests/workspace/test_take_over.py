@@ -14,6 +14,7 @@ from labkit.lab.taken_over import take_over
 from labkit.stack import sources, state
 from labkit.stack.model import SERVICES, Stack
 from labkit.stack.wait import NotReady
+from tests.e2e.shop import new_customer
 from tests.running import ROOT, RunningStack, wait_until
 
 LIST_MODULES = """
@@ -225,3 +226,17 @@ def test_a_stopped_service_stays_stopped(stack: RunningStack, on_a_copy: Stack) 
     stack.kill("gateway")
     assert take_over(on_a_copy) == []
     assert stack.pids()["gateway"] is None
+
+
+def test_a_view_whose_code_was_edited_is_built_anew(stack: RunningStack, on_a_copy: Stack, copy: Path) -> None:
+    """What the code before it wrote, right or wrong, is nothing to go on from."""
+    ada = new_customer(stack.url("gateway"), "15.00")
+    key = f"customerview:{ada}"
+    wait_until(lambda: stack.redis.hexists(key, "name"), "the view has the customer")
+    stack.redis.hset(key, "name", "Nobody")
+    edit(copy, "customers/handlers.py")
+    assert take_over(on_a_copy) == ["customers"]
+    assert stack.redis.hget(key, "name") == "Nobody"
+    edit(copy, "order_history/view.py")
+    assert take_over(on_a_copy) == ["order-history"]
+    wait_until(lambda: stack.redis.hget(key, "name") not in (None, "Nobody"), "the view has been built anew")
