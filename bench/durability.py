@@ -3,9 +3,12 @@
 import time
 from typing import Any
 
+from bench.evidence import kafka_account
+from labkit.stack.model import kafka_client
+
 
 def settings(connections: dict[str, Any]) -> str:
-    return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), _kafka(connections["kafka"]["bootstrap"])))
+    return "; ".join((_mysql(connections["mysql"]), _redis(connections["redis"]), _kafka(connections)))
 
 
 def commits_per_second(at: dict[str, Any], seconds: float = 2.0) -> float:
@@ -43,17 +46,17 @@ def _mysql(at: dict[str, Any]) -> str:
 def _redis(at: dict[str, Any]) -> str:
     import redis
 
-    with redis.Redis(host=at["host"], port=at["port"], decode_responses=True) as connection:
+    with redis.Redis(host=at["host"], port=at["port"], password=at["password"], decode_responses=True) as connection:
         found: dict[str, str] = connection.config_get("append*")
     return f"Redis appendonly={found['appendonly']} appendfsync={found['appendfsync']}"
 
 
-def _kafka(bootstrap: str) -> str:
+def _kafka(connections: dict[str, Any]) -> str:
     from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
     names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    admin = AdminClient({"bootstrap.servers": bootstrap})  # must live until its answer is there
+    admin = AdminClient(kafka_client(kafka_account(connections)))  # must live until its answer is there
     found = admin.describe_configs([resource])[resource].result(10)
     return "Kafka " + " ".join(f"{name}={found[name].value}" for name in names if name in found)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.stack import NAME, Labkit, own_labkit
 from labkit.evidence.collect import collect
@@ -21,7 +22,7 @@ from labkit.evidence.topology import CUSTOMER_TOPIC, ORDER_TOPIC, SUBSCRIPTIONS
 from labkit.quiescence import State, Watcher, wait
 from labkit.stack import state
 from labkit.stack.kafka_wire import LATEST
-from labkit.stack.model import Endpoint, Stack
+from labkit.stack.model import Account, Stack, kafka_client
 from labkit.verdict import Verdict, judge
 
 SIZES = (1_000, 10_000, 100_000)
@@ -148,28 +149,33 @@ def fill(labkit: Labkit, orders: int) -> None:
             inbox("customer_db", "OrderEventConsumer", approved)
             database.commit()
     database.close()
-    publish(status.connections["kafka"]["bootstrap"], records)
+    publish(kafka_account(status.connections), records)
     labkit("up")
 
 
-def publish(bootstrap: str, rows: list[Row]) -> None:
+def kafka_account(connections: dict[str, Any]) -> Account:
+    at = connections["kafka"]
+    host, _, port = at["bootstrap"].partition(":")
+    return Account(host, int(port), at["user"] or "", at["password"] or "")
+
+
+def publish(account: Account, rows: list[Row]) -> None:
     """All records, taken by the groups of customers and orders."""
     from confluent_kafka import Consumer, Producer, TopicPartition
 
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
+    producer = Producer({**kafka_client(account), "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
     for _, topic, headers, payload in rows:
         key = json.loads(headers)["PARTITION_ID"]
         producer.produce(topic, key=key, value=f'{{"payload":{json.dumps(payload)},"headers":{headers}}}')
         producer.poll(0)
     producer.flush()
-    host, _, port = bootstrap.partition(":")
     for group in ("OrderEventConsumer", "customerServiceEvents"):
-        with Positions(Endpoint(host, int(port)), timeout=5) as broker:
+        with Positions(account, timeout=5) as broker:
             while broker.groups([group])[0].members:  # a static member is gone after its session time-out
                 time.sleep(0.1)
             topics = [topic for topic in broker.topics() if topic.name in SUBSCRIPTIONS[group]]
             ends = broker.offsets(topics, LATEST)
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+        consumer = Consumer({**kafka_client(account), "group.id": group, "enable.auto.commit": False})
         consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
         consumer.close()
 

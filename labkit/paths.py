@@ -56,6 +56,14 @@ def private_directory() -> Path:
     return path
 
 
+def make_private(path: Path) -> Path:
+    """A folder that nobody else may look into, made when it is missing; one of an earlier labkit is closed."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        path.chmod(0o700)
+    return path
+
+
 def socket_directory(stack_directory: Path) -> Path:
     """Where the sockets of one stack are."""
     import hashlib
@@ -66,10 +74,21 @@ def socket_directory(stack_directory: Path) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace the file in one step: whoever reads sees the old or the new text, also after a crash."""
+    """Replace the file in one step: whoever reads sees the old or the new text, also after a crash. What is kept below `home` is
+    nobody else's to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
+    mode = 0o600 if path.is_relative_to(home()) else 0o666
+    _write(aside, path, text, mode)
+
+
+def write_private(path: Path, text: str) -> None:
+    """As write, wherever it is: for what holds a password."""
+    _write(path.with_name(f".{path.name}.{os.getpid()}"), path, text, 0o600)
+
+
+def _write(aside: Path, path: Path, text: str, mode: int) -> None:
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

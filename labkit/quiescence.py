@@ -17,7 +17,7 @@ from labkit.evidence.environment import utc
 from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
-from labkit.evidence.replication import Position, observer
+from labkit.evidence.replication import Position
 from labkit.stack import runtimes, sql, transactions
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
@@ -189,9 +189,9 @@ class Watcher:
         if name not in self._open:
             context: Any
             if name == "mysql":
-                context = sql.connected(observer(self.stack.mysql), ANSWER_TIMEOUT)
+                context = sql.connected(self.stack.observer, ANSWER_TIMEOUT)
             elif name == "kafka":
-                context = Positions(self.stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT)
+                context = Positions(self.stack.kafka, timeout=ANSWER_TIMEOUT)
             else:
                 context = redis.Redis(self.stack.redis, ANSWER_TIMEOUT)
             self._open[name] = (context, context.__enter__())

@@ -35,13 +35,13 @@ def parts_from_environment() -> Parts:
     mysql = settings.mysql()
     address_bits = settings.address_bits()
     relay = settings.address("RELAY_HINT")
-    bootstrap = settings.text("KAFKA_BOOTSTRAP")
+    kafka = settings.kafka()
     instance = settings.instance()
     settings.check()
     hint = HintSender(relay, mysql.database or "")
     return Parts(
         database=Database(mysql, IdGenerator(address_bits), after_publish=hint.send),
-        broker=Kafka(bootstrap, instance=instance),
+        broker=Kafka(kafka, instance=instance),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from services.messaging.database import MysqlSettings
+    from services.messaging.kafka import KafkaSettings
 
 
 class Settings:
@@ -24,6 +25,9 @@ class Settings:
             self._wrong.append(f"{name} is not set")
             return ""
         return value
+
+    def optional(self, name: str) -> str | None:
+        return self._environment.get(name) or None
 
     def number(self, name: str, *, lowest: int = 0, highest: int = 65535, default: int | None = None) -> int:
         value = self.text(name, None if default is None else str(default))
@@ -54,6 +58,11 @@ class Settings:
             password=self.text("MYSQL_PASSWORD"),
             database=database or self.text("MYSQL_DATABASE"),
         )
+
+    def kafka(self) -> "KafkaSettings":
+        from services.messaging.kafka import KafkaSettings
+
+        return KafkaSettings(self.text("KAFKA_BOOTSTRAP"), self.optional("KAFKA_USERNAME"), self.optional("KAFKA_PASSWORD"))
 
     def address_bits(self) -> int:
         """This instance's own 48 bits of the message ids."""

@@ -18,7 +18,8 @@ import pymysql
 import pymysql.cursors
 import redis as redis_client
 
-from labkit.stack import runtimes
+from labkit.stack import runtimes, state
+from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.stack.transactions import Transaction, open_transactions
 
@@ -123,13 +124,21 @@ class RunningStack:
         return next(str(c["endpoint"]) for c in self._first_status["components"] if c["name"] == component)
 
     @property
-    def kafka_bootstrap(self) -> str:
-        return str(self._first_status["connections"]["kafka"]["bootstrap"])
+    def described(self) -> Stack:
+        """As labkit knows it, with its accounts."""
+        found = state.read(self.labkit.directory)
+        assert found is not None
+        return found
+
+    @property
+    def kafka_client(self) -> dict[str, Any]:
+        """What a client of Kafka is set up with, address and login."""
+        return self.described.kafka_client
 
     @cached_property
     def redis(self) -> "redis_client.Redis":
-        at = self._first_status["connections"]["redis"]
-        return redis_client.Redis(host=at["host"], port=at["port"], decode_responses=True)
+        at = self.described.redis
+        return redis_client.Redis(host=at.host, port=at.port, password=at.password or None, decode_responses=True)
 
     def sql(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
         """Rows as dictionaries; as administrator, in a connection of its own, committed."""

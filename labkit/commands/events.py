@@ -51,7 +51,7 @@ def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None,
 def _places(stack: Stack) -> dict[Place, tuple[int, int]]:
     """First and end offset of each partition."""
     try:
-        with Positions(stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT) as broker:
+        with Positions(stack.kafka, timeout=ANSWER_TIMEOUT) as broker:
             topics = broker.topics()
             starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
     except (OSError, ValueError) as error:
@@ -61,7 +61,7 @@ def _places(stack: Stack) -> dict[Place, tuple[int, int]]:
 
 def _committed(stack: Stack) -> dict[str, dict[Place, int]]:
     try:
-        with Positions(stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT) as broker:
+        with Positions(stack.kafka, timeout=ANSWER_TIMEOUT) as broker:
             return {group: broker.committed(group) for group in SUBSCRIPTIONS}
     except (OSError, ValueError) as error:
         raise _gone(error) from error
@@ -87,7 +87,7 @@ def _read(stack: Stack, places: Mapping[Place, tuple[int, int]]) -> Iterator[dic
     unread = {place: end for place, (start, end) in places.items() if start < end}
     if not unread:
         return
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "labkit", "enable.auto.commit": False, "log_level": 0})
+    consumer = Consumer({**stack.kafka_client, "group.id": "labkit", "enable.auto.commit": False, "log_level": 0})
     try:
         consumer.assign([TopicPartition(*place, places[place][0]) for place in unread])
         while unread:

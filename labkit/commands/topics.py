@@ -22,7 +22,7 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
     if by_key:
         return _by_key(stack, as_json=as_json)
     try:
-        with Positions(stack["kafka"].endpoint, timeout=ANSWER_TIMEOUT) as broker:
+        with Positions(stack.kafka, timeout=ANSWER_TIMEOUT) as broker:
             found = broker.topics()
             starts, ends = broker.offsets(found, EARLIEST), broker.offsets(found, LATEST)
             groups = broker.groups(broker.group_ids())

@@ -16,7 +16,7 @@ from labkit.evidence.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.row_format import ALIVE, Decoder, TableMap, Unsupported, decoder, is_versioned, table_map, table_name
 from labkit.evidence.table_files import TableFile, TableFiles, quoted
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS, MysqlAccount
+from labkit.stack.model import SCHEMAS, Account
 
 # Kinds of events by their number.
 QUERY, STOP, ROTATE, FORMAT_DESCRIPTION, XID, EXECUTE_LOAD, TABLE_MAP, INCIDENT, XA_PREPARE = 2, 3, 4, 15, 16, 18, 19, 26, 38
@@ -332,7 +332,7 @@ def _gtid_time(packet: bytes) -> tuple[int, int]:
     return int.from_bytes(packet[at : at + 7], "little") & (1 << 55) - 1, MICROSECOND
 
 
-def read(account: MysqlAccount, start: Position, stop: Position, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Reading:
+def read(account: Account, start: Position, stop: Position, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Reading:
     """Write the changes from `start` up to exactly `stop` into files in `folder`, named like their tables. `tell` hears how many rows
     have been read. Raises BinlogUnreadable when the log from `start` on is not there, OSError when the server is gone."""
     with TableFiles(folder, TABLES) as files:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import __version__, quiescence
 from labkit.evidence import database, environment, faults, handlers, last_words, mark, movers, partitions, replay, table_files, unread
-from labkit.evidence.replication import Position, observer
+from labkit.evidence.replication import Position
 from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
@@ -193,15 +193,15 @@ def _end_state(collection: Collection) -> None:
             connection.execute(f"DELETE FROM {table}")
     folders = {source: collection.folder(source) for source in STORE_OF}
     if "tables" in collection.sources:
-        workers["mysql"].begin("tables", account=asdict(observer(stack.mysql)), folder=str(folders["tables"]))
+        workers["mysql"].begin("tables", account=asdict(stack.observer), folder=str(folders["tables"]))
     if "view" in collection.sources:
-        workers["redis"].begin("view", host=stack.redis.host, port=stack.redis.port, folder=str(folders["view"]))
-    starts, ends = partitions.read(connection, stack["kafka"].endpoint, collection.begin)
+        workers["redis"].begin("view", account=asdict(stack.redis), folder=str(folders["view"]))
+    starts, ends = partitions.read(connection, stack.kafka, collection.begin)
     if "records" in collection.sources:
         first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
         planters = faults.unanswered(stack)
         workers["kafka"].begin(
-            "records", bootstrap=stack.kafka_bootstrap, starts=first, ends=last, folder=str(folders["records"]), unanswered=planters
+            "records", account=asdict(stack.kafka), starts=first, ends=last, folder=str(folders["records"]), unanswered=planters
         )
     collection.snapshot = None
     for source, store in STORE_OF.items():
@@ -243,7 +243,7 @@ def _over_time(collection: Collection) -> None:
         return
     folder = collection.folder("binlog")
     place = {"start": asdict(begin.binlog), "stop": asdict(stop)}
-    collection.workers["mysql"].begin("binlog", account=asdict(observer(collection.stack.mysql)), folder=str(folder), **place)
+    collection.workers["mysql"].begin("binlog", account=asdict(collection.stack.observer), folder=str(folder), **place)
     collection.tell("reading the binlog")
     try:
         done = collection.workers["mysql"].result(lambda count: collection.tell(f"reading the binlog: {count:,} changes"))

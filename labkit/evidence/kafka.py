@@ -8,6 +8,7 @@ from labkit.evidence import messages
 from labkit.evidence.table_files import LONGEST, TableFile, TableFiles, milliseconds, number, optional, quoted
 from labkit.faults.targets import PLANTED_BY
 from labkit.stack.kafka_wire import Place
+from labkit.stack.model import Account, kafka_client
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -19,7 +20,7 @@ UNREADABLE = (-198, -199)  # librdkafka's for a batch whose compression or form 
 
 
 def read(
-    bootstrap: str,
+    account: Account,
     starts: Mapping[Place, int],
     ends: Mapping[Place, int],
     folder: Path,
@@ -37,7 +38,7 @@ def read(
             return 0
         consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka_client(account),
                 "group.id": "labkit",  # never joined, nothing committed: Kafka does not know it
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",  # what was aborted is given to nobody

@@ -12,7 +12,7 @@ from labkit.evidence import messages
 from labkit.evidence.replication import Position
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS, MysqlAccount
+from labkit.stack.model import SCHEMAS, Account
 
 TIMEOUT = 60.0  # seconds the server may be silent
 READ_BUFFER = 1 << 20
@@ -196,7 +196,7 @@ SOURCES = (
 )
 
 
-def read(account: MysqlAccount, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Tables:
+def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Tables:
     """Write all tables into files in `folder`. `account` must be allowed to read all. Raises OSError when the server is gone."""
     with sql.connected(account, TIMEOUT) as cursor, TableFiles(folder, TABLES) as files:
         connection = cursor.connection

@@ -10,7 +10,7 @@ from labkit.evidence.mark import Mark
 from labkit.evidence.messages import channel
 from labkit.evidence.topology import SUBSCRIPTIONS, is_own
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
-from labkit.stack.model import Endpoint
+from labkit.stack.model import Account
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 5.0
 
 
-def read(connection: "DuckDBPyConnection", endpoint: Endpoint, begin: Mark | None) -> tuple[dict[Place, int], dict[Place, int]]:
+def read(connection: "DuckDBPyConnection", account: Account, begin: Mark | None) -> tuple[dict[Place, int], dict[Place, int]]:
     """Where each partition is to be read from and up to; with the partitions and groups as rows of the evidence."""
     try:
-        with Positions(endpoint, timeout=ANSWER_TIMEOUT) as broker:
+        with Positions(account, timeout=ANSWER_TIMEOUT) as broker:
             topics = broker.topics()
             starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
             ids = sorted({*broker.group_ids(), *SUBSCRIPTIONS})

@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.evidence import messages
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, quoted
-from labkit.stack.model import Endpoint
+from labkit.stack.model import Account
 
 TIMEOUT = 30.0  # seconds
 BATCH = 200  # keys in one request
@@ -33,14 +33,20 @@ READS = frozenset(_READS.split())
 class Redis:
     """One connection. Raises OSError when nobody answers or an answer is an error."""
 
-    def __init__(self, endpoint: Endpoint, timeout: float = TIMEOUT) -> None:
+    def __init__(self, account: Account, timeout: float = TIMEOUT) -> None:
         import hiredis
 
         self._pack: Any = hiredis.pack_command
         self._reader = hiredis.Reader()
         self._error = hiredis.HiredisError
-        self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
+        self._socket = socket.create_connection((account.host, account.port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if account.password:
+            try:
+                self.ask("AUTH", account.password)
+            except BaseException:
+                self._socket.close()
+                raise
 
     def __enter__(self) -> "Redis":
         return self
@@ -85,10 +91,10 @@ def writes(redis: Redis) -> tuple[str, int]:
     return run[1] if run else "", count
 
 
-def read(endpoint: Endpoint, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
+def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
     """Write the whole view. Returns how many customers it has. What is no part of a view, or is not laid out as one, is left aside.
     Raises OSError."""
-    with Redis(endpoint) as redis, TableFiles(folder, TABLES) as files:
+    with Redis(account) as redis, TableFiles(folder, TABLES) as files:
         (members,) = redis.ask_all([("SMEMBERS", CUSTOMERS)], ())
         listed = {bytes(member) for member in members}
         seen: set[bytes] = set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.stack import sql
-from labkit.stack.model import MysqlAccount
+from labkit.stack.model import Account
 
 READ_BUFFER = 1 << 20
 TIMEOUT = 30.0  # seconds the server may be silent
@@ -38,13 +38,8 @@ class BinlogUnreadable(Exception):
     """Why the row changes cannot be told: a sentence without its full stop."""
 
 
-def observer(account: MysqlAccount) -> MysqlAccount:
-    """The account that may read everything and replicate, and change nothing."""
-    return MysqlAccount(account.host, account.port, "observer", "observer")
-
-
 @contextmanager
-def packets(account: MysqlAccount, start: Position) -> Iterator[Iterator[bytes]]:
+def packets(account: Account, start: Position) -> Iterator[Iterator[bytes]]:
     """The packets from `start` to the log's end, each an OK byte and an event.
 
     Raises BinlogUnreadable when the server no longer has that place, OSError when it is gone.

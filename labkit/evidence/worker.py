@@ -110,9 +110,9 @@ def _answer(task: dict[str, Any], output: TextIO) -> None:
 
 def _tables(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
     from labkit.evidence import mysql
-    from labkit.stack.model import MysqlAccount
+    from labkit.stack.model import Account
 
-    tables = mysql.read(MysqlAccount(**account), Path(folder), tell)
+    tables = mysql.read(Account(**account), Path(folder), tell)
     place = {"file": tables.position.file, "offset": tables.position.offset}
     return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "unfit": tables.unfit}
 
@@ -122,28 +122,29 @@ def _binlog(
 ) -> dict[str, Any]:
     from labkit.evidence import binlog
     from labkit.evidence.replication import Position
-    from labkit.stack.model import MysqlAccount
+    from labkit.stack.model import Account
 
-    reading = binlog.read(MysqlAccount(**account), Position(**start), Position(**stop), Path(folder), tell)
+    reading = binlog.read(Account(**account), Position(**start), Position(**stop), Path(folder), tell)
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
 
 
 def _records(
-    tell: Callable[[int], None], bootstrap: str, starts: list[Any], ends: list[Any], folder: str, unanswered: list[str]
+    tell: Callable[[int], None], account: dict[str, Any], starts: list[Any], ends: list[Any], folder: str, unanswered: list[str]
 ) -> dict[str, Any]:
     from labkit.evidence import kafka
+    from labkit.stack.model import Account
 
     def places(rows: list[Any]) -> dict[tuple[str, int], int]:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
-    return {"records": kafka.read(bootstrap, places(starts), places(ends), Path(folder), tell, unanswered)}
+    return {"records": kafka.read(Account(**account), places(starts), places(ends), Path(folder), tell, unanswered)}
 
 
-def _view(tell: Callable[[int], None], host: str, port: int, folder: str) -> dict[str, Any]:
+def _view(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
     from labkit.evidence import redis
-    from labkit.stack.model import Endpoint
+    from labkit.stack.model import Account
 
-    return {"customers": redis.read(Endpoint(host, port), Path(folder), tell)}
+    return {"customers": redis.read(Account(**account), Path(folder), tell)}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"tables": _tables, "binlog": _binlog, "records": _records, "view": _view}

@@ -24,7 +24,7 @@ def bounds(stack: Stack, topic: str, partition: int) -> tuple[int, int]:
     """First offset and end. Raises UserError when Kafka does not answer or has no such partition."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "labkit", "log_level": 2})
+    consumer = Consumer({**stack.kafka_client, "group.id": "labkit", "log_level": 2})
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_S)
         return low, high
@@ -40,7 +40,7 @@ def partitions(stack: Stack, topic: str) -> int:
     from confluent_kafka.admin import AdminClient
 
     try:
-        found = AdminClient({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 0}).list_topics(topic, timeout=ANSWER_S)
+        found = AdminClient({**stack.kafka_client, "log_level": 0}).list_topics(topic, timeout=ANSWER_S)
     except KafkaException as error:
         raise UserError(f"Kafka does not answer: {error.args[0].str()}.", "labkit status") from error
     return len(found.topics[topic].partitions)
@@ -53,7 +53,7 @@ def taken_up_to(stack: Stack, who: Subscription, topic: str, partition: int) -> 
         return _position_in_redis(stack, who.subscriber, topic, partition)
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": who.subscriber, "log_level": 2})
+    consumer = Consumer({**stack.kafka_client, "group.id": who.subscriber, "log_level": 2})
     try:
         (place,) = consumer.committed([TopicPartition(topic, partition)], timeout=ANSWER_S)
         return int(place.offset) if place.offset >= 0 else None
@@ -66,7 +66,7 @@ def taken_up_to(stack: Stack, who: Subscription, topic: str, partition: int) -> 
 def _position_in_redis(stack: Stack, subscriber: str, topic: str, partition: int) -> int | None:
     import redis
 
-    client: Any = redis.Redis(host=stack.redis.host, port=stack.redis.port, socket_timeout=2.0)
+    client: Any = redis.Redis(host=stack.redis.host, port=stack.redis.port, password=stack.redis.password or None, socket_timeout=2.0)
     try:
         stored = client.hget(f"positions:{subscriber}", f"{topic}:{partition}")
     except redis.RedisError as error:
@@ -88,7 +88,7 @@ def delete_records(stack: Stack, topic: str, partition: int, before: int) -> int
     from confluent_kafka import KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 0})
+    admin = AdminClient({**stack.kafka_client, "log_level": 0})
     try:
         (answer,) = admin.delete_records([TopicPartition(topic, partition, before)], request_timeout=ANSWER_S).values()
         return int(answer.result(ANSWER_S).low_watermark)
@@ -101,7 +101,7 @@ def ensure_topic(stack: Stack, topic: str, count: int = 1) -> None:
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-    admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 0})
+    admin = AdminClient({**stack.kafka_client, "log_level": 0})
     try:
         (made,) = admin.create_topics([NewTopic(topic, num_partitions=count, replication_factor=1)]).values()
         made.result(ANSWER_S)
@@ -129,7 +129,7 @@ def _alter_offset(stack: Stack, group: str, topic: str, partition: int, offset: 
     from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 0})
+    admin = AdminClient({**stack.kafka_client, "log_level": 0})
     deadline = time.monotonic() + 15.0
     while True:
         try:

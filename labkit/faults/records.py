@@ -62,7 +62,7 @@ def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, A
 def _publish(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes, partition: int | None) -> dict[str, Any]:
     from confluent_kafka import KafkaException, Producer
 
-    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap, "log_level": 2, "partitioner": "murmur2_random", "linger.ms": 0})
+    producer = Producer({**stack.kafka_client, "log_level": 2, "partitioner": "murmur2_random", "linger.ms": 0})
     told: list[tuple[Any, Any]] = []
     options: dict[str, Any] = {} if partition is None else {"partition": partition}
     try:

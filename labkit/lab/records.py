@@ -42,7 +42,7 @@ def starts(stack: Stack) -> dict[Place, int]:
 
 def _offsets(stack: Stack, which: int) -> dict[Place, int]:
     try:
-        with Positions(stack["kafka"].endpoint, timeout=ANSWER_S) as broker:
+        with Positions(stack.kafka, timeout=ANSWER_S) as broker:
             return broker.offsets([topic for topic in broker.topics() if is_own(topic.name)], which)
     except (OSError, ValueError) as error:
         raise NotJudged(f"Kafka does not answer: {error}.", next_step="labkit status") from error
@@ -54,7 +54,7 @@ def since(stack: Stack, before: Mapping[Place, int]) -> list[Published]:
 
     now = {place: end for place, end in ends(stack).items() if end > before.get(place, 0)}
     found: list[Published] = []
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "labkit", "enable.auto.commit": False, "log_level": 2})
+    consumer = Consumer({**stack.kafka_client, "group.id": "labkit", "enable.auto.commit": False, "log_level": 2})
     try:
         consumer.assign([TopicPartition(topic, partition, before.get((topic, partition), 0)) for topic, partition in now])
         while now:

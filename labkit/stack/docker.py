@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import compose, engine, event_log, log_files
-from labkit.stack.model import COMPONENTS, SERVICES, MysqlAccount, Stack
+from labkit.stack import accounts, compose, engine, event_log, log_files
+from labkit.stack.model import COMPONENTS, SERVICES, Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 
 # Seconds to end by itself.
@@ -242,8 +243,11 @@ class Docker:
         finally:
             self._api.remove_network(trial["Id"])
 
-    def first_access(self, stack: Stack) -> MysqlAccount:
-        return stack.mysql  # the accounts come from provision.sql, which the image runs before it listens
+    def first_access(self, stack: Stack) -> tuple[Account, Account]:
+        """The accounts come from provision.sql, which the image runs before it listens; in a volume of an earlier labkit with the passwords
+        that all stacks had then."""
+        admin = stack.mysql
+        return admin, replace(admin, password=accounts.PUBLISHED.mysql(admin.user))
 
     def start(self, names: Collection[str]) -> float:
         since = time.time()

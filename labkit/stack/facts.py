@@ -3,8 +3,8 @@
 import threading
 from typing import Any
 
-from labkit.stack import probes, runtimes
-from labkit.stack.model import COMPONENTS, SUPERVISOR, Stack
+from labkit.stack import accounts, probes, runtimes
+from labkit.stack.model import COMPONENTS, SUPERVISOR, Account, Stack
 from labkit.stack.runtime import RUNNING, Seen
 
 PROBE_TIMEOUT = 1.0  # seconds
@@ -24,10 +24,20 @@ def facts(stack: Stack) -> dict[str, Any]:
         "components": components,
         "connections": {
             "mysql": {"host": mysql.host, "port": mysql.port, "user": mysql.user, "password": mysql.password},
-            "kafka": {"bootstrap": stack.kafka_bootstrap},
-            "redis": {"host": stack.redis.host, "port": stack.redis.port},
+            "kafka": {"bootstrap": str(stack.kafka), **_login(stack.kafka)},
+            "redis": {"host": stack.redis.host, "port": stack.redis.port, **_login(stack.redis)},
         },
+        "accounts": {
+            "mysql": {user: stack.accounts.mysql(user) for user in accounts.MYSQL_USERS},
+            "kafka": {accounts.KAFKA_USER: stack.accounts.kafka or None},
+            "redis": {accounts.REDIS_USER: stack.accounts.redis or None},
+        },
+        "open": stack.accounts.open,
     }
+
+
+def _login(account: Account) -> dict[str, str | None]:
+    return {"user": account.user if account.password else None, "password": account.password or None}
 
 
 def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: bool) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from labkit.stack.model import Endpoint
+from labkit.stack.model import Account
 
-LIST_OFFSETS, METADATA, DELETE_RECORDS = 2, 3, 21
+LIST_OFFSETS, METADATA, SASL_HANDSHAKE, DELETE_RECORDS, SASL_AUTHENTICATE = 2, 3, 17, 21, 36
 EARLIEST, LATEST = -2, -1
 INTERNAL = "__"  # topics of Kafka's own begin so
 # Errors of a broker that has just started, or was fenced for a moment: no leader yet, not the leader yet, too late to answer; the
@@ -67,16 +67,30 @@ class Reader:
 class Broker:
     """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error (and stays one until then)."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
+    def __init__(self, account: Account, *, timeout: float) -> None:
         self._timeout = timeout
-        self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout)
+        self._socket = socket.create_connection((account.host, account.port), timeout)
         self._socket.settimeout(timeout)
+        if account.password:
+            try:
+                self._log_in(account)
+            except BaseException:
+                self._socket.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+    def _log_in(self, account: Account) -> None:
+        """SASL/PLAIN: one request names the mechanism, one holds the token of RFC 4616."""
+        token = f"\0{account.user}\0{account.password}".encode()
+        for api, body in ((SASL_HANDSHAKE, string("PLAIN")), (SASL_AUTHENTICATE, struct.pack(">i", len(token)) + token)):
+            answer = self._ask(api, 1, body)
+            if error := answer.take("h"):
+                raise error_of(error, f"Kafka refuses the account {account.user}")
 
     def _ask(self, api: int, version: int, body: bytes) -> Reader:
         request = struct.pack(">hhih6s", api, version, 1, 6, b"labkit") + body

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import paths
-from labkit.stack import claims, ports, probes, provision, runtimes, sources, sql, state, stores
+from labkit.stack import accounts, claims, ports, probes, provision, runtimes, sources, sql, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
 from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
@@ -43,15 +43,34 @@ class Brought:
     reset_finished: bool = False
 
 
-def bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str, restart: Collection[str] = ()) -> Brought:
-    """Start what does not run, and `restart` anew, and wait until all is ready. The caller holds the stack's lock. Raises UserError."""
+def bring_up(
+    directory: Path,
+    name: str,
+    wanted_source: Path | None,
+    view: View,
+    *,
+    runtime: str,
+    restart: Collection[str] = (),
+    open_wanted: bool | None = None,
+) -> Brought:
+    """Start what does not run, and `restart` anew, and wait until all is ready. `open_wanted`: see accounts.settle. The caller holds the
+    stack's lock. Raises UserError."""
     for _ in range(PORT_TRIES):
         with suppress(ports.PortTaken):
-            return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart)
-    return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart)
+            return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart, open_wanted=open_wanted)
+    return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart, open_wanted=open_wanted)
 
 
-def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View, *, runtime: str, restart: Collection[str]) -> Brought:
+def _bring_up(
+    directory: Path,
+    name: str,
+    wanted_source: Path | None,
+    view: View,
+    *,
+    runtime: str,
+    restart: Collection[str],
+    open_wanted: bool | None,
+) -> Brought:
     intent = reset_intent(directory)
     old = state.find(name)
     if intent == RESET_ALL:
@@ -64,6 +83,7 @@ def _bring_up(directory: Path, name: str, wanted_source: Path | None, view: View
     source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()
     provision.statements(source)  # is this a folder of services at all?
     versions = running.prepare(alive, view)
+    accounts.settle(directory, open_wanted=open_wanted)
     stack = _describe(directory, name, runtime, source, versions, old, alive | running.holds_ports())
 
     changed = running.plan(stack, alive)
@@ -101,10 +121,10 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
         view.tick()
 
     def wait_for(names: Collection[str], since: float) -> None:
-        waits = [probes.waiting_for(stack, runtime, name, new_database=new) for name in names]
+        waits = [probes.waiting_for(stack, runtime, name, new_accounts=new_accounts) for name in names]
         wait_all(waits, since=since, tell=tell, tick=tick)
 
-    new = not _provisioned(stack.directory).exists()
+    new_accounts = _is_due(stack)
     first = missing - set(STORE_WRITERS) if intent else missing
     since = runtime.start(sorted(first, key=COMPONENTS.index))
     if intent:
@@ -163,12 +183,17 @@ def _provisioned(directory: Path) -> Path:
     return directory / "data" / "mysql.provisioned"
 
 
+def _is_due(stack: Stack) -> bool:
+    """Has the database not all accounts and tables yet that it should have?"""
+    done = _provisioned(stack.directory)
+    return not done.exists() or done.read_text() != provision.digest(stack.source, stack.accounts)
+
+
 def _provision(stack: Stack, runtime: Runtime) -> None:
     """Accounts, and the tables that the services' files have and the database has not yet; the mark of the first start."""
-    done, digest = _provisioned(stack.directory), provision.digest(stack.source)
-    if not done.exists() or done.read_text() != digest:
-        provision.apply(stack.source, stack.mysql if done.exists() else runtime.first_access(stack))
-        paths.write(done, digest)
+    if _is_due(stack):
+        provision.apply(stack.source, runtime.first_access(stack), stack.accounts)
+        paths.write(_provisioned(stack.directory), provision.digest(stack.source, stack.accounts))
     if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
         stores.write_mark(stack.directory, sql.first_binlog_position(stack.mysql), {})
 

@@ -1,9 +1,11 @@
 """What runs, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import UserError
+from labkit.stack import accounts
 
 LOOPBACK = "127.0.0.1"
 SERVERS = ("mysql", "kafka", "redis")
@@ -47,11 +49,25 @@ class Component:
 
 
 @dataclass(frozen=True)
-class MysqlAccount:
+class Account:
+    """Where a server of the stack is, and how one logs in there. Without a password it asks for none."""
+
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def kafka_client(account: Account) -> dict[str, Any]:
+    """The settings by which Kafka's client library reaches the broker."""
+    settings: dict[str, Any] = {"bootstrap.servers": str(account)}
+    if account.password:
+        login = {"sasl.username": account.user, "sasl.password": account.password}
+        settings |= {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", **login}
+    return settings
 
 
 @dataclass(frozen=True)
@@ -77,18 +93,37 @@ class Stack:
         return str(self[name].endpoint)
 
     @property
-    def mysql(self) -> MysqlAccount:
-        """The administrator: may read and write everything."""
+    def accounts(self) -> accounts.Accounts:
+        """As they are now: the next `up` may change them."""
+        return accounts.of(self.directory)
+
+    def mysql_as(self, user: str) -> Account:
         endpoint = self["mysql"].endpoint
-        return MysqlAccount(endpoint.host, endpoint.port, "admin", "admin")
+        return Account(endpoint.host, endpoint.port, user, self.accounts.mysql(user))
 
     @property
-    def kafka_bootstrap(self) -> str:
-        return str(self["kafka"].endpoint)
+    def mysql(self) -> Account:
+        """The administrator: may read and write all tables, and no file."""
+        return self.mysql_as(accounts.ADMIN)
 
     @property
-    def redis(self) -> Endpoint:
-        return self["redis"].endpoint
+    def observer(self) -> Account:
+        """May read every table and replicate, and change nothing."""
+        return self.mysql_as(accounts.OBSERVER)
+
+    @property
+    def kafka(self) -> Account:
+        endpoint = self["kafka"].endpoint
+        return Account(endpoint.host, endpoint.port, accounts.KAFKA_USER, self.accounts.kafka)
+
+    @property
+    def kafka_client(self) -> dict[str, Any]:
+        return kafka_client(self.kafka)
+
+    @property
+    def redis(self) -> Account:
+        endpoint = self["redis"].endpoint
+        return Account(endpoint.host, endpoint.port, accounts.REDIS_USER, self.accounts.redis)
 
     @property
     def ports(self) -> list[int]:

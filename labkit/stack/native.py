@@ -1,5 +1,6 @@
 """The native runtime: the servers and services as processes of this machine, under one supervisor."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import event_log, installed, log_files, processes
+from labkit.stack import accounts, event_log, installed, log_files, processes
 from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.stack.servers import kafka, mysql, redis
@@ -44,17 +45,26 @@ PASSED_ON = (
 
 
 def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
-    """How each component is started: argv, environment and working directory. The servers' data directories must be there."""
+    """How each component is started: argv, environment, working directory, and the digest of a file that argv names and that is written
+    here. The servers' data directories must be there."""
     data = stack.directory / "data"
     marker = {processes.MARKER: str(stack.directory), "TZ": "UTC"}
     archive = kafka.archive(has.kafka)
     ports = {component.name: component.endpoint.port for component in stack.components}
+    login = kafka.Login(accounts.KAFKA_USER, stack.accounts.drawn[accounts.KAFKA], open=stack.accounts.open)
     servers = {
         "mysql": mysql.command(has.mysql, data=data / "mysql", port=ports["mysql"], socket=mysql_socket_of(stack.directory)),
-        "kafka": kafka.command(has.kafka, data=data / "kafka", port=ports["kafka"], controller_port=stack.controller_port, archive=archive),
-        "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"]),
+        "kafka": kafka.command(
+            has.kafka, data=data / "kafka", port=ports["kafka"], controller_port=stack.controller_port, login=login, archive=archive
+        ),
+        "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"], password=stack.accounts.redis),
     }
-    entries = {name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()}
+    entries: dict[str, Any] = {
+        name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()
+    }
+    entries["mysql"]["env"] |= mysql.ENVIRONMENT
+    for name, settings in (("kafka", kafka.settings_of(data / "kafka")), ("redis", redis.settings_of(data / "redis"))):
+        entries[name]["settings"] = hashlib.sha256(settings.read_bytes()).hexdigest()
     for name in SERVICES:
         argv = [sys.executable, "-m", f"services.{name.replace('-', '_')}"]
         entries[name] = {"argv": argv, "env": {**marker, **service_environment(stack, name)}, "cwd": str(stack.source)}
@@ -72,7 +82,7 @@ def planned(stack_directory: Path) -> dict[str, Any]:
 
 def service_environment(stack: Stack, name: str) -> dict[str, str]:
     """A service's configuration; compose.yaml gives the same names."""
-    endpoint, mysql_at = stack[name].endpoint, stack["mysql"].endpoint
+    endpoint = stack[name].endpoint
     environment = {
         "LABKIT_STACK": stack.name,
         "LABKIT_COMPONENT": name,
@@ -80,20 +90,22 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "EVENTUATE_MAC_ADDRESS": str(stack.own_address_bits(name)),
         "HTTP_HOST": endpoint.host,
         "HTTP_PORT": str(endpoint.port),
-        "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+        "KAFKA_BOOTSTRAP": str(stack.kafka),
         "PYTHONPATH": str(stack.source),
         "PYTHONUNBUFFERED": "1",
         "LABKIT_CONTROL": str(stack.directory / "control"),
     }
-    account = {"customers": ("customer_service", "customer_db"), "orders": ("order_service", "order_db"), "relay": ("relay", "")}.get(name)
-    if account:
-        user, database = account
-        environment |= {"MYSQL_HOST": mysql_at.host, "MYSQL_PORT": str(mysql_at.port), "MYSQL_USER": user, "MYSQL_PASSWORD": user}
+    if name != "gateway" and stack.kafka.password:
+        environment |= {"KAFKA_USERNAME": stack.kafka.user, "KAFKA_PASSWORD": stack.kafka.password}
+    if name in accounts.OF_SERVICE:
+        at, database = stack.mysql_as(accounts.OF_SERVICE[name]), {"customers": "customer_db", "orders": "order_db"}.get(name)
+        environment |= {"MYSQL_HOST": at.host, "MYSQL_PORT": str(at.port), "MYSQL_USER": at.user, "MYSQL_PASSWORD": at.password}
         environment |= {"MYSQL_DATABASE": database} if database else {"RELAY_OUTBOXES": "customer_db,order_db"}
         relay = stack["relay"].endpoint
         environment |= {"RELAY_HINT": f"{relay.host}:{relay.port}"}
     if name == "order-history":
         environment |= {"REDIS_HOST": stack.redis.host, "REDIS_PORT": str(stack.redis.port)}
+        environment |= {"REDIS_PASSWORD": stack.redis.password} if stack.redis.password else {}
     if name == "gateway":
         environment |= {f"{other.upper().replace('-', '_')}_URL": stack.url(other) for other in ("customers", "orders", "order-history")}
     return environment
@@ -210,14 +222,14 @@ class Native:
         before = planned(self._directory)
         return {component for component in alive if _differs(before.get(component), self._plan[component])}
 
-    def first_access(self, stack: Stack) -> Path:
-        return mysql_socket_of(self._directory)
+    def first_access(self, stack: Stack) -> tuple[Path]:
+        return (mysql_socket_of(self._directory),)
 
     def start(self, names: Collection[str]) -> float:
         if not names and self.runs(SUPERVISOR):
             return time.time()
         for folder in ("logs", "processes"):
-            (self._directory / folder).mkdir(exist_ok=True)
+            paths.make_private(self._directory / folder)
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if self._plan:
             whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in self._plan.items()}
@@ -343,7 +355,10 @@ def _differs(before: Any, now: dict[str, Any]) -> bool:
     if before is None:
         return True
     own = {name: value for name, value in before["env"].items() if name not in PASSED_ON}
-    return bool((_without_archive(before["argv"]), own, before["cwd"]) != (_without_archive(now["argv"]), now["env"], now["cwd"]))
+    return bool(
+        (_without_archive(before["argv"]), own, before["cwd"], before.get("settings"))
+        != (_without_archive(now["argv"]), now["env"], now["cwd"], now.get("settings"))
+    )
 
 
 def _without_archive(argv: list[str]) -> list[str]:
@@ -353,7 +368,7 @@ def _without_archive(argv: list[str]) -> list[str]:
 
 def _prepare_data(directory: Path, has: installed.Installed, alive: Collection[str], view: Preparing) -> None:
     """The servers' data directories, and what is made once and kept in the cache."""
-    data = directory / "data"
+    data = paths.make_private(directory / "data")
     os.environ[processes.MARKER] = str(directory)  # what is started here is found by `down` if labkit is killed
     try:
         if "mysql" not in alive and not (data / "mysql").is_dir():

@@ -2,12 +2,13 @@
 
 import json
 import socket
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from labkit.stack import provision, sql, stores
 from labkit.stack.kafka_wire import LATEST, Broker
-from labkit.stack.model import Endpoint, MysqlAccount, Stack
+from labkit.stack.model import Account, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.stack.wait import Probe, Waiting
 
@@ -22,53 +23,56 @@ def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
         case "mysql":
             return partial(mysql, stack.mysql, timeout)
         case "kafka":
-            return partial(kafka, endpoint, timeout)
+            return partial(kafka, stack.kafka, timeout)
         case "redis":
-            return partial(redis, endpoint, timeout)
+            return partial(redis, stack.redis, timeout)
         case _:
             return partial(health, endpoint, timeout)
 
 
-def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_database: bool = False) -> Waiting:
-    """A database that was never used is asked in the way in which it takes its first statements."""
+def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool = False) -> Waiting:
+    """A database whose accounts have not their passwords yet is asked in the way in which it gets them."""
     probe = probe_of(stack, name)
-    if name == "mysql" and new_database and isinstance(access := runtime.first_access(stack), Path):
-        probe = partial(mysql_socket, access)
+    if name == "mysql" and new_accounts:
+        probe = partial(mysql_first, runtime.first_access(stack))
     return Waiting(name, runtime, probe, READY_TIMEOUT[runtime.name], stack[name].endpoint.port)
 
 
-def mysql(account: MysqlAccount, timeout: float = 1.0) -> str | None:
+def mysql(account: Account, timeout: float = 1.0) -> str | None:
     try:
         with sql.connected(account, timeout) as cursor:
             cursor.execute("SELECT 1")
     except OSError as error:
-        return f"it does not answer at {account.host}:{account.port}: {error}"
+        return f"it does not answer at {account}: {error}"
     return None
 
 
-def mysql_socket(path: Path, timeout: float = 1.0) -> str | None:
-    try:
-        with sql.connected(provision.ROOT, timeout, unix_socket=str(path)) as cursor:
-            cursor.execute("SELECT 1")
-    except OSError as error:
-        return f"it does not answer on its socket: {error}"
-    return None
+def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str | None:
+    why = ""
+    for access in accesses:
+        try:
+            with provision.connected(access, timeout) as cursor:
+                cursor.execute("SELECT 1")
+            return None
+        except OSError as error:
+            why = why or f"it does not answer{'' if isinstance(access, Account) else ' on its socket'}: {error}"
+    return why
 
 
-def kafka(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
+def kafka(account: Account, timeout: float = 1.0) -> str | None:
     try:
-        with Broker(endpoint, timeout=timeout) as broker:
+        with Broker(account, timeout=timeout) as broker:
             broker.offsets(broker.topics(), LATEST)  # it leads its partitions a moment later than it has joined its cluster
     except (OSError, ValueError) as error:
-        return f"it does not answer at {endpoint}: {error}"
+        return f"it does not answer at {account}: {error}"
     return None
 
 
-def redis(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
+def redis(account: Account, timeout: float = 1.0) -> str | None:
     try:
-        answer = stores.ask_redis(endpoint, "PING", timeout=timeout)
+        answer = stores.ask_redis(account, "PING", timeout=timeout)
     except OSError as error:
-        return f"it does not answer at {endpoint}: {error}"
+        return f"it does not answer at {account}: {error}"
     return None if answer == "+PONG" else f"it answers {answer[:80]}"
 
 

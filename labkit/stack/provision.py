@@ -1,18 +1,22 @@
-"""The schemas, tables and accounts of the services: made once, and again whenever a `schema.sql` has changed."""
+"""The schemas, tables and accounts of the services: made once, and again whenever a `schema.sql` or a password has changed."""
 
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
-from labkit.stack.model import MysqlAccount
+from labkit.stack.accounts import Accounts
+from labkit.stack.model import Account
 
-ROOT = MysqlAccount("localhost", 0, "root", "")  # over the socket alone
+ROOT = Account("localhost", 0, "root", "")  # over the socket alone
 TIMEOUT = 30.0  # seconds a statement may take
 SOURCE = "SOURCE /labkit/"  # how provision.sql names a file of the services, as a container sees it
+OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # what the administrator cannot run any more once it has run
 
 
 def statements(source: Path) -> list[str]:
@@ -57,18 +61,55 @@ def _columns_since(cursor: Any, statement: str) -> list[str]:
     return new + [f"ALTER TABLE {table[1]} MODIFY {name} {type.removesuffix('PRIMARY KEY')}" for name, type in other]
 
 
-def digest(source: Path) -> str:
-    return hashlib.sha256("\0".join(statements(source)).encode()).hexdigest()[:16]
+def digest(source: Path, accounts: Accounts) -> str:
+    return hashlib.sha256("\0".join([*statements(source), accounts.digest()]).encode()).hexdigest()[:16]
 
 
-def apply(source: Path, server: MysqlAccount | Path) -> None:
-    """Make what is missing; a server that has no accounts yet is given by its socket. Raises UserError with the statement that failed."""
-    account, options = (ROOT, {"unix_socket": str(server)}) if isinstance(server, Path) else (server, {})
+def _with_passwords(statement: str, accounts: Accounts) -> str:
+    """Here and no earlier: what is told of a statement that fails has none."""
+    return re.sub(r"\$\{(\w+)_PASSWORD\}", lambda found: accounts.mysql(found[1].lower()), statement)
+
+
+def _may_reach_files(cursor: Any) -> bool:
+    cursor.execute("SHOW GRANTS")
+    grants = "\n".join(grant for (grant,) in cursor.fetchall())
+    return bool(re.search(r"^GRANT (ALL PRIVILEGES|[^`']*\bFILE\b)[^`']* ON \*\.\*", grants, re.MULTILINE))
+
+
+@contextmanager
+def _first(accesses: Sequence[Account | Path]) -> Iterator[Any]:
+    """Raises OSError with what the first of them was answered."""
+    refused = None
+    for access in accesses:
+        with ExitStack() as opened:
+            try:
+                cursor = opened.enter_context(connected(access, TIMEOUT))
+            except OSError as error:
+                refused = refused or error
+                continue
+            yield cursor
+            return
+    raise refused or OSError("nobody may log in")
+
+
+@contextmanager
+def connected(access: Account | Path, timeout: float) -> Iterator[Any]:
+    """As sql.connected; a path is the socket, for root. Raises OSError."""
+    account, options = (ROOT, {"unix_socket": str(access)}) if isinstance(access, Path) else (access, {})
+    with sql.connected(account, timeout, **options) as cursor:
+        yield cursor
+
+
+def apply(source: Path, accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+    """Make what is missing, through the first of these that the server lets in. Raises UserError with the statement that failed."""
     statement = ""
     try:
-        with sql.connected(account, TIMEOUT, **options) as cursor:
+        with _first(accesses) as cursor:
+            beyond = () if _may_reach_files(cursor) else OF_ADMIN
             for statement in statements(source):
-                cursor.execute(statement)
+                if any(statement.startswith(verb) and whom in statement for verb, whom in beyond):
+                    continue
+                cursor.execute(_with_passwords(statement, accounts))
                 for column in _columns_since(cursor, statement):
                     cursor.execute(column)
     except OSError as error:

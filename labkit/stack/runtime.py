@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labkit.errors import UserError
-from labkit.stack.model import MysqlAccount, Stack
+from labkit.stack.model import Account, Stack
 
 NATIVE, DOCKER = "native", "docker"
 NAMES = (DOCKER, NATIVE)
@@ -119,8 +119,9 @@ class Runtime(Protocol):
     def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
         """Settle how each component is started. Returns those of `alive` that were started in another way."""
 
-    def first_access(self, stack: Stack) -> MysqlAccount | Path:
-        """How a database that was never used takes statements: an account, or a socket for root."""
+    def first_access(self, stack: Stack) -> Sequence[Account | Path]:
+        """How the database takes statements whose accounts have not their passwords yet: the first of these that it takes, each an
+        account, or a socket for root."""
 
     def start(self, names: Collection[str]) -> float:
         """Start these at once and return when that was (epoch seconds); waits for nothing."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from labkit.stack.model import MysqlAccount
+from labkit.stack.model import Account
 
 
 @contextmanager
-def connected(account: MysqlAccount, timeout: float = 10.0, **options: Any) -> Iterator[Any]:
+def connected(account: Account, timeout: float = 10.0, **options: Any) -> Iterator[Any]:
     """A cursor in autocommit; `unix_socket` as option wins over the account's address. Raises OSError when nobody answers or the server
     refuses."""
     import pymysql
@@ -33,7 +33,7 @@ def connected(account: MysqlAccount, timeout: float = 10.0, **options: Any) -> I
         raise OSError(error.args[1] if len(error.args) > 1 else str(error)) from error
 
 
-def first_binlog_position(account: MysqlAccount) -> dict[str, object]:
+def first_binlog_position(account: Account) -> dict[str, object]:
     with connected(account) as cursor:
         cursor.execute("SHOW BINARY LOGS")
         return {"file": cursor.fetchone()[0], "position": 4}  # after the file's magic number

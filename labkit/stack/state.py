@@ -4,7 +4,9 @@ stack.json      what runs and where, see `Stack`          plan.json       how ea
 processes/      pid and start time of each component      events.jsonl    each start and end of a component
 logs/           one file a component                      data/           mysql, kafka, redis
 mark.json       where evidence begins                     reset.json      a reset is under way
-lock            held by the command that changes the stack
+accounts.json   the passwords of its stores          lock            held by the command that changes the stack
+
+Nobody but its user may look into it.
 """
 
 import json
@@ -33,7 +35,11 @@ def directory_of(name: str) -> Path:
 
 def find(name: str) -> Stack | None:
     """The stack as it was last brought up, or None."""
-    directory = directory_of(name)
+    return read(directory_of(name))
+
+
+def read(directory: Path) -> Stack | None:
+    """That of a stack's directory."""
     try:
         text = (directory / "stack.json").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -69,7 +75,7 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
 
     directory = directory_of(name)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        paths.make_private(directory)
     except OSError as error:
         raise UserError(f"{directory} cannot be made: {error.strerror}.", "export LABKIT_HOME=DIR, a folder of yours") from None
     # opened without inheritance (Python's default): a server that kept the lock would block every later command

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.kafka_wire import Broker
-from labkit.stack.model import SCHEMAS, Endpoint, MysqlAccount, Stack
+from labkit.stack.model import SCHEMAS, Account, Stack
 
 TIMEOUT = 30.0  # seconds
 
@@ -45,7 +46,7 @@ def _empty_mysql(stack: Stack) -> dict[str, object]:
         return mark
 
 
-def _truncate(account: MysqlAccount, schema: str) -> None:
+def _truncate(account: Account, schema: str) -> None:
     with sql.connected(account, TIMEOUT) as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = 5, foreign_key_checks = 0")
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = %s", [schema])
@@ -55,7 +56,7 @@ def _truncate(account: MysqlAccount, schema: str) -> None:
 
 def _empty_kafka(stack: Stack) -> dict[str, list[int]]:
     """Returns where each partition then begins."""
-    with Broker(stack["kafka"].endpoint, timeout=TIMEOUT) as broker:
+    with Broker(stack.kafka, timeout=TIMEOUT) as broker:
         return broker.delete_all_records(broker.topics())
 
 
@@ -73,10 +74,17 @@ def _empty_redis(stack: Stack) -> None:
         raise OSError(f"Redis answered FLUSHDB with {answer}")
 
 
-def ask_redis(endpoint: Endpoint, *words: str, timeout: float) -> str:
-    """The first line of the answer. Raises OSError when nobody answers."""
-    with socket.create_connection((endpoint.host, endpoint.port), timeout) as connection:
+def ask_redis(account: Account, *words: str, timeout: float) -> str:
+    """The first line of the answer. Raises OSError when nobody answers, or the login is refused."""
+    requests = [("AUTH", account.password), words] if account.password else [words]
+    with socket.create_connection((account.host, account.port), timeout) as connection:
         connection.settimeout(timeout)
-        request = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
-        connection.sendall(request.encode())
-        return connection.makefile("rb").readline().decode().strip()
+        connection.sendall(b"".join(map(_redis_request, requests)))
+        answers = connection.makefile("rb")
+        if account.password and (refused := answers.readline().decode().strip()) != "+OK":
+            raise OSError(f"Redis answered AUTH with {refused}")
+        return answers.readline().decode().strip()
+
+
+def _redis_request(words: Sequence[str]) -> bytes:
+    return f"*{len(words)}\r\n".encode() + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in map(str.encode, words))

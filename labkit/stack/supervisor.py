@@ -197,6 +197,7 @@ class Supervisor:
 
 
 def main() -> None:
+    os.umask(0o077)  # whatever it or a component writes is its user's alone
     directory, socket_path, *components = sys.argv[1:]
     supervisor = Supervisor(directory, socket_path)
     supervisor.adopt(list(supervisor.plan()))

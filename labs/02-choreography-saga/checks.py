@@ -197,9 +197,9 @@ async def mixed_orders(trial: Trial) -> None:
 
 def _refused(trial: Trial, account: str, query: str) -> tuple[int, str] | None:
     """Error number and text when the account of a service may not do that, None when it may."""
-    at = trial.stack.mysql
+    at = trial.stack.mysql_as(account)
     try:
-        connection = pymysql.connect(host=at.host, port=at.port, user=account, password=account, connect_timeout=5)
+        connection = pymysql.connect(host=at.host, port=at.port, user=at.user, password=at.password, connect_timeout=5)
     except pymysql.MySQLError as error:
         raise NotJudged(f"{account} cannot log in: {error.args[-1]}.", next_step="labkit status") from error
     try:

@@ -372,7 +372,8 @@ def _dead_letters(trial: Trial) -> list[tuple[str, str]]:
     """(message id, cause) of what the view gave up since the trial began."""
     import redis
 
-    client: Any = redis.Redis(host=trial.stack.redis.host, port=trial.stack.redis.port, decode_responses=True, socket_timeout=5.0)
+    at = trial.stack.redis
+    client: Any = redis.Redis(host=at.host, port=at.port, password=at.password or None, decode_responses=True, socket_timeout=5.0)
     try:
         entries = client.xrange(f"deadletter:{VIEW.subscriber}", min=int(trial.began * 1000))
         return [(fields.get("message_id", ""), fields.get("cause", "")) for _, fields in entries]

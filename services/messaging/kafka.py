@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from services.messaging.broker import BrokerUnavailable, OutgoingRecord, Place, Record, RecordRefused, StartPositions
@@ -38,19 +39,36 @@ def _failure(error: Any) -> Exception:
     return RecordRefused(str(error)) if error.code() in REFUSALS else BrokerUnavailable(str(error))
 
 
+class KafkaSettings(msgspec.Struct, frozen=True):
+    """Where the broker is, and who one is there; without a password it asks for none."""
+
+    bootstrap: str
+    username: str | None = None
+    password: str | None = None
+
+    def client(self) -> dict[str, Any]:
+        """As Kafka's client wants them."""
+        where = {"bootstrap.servers": self.bootstrap}
+        if self.password is None:
+            return where
+        login = {"sasl.username": self.username or "", "sasl.password": self.password}
+        return {**where, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", **login}
+
+
 class Kafka:
     """`instance` names this process among all: restarted, it takes its place in its groups at once. `published` is the failpoint that
     a publisher passes with each acknowledged record."""
 
-    def __init__(self, bootstrap: str, *, instance: str, partitions: int = 4, published: str = "") -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, settings: KafkaSettings, *, instance: str, partitions: int = 4, published: str = "") -> None:
+        self._bootstrap = settings.bootstrap
         self._partitions = partitions
         self._instance = instance
         self._published = published
         if published:
             armed.declare(published)
+        self._client = settings.client()
         self._settings: dict[str, Any] = {
-            "bootstrap.servers": bootstrap,
+            **self._client,
             "client.id": instance,
             "log_level": 2,
             "socket.nagle.disable": True,
@@ -98,7 +116,7 @@ class Kafka:
             "queued.max.messages.kbytes": 4_096,
             "fetch.queue.backoff.ms": 5,
         }
-        receiver = KafkaReceiver(settings, start)
+        receiver = KafkaReceiver(settings, start, self._client)
         try:
             await receiver.join(channels, self._partitions)
         except BaseException:
@@ -171,11 +189,11 @@ def _finish(future: "asyncio.Future[None]") -> None:
 
 
 class KafkaReceiver:
-    def __init__(self, settings: dict[str, Any], start: StartPositions | None) -> None:
+    def __init__(self, settings: dict[str, Any], start: StartPositions | None, client: dict[str, Any]) -> None:
         self._start = start
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="consumer")
-        self._bootstrap = settings["bootstrap.servers"]
+        self._client = client
         self._consumer = Consumer({**settings, "on_commit": self._on_commit})
         self._assigned = False
         self._failure: Exception | None = None
@@ -195,11 +213,11 @@ class KafkaReceiver:
         def call() -> None:
             missing = set(channels) - set(self._consumer.list_topics(timeout=ANSWER_TIMEOUT_S).topics)
             if missing:
-                _make_topics(self._bootstrap, sorted(missing), partitions)
+                _make_topics(self._client, sorted(missing), partitions)
             # Asking for a committed offset waits just until the group's coordinator is there; joining before that costs 3 s.
             self._consumer.committed([TopicPartition(channels[0], 0)], timeout=ANSWER_TIMEOUT_S)
             if self._start is not None:
-                self._identities = _identities(self._bootstrap, channels)
+                self._identities = _identities(self._client, channels)
             self._consumer.subscribe(list(channels), on_assign=self._on_assign, on_revoke=self._on_revoke)
 
         await self._on_its_thread(call)
@@ -328,21 +346,21 @@ def _bytes(value: Any) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _identities(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+def _identities(client: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
     """The ids of topics. Raises KafkaException."""
     from confluent_kafka import TopicCollection
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({**client, "log_level": 0})
     described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_TIMEOUT_S)
     return {name: str(found.result(ANSWER_TIMEOUT_S).topic_id) for name, found in described.items()}
 
 
-def _make_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
+def _make_topics(client: dict[str, Any], names: Sequence[str], partitions: int) -> None:
     """Raises KafkaException; that another service was faster is none."""
     from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({**client, "log_level": 0})
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
     for result in admin.create_topics(new, operation_timeout=ANSWER_TIMEOUT_S).values():
         try:

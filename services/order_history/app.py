@@ -49,11 +49,11 @@ class OrderHistoryApi:
 def order_history_service() -> Starlette:
     """Ends the process with a line of what is wrong when the environment is."""
     settings = Settings()
-    host, port = settings.text("REDIS_HOST"), settings.number("REDIS_PORT", lowest=1)
-    broker = Kafka(settings.text("KAFKA_BOOTSTRAP"), instance=settings.instance())
+    host, port, password = settings.text("REDIS_HOST"), settings.number("REDIS_PORT", lowest=1), settings.optional("REDIS_PASSWORD")
+    broker = Kafka(settings.kafka(), instance=settings.instance())
     settings.check()
 
-    store = ViewStore(Redis(host=host, port=port, socket_connect_timeout=2, socket_timeout=5), SUBSCRIBER)
+    store = ViewStore(Redis(host=host, port=port, password=password, socket_connect_timeout=2, socket_timeout=5), SUBSCRIBER)
     health = Health("subscription")
     health.probe("redis", store.ping)
     health.probe("broker", broker.check)

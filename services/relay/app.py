@@ -20,7 +20,7 @@ def relay_service() -> Starlette:
     schemas = settings.text("RELAY_OUTBOXES").split(",")
     outboxes = [settings.mysql(schema.strip()) for schema in schemas]
     hints = settings.address("RELAY_HINT")
-    broker = Kafka(settings.text("KAFKA_BOOTSTRAP"), instance=settings.instance(), published="relay.after_publish_before_mark")
+    broker = Kafka(settings.kafka(), instance=settings.instance(), published="relay.after_publish_before_mark")
     settings.check()
 
     health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "publisher")))

@@ -18,7 +18,7 @@ POISON = b'{"payload": "\xff not a message'
 def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> int:
     """Returns the offset."""
     offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    producer = Producer(stack.kafka_client)
     producer.produce(topic, key=b"poison", value=value, partition=partition, on_delivery=lambda _, m: offsets.append(m.offset()))
     assert producer.flush(30) == 0
     return offsets[0]
@@ -51,8 +51,7 @@ def test_a_malformed_record_is_parked_and_later_orders_finish(
     assert [row for row in parked if row["record_value"] != POISON or "not a message" not in row["cause"]] == []
     announced = stack.sql(f"select payload from {schema}.message where destination = %s", f"{subscriber}.dead-letter")
     assert len(announced) == 4
-    at = stack.redis.get_connection_kwargs()
-    with redis.Redis(host=at["host"], port=at["port"]) as raw:
+    with redis.Redis(**{**stack.redis.get_connection_kwargs(), "decode_responses": False}) as raw:
         stream = "deadletter:customerHistoryServiceEvents"
         view_parked = eventually(
             lambda: [entry for _, entry in raw.xrange(stream) if entry[b"channel"] == topic.encode()], lambda parked: len(parked) >= 4

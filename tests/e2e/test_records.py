@@ -8,7 +8,7 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from services.messaging.broker import BrokerUnavailable, OutgoingRecord
-from services.messaging.kafka import Kafka
+from services.messaging.kafka import Kafka, KafkaSettings
 from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, settled
 from tests.running import RunningStack, wait_until
 
@@ -18,9 +18,7 @@ OF_3 = {"1": 0, "2": 2, "3": 2, "4": 1, "10": 1, "42": 1, "101": 2}
 
 def read(stack: RunningStack, topic: str, keys: Collection[str], count: int) -> list[tuple[int, bytes, bytes, object]]:
     """(partition, key, value, headers) of at least `count` records of a topic that have one of these keys."""
-    consumer = Consumer(
-        {"bootstrap.servers": stack.kafka_bootstrap, "group.id": "reader", "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    )
+    consumer = Consumer({**stack.kafka_client, "group.id": "reader", "auto.offset.reset": "earliest", "enable.auto.commit": False})
     consumer.subscribe([topic])
     found: list[tuple[int, bytes, bytes, object]] = []
 
@@ -38,15 +36,18 @@ def read(stack: RunningStack, topic: str, keys: Collection[str], count: int) -> 
 
 
 def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> None:
-    admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
+    admin = AdminClient(stack.kafka_client)
     topics = {"vectors-2": OF_2, "vectors-3": OF_3}
     made = admin.create_topics([NewTopic(topic, num_partitions=int(topic[-1]), replication_factor=1) for topic in topics])
     try:
         for result in made.values():
             result.result(30)
 
+        at = stack.described.kafka
+        settings = KafkaSettings(str(at), at.user, at.password)
+
         async def publish() -> None:
-            publisher = await Kafka(stack.kafka_bootstrap, instance="vectors").publisher()
+            publisher = await Kafka(settings, instance="vectors").publisher()
             try:
                 await publisher.publish([OutgoingRecord(topic, key.encode(), b"x") for topic, keys in topics.items() for key in keys])
             finally:

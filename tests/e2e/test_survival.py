@@ -133,7 +133,7 @@ def test_a_group_whose_position_was_never_told_catches_up_without_a_new_record(s
     eventually(lambda: request("GET", f"{stack.url('gateway')}/customers/{customer}/orderhistory")[0], 200)
     stack.kill("order-history")
     places = [TopicPartition(CUSTOMER_CHANNEL, partition, 0) for partition in range(4)]
-    somebody = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": group, "enable.auto.commit": False})
+    somebody = Consumer({**stack.kafka_client, "group.id": group, "enable.auto.commit": False})
 
     def told() -> bool:
         """Refused as long as the broker takes the member for alive."""

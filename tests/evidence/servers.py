@@ -13,11 +13,11 @@ import pymysql
 
 from labkit.evidence.replication import Position
 from labkit.stack import provision, sql
-from labkit.stack.model import LOOPBACK, MysqlAccount
+from labkit.stack.accounts import ADMIN, MYSQL_USERS, OBSERVER, settle
+from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.servers import mysql
 from tests.running import ROOT, wait_until
 
-ACCOUNTS = ("customer_service", "order_service", "relay", "observer", "admin")
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
 
 
@@ -40,10 +40,18 @@ class DatabaseServer:
             free.bind((LOOPBACK, 0))
             self.port = free.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
+        self.accounts = settle(folder)
 
     @property
-    def admin(self) -> MysqlAccount:
-        return MysqlAccount(LOOPBACK, self.port, "admin", "admin")
+    def admin(self) -> Account:
+        return self._as(ADMIN)
+
+    @property
+    def observer(self) -> Account:
+        return self._as(OBSERVER)
+
+    def _as(self, user: str) -> Account:
+        return Account(LOOPBACK, self.port, user, self.accounts.mysql(user))
 
     def start(self, *options: str) -> None:
         argv = [*mysql.command(self.server, data=self.folder / "data", port=self.port, socket=self.socket), *options]
@@ -66,9 +74,9 @@ class DatabaseServer:
         self.process.wait()
 
     def provision(self) -> None:
-        provision.apply(ROOT, self.socket)
-        for user in ACCOUNTS:  # MySQL then knows the password's hash: no key exchange over TCP
-            pymysql.connect(unix_socket=str(self.socket), user=user, password=user).close()
+        provision.apply(ROOT, [self.socket], self.accounts)
+        for user in MYSQL_USERS:  # MySQL then knows the password's hash: no key exchange over TCP
+            pymysql.connect(unix_socket=str(self.socket), user=user, password=self.accounts.mysql(user)).close()
 
     def run(self, *statements: str) -> list[Any]:
         """As administrator, one after another in one connection; returns the rows of the last."""

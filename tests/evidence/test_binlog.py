@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labkit.evidence import binlog, database, table_files
-from labkit.evidence.replication import BinlogUnreadable, Position, observer
+from labkit.evidence.replication import BinlogUnreadable, Position
 from labkit.evidence.row_format import TableMap, decoder, table_map
 from labkit.evidence.topology import ORDER_TOPIC
 from tests.evidence.servers import DatabaseServer, found_servers, running
@@ -29,7 +29,7 @@ def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[binlo
     """Reads the binlog from a position up to now, into an evidence database that can be asked."""
 
     def read(start: Position, stop: Position | None = None) -> tuple[binlog.Reading, Ask]:
-        reading = binlog.read(observer(server.admin), start, stop or server.position(), tmp_path)
+        reading = binlog.read(server.observer, start, stop or server.position(), tmp_path)
         connection = database.new()
         table_files.load(connection, tmp_path)
         return reading, lambda query: connection.execute(query).fetchall()
@@ -204,7 +204,7 @@ def _first_row(server: DatabaseServer, start: Position, wanted: list[str]) -> tu
     from labkit.evidence.replication import packets
 
     checksum, found = 0, None
-    with packets(observer(server.admin), start) as stream:
+    with packets(server.observer, start) as stream:
         for packet in stream:
             if packet[5] == binlog.FORMAT_DESCRIPTION:
                 checksum = 4 if packet[-5] == 1 else 0

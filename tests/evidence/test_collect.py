@@ -203,7 +203,7 @@ def test_topics_that_were_trimmed_by_hand(shop: RunningStack, described: Stack, 
     from labkit.stack.kafka_wire import Broker
 
     three_orders(shop)
-    with Broker(described["kafka"].endpoint, timeout=5) as broker:
+    with Broker(described.kafka, timeout=5) as broker:
         broker.delete_all_records([topic for topic in broker.topics() if topic.name == ORDER_CHANNEL])
     with evidence(described, tmp_path) as ask:
         assert set(gaps(ask)) == {"records"}

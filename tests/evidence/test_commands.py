@@ -100,7 +100,7 @@ def test_topics_and_their_keys(running_shop: RunningStack, described: Stack) -> 
 def test_a_key_in_two_partitions_is_shown(running_shop: RunningStack, described: Stack) -> None:
     from confluent_kafka import Producer
 
-    producer = Producer({"bootstrap.servers": described.kafka_bootstrap})
+    producer = Producer(described.kafka_client)
     for partition in (0, 1):
         producer.produce(CUSTOMER_CHANNEL, key="astray", value="no message", partition=partition)
     producer.flush()

@@ -118,7 +118,7 @@ def test_a_store_that_does_not_answer(running_shop: RunningStack, described: Sta
 def test_a_foreign_group_that_lags_for_ever_changes_nothing(running_shop: RunningStack, described: Stack) -> None:
     placed_order(running_shop)
     wait(described)
-    foreign = Consumer({"bootstrap.servers": running_shop.kafka_bootstrap, "group.id": "somebody-else", "enable.auto.commit": False})
+    foreign = Consumer({**running_shop.kafka_client, "group.id": "somebody-else", "enable.auto.commit": False})
 
     def committed() -> bool:
         try:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from labkit.evidence import binlog, database, mysql, replay, table_files
-from labkit.evidence.replication import observer
 from labkit.evidence.topology import CUSTOMER_TOPIC
 from labkit.stack import provision
 from tests.evidence.servers import DatabaseServer, found_servers, running
@@ -45,7 +44,7 @@ def test_values_come_as_they_are_stored(server: DatabaseServer, tmp_path: Path) 
     insert(
         server, f"INSERT INTO order_db.dead_letter ({columns}) VALUES ('s', 'c', 3, 4, 0, %s, %s, 1795531752000)", AWKWARD, b"\0\xff\2,\n"
     )
-    tables = mysql.read(observer(server.admin), tmp_path)
+    tables = mysql.read(server.observer, tmp_path)
     assert (tables.missing, tables.kind, tables.position) == ([], server.server.kind, server.position())
     connection = database.new()
     table_files.load(connection, tmp_path)
@@ -75,7 +74,7 @@ def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: 
     server.run("DELETE FROM customer_db.message")
     statement = "INSERT INTO customer_db.message (id, destination, headers, payload, published) VALUES ('m1', %s, %s, %s, 1)"
     insert(server, statement, CUSTOMER_TOPIC, headers, '{"orderId":17}')
-    mysql.read(observer(server.admin), tmp_path)
+    mysql.read(server.observer, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     told = "SELECT schema_name, id, channel, key, event, aggregate_id, order_id, customer_id, published, headers FROM outbox"
@@ -106,8 +105,8 @@ def test_tables_and_position_belong_together_while_others_write(server: Database
         for attempt in range(5):
             folder = tmp_path / str(attempt)
             folder.mkdir()
-            tables = mysql.read(observer(server.admin), folder)
-            binlog.read(observer(server.admin), start, tables.position, folder)
+            tables = mysql.read(server.observer, folder)
+            binlog.read(server.observer, start, tables.position, folder)
             connection = database.new()
             table_files.load(connection, folder)
             differences.append(replay.difference(connection))
@@ -124,8 +123,8 @@ def test_a_change_that_is_missing_is_found(server: DatabaseServer, tmp_path: Pat
     start = server.position()
     server.run("INSERT INTO order_db.orders (id, customer_id, amount, state) VALUES (5, 1, 1.00, 'PENDING'), (6, 1, 1.00, 'PENDING')")
     server.run("SET sql_log_bin = 0", "UPDATE order_db.orders SET state = 'APPROVED' WHERE id = 6")
-    tables = mysql.read(observer(server.admin), tmp_path)
-    binlog.read(observer(server.admin), start, tables.position, tmp_path)
+    tables = mysql.read(server.observer, tmp_path)
+    binlog.read(server.observer, start, tables.position, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     connection.execute("DELETE FROM customers; DELETE FROM reservations")

@@ -63,7 +63,7 @@ class Faults:
         return list(json.loads(file.read_text())["faults"]) if file.exists() else []  # it is made with the first one
 
     def committed(self, group: str, topic: str, partition: int) -> int:
-        consumer = Consumer({"bootstrap.servers": self.stack.kafka_bootstrap, "group.id": group})
+        consumer = Consumer({**self.stack.kafka_client, "group.id": group})
         try:
             (place,) = consumer.committed([TopicPartition(topic, partition)], timeout=10)
             return max(0, int(place.offset))

@@ -29,7 +29,7 @@ def rows(stack: RunningStack) -> int:
 
 def records(stack: RunningStack) -> dict[tuple[str, int], int]:
     """Records in each partition."""
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "counting"})
+    consumer = Consumer({**stack.kafka_client, "group.id": "counting"})
     try:
         topics = [topic for name, topic in consumer.list_topics(timeout=30).topics.items() if not name.startswith("__")]
         places = [TopicPartition(topic.topic, partition) for topic in topics for partition in topic.partitions]

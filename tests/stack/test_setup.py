@@ -13,9 +13,11 @@ import pymysql
 import pytest
 
 from labkit.errors import UserError
+from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.servers import archive, kafka, mysql, redis
 
 TIMEOUT_S = 60
+LOGIN = kafka.Login("labkit", "drawn-for-this-test")
 ALL_SERVERS_SETTINGS = {
     "log_bin": "ON",
     "binlog_format": "ROW",
@@ -25,6 +27,7 @@ ALL_SERVERS_SETTINGS = {
     "innodb_flush_log_at_trx_commit": "1",
     "bind_address": "127.0.0.1",
     "time_zone": "+00:00",
+    "local_infile": "OFF",
 }
 
 
@@ -121,7 +124,7 @@ def test_kafka_keeps_its_log_over_kill_9(broker: kafka.KafkaServer, tmp_path: Pa
     data, port, controller_port = tmp_path / "kafka", free_port(), free_port()
     for offset in range(2):
         kafka.prepare_data(broker, data)
-        argv = kafka.command(broker, data=data, port=port, controller_port=controller_port, archive=kafka.archive(broker))
+        argv = kafka.command(broker, data=data, port=port, controller_port=controller_port, login=LOGIN, archive=kafka.archive(broker))
         with running(argv, tmp_path, lambda: accepts(port)) as process:
             assert send_one(port) == offset
             process.kill()
@@ -131,7 +134,7 @@ def test_kafka_keeps_its_log_over_kill_9(broker: kafka.KafkaServer, tmp_path: Pa
 def test_redis_keeps_what_it_was_told(view: redis.RedisServer, tmp_path: Path) -> None:
     data, port = tmp_path / "a b", free_port()
     data.mkdir()
-    argv = redis.command(view, data=data, port=port)
+    argv = redis.command(view, data=data, port=port, password="")
 
     def loaded() -> bool:
         return accepts(port) and ask_redis(port, "PING") == "+PONG"
@@ -163,13 +166,13 @@ def classes_from_archive(server: kafka.KafkaServer, made: Path | None, tmp_path:
 def use_kafka(server: kafka.KafkaServer, made: Path | None, tmp_path: Path, *options: str) -> None:
     data, port = tmp_path / "kafka", free_port()
     kafka.prepare_data(server, data)
-    java, *rest = kafka.command(server, data=data, port=port, controller_port=free_port(), archive=made)
+    java, *rest = kafka.command(server, data=data, port=port, controller_port=free_port(), login=LOGIN, archive=made)
     with running([java, *options, *rest], tmp_path, lambda: accepts(port)):
         assert send_one(port) == 0
 
 
 def send_one(port: int) -> int:
-    return archive.send_one(f"127.0.0.1:{port}", "t")
+    return archive.send_one(Account(LOOPBACK, port, LOGIN.user, LOGIN.password), "t")
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ class Shop:
             "event-aggregate-id": str(order),
         }
         payload = json.dumps({"orderDetails": {"customerId": customer or self.ada, "orderTotal": {"amount": 1.00}}})
-        producer = Producer({"bootstrap.servers": self.stack.kafka_bootstrap})
+        producer = Producer(self.stack.kafka_client)
         producer.produce(
             ORDER_CHANNEL, key=key or str(order), value=json.dumps({"payload": payload, "headers": headers}), partition=partition
         )

@@ -156,7 +156,7 @@ def test_a_record_with_the_wrong_key(changed: Callable[..., RunningStack]) -> No
 
 def test_a_foreign_group_that_lags_for_ever_changes_nothing(stack: RunningStack) -> None:
     gateway = stack.url("gateway")
-    foreign = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "somebody-else", "auto.offset.reset": "earliest"})
+    foreign = Consumer({**stack.kafka_client, "group.id": "somebody-else", "auto.offset.reset": "earliest"})
     foreign.subscribe([ORDER_CHANNEL, CUSTOMER_CHANNEL])
     order = new_order(gateway, new_customer(gateway), "12.34")
     assert settled(gateway, order) == ("APPROVED", None)

@@ -133,7 +133,7 @@ def test_a_topic_that_was_trimmed_by_hand_is_unknown_with_the_reason(right: Runn
     for order in orders:
         assert settled(gateway, order)[0] == "APPROVED"
     eventually(lambda: {state_in_view(right.redis, ada, order) for order in orders}, {"APPROVED"})  # nobody needs the records any more
-    admin = AdminClient({"bootstrap.servers": right.kafka_bootstrap})
+    admin = AdminClient(right.kafka_client)
     for future in admin.delete_records([TopicPartition(ORDER_CHANNEL, p, -1) for p in range(4)]).values():
         future.result(30)
     code, judged = verified(right)
@@ -159,9 +159,8 @@ def test_labkit_that_was_suspended_is_unknown_when_something_is_missing(right: R
 
 @contextmanager
 def _transaction_of_customers(stack: RunningStack) -> Iterator[None]:
-    at = stack.labkit.status()["connections"]["mysql"]
-    account = {"user": "customer_service", "password": "customer_service"}
-    with pymysql.connect(host=at["host"], port=at["port"], **account) as connection, connection.cursor() as cursor:
+    at = stack.described.mysql_as("customer_service")
+    with pymysql.connect(host=at.host, port=at.port, user=at.user, password=at.password) as connection, connection.cursor() as cursor:
         cursor.execute("select * from customer_db.customer for update")
         yield
 

@@ -1,14 +1,16 @@
 """Kafka's class-data archive: one broker, run once and used the way the services use it, so that later ones start in half the time."""
 
 import contextlib
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from labkit.stack.model import LOOPBACK, Account, kafka_client
 from labkit.stack.servers import kafka
 from labkit.stack.servers.cache import move_into_place, scratch_dir
 
@@ -27,12 +29,13 @@ def record(server: kafka.KafkaServer) -> Path | None:
         data, into = Path(scratch, "data"), Path(scratch, place.name)
         port, controller_port = _free_ports()
         kafka.prepare_data(server, data)
-        argv = kafka.recording_command(server, data=data, port=port, controller_port=controller_port, into=into)
+        login = kafka.Login("labkit", secrets.token_hex())
+        argv = kafka.recording_command(server, data=data, port=port, controller_port=controller_port, login=login, into=into)
         with Path(scratch, "log").open("wb") as log, _running(argv, log.fileno()) as broker:
             if not _answers(broker, port):
                 return None
             with contextlib.suppress(Exception):  # an archive with fewer classes is still one
-                _use(f"127.0.0.1:{port}")
+                _use(Account(LOOPBACK, port, login.user, login.password))
             broker.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 broker.wait(END_S)
@@ -62,32 +65,32 @@ def _answers(broker: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-def _use(bootstrap: str) -> None:
+def _use(account: Account) -> None:
     """What a stack asks of its broker, so that the classes for it are in the archive. Raises KafkaException."""
     from confluent_kafka import Consumer, TopicPartition
     from confluent_kafka.admin import AdminClient
 
-    send_one(bootstrap, "t")
+    send_one(account, "t")
     group: dict[str, str | int | float | bool] = {"group.id": "g", "group.instance.id": "i", "auto.offset.reset": "earliest"}
-    consumer = Consumer({**_client(bootstrap), **group, "enable.auto.commit": False})
+    consumer = Consumer({**_client(account), **group, "enable.auto.commit": False})
     try:
         consumer.subscribe(["t"])
         if consumer.poll(ANSWER_S) is not None:
             consumer.commit(asynchronous=False)
     finally:
         consumer.close()
-    admin = AdminClient(_client(bootstrap))
+    admin = AdminClient(_client(account))
     for done in (admin.delete_records([TopicPartition("t", 0, 1)]), admin.delete_topics(["t"])):
         for result in done.values():
             result.result(ANSWER_S)
 
 
-def _client(bootstrap: str) -> dict[str, str | int | float | bool]:
+def _client(account: Account) -> dict[str, Any]:
     """A client that says nothing by itself: the broker ends before it does."""
-    return {"bootstrap.servers": bootstrap, "log_level": 0}
+    return {**kafka_client(account), "log_level": 0}
 
 
-def send_one(bootstrap: str, topic: str) -> int:
+def send_one(account: Account, topic: str) -> int:
     """Store one record in partition 0 of a topic, which the broker makes by itself; the record's offset. Raises OSError."""
     from confluent_kafka import Producer
 
@@ -97,7 +100,7 @@ def send_one(bootstrap: str, topic: str) -> int:
         if error is None:
             offsets.append(message.offset() or 0)
 
-    producer = Producer({**_client(bootstrap), "enable.idempotence": True})
+    producer = Producer({**_client(account), "enable.idempotence": True})
     producer.produce(topic, b"v", key=b"k", partition=0, on_delivery=stored)
     producer.flush(ANSWER_S)
     if not offsets:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from labkit import paths
 from labkit.errors import UserError
+from labkit.paths import write_private
 from labkit.stack.servers.cache import cache_dir, version_text
 
 VERSION = "4.4.0"
 OLDEST_JAVA = 17
 NODE_ID = 1
+ARCHIVE_FORMAT = "2"  # raise it when the recording broker is used for more
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,15 @@ class KafkaServer:
     java: Path
     version: str
     java_version: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """By which the broker's clients log in, and the broker at its own controller. `open`: clients need not."""
+
+    user: str
+    password: str
+    open: bool = False
 
 
 def find() -> KafkaServer | None:
@@ -87,12 +98,16 @@ def prepare_data(server: KafkaServer, data: Path) -> None:
     fresh.replace(meta)
 
 
-def command(server: KafkaServer, *, data: Path, port: int, controller_port: int, archive: Path | None) -> list[str]:
-    """The whole command line. Writes `data`/server.properties, which it names."""
-    settings = data / "server.properties"
-    settings.write_text(_properties(data, port, controller_port), encoding="ascii")
+def command(server: KafkaServer, *, data: Path, port: int, controller_port: int, login: Login, archive: Path | None) -> list[str]:
+    """The whole command line. Writes the settings, which it names."""
+    settings = settings_of(data)
+    write_private(settings, _properties(data, port, controller_port, login))
     shared = [f"-XX:SharedArchiveFile={archive}"] if archive else []
     return [*_java(server), *shared, *_program(server, settings)]
+
+
+def settings_of(data: Path) -> Path:
+    return data / "server.properties"
 
 
 def archive(server: KafkaServer) -> Path | None:
@@ -106,7 +121,7 @@ def archive(server: KafkaServer) -> Path | None:
 
 def archive_place(server: KafkaServer) -> Path:
     java = server.java.resolve()
-    parts = [str(java), str(java.stat().st_mtime_ns), version_text(server.java, "-version"), *FLAGS]
+    parts = [ARCHIVE_FORMAT, str(java), str(java.stat().st_mtime_ns), version_text(server.java, "-version"), *FLAGS]
     for jar in _jars(server):
         file = jar.stat()
         parts += [str(jar), str(file.st_size), str(file.st_mtime_ns)]
@@ -147,9 +162,9 @@ def make_archive(server: KafkaServer, *, again: bool = False) -> Path | None:
     return made
 
 
-def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, into: Path) -> list[str]:
+def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, login: Login, into: Path) -> list[str]:
     """As `command`, and the JVM writes the archive to `into` when it ends."""
-    plain = command(server, data=data, port=port, controller_port=controller_port, archive=None)
+    plain = command(server, data=data, port=port, controller_port=controller_port, login=login, archive=None)
     java = _java(server)
     return [*java, f"-XX:ArchiveClassesAtExit={into}", *plain[len(java) :]]
 
@@ -213,6 +228,12 @@ logger.started.level = info
 """
 
 
+def _jaas(login: Login) -> str:
+    """Who may log in, and as whom the broker itself does."""
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return f'{module} required username="{login.user}" password="{login.password}" user_{login.user}="{login.password}";'
+
+
 def _log(data: Path) -> Path:
     return data / "log"
 
@@ -224,7 +245,11 @@ def _uuid() -> str:
     return text
 
 
-def _properties(data: Path, port: int, controller_port: int) -> str:
+CLIENTS = "CLIENTS"
+CONTROLLER = "CONTROLLER"
+
+
+def _properties(data: Path, port: int, controller_port: int, login: Login) -> str:
     log = str(_log(data))
     if "," in log:
         raise UserError(f"Kafka cannot keep its data in a folder with a comma in its name: {log}", "set LABKIT_HOME to another folder")
@@ -232,9 +257,18 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "process.roles": "broker,controller",
         "node.id": NODE_ID,
         "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{controller_port}",
-        "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": CONTROLLER,
+        "listeners": f"{CLIENTS}://127.0.0.1:{port},{CONTROLLER}://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"{CLIENTS}://127.0.0.1:{port}",
+        "inter.broker.listener.name": CLIENTS,
+        "listener.security.protocol.map": f"{CLIENTS}:{'PLAINTEXT' if login.open else 'SASL_PLAINTEXT'},{CONTROLLER}:SASL_PLAINTEXT",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        **{
+            f"listener.name.{listener.lower()}.{name}": value
+            for listener in (CLIENTS, CONTROLLER)
+            for name, value in (("sasl.enabled.mechanisms", "PLAIN"), ("plain.sasl.jaas.config", _jaas(login)))
+        },
         "log.dirs": log,
     }
     return "".join(f"{name}={_escaped(str(value))}\n" for name, value in (settings | SETTINGS).items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.paths import write_private
 from labkit.stack.servers.cache import cache_dir, version_text
 
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin")
@@ -26,10 +27,14 @@ def find() -> RedisServer | None:
     return next((server for binary in _candidates() if (server := _examine(binary))), None)
 
 
-def command(server: RedisServer, *, data: Path, port: int) -> list[str]:
-    """The whole command line; `data` must exist."""
+def command(server: RedisServer, *, data: Path, port: int, password: str) -> list[str]:
+    """The whole command line; `data` must exist. Writes the file that it names: a command line is everybody's to read. Without a password
+    Redis asks for none."""
+    settings = settings_of(data)
+    write_private(settings, f"requirepass {password}\n" if password else "")
     return [
         str(server.binary),
+        str(settings),
         "--bind", "127.0.0.1",
         "--protected-mode", "yes",
         "--port", str(port),
@@ -40,6 +45,10 @@ def command(server: RedisServer, *, data: Path, port: int) -> list[str]:
         "--appendfsync", "everysec",
         "--save", "",
     ]  # fmt: skip
+
+
+def settings_of(data: Path) -> Path:
+    return data / "redis.conf"
 
 
 def _candidates() -> Iterator[Path]:

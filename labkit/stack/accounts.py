@@ -1,0 +1,96 @@
+"""The accounts of a stack's stores and their passwords: the one place that knows them.
+
+Each stack draws its own passwords at its first `up` and keeps them in `accounts.json`, which only its user may read. A stack that is
+*open* wants no password for Kafka and Redis, and the services' accounts in MySQL have passwords equal to their names.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from labkit import paths
+from labkit.errors import UserError
+
+FILE = "accounts.json"
+ADMIN, OBSERVER = "admin", "observer"
+OF_SERVICE = {"customers": "customer_service", "orders": "order_service", "relay": "relay"}
+MYSQL_USERS = (ADMIN, OBSERVER, *OF_SERVICE.values())
+MYSQL_ROOT = "root"  # of a container; natively root has no password, and logs in over a socket that only the stack's user can reach
+KAFKA_USER, REDIS_USER = "labkit", "default"  # `default` is Redis's own name for whoever gives only a password
+KAFKA, REDIS = "kafka", "redis"
+PASSWORDS = (MYSQL_ROOT, *MYSQL_USERS, KAFKA, REDIS)
+BYTES = 24  # of chance in each password; as hexadecimal digits they need quoting nowhere
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """`drawn` has a password for each of PASSWORDS; `open`: not all of them are asked for."""
+
+    drawn: Mapping[str, str]
+    open: bool = False
+
+    def mysql(self, user: str) -> str:
+        return user if self.open and user in OF_SERVICE.values() else self.drawn[user]
+
+    @property
+    def kafka(self) -> str:
+        """Empty when none is asked for."""
+        return "" if self.open else self.drawn[KAFKA]
+
+    @property
+    def redis(self) -> str:
+        """Empty when none is asked for."""
+        return "" if self.open else self.drawn[REDIS]
+
+    def digest(self) -> str:
+        """Another one for other MySQL passwords; tells nothing of them."""
+        return hashlib.sha256("\0".join(self.mysql(user) for user in MYSQL_USERS).encode()).hexdigest()[:16]
+
+
+# What stacks had before each drew its own: so one that was brought up by an earlier labkit is reached until its next `up`.
+PUBLISHED = Accounts({**{name: name for name in PASSWORDS}, KAFKA: "", REDIS: ""})
+
+
+def of(directory: Path) -> Accounts:
+    """Those of the stack in this directory. Raises UserError when the file is damaged."""
+    return _read(directory) or PUBLISHED
+
+
+def secrets_of(directory: Path) -> list[str]:
+    """Every password that this stack alone has, to be removed from what is shown to others. Never raises."""
+    try:
+        found = _read(directory)
+    except UserError:
+        return []
+    return [found.drawn[name] for name in PASSWORDS] if found else []
+
+
+def settle(directory: Path, *, open_wanted: bool | None = None) -> Accounts:
+    """Draw what is not drawn yet and keep it. None leaves it as open or closed as it is. The caller holds the stack's lock."""
+    try:
+        known = _read(directory)
+    except UserError:
+        known = None  # natively the new ones are set over the database's socket
+    drawn = {name: secrets.token_hex(BYTES) for name in PASSWORDS} | (dict(known.drawn) if known else {})
+    found = Accounts(drawn, known.open if known else False)
+    if open_wanted is not None:
+        found = replace(found, open=open_wanted)
+    if found != known:
+        paths.write_private(directory / FILE, json.dumps({"open": found.open, "passwords": drawn}, indent=1))
+    return found
+
+
+def _read(directory: Path) -> Accounts | None:
+    try:
+        data = json.loads((directory / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{directory / FILE} cannot be read: {error}.", "labkit up") from None
+    drawn = data.get("passwords") if isinstance(data, dict) else None
+    if not isinstance(drawn, dict) or not all(isinstance(drawn.get(name), str) and drawn[name] for name in PASSWORDS):
+        raise UserError(f"{directory / FILE} is damaged: it does not hold every password of the stack.", "labkit up")
+    return Accounts({name: drawn[name] for name in PASSWORDS}, bool(data.get("open")))
