@@ -42,11 +42,17 @@ def up(
     name: Name = "default",
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
+    open_wanted: Annotated[
+        bool, typer.Option("--open", help="Kafka and Redis ask for no password, so that services of others reach them.")
+    ] = False,
 ) -> int:
-    """Start the stack and wait until all of it is ready. When it runs already, repair what is missing."""
+    """Start the stack and wait until all of it is ready. When it runs already, repair what is missing. The stores ask for the stack's own
+    passwords (`labkit status --json` tells them). With --open Kafka and Redis ask for none, and the services' accounts in MySQL have
+    their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
+    closes the stack again."""
     from labkit.commands.up import up
 
-    return up(name, runtime=runtime, services=services)
+    return up(name, runtime=runtime, services=services, open_wanted=open_wanted)
 
 
 @app.command(short_help="Stop the stack; its data is kept.")
@@ -80,7 +86,8 @@ def logs(
 
 @app.command(short_help="Open a shell where a component runs.")
 def shell(component: Annotated[str, typer.Argument(metavar="COMPONENT")], name: Name = "default") -> int:
-    """Open a shell where a component runs: in its container, or natively in its folder with its environment."""
+    """Open a shell where a component runs: in its container, or natively in its folder with its environment. In that of mysql, redis and
+    kafka the servers' own clients are logged in."""
     from labkit.commands.shell import shell
 
     return shell(name, component)

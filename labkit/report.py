@@ -22,7 +22,7 @@ def write_report(error: BaseException, arguments: list[str]) -> Path:
             *traceback.format_exception(error),
         ]
     )
-    path = paths.home() / "reports" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}.txt"
+    path = paths.make_private(paths.home() / "reports") / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}.txt"
     paths.write(path, text)
     return path
 

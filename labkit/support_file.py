@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from labkit import __version__, paths, redaction
 from labkit.doctor import examination, text
 from labkit.errors import UserError
-from labkit.stack import facts, installed, runtimes, state
+from labkit.stack import accounts, facts, installed, runtimes, state
 from labkit.stack.runtime import NATIVE, Runtime
 
 LINES = 2000  # of each log
@@ -37,7 +37,7 @@ Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and how it is h
 def collect(name: str) -> bytes:
     """The whole file. What cannot be had is left out and named in about.txt. Raises UserError for a name that no stack can have."""
     state.directory_of(name)
-    clean = redaction.anonymous()
+    clean = _without(accounts.secrets_of(state.directory_of(name)), redaction.anonymous())
     buffer, missing, inside = io.BytesIO(), list[str](), list[str]()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for part, read in _parts(name, missing):
@@ -51,6 +51,17 @@ def collect(name: str) -> bytes:
                 inside.append(part)
         archive.writestr(ABOUT, _about(name, inside, missing))
     return buffer.getvalue()
+
+
+def _without(own: Sequence[str], clean: Callable[[str], str]) -> Callable[[str], str]:
+    """Also the passwords of the stack itself, wherever they stand."""
+
+    def cleaned(text: str) -> str:
+        for secret in own:
+            text = text.replace(secret, redaction.REMOVED)
+        return clean(text)
+
+    return cleaned
 
 
 def refuse(file: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.stack import native, processes, runtimes, state
+from labkit.stack import clients, native, processes, runtimes, state
 from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import NATIVE
 
@@ -19,12 +19,16 @@ def shell(stack_name: str, component: str) -> ExitCode:
     runtime = runtimes.of_stack(stack)
     if not runtime.runs(component):
         raise UserError(f"{component} does not run.", "labkit up")
-    command = runtime.shell(component)
+    login = clients.environment(stack, component)
+    command = runtime.shell(component, login)
+    os.environ.update(login)
     if stack.runtime == NATIVE:
         entry = native.planned(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
         say.problem(f"{component} is a process of this machine: a shell in its folder, with its environment. exit ends it.")
         os.chdir(entry["cwd"])
         own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # what is started here is the user's
         os.environ.update(own)
+    if hint := clients.hint(stack, component):
+        say.problem(hint)
     sys.stdout.flush()
     os.execvp(command[0], command)

@@ -7,7 +7,7 @@ from labkit import say
 from labkit.errors import ExitCode
 from labkit.faults import told
 from labkit.faults.ledger import Ledger
-from labkit.stack import lifecycle, state
+from labkit.stack import accounts, lifecycle, state
 from labkit.stack.facts import facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
@@ -34,6 +34,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
     total = sum(component["memory_bytes"] or 0 for component in running)
     what = WHAT_RUNS[stack.runtime]
     say.line(f"\n{stack.name}: {len(running)} {what}, {say.megabytes(total)}; the services run from {stack.source}.")
+    say.line(accounts.OPEN if found["open"] else "Its stores ask for passwords: labkit status --json tells them.")
     for line in told.notes(stack):
         say.line(line)
     if lifecycle.reset_intent(stack.directory):

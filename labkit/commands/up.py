@@ -8,7 +8,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.faults import told
 from labkit.lab import workspace
 from labkit.lab.workspace import Workspace
-from labkit.stack import lifecycle, runtimes, sources, state
+from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.servers import kafka
@@ -16,8 +16,8 @@ from labkit.stack.wait import NotReady
 from labkit.up_view import LiveTable, Table
 
 
-def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCode:
-    """Everything at once; ends when all is ready."""
+def up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
+    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so."""
     state.refuse_foreign_platform()
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()
@@ -28,16 +28,21 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None) -> ExitCo
         services = services or (here.folder if here else None)
         if not runtimes.of(choice.runtime, directory).running():
             say.line(f"{choice.why}\n")
-        brought = _bring_up(directory, stack_name, services, choice.runtime)
+        was_open = accounts.is_open(directory)
+        brought = _bring_up(directory, stack_name, services, choice.runtime, open_wanted)
         told.after_repair(brought.stack)
+        if was_open and not open_wanted:
+            reopen = _command("up --open", brought.stack)
+            say.line(f"The stack is closed again: Kafka and Redis ask for its passwords. To leave it open: {reopen}")
         _conclude(brought, time.monotonic() - begun, here)
     return ExitCode.OK
 
 
-def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: str) -> lifecycle.Brought:
+def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: str, open_wanted: bool) -> lifecycle.Brought:
+    source = services.absolute() if services else None
     with LiveTable() if say.on_terminal() else Table() as table:
         try:
-            return lifecycle.bring_up(directory, stack_name, services.absolute() if services else None, table, runtime=runtime)
+            return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, open_wanted=open_wanted)
         except NotReady as error:
             raise _explained(error) from error
 
@@ -66,6 +71,8 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     if stack.source != paths.content():
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
+    if stack.accounts.open:
+        say.line(accounts.OPEN)
     say.line("Next: labkit labs" if here else f"Next: {_command('lab 1 check', stack)}")
 
 

@@ -21,6 +21,10 @@ MYSQL_USERS = (ADMIN, OBSERVER, *OF_SERVICE.values())
 MYSQL_ROOT = "root"  # of a container; natively root has no password, and logs in over a socket that only the stack's user can reach
 KAFKA_USER, REDIS_USER = "labkit", "default"  # `default` is Redis's own name for whoever gives only a password
 KAFKA, REDIS = "kafka", "redis"
+OPEN = (
+    "The stack is open: Kafka and Redis ask for no password, and the services' accounts in MySQL have their names as passwords. "
+    "Whoever works on this host can read and change what is in them."
+)
 PASSWORDS = (MYSQL_ROOT, *MYSQL_USERS, KAFKA, REDIS)
 BYTES = 24  # of chance in each password; as hexadecimal digits they need quoting nowhere
 
@@ -57,6 +61,14 @@ PUBLISHED = Accounts({**{name: name for name in PASSWORDS}, KAFKA: "", REDIS: ""
 def of(directory: Path) -> Accounts:
     """Those of the stack in this directory. Raises UserError when the file is damaged."""
     return _read(directory) or PUBLISHED
+
+
+def is_open(directory: Path) -> bool:
+    """Was it open when it was last brought up? Never raises."""
+    try:
+        return of(directory).open
+    except UserError:
+        return False
 
 
 def secrets_of(directory: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import engine
+from labkit.stack import accounts, engine
 from labkit.stack.model import COMPONENTS, SERVICES, Stack
 from labkit.stack.ports import PortTaken
 
@@ -86,9 +86,24 @@ def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[st
         "LABKIT_SUBNET": subnet(project_of(stack.directory), read_settings(stack.directory).get("LABKIT_SUBNET")),
         **{f"LABKIT_{kind.upper()}_IMAGE": reference for kind, reference in images.items()},
         **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in COMPONENTS},
+        **_passwords(stack),
         **{f"LABKIT_ADDRESS_{name.upper().replace('-', '_')}": str(stack.own_address_bits(name)) for name in SERVICES},
     }
-    paths.write(stack.directory / SETTINGS, "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items()))
+    paths.write_private(stack.directory / SETTINGS, "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items()))
+
+
+def _passwords(stack: Stack) -> dict[str, str]:
+    """Empty where none is asked for. Of Kafka's, the one is for its clients, and the other what the broker itself logs in with."""
+    known = stack.accounts
+    return {
+        "LABKIT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],  # compose asks for the default of what is set, too
+        "LABKIT_ROOT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],
+        **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in accounts.MYSQL_USERS},
+        "LABKIT_BROKER_PASSWORD": known.drawn[accounts.KAFKA],
+        "LABKIT_KAFKA_PASSWORD": known.kafka,
+        "LABKIT_KAFKA_PROTOCOL": "SASL_PLAINTEXT" if known.kafka else "PLAINTEXT",
+        "LABKIT_REDIS_PASSWORD": known.redis,
+    }
 
 
 def _quoted(value: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import UserError
-from labkit.stack import accounts, compose, engine, event_log, log_files
+from labkit.stack import accounts, clients, compose, engine, event_log, log_files
 from labkit.stack.model import COMPONENTS, SERVICES, Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 
@@ -384,8 +384,10 @@ class Docker:
             lines = self.log(name, KEPT_LINES)
             log_files.of(self._directory, name).write_text("".join(f"{line}\n" for line in lines))
 
-    def shell(self, component: str) -> list[str]:
-        return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", self._id(component), "sh"]
+    def shell(self, component: str, variables: Collection[str]) -> list[str]:
+        handed_on = [word for name in variables for word in ("--env", name)]  # their values are on no command line
+        begin = ["sh", "-c", clients.SHELL] if clients.SETTINGS_TEXT in variables else ["sh"]
+        return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", *handed_on, self._id(component), *begin]
 
 
 def _halted(container: dict[str, Any]) -> str:

@@ -345,7 +345,7 @@ class Native:
         if data:
             shutil.rmtree(self._directory / "data", ignore_errors=True)
 
-    def shell(self, component: str) -> list[str]:
+    def shell(self, component: str, variables: Collection[str]) -> list[str]:
         """The user's shell; `labkit shell` gives it the component's folder and environment."""
         return [os.environ.get("SHELL") or "/bin/sh"]
 

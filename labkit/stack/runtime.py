@@ -154,5 +154,5 @@ class Runtime(Protocol):
     def down(self, *, data: bool) -> None:
         """Stop everything, with `data` remove what it stored. On return nothing of the stack runs."""
 
-    def shell(self, component: str) -> list[str]:
-        """The command that opens a shell where the component runs."""
+    def shell(self, component: str, variables: Collection[str]) -> list[str]:
+        """The command that opens a shell where the component runs; it hands on these of the caller's variables."""

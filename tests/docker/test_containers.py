@@ -11,7 +11,7 @@ from typing import Any
 import docker
 import pytest
 
-from labkit.stack import compose, engine
+from labkit.stack import accounts, compose, engine
 from labkit.stack.model import COMPONENTS
 from labkit.stack.servers import kafka, mysql
 from tests.conftest import RunningStack
@@ -20,7 +20,7 @@ from tests.running import ROOT, Labkit
 
 pytestmark = pytest.mark.docker
 COMPOSE = ROOT / "compose" / "compose.yaml"
-WORKSHOP_PASSWORDS = {"root", "customer_service", "order_service", "relay"}
+PASSWORD = "of-whoever-runs-it-by-hand"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def client() -> docker.DockerClient:
 def config(*files: Path, **variables: str) -> dict[str, Any]:
     named = [word for file in files for word in ("--file", str(file))]
     command = ["docker", "compose", *named, "config", "--format", "json"]
-    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, "LABKIT_PASSWORD": PASSWORD, **variables}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -72,6 +74,14 @@ def test_the_servers_settings_are_those_of_the_native_runtime() -> None:
         "--log-warnings=1",
         "--log-error-verbosity=2",
     }
+    assert "--secure-file-priv=/run/mysql-files" in options
+
+
+def test_by_hand_it_wants_a_password() -> None:
+    command = ["docker", "compose", "--file", str(COMPOSE), "config", "--quiet"]
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "LABKIT_PASSWORD" in done.stderr
 
 
 def test_nothing_runs_as_root_or_listens_elsewhere(stack: RunningStack, client: docker.DockerClient) -> None:
@@ -88,13 +98,14 @@ def test_nothing_runs_as_root_or_listens_elsewhere(stack: RunningStack, client: 
         assert {at["HostIp"] for at in published} == {"127.0.0.1"}
 
 
-def test_no_secret_but_the_workshops_passwords(stack: RunningStack, client: docker.DockerClient) -> None:
-    project = compose.project_of(stack.labkit.directory)
+def test_no_secret_but_the_stacks_own(stack: RunningStack, client: docker.DockerClient) -> None:
+    project, own = compose.project_of(stack.labkit.directory), set(accounts.secrets_of(stack.labkit.directory))
     for container in client.containers.list(filters={"label": f"com.docker.compose.project={project}"}):
         environment = dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
         secrets = {value for name, value in environment.items() if any(word in name for word in ("PASSWORD", "SECRET", "TOKEN", "KEY"))}
-        assert secrets <= WORKSHOP_PASSWORDS
-    assert "passwords equal to their names" in (ROOT / "README.md").read_text()
+        assert secrets <= own
+        shown = str(container.attrs["Config"]["Cmd"]) + str(container.attrs["Config"].get("Healthcheck")) + str(container.top())
+        assert not [secret for secret in own if secret in shown], "a command line is everybody's to read"
 
 
 @pytest.fixture
@@ -107,6 +118,7 @@ def by_hand() -> Iterator[dict[str, str]]:
     environment = {
         **os.environ,
         **ports,
+        "LABKIT_PASSWORD": PASSWORD,
         "LABKIT_PROJECT": f"labkit-by-hand-{os.getpid()}",
         **{f"LABKIT_{k.upper()}_IMAGE": image for k, image in images.items()},
     }

@@ -19,7 +19,7 @@ COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history",
 @pytest.mark.native
 def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
     status = stack.labkit.when_ready()
-    assert list(status) == ["name", "runtime", "ready", "components", "connections", "faults"]
+    assert list(status) == ["name", "runtime", "ready", "components", "connections", "accounts", "open", "faults"]
     assert (status["name"], status["runtime"], status["ready"]) == ("shared", "native", True)
     assert [c["name"] for c in status["components"]] == COMPONENTS
     assert [c["kind"] for c in status["components"]] == ["mysql", "kafka", "redis", *["service"] * 5, "supervisor"]
@@ -31,6 +31,10 @@ def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
         assert component["uptime_s"] >= 0
     assert list(status["connections"]) == ["mysql", "kafka", "redis"]
     assert list(status["connections"]["mysql"]) == ["host", "port", "user", "password"]
+    assert list(status["accounts"]["mysql"]) == ["admin", "observer", "customer_service", "order_service", "relay"]
+    assert status["accounts"]["redis"] == {"default": status["connections"]["redis"]["password"]}
+    assert status["accounts"]["kafka"] == {"labkit": status["connections"]["kafka"]["password"]}
+    assert status["open"] is False
     stack.sql("create table customer_db.admin_may_write (id int)")
     stack.sql("drop table customer_db.admin_may_write")
 
