@@ -80,13 +80,13 @@ def secrets_of(directory: Path) -> list[str]:
     return [found.drawn[name] for name in PASSWORDS] if found else []
 
 
-def settle(directory: Path, *, open_wanted: bool | None = None) -> Accounts:
-    """Draw what is not drawn yet and keep it. None leaves it as open or closed as it is. The caller holds the stack's lock."""
+def settle(directory: Path, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
+    """Draw what is not drawn yet, or all of it, and keep it; None leaves it open or closed as it is. The caller holds the stack's lock."""
     try:
         known = _read(directory)
     except UserError:
         known = None  # natively the new ones are set over the database's socket
-    drawn = {name: secrets.token_hex(BYTES) for name in PASSWORDS} | (dict(known.drawn) if known else {})
+    drawn = {name: secrets.token_hex(BYTES) for name in PASSWORDS} | (dict(known.drawn) if known and not draw_anew else {})
     found = Accounts(drawn, known.open if known else False)
     if open_wanted is not None:
         found = replace(found, open=open_wanted)

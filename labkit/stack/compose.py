@@ -1,8 +1,10 @@
 """docker compose and its files: the settings of a stack, and what the command's errors mean."""
 
+import grp
 import hashlib
 import json
 import os
+import pwd
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +23,7 @@ SETTINGS = "compose.env"
 PREFIX = "labkit-"  # of every project
 DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its directory, so that what it left can be found once that is gone
 CONTROL = "control"
+NOBODYS = range(59_157, 60_000)  # numbers of users that machines do not give to theirs
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
 MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
@@ -120,8 +123,12 @@ def read_settings(directory: Path) -> dict[str, str]:
 
 
 def service_user() -> tuple[int, int]:
-    """Whom the services run as: labkit's user, so that files pass between them; never root."""
-    return (os.getuid(), os.getgid()) if os.getuid() else (1000, 1000)
+    """Whom the services run as: labkit's user, so that files pass between them; for root, nobody who is a user of this machine."""
+    if os.getuid():
+        return os.getuid(), os.getgid()
+    known = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()}
+    free = next(number for number in NOBODYS if number not in known)
+    return free, free
 
 
 def _make_control_directory(control: Path, uid: int, gid: int) -> None:
@@ -131,7 +138,8 @@ def _make_control_directory(control: Path, uid: int, gid: int) -> None:
         hits = control / "hits" / name
         hits.mkdir(parents=True, exist_ok=True)
         if os.getuid() == 0:
-            os.chown(hits, uid, gid)
+            for path in (hits, *hits.rglob("*")):
+                os.chown(path, uid, gid)
 
 
 def config_hashes(directory: Path) -> dict[str, str]:

@@ -85,7 +85,8 @@ def _bring_up(
     versions = running.prepare(alive, view)
     accounts.settle(directory, open_wanted=open_wanted)
     stack = _describe(directory, name, runtime, source, versions, old, alive | running.holds_ports())
-
+    if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
+        accounts.settle(directory, draw_anew=True)  # whoever took a store's port may have been told its password by those who sought it
     changed = running.plan(stack, alive)
     must_stop = changed | alive & set(restart) | (alive & set(STORE_WRITERS) if intent else set())
     running.stop(changed)
@@ -165,6 +166,10 @@ def _describe(
     controller = chosen["controller"].number if "controller" in chosen else old.controller_port if old else 0
     bits = old.address_bits if old else _new_address_bits()
     return Stack(name, directory, runtime, source, bits, tuple(map(component, COMPONENTS)), controller)
+
+
+def _store_ports(stack: Stack) -> list[int]:
+    return [*(stack[name].endpoint.port for name in SERVERS), stack.controller_port]
 
 
 def _new_address_bits() -> int:

@@ -51,7 +51,8 @@ def test_a_malformed_record_is_parked_and_later_orders_finish(
     assert [row for row in parked if row["record_value"] != POISON or "not a message" not in row["cause"]] == []
     announced = stack.sql(f"select payload from {schema}.message where destination = %s", f"{subscriber}.dead-letter")
     assert len(announced) == 4
-    with redis.Redis(**{**stack.redis.get_connection_kwargs(), "decode_responses": False}) as raw:
+    at = stack.described.redis
+    with redis.Redis(host=at.host, port=at.port, password=at.password) as raw:
         stream = "deadletter:customerHistoryServiceEvents"
         view_parked = eventually(
             lambda: [entry for _, entry in raw.xrange(stream) if entry[b"channel"] == topic.encode()], lambda parked: len(parked) >= 4
