@@ -44,7 +44,7 @@ class Flood:
     refused: int = 0
 
     def produce(self, stack: RunningStack, records: Iterator[Bad], per_second: float | None = None) -> None:
-        producer = Producer({"bootstrap.servers": stack.kafka_bootstrap, "linger.ms": 5, "message.max.bytes": 10_000_000})
+        producer = Producer({**stack.kafka_client, "linger.ms": 5, "message.max.bytes": 10_000_000})
         begun = time.monotonic()
         for number, bad in enumerate(records):
             if per_second is not None and (early := begun + number / per_second - time.monotonic()) > 0:
