@@ -7,7 +7,6 @@ import pytest
 
 from labkit.evidence import binlog, database, mysql, table_files, unread
 from labkit.evidence.collect import note_changes
-from labkit.evidence.replication import observer
 from labkit.invariants import catalog
 from labkit.verdict import Judgement, Standing, Verdict, judge
 from tests.evidence.odd_schemas import STORIES, Case
@@ -32,14 +31,14 @@ def judged(case: Case, folder: Path) -> Judgement:
     case.server.provision()
     start = case.server.position()
     case.play()
-    tables = mysql.read(observer(case.server.admin), folder)
+    tables = mysql.read(case.server.observer, folder)
     connection = database.new()
     try:
         not_read = unread.reason(table_files.load(connection, folder))
         database.set_complete(connection, "tables", next(iter(tables.missing), not_read))
         changes = folder / "changes"
         changes.mkdir()
-        reading = binlog.read(observer(case.server.admin), start, tables.position, changes)
+        reading = binlog.read(case.server.observer, start, tables.position, changes)
         note_changes(connection, reading.reason, tables.unfit, unread.reason(table_files.load(connection, changes)))
         connection.execute(
             "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"
