@@ -83,10 +83,12 @@ def template(server: MysqlServer) -> Path:
 
 
 def command(server: MysqlServer, *, data: Path, port: int, socket: Path) -> list[str]:
-    """The whole command line. Nothing is read from the machine's own configuration. Makes the folder to which MySQL's access to files is
-    confined, and in which there is nothing: MariaDB cannot be told that there is none."""
-    files = data.with_name(f"{data.name}-files")
-    files.mkdir(mode=0o700, exist_ok=True)
+    """The whole command line. Nothing is read from the machine's own configuration. Makes two folders beside `data`: one to which MySQL's
+    access to files is confined, and in which there is nothing (MariaDB cannot be told that there is none), and one for its temporary
+    tables: in /tmp each server that starts removes those of all others."""
+    files, temporary = data.with_name(f"{data.name}-files"), data.with_name(f"{data.name}-tmp")
+    for folder in (files, temporary):
+        folder.mkdir(mode=0o700, exist_ok=True)
     return [
         str(server.binary),
         "--no-defaults",
@@ -96,6 +98,7 @@ def command(server: MysqlServer, *, data: Path, port: int, socket: Path) -> list
         f"--socket={socket}",
         f"--pid-file={data / 'mysqld.pid'}",
         f"--secure-file-priv={files}",
+        f"--tmpdir={temporary}",
         *_as_root(),
         *COMMON,
         *(MARIADB if server.kind == "MariaDB" else MYSQL),
