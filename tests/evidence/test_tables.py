@@ -150,7 +150,7 @@ def test_ids_that_differ_in_a_trifle_are_different_also_in_tables_of_an_earlier_
         insert(server, "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('s', %s)", message_id)
         insert(server, "INSERT INTO customer_db.message (id, destination, headers, payload) VALUES (%s, '', '{}', '')", message_id)
     assert {row[0] for row in server.run("SELECT message_id FROM customer_db.received_messages")} == set(IDS)
-    mysql.read(observer(server.admin), tmp_path)
+    mysql.read(server.observer, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     assert {row[0] for row in connection.execute("SELECT message_id FROM inbox WHERE schema_name = 'customer_db'").fetchall()} == set(IDS)
