@@ -15,7 +15,7 @@ from labkit.evidence.binlog import (
 from labkit.evidence.changes import WANTED
 from labkit.evidence.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.row_format import table_name
-from labkit.stack.model import SCHEMAS, MysqlAccount
+from labkit.stack.model import SCHEMAS, Account
 
 OWN = frozenset({*WANTED, *((schema, table) for schema in SCHEMAS for table in ("dead_letter", "saga_instance"))})
 NAMES = frozenset(table for _, table in OWN)
@@ -23,7 +23,7 @@ FARTHEST = 8 << 20  # bytes of log that are looked through: so much was written 
 WITHIN_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA")
 
 
-def touched(account: MysqlAccount, start: Position, stop: Position) -> bool:
+def touched(account: Account, start: Position, stop: Position) -> bool:
     """True also where it cannot be told. Raises OSError when the server is gone."""
     if start.file == stop.file and stop.offset - start.offset > FARTHEST:
         return True
