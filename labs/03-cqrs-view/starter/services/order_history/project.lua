@@ -1,16 +1,15 @@
--- Write one event into a customer's view, together with the position of its channel partition: both or neither.
+-- Write one event into a customer's view. Before it, position.lua has looked whether the event is new; after it, it notes the position
+-- of the event's channel partition: both in this one call of Redis.
 --
 -- KEYS  1 positions of the subscriber (hash)  2 the customer's view (hash)  3 ids of all customers that have a view (set)
--- ARGV  1 field of the position ("channel:partition"; "" when more events of the same record follow)  2 the position after this event
---       3 the position that this subscriber knows to be stored ("" when it does not know)
+-- ARGV  1 to 3: see position.lua
 --       4 customer id ("" when the event changes no view)  5 field of the order's state ("" when there is none)  6 the state
 --       7… pairs of field and value; a value that begins with + is added
--- Answers 1 written, 0 known already, -1 the stored position is not the one that the subscriber knows.
-if ARGV[1] ~= '' then
-  local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-  if stored ~= '' and tonumber(stored) >= tonumber(ARGV[2]) then return 0 end
-  if ARGV[3] ~= '' and ARGV[3] ~= stored then return -1 end
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[4] ~= '' then -- what cannot be written fails before anything is
+  for key, wanted in pairs({[KEYS[2]] = 'hash', [KEYS[3]] = 'set'}) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= wanted and found ~= 'none' then error('WRONGTYPE ' .. key .. ' is a ' .. found .. ', it should be a ' .. wanted, 0) end
+  end
 end
 if ARGV[4] ~= '' then
   redis.call('SADD', KEYS[3], ARGV[4])
