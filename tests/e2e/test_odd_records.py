@@ -22,7 +22,7 @@ def emptied(stack: RunningStack) -> Iterator[None]:
 
 def produce(stack: RunningStack, value: bytes, key: bytes, *, partition: int = 0, **settings: str | int) -> None:
     options = {name.replace("_", "."): setting for name, setting in settings.items()}
-    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap, "message.max.bytes": 200_000_000, **options})
+    producer = Producer({**stack.kafka_client, "message.max.bytes": 200_000_000, **options})
     producer.produce(ORDER_CHANNEL, value, key, partition=partition)
     assert producer.flush(60) == 0
 
@@ -41,7 +41,7 @@ def created(message_id: str, order: int, customer: int) -> bytes:
 def notices(stack: RunningStack) -> list[bytes]:
     """The records on the channel of what customers gave up."""
     topic = "OrderEventConsumer.dead-letter"
-    consumer = Consumer({"bootstrap.servers": stack.kafka_bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    consumer = Consumer({**stack.kafka_client, "group.id": "reader", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         places = [TopicPartition(topic, partition) for partition in partitions]

@@ -290,7 +290,7 @@ def test_whatever_others_wrote_is_read_and_judged(shop: RunningStack, described:
     far = {"customerId": 12345678901234567890123, "orderTotal": {"amount": 1}}
     headers = {"ID": "far", "PARTITION_ID": "77", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}
     headers |= {"event-aggregate-id": "9" * 30, "event-type": "io.x.ForeignEvent"}
-    producer = Producer({"bootstrap.servers": shop.kafka_bootstrap})
+    producer = Producer(shop.kafka_client)
     value = json.dumps({"payload": json.dumps({"orderDetails": far}), "headers": headers})
     producer.produce(ORDER_CHANNEL, value, "77", timestamp=-9_000_000_000_000_000_000)
     producer.produce("learner.topic", b"hello")
@@ -313,7 +313,7 @@ def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, descr
     """Its markers are offsets without a record, and what it aborts is given to nobody."""
     three_orders(shop)
     for end in ("commit_transaction", "abort_transaction"):
-        producer = Producer({"bootstrap.servers": shop.kafka_bootstrap, "transactional.id": "learner"})
+        producer = Producer({**shop.kafka_client, "transactional.id": "learner"})
         producer.init_transactions(30)
         producer.begin_transaction()
         producer.produce(ORDER_CHANNEL, b"no message", "1")

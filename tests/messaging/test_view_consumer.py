@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from services.messaging.consumer import Consumer
 from services.messaging.events import EventHandlers
-from services.messaging.kafka import Kafka
+from services.messaging.kafka import Kafka, KafkaSettings
 from services.messaging.multi_message import MAGIC
 from services.order_history.effects import ViewEffects
 from services.order_history.store import ViewChange, ViewStore
@@ -32,8 +32,9 @@ class View:
 
     def __init__(self, stack: RunningStack) -> None:
         self.topic = f"view-{uuid.uuid4().hex[:8]}"
-        self.bootstrap = stack.kafka_bootstrap
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        at = stack.described.kafka
+        self.kafka = KafkaSettings(str(at), at.user, at.password)
+        self.admin = AdminClient(self.kafka.client())
         self.at = {k: v for k, v in stack.redis.get_connection_kwargs().items() if k in ("host", "port", "username", "password")}
         self.redis: Any = redis_client.Redis(**self.at, db=DATABASE, decode_responses=True)
         self.redis.flushdb()
@@ -66,7 +67,7 @@ class View:
         async def run() -> None:
             store = ViewStore(Redis(**self.at, db=DATABASE), self.topic)
             self._loop = asyncio.get_running_loop()
-            self._consumer = Consumer(self.topic, handlers, ViewEffects(store), Kafka(self.bootstrap, instance=self.topic))
+            self._consumer = Consumer(self.topic, handlers, ViewEffects(store), Kafka(self.kafka, instance=self.topic))
             started.set()
             await self._consumer.run()
             await store.close()
@@ -91,7 +92,7 @@ class View:
         return json.dumps({"payload": body, "headers": names}).encode()
 
     def produce(self, *values: bytes, partition: int = 0) -> None:
-        producer = Producer({"bootstrap.servers": self.bootstrap})
+        producer = Producer(self.kafka.client())
         for value in values:
             producer.produce(self.topic, value, b"k", partition=partition)
         assert producer.flush(60) == 0
