@@ -10,9 +10,8 @@ import pytest
 
 from labkit.evidence import binlog, database, mysql, replay, table_files
 from labkit.evidence.topology import CUSTOMER_TOPIC
-from labkit.stack import provision
 from tests.evidence.servers import DatabaseServer, found_servers, running
-from tests.running import ROOT, wait_until
+from tests.running import wait_until
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 AWKWARD = 'né "x", \2 \\ \n☂'  # quotes, commas, the field's own quote, a new line
@@ -145,7 +144,7 @@ def test_ids_that_differ_in_a_trifle_are_different_also_in_tables_of_an_earlier_
         f"ALTER TABLE customer_db.received_messages MODIFY message_id {loose}, MODIFY consumer_id {loose}",
         f"ALTER TABLE customer_db.message MODIFY id {loose}",
     )
-    provision.apply(ROOT, server.admin)
+    server.provision()
     for message_id in IDS:
         insert(server, "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('s', %s)", message_id)
         insert(server, "INSERT INTO customer_db.message (id, destination, headers, payload) VALUES (%s, '', '{}', '')", message_id)
