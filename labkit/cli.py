@@ -1,8 +1,6 @@
 """The command line: names, options and help. Each command is imported when it is called."""
 
-import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -336,61 +334,11 @@ def options(
 
 
 def main() -> None:
-    """The entry point, and the one place where errors become exit codes."""
+    """The entry point."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    from labkit import say
+    from labkit import ending
 
-    _take_stack_of_workspace()
-    try:
-        return int(app(arguments, prog_name="labkit", standalone_mode=False) or 0)
-    except UserError as error:
-        say.problem(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        say.problem("\nStopped.")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAIL
-    except BaseException as error:
-        if type(error).__name__ == "CancelledError":  # asyncio's, which is not imported here: SIGTERM ended a run
-            say.problem("\nStopped.")
-            return ExitCode.INTERRUPTED
-        if not isinstance(error, Exception):
-            raise
-        return _usage(error) if hasattr(error, "format_message") else _internal(error, arguments)
-
-
-def _take_stack_of_workspace() -> None:
-    """Inside a workspace commands are about its stack, unless --name or LABKIT_NAME says otherwise."""
-    if not os.environ.get("LABKIT_NAME"):
-        from labkit.lab import workspace
-
-        with suppress(UserError):  # told by the command that needs it
-            found = workspace.find()
-            if found and found.stack != "default":
-                os.environ["LABKIT_NAME"] = found.stack
-
-
-def _usage(error: Exception) -> int:
-    """Click's errors: wrong options and arguments."""
-    from labkit import say
-
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "labkit"
-    if context and context.parent:
-        command = command.replace("{N}", str(context.parent.params.get("number", "N")))
-    say.problem(f"{error.format_message()}\nNext: {command} --help")  # type: ignore[attr-defined]
-    return ExitCode.USAGE
-
-
-def _internal(error: Exception, arguments: list[str]) -> int:
-    """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
-    from labkit import say
-    from labkit.report import write_report
-
-    say.problem(f"labkit failed: {type(error).__name__}: {error}\nReport: {write_report(error, arguments)}")
-    return ExitCode.INTERNAL
+    return ending.run(app, arguments)

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
+
+LONGEST = 1000  # characters of an error's own words
 
 
 class ExitCode(IntEnum):
+    """FAIL of a command that judges is a verdict on the code, and nothing else ends with it; see labkit/ending.py."""
+
     OK = 0
     FAIL = 1
     UNKNOWN = 2
@@ -14,10 +19,11 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence, lines that show it, and the next step, mostly a command to paste."""
+    """Something the user can mend: one sentence, lines that show it, and the next step, mostly a command to paste. Without an exit code
+    of its own it is the command's: UNKNOWN where the command judges, else FAIL."""
 
     def __init__(
-        self, message: str, next_step: str | None = None, *, exit_code: ExitCode = ExitCode.FAIL, details: Sequence[str] = ()
+        self, message: str, next_step: str | None = None, *, exit_code: ExitCode | None = None, details: Sequence[str] = ()
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,3 +38,19 @@ class UserError(Exception):
         if self.next_step:
             lines.append(f"Next: {self.next_step}")
         return "\n".join(lines)
+
+
+class Damaged(UserError):
+    """A file that labkit keeps cannot be read: empty, torn, or not what labkit writes there."""
+
+    def __init__(self, path: Path, why: str, next_step: str) -> None:
+        super().__init__(f"{path} is damaged: {why}.", next_step, exit_code=ExitCode.INTERNAL)
+        self.path = path
+
+
+def words_of(error: BaseException) -> str:
+    """`KeyError: 'total'`, also of an error that cannot say what it is."""
+    try:
+        return f"{type(error).__name__}: {error}"[:LONGEST]
+    except Exception:
+        return type(error).__name__

@@ -1,12 +1,16 @@
 """Where labkit keeps things: state under LABKIT_HOME, what can be made again in the cache, sockets in a short private directory."""
 
+import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
+
+T = TypeVar("T")
 
 
 def home() -> Path:
@@ -78,8 +82,7 @@ def write(path: Path, text: str) -> None:
     nobody else's to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    mode = 0o600 if path.is_relative_to(home()) else 0o666
-    _write(aside, path, text, mode)
+    _write(aside, path, text, 0o600 if path.is_relative_to(home()) else 0o666)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -88,11 +91,33 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _write(aside: Path, path: Path, text: str, mode: int) -> None:
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if error.filename is None:  # of a write; a full disk is told with the file that it had no room for
+            error.filename = str(path)
+        raise
+
+
+def read_json(path: Path, shape: type[T], next_step: str) -> T:
+    """A file that labkit keeps, of which the outermost is a `shape`. Raises FileNotFoundError, and Damaged for what labkit never writes."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        empty = isinstance(error, ValueError) and not path.stat().st_size
+        why = "it is empty" if empty else error.strerror if isinstance(error, OSError) and error.strerror else "it is no JSON"
+        raise Damaged(path, why, next_step) from error
+    if not isinstance(data, shape):
+        raise Damaged(path, "it holds something else", next_step)
+    return data
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import suppress
 
 # What a terminal obeys or hides instead of showing it: control characters but for tab and line feed, marks of direction and other
 # invisible ones (not the joiners of Indic scripts and of emoji), line separators, halves of surrogates, tags.
@@ -28,14 +29,43 @@ def _written(match: re.Match[str]) -> str:
     return f"\\u{0xD800 + (code - 0x10000 >> 10):04x}\\u{0xDC00 + (code - 0x10000 & 0x3FF):04x}"
 
 
+class NotWritten(Exception):
+    """Standard output does not take what labkit says: its reader has gone, or its disk is full."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.why = error.strerror or str(error)
+        self.reader_has_gone = isinstance(error, BrokenPipeError)
+
+
+_said: list[bool] = []  # is anything on standard output yet?
+
+
 def line(text: str = "") -> None:
-    print(plain(text), flush=True)
+    """Raises NotWritten."""
+    _said[:] = [True]
+    try:
+        print(plain(text), flush=True)
+    except OSError as error:
+        raise NotWritten(error) from None
+
+
+def begin() -> None:
+    """A command begins: nothing is said yet."""
+    _said.clear()
+
+
+def said_something() -> bool:
+    """Is something on standard output already? What is one JSON document there must not become two."""
+    return bool(_said)
 
 
 def problem(text: str) -> None:
-    """To standard error, so that it is seen when the output goes elsewhere."""
-    sys.stdout.flush()
-    print(plain(text), file=sys.stderr, flush=True)
+    """To standard error, so that it is seen when the output goes elsewhere. When nobody can be told, nobody is."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with suppress(OSError, ValueError):
+        print(plain(text), file=sys.stderr, flush=True)
 
 
 def progress(text: str) -> None:

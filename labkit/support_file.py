@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit import __version__, paths, redaction
 from labkit.doctor import examination, text
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, facts, installed, runtimes, state
 from labkit.stack.runtime import NATIVE, Runtime
 
@@ -140,8 +140,8 @@ def _of_stack(name: str, missing: list[str]) -> Iterator[Part]:
     """What only the runtime can tell."""
     try:
         stack = state.find(name)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        missing.append(f"status and logs: the stack's description is damaged ({type(error).__name__})")
+    except Damaged as error:
+        missing.append(f"status and logs: the stack's description is damaged: {error.message}")
         return
     if stack is None:
         missing.append("status and logs: there is no such stack")

@@ -1,6 +1,7 @@
 """Reads a running stack as it is now, and follows one order, customer or message through it; waits for nothing and heals nothing."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -50,6 +51,6 @@ def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
     ]
     database.insert(connection, "environment", rows)
     connection.execute("DELETE FROM last_words")
-    words = [w for w in last_words.rows(runtime, list(SERVICES)) if w["said"] and (now - w["said"]).total_seconds() < FRESH]
+    words = [w for w in last_words.rows(runtime, SERVICES, time.time() - FRESH) if w["said"]]
     database.insert(connection, "last_words", words)
     database.set_fact(connection, "now", now.isoformat())

@@ -42,12 +42,15 @@ async def play(run: Run, schedule: Schedule, tell: Tell) -> Played:
     played.customers = [customer.id for customer in customers]
     started = time.monotonic()
     load = asyncio.create_task(_load(run, schedule, customers, started))
+    events = [asyncio.create_task(_event(run, schedule, event, started, played, customers, tell)) for event in schedule.events]
     try:
-        await asyncio.gather(*(_event(run, schedule, event, started, played, customers, tell) for event in schedule.events))
+        await asyncio.gather(*events)
         await load
     finally:
-        load.cancel()
-        await asyncio.gather(load, return_exceptions=True)
+        tasks: list[asyncio.Task[None]] = [*events, load]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # none is left to end when nobody looks
         await run.heal_all()
     return played
 
@@ -68,15 +71,22 @@ async def _load(run: Run, schedule: Schedule, customers: list[Customer], started
     totals = {customer.id: list(range(1, 3000)) for customer in customers}
     for left in totals.values():
         dice.shuffle(left)
-    for number in range(int(schedule.seconds * schedule.rate)):
-        await asyncio.sleep(max(0.0, started + number / schedule.rate - time.monotonic()))
-        customer = dice.choice(customers)
-        call = asyncio.create_task(_one(run, customer.id, Decimal(totals[customer.id].pop()) / 100, dice.random() < CANCEL_SHARE, wrong))
-        calls.add(call)
-        call.add_done_callback(calls.discard)
-        if wrong:
-            break
-    await asyncio.gather(*calls)
+    try:
+        for number in range(int(schedule.seconds * schedule.rate)):
+            await asyncio.sleep(max(0.0, started + number / schedule.rate - time.monotonic()))
+            customer = dice.choice(customers)
+            total = Decimal(totals[customer.id].pop()) / 100
+            call = asyncio.create_task(_one(run, customer.id, total, dice.random() < CANCEL_SHARE, wrong))
+            calls.add(call)
+            call.add_done_callback(calls.discard)
+            if wrong:
+                break
+        await asyncio.gather(*calls)
+    finally:
+        for call in calls:
+            call.cancel()
+        if calls:
+            await asyncio.gather(*calls, return_exceptions=True)
     if wrong:
         raise wrong[0]
 
@@ -103,7 +113,12 @@ async def _event(run: Run, schedule: Schedule, event: Event, started: float, pla
     if event.verb == "crash":
         await _crashed(run, fault.id, started + event.at + FIRE_S)
     proof = await asyncio.to_thread(engine.proof, run.stack, fault)
-    healed = fault if fault.over else await run.heal(fault)
+    try:
+        healed = fault if fault.over else await run.heal(fault)
+    except (NotJudged, UserError) as error:  # tried again when all of them are healed, at the end
+        played.events.append((event, f"not healed at once: {error}"))
+        tell(f"{event.at:6.1f} s  {event}: not healed at once, {str(error).splitlines()[0]}")
+        return
     fired = proof.fired or (await asyncio.to_thread(engine.proof, run.stack, healed)).fired
     played.fired += fired
     took = time.monotonic() - started - event.at

@@ -22,7 +22,7 @@ from labkit.explain import as_text
 from labkit.faults import components, told
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.scenario import scenario
-from labkit.stack import runtimes
+from labkit.stack import runtimes, state
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.verdict import Judgement, Verdict, judge
 
@@ -74,10 +74,24 @@ def chaos(
     if not quiet:
         what = f"{wanted.seconds:g} s, {wanted.rate:g} orders/s, {len(wanted.events)} faults, seed {wanted.seed}"
         say.line(f"Chaos on {stack.name}: {what}\n")
-    outcome = _played(stack, wanted, quiet=quiet)
+    try:
+        outcome = _played(stack, wanted, quiet=quiet)
+    except UserError as error:
+        return _no_verdict(stack, wanted, error, as_json=as_json)
     shorter = _shrunk(stack, outcome, quiet=quiet) if outcome.failed and shrinking and len(wanted.events) > 1 else None
     _tell(stack, outcome, shorter, as_json=as_json)
     return EXIT_CODES[outcome.judgement.verdict]
+
+
+def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bool) -> ExitCode:
+    """What kept the run from being judged is its verdict: unknown, with the seed that repeats it."""
+    again = f"labkit chaos --seconds {wanted.seconds:g} --rate {wanted.rate:g} --seed {wanted.seed}{state.named(stack.name)}"
+    if as_json:
+        reason = {"verdict": "unknown", "reason": error.message, "next": error.next_step}
+        say.line(json.dumps({**reason, "schedule": asdict(wanted)}, indent=2, ensure_ascii=False))
+    else:
+        say.line(f"\nUnknown: {error}\nSeed {wanted.seed}; the same again: {again}")
+    return ExitCode.UNKNOWN
 
 
 def _refuse_unready(stack: Stack) -> None:
@@ -127,7 +141,12 @@ def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
         say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")
 
     def fails(events: Sequence[Event]) -> bool:
-        outcome = _played(stack, schedules.only(failed.schedule, events), quiet=True)
+        try:
+            outcome = _played(stack, schedules.only(failed.schedule, events), quiet=True)
+        except UserError as error:
+            if not quiet:
+                say.line(f"  {len(events):2} faults: unknown, {error.message}")
+            return False
         if not quiet:
             say.line(f"  {len(events):2} faults, {outcome.schedule.seconds:.0f} s: {outcome.judgement.verdict.value}")
         if outcome.failed:

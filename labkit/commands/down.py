@@ -1,10 +1,15 @@
 """labkit down: stop the stack."""
 
+import time
+from contextlib import suppress
+from pathlib import Path
+
 from labkit import say
-from labkit.errors import ExitCode
+from labkit.errors import Damaged, ExitCode
 from labkit.faults import engine
 from labkit.faults.ledger import Ledger
 from labkit.stack import lifecycle, runtimes, state
+from labkit.stack.model import Stack
 
 
 def down(stack_name: str, *, data: bool) -> ExitCode:
@@ -14,9 +19,9 @@ def down(stack_name: str, *, data: bool) -> ExitCode:
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
         return ExitCode.OK
     with state.exclusive(stack_name, "down"):
-        known = state.find(stack_name)
+        known = _known(stack_name, data=data)
         ran = any(runtimes.of(name, directory).running() for name in ([known.runtime] if known else runtimes.usable()))
-        engine.forget_all(Ledger(directory), "labkit down")
+        _forget_faults(directory)
         lifecycle.take_down(directory, known, data=data)
     if data:
         say.line(f"{stack_name} is down and its data is gone.")
@@ -25,3 +30,30 @@ def down(stack_name: str, *, data: bool) -> ExitCode:
     else:
         say.line(f"{stack_name} was down already.")
     return ExitCode.OK
+
+
+def _known(stack_name: str, *, data: bool) -> Stack | None:
+    """What a damaged description says is not needed to end the stack. It is put aside, so that `labkit up` writes a new one."""
+    try:
+        return state.find(stack_name)
+    except Damaged as damaged:
+        if not data:
+            _put_aside(damaged)
+        return None
+
+
+def _put_aside(damaged: Damaged) -> None:
+    aside = damaged.path.with_name(f"{damaged.path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+    with suppress(OSError):
+        damaged.path.replace(aside)
+        say.problem(f"{damaged.message} It is put aside as {aside.name}; labkit up writes a new one.")
+
+
+def _forget_faults(directory: Path) -> None:
+    """Where that cannot be written down they stay in the ledger, and the next command tells of them."""
+    try:
+        engine.forget_all(Ledger(directory), "labkit down")
+    except Damaged as damaged:
+        _put_aside(damaged)
+    except OSError as error:
+        say.problem(f"The faults could not be written off: {error.strerror}.")

@@ -162,7 +162,7 @@ def list_all(stack_name: str, *, as_json: bool) -> ExitCode:
     """Every verb, and what can be armed in the services that run."""
     from labkit.faults.registry import PRIMITIVES
 
-    stack = state.find(stack_name)
+    stack = state.find_whole(stack_name)
     said = {name: control.acknowledged(stack.directory, name) for name in SERVICES} if stack else {}
     points = {name: sorted(ack.points) for name, ack in said.items() if ack and ack.points}
     routes = {name: sorted(ack.routes) for name, ack in said.items() if ack and ack.routes}

@@ -16,7 +16,7 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
         healed = engine.heal_all(stack, tell=_tell)
         if not healed:
             say.line("No fault is set.")
-        return ExitCode.OK
+        return max(map(_became, healed), default=ExitCode.OK)
     if fault_id is None:
         there = [fault for fault in ledger.open() if not fault.over]
         if len(there) > 1:
@@ -32,12 +32,26 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
     if fault.over:
         say.line(f"Fault {fault.id} is healed already: {fault.said}.")
         return ExitCode.OK
-    _tell(engine.heal(stack, fault))
+    fault = engine.heal(stack, fault)
+    _tell(fault)
     healing_first(stack)
-    return ExitCode.OK
+    return _became(fault)
+
+
+def _became(fault: Fault) -> ExitCode:
+    """FAIL when the component ended again by itself, UNKNOWN when it is not known whether it ever gets ready."""
+    if fault.facts.get("ended_again"):
+        return ExitCode.UNKNOWN if fault.facts.get("port_taken") else ExitCode.FAIL
+    return ExitCode.UNKNOWN if fault.facts.get("not_ready") else ExitCode.OK
 
 
 def _tell(fault: Fault) -> None:
-    say.line(f"Healed fault {fault.id}: {fault.said}. Nothing of it is left.")
-    for name, why in (fault.facts.get("not_ready") or {}).items():
+    if again := fault.facts.get("ended_again"):
+        say.line(f"Healed fault {fault.id}: {fault.said}. But {fault.target} does not run: {again}.")
+        next_step = "labkit up, which gives it another port" if fault.facts.get("port_taken") else f"labkit logs {fault.target}"
+        say.line(f"Next: {next_step}")
+        return
+    late = fault.facts.get("not_ready") or {}
+    say.line(f"Healed fault {fault.id}: {fault.said}. {'Nothing of it is left.' if not late else 'But not all is ready again:'}")
+    for name, why in late.items():
         say.line(f"  {name} runs, but is not ready: {why}. labkit logs {name}")

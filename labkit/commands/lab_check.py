@@ -118,7 +118,7 @@ async def judge(
     command = f"labkit lab {lab.number} check"
     async with at_work(stack, command, lambda: Trial(stack, command, seed, folder=folder)) as trial:
         trial.say = doing
-        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin)
+        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, whole=trial.refuse_not_back)
         return outcomes, trial.notes
 
 

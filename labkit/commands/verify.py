@@ -1,6 +1,5 @@
 """labkit verify: judge the whole stack since its mark, or an evidence file from anywhere."""
 
-import json
 import shutil
 import sys
 import time
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.explain import FORMAT, as_json, as_text
+from labkit.explain import as_json, as_text
 from labkit.verdict import Judgement, Verdict, judge
 
 if TYPE_CHECKING:
@@ -23,20 +22,14 @@ KEPT = "evidence.duckdb"
 
 def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: Path | None, save: Path | None) -> ExitCode:
     """Exit code 0 pass, 1 fail, 2 unknown."""
-    try:
-        with closing(_opened(stack_name, evidence, save)) as connection:
-            judgement = _judged(connection, evidence)
-            _show(judgement, json_wanted)
-            if html is not None:
-                from labkit.page import write_page
+    with closing(_opened(stack_name, evidence, save)) as connection:
+        judgement = _judged(connection, evidence)
+        _show(judgement, json_wanted)
+        if html is not None:
+            from labkit.page import write_page
 
-                write_page(html, connection, judgement)
-                say.problem(f"Page: {html}")
-    except UserError as error:
-        if error.exit_code is not ExitCode.UNKNOWN or not json_wanted:
-            raise
-        _show_unknown(error)
-        return ExitCode.UNKNOWN
+            write_page(html, connection, judgement)
+            say.problem(f"Page: {html}")
     if evidence is None and save is not None:
         say.problem(f"Evidence: {save}")
     return EXIT_CODES[judgement.verdict]
@@ -111,8 +104,3 @@ class Progress:
 
 def _show(judgement: Judgement, json_wanted: bool) -> None:
     say.line(as_json(judgement) if json_wanted else as_text(judgement))
-
-
-def _show_unknown(error: UserError) -> None:
-    data = {"format": FORMAT, "verdict": "unknown", "reason": error.message, "next": error.next_step}
-    say.line(json.dumps(data, indent=2, ensure_ascii=False))

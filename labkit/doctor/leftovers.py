@@ -11,6 +11,7 @@ from typing import Any
 from labkit import paths
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import ASK_TIMEOUT, Subject, containers_of
+from labkit.errors import Damaged
 from labkit.faults.ledger import Ledger
 from labkit.stack import compose, engine, lifecycle, processes, state
 from labkit.stack.model import COMPONENTS, Stack
@@ -44,10 +45,9 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
             yield Finding(f"stack.{name}.fault", NOTE, sentence, f"labkit heal{option}")
         try:
             stack = state.find(name)
-        except (OSError, ValueError, KeyError, TypeError):
-            sentence, file = f"The description of the stack {name!r} is damaged.", shlex.quote(str(directory / "stack.json"))
-            fix = f"rm {file}, then labkit down --data{option}"
-            yield Finding(f"stack.{name}", BAD if name == subject.name else NOTE, sentence, fix)
+        except Damaged as damaged:
+            sentence = f"The description of the stack {name!r} is damaged: {damaged.message}"
+            yield Finding(f"stack.{name}", BAD if name == subject.name else NOTE, sentence, damaged.next_step or "")
             continue
         yield from _stack(subject, name, directory, stack, option)
 
@@ -72,7 +72,7 @@ def _stack(subject: Subject, name: str, directory: Path, stack: Stack | None, op
 def _at_work(directory: Path) -> str | None:
     """The command that holds the stack's lock, by what it wrote there; the lock itself is not touched."""
     try:
-        text = (directory / "lock").read_text()
+        text = (directory / "lock").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     digits = text.partition("(pid ")[2].partition(",")[0]

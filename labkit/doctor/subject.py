@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 from labkit.stack import engine as engines
 from labkit.stack import processes, runtimes, state
 from labkit.stack.engine import Engine, NoEngine
@@ -58,7 +58,7 @@ def look(name: str, wanted: str | None) -> Subject:
     directory, stack, damaged = state.directory_of(name), None, False
     try:
         stack = state.find(name)
-    except (OSError, ValueError, KeyError, TypeError):
+    except Damaged:
         damaged = True
     found, no_engine, answers = None, None, None
     try:

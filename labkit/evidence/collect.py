@@ -19,6 +19,7 @@ from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
 from labkit.quiescence import State, Stillness, Watcher, Wave
+from labkit.stack import last_words as last_said
 from labkit.stack.model import SERVICES, Stack
 
 if TYPE_CHECKING:
@@ -277,9 +278,10 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
         database.insert(connection, table, [row])
     stalls.look()
     spans = blame.spans(stack.directory)
-    events = [*environment.events(runtime, max(since, scenario.since), spans), *scenario.stalls, *stalls.found]
+    begun = max(since, scenario.since)
+    events = [*environment.with_ports(stack, runtime, environment.events(runtime, begun, spans)), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
-    database.set_complete(connection, "environment", runtime.unwatched(max(since, scenario.since)))
+    database.set_complete(connection, "environment", runtime.unwatched(begun))
     found, planted = faults.rows(stack, collection.begin.ledger if collection.begin else 0)
     database.insert(connection, "faults", found)
     found_there = set(connection.execute("SELECT topic, partition_no, offset_no FROM planted_records").fetchall())
@@ -291,7 +293,11 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     outstanding = stillness.outstanding if stillness else ()
     blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
     blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
-    database.insert(connection, "last_words", last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed]))
+    words = last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed], begun, events)
+    database.insert(connection, "last_words", words)
+    for name in sorted(blamed & set(SERVICES) - {row["component"] for row in words}):
+        if runtime.runs(name) and (doing := last_said.doing(runtime, name)) is not None:
+            database.set_fact(connection, f"doing {name}", doing)
     handlers.load(connection, runtime)
 
 

@@ -6,12 +6,13 @@ All that is asked of a runtime for the evidence is asked here.
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from labkit.faults.blame import Span, fault_behind
-from labkit.stack import event_log
+from labkit.stack import event_log, last_words
+from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
 MILLISECOND = 1000  # microseconds
@@ -65,6 +66,16 @@ def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[
             by_labkit = True
         found.append(Event(component, event, data["time"], WATCHER[runtime.name], data.get("pid"), code, number, by_labkit, detail))
     return found
+
+
+def with_ports(stack: Stack, runtime: Runtime, found: Sequence[Event]) -> list[Event]:
+    """The same; of what could not start, who had its port: the machine's doing, not that of its code."""
+    return [replace(event, detail=taken) if (taken := _port_taken(stack, runtime, event)) else event for event in found]
+
+
+def _port_taken(stack: Stack, runtime: Runtime, event: Event) -> str | None:
+    by_itself = event.event == "end" and not event.by_labkit and event.signal is None and event.exit_code != 0
+    return last_words.port_taken(stack, runtime, event.component, event.happened) if by_itself and event.component in COMPONENTS else None
 
 
 @dataclass

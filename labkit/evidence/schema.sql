@@ -378,6 +378,7 @@ CREATE TABLE expected_pending (
 CREATE TABLE last_words (
   component VARCHAR,            -- customers, orders, order-history, relay, gateway
   said TIMESTAMP,               -- the component's clock, NULL when the line has none
+  ended TIMESTAMP,              -- when the process that said it ended, as in environment; NULL: it runs
   message_id VARCHAR,           -- the message in hand, when the line names one
   text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
 );

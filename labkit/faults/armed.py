@@ -45,7 +45,7 @@ def _refuse_unknown(stack: Stack, fault: Fault) -> None:
 def disarm(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     generation = control.write_armed(ledger)
     running = [name for name in targets(fault) if components.works(stack, name)]
-    control.await_acknowledgement(stack, running, generation)  # what does not run reads it when it starts
+    control.await_disarmed(stack, running, generation)  # what does not run reads it when it starts
     return {"disarmed": generation}
 
 

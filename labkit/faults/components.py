@@ -1,9 +1,10 @@
 """What faults do to components as a whole: kill, stop, start, pause, cut, and what can be seen of it from outside."""
 
 import time
+from collections.abc import Mapping
 
 from labkit.errors import UserError
-from labkit.stack import probes, processes, runtimes
+from labkit.stack import last_words, probes, processes, runtimes
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
 from labkit.stack.wait import wait_all
@@ -81,11 +82,13 @@ def start(stack: Stack, name: str) -> None:
     wait_all([probes.waiting_for(stack, runtimes.of_stack(stack), name)], since=since, tell=lambda _: None)
 
 
-def not_ready(stack: Stack, timeout: float) -> dict[str, str]:
-    """Wait until all that runs is ready. Returns what is not when the time is up, and why."""
+def not_ready(stack: Stack, timeout: float | None = None) -> dict[str, str]:
+    """Wait until all that runs is ready, as long as a start may take. Returns what is not when the time is up, and why."""
     runtime = runtimes.of_stack(stack)
-    deadline = time.monotonic() + timeout
     waiting = {name: "" for name in COMPONENTS if runtime.runs(name)}
+    if timeout is None:
+        timeout = max((probes.start_timeout(stack, name) for name in waiting), default=0.0)
+    deadline = time.monotonic() + timeout
     while True:
         for name in list(waiting):
             why = probes.probe_of(stack, name)()
@@ -95,6 +98,24 @@ def not_ready(stack: Stack, timeout: float) -> dict[str, str]:
         if not waiting or time.monotonic() > deadline:
             return waiting
         time.sleep(0.02)
+
+
+def still_not_back(stack: Stack, names: Mapping[str, str]) -> dict[str, str]:
+    """Which of these components are not ready at this moment either, and why."""
+    return {name: why for name in names if (why := answers(stack, name)) is not None}
+
+
+def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | None:
+    """That a component which was started after `since` (epoch seconds) has ended, and how: a phrase; and whether somebody else's hold on
+    its port was the reason. None when it runs."""
+    runtime = runtimes.of_stack(stack)
+    end = runtime.start_failed(name, since)
+    if runtime.runs(name) or end is None:
+        return None
+    if (taken := last_words.port_taken(stack, runtime, name)) is not None:
+        return f"it could not start: {taken}", True
+    words = last_words.complaint(runtime.said(name, last_words.LINES) or [])
+    return f"it ended {end}" + (f": {words.last_line.rstrip('.')}" if words else ""), False
 
 
 def pause(stack: Stack, name: str) -> None:

@@ -37,10 +37,10 @@ class Acknowledgement:
 class NotAcknowledged(UserError):
     """What was to be armed is not armed everywhere. `targets`: component and why."""
 
-    def __init__(self, targets: dict[str, str]) -> None:
+    def __init__(self, targets: dict[str, str], what: str = "armed") -> None:
         self.targets = targets
         sentence = "; ".join(f"{name} {why}" for name, why in targets.items())
-        super().__init__(f"Nothing was armed: {sentence}.", "labkit status", exit_code=ExitCode.UNKNOWN)
+        super().__init__(f"Nothing was {what}: {sentence}.", "labkit status", exit_code=ExitCode.UNKNOWN)
 
 
 def directory(stack_directory: Path) -> Path:
@@ -79,7 +79,7 @@ def write_armed(ledger: Ledger) -> int:
 def _generation(folder: Path) -> int:
     try:
         return int(json.loads((folder / "armed" / "armed.json").read_text())["generation"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0
 
 
@@ -88,16 +88,33 @@ def armed_ids(stack_directory: Path) -> set[str]:
     try:
         faults = json.loads((directory(stack_directory) / "armed" / "armed.json").read_text())["faults"]
         return {str(fault["id"]) for fault in faults}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return set()
 
 
 def acknowledged(stack_directory: Path, component: str) -> Acknowledgement | None:
     try:
         said = json.loads((directory(stack_directory) / "hits" / component / "ack.json").read_text())
-        return Acknowledgement(said["generation"], said["pid"], frozenset(said["points"]), frozenset(said["routes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Acknowledgement(int(said["generation"]), int(said["pid"]), frozenset(said["points"]), frozenset(said["routes"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+
+
+def await_disarmed(stack: Stack, targets: Iterable[str], generation: int) -> None:
+    """Return when each target has loaded this generation or does not run any more: it then loads it before anything else when it starts.
+    Raises NotAcknowledged naming those that run and stay silent."""
+    waiting = set(targets)
+    while waiting:
+        try:
+            await_acknowledgement(stack, waiting, generation)
+            return
+        except NotAcknowledged as late:
+            seen = runtimes.of_stack(stack).look()
+            silent = {name: why for name, why in late.targets.items() if seen[name].state in (RUNNING, CUT)}
+            down = {name for name in waiting if seen[name].state not in (RUNNING, CUT)}
+            if silent and not down:
+                raise NotAcknowledged(silent, "disarmed") from None
+            waiting -= down or set(late.targets)
 
 
 def await_acknowledgement(stack: Stack, targets: Iterable[str], generation: int, *, timeout: float = ACKNOWLEDGE_S) -> None:
@@ -140,11 +157,12 @@ def hits(stack_directory: Path, fault: Fault) -> list[dict[str, Any]]:
 
 
 def _hit(line: bytes, fault_id: str) -> dict[str, Any] | None:
-    """A line about this fault; None for others, and for what is no hit."""
-    if fault_id.encode() not in line:  # spares most of them the decoding
+    """A hit of this fault; a line that is none, or only half there, counts for nothing."""
+    if fault_id.encode() not in line:
         return None
     try:
         hit = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return hit if isinstance(hit, dict) and str(hit.get("fault")) == fault_id and isinstance(hit.get("what"), str) else None
+    ours = isinstance(hit, dict) and str(hit.get("fault")) == fault_id and isinstance(hit.get("what"), str)
+    return hit if ours and isinstance(hit.get("time"), int | float) else None

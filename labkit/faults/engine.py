@@ -10,7 +10,6 @@ from labkit.faults.ledger import ACTIVE, BY_HAND, HEALING, Fault, Ledger, Owner,
 from labkit.faults.primitive import Primitive, Proof
 from labkit.stack.model import Stack
 
-READY_S = 30.0
 PROBE_S = 10.0  # how long a heal may take to show
 LOOK_S = 0.02
 
@@ -89,11 +88,17 @@ def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
     outages = ("kill", "stop", "pause", "cut", "crash")
     if fault.verb not in outages or any(other.verb in outages for other in ledger.open()):
         return fault
-    late = components.not_ready(stack, READY_S)
+    late = components.not_ready(stack)
     facts: dict[str, object] = {"not_ready": late} if late else {}
+    if fault.verb in ("kill", "stop", "crash") and (ended := _ended_again(stack, fault)) is not None:
+        facts |= {"ended_again": ended[0], "port_taken": ended[1]}
     if fault.target == "mysql" and not fault.facts.get("binlog_at_start"):
         facts["binlog_at_start"] = places.binlog_position(stack)
     return ledger.tell("note", fault, facts) if facts else fault
+
+
+def _ended_again(stack: Stack, fault: Fault) -> tuple[str, bool] | None:
+    return components.ended_again(stack, fault.target, fault.healing or fault.made)
 
 
 def _last_proof(stack: Stack, ledger: Ledger, fault: Fault) -> dict[str, object]:

@@ -138,8 +138,7 @@ def _alone(file: IO[str]) -> bool:
 
 def record(stack: Stack) -> None:
     """Write down that this process is the holder."""
-    me = processes.identified(os.getpid())
-    paths.write(stack.directory / "processes" / NAME, f"{me.pid} {me.start}")
+    processes.record(stack.directory, NAME, processes.identified(os.getpid()))
 
 
 def _end(_: int, __: FrameType | None) -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from labkit.errors import Damaged
 from labkit.stack import processes
 
 INTENDED, ACTIVE, HEALING, HEALED = "intended", "active", "healing", "healed"
@@ -129,17 +130,20 @@ class Ledger:
         """Every fault since the stack's data was made, oldest first."""
         faults: dict[str, Fault] = {}
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise Damaged(self.path, error.strerror or "it cannot be read", "labkit down, which puts it aside") from error
         for line in text.splitlines():
             try:
                 event = json.loads(line)
                 if event["event"] == "intent":
-                    faults[event["id"]] = _fault(event["fault"])
+                    fault = _fault(event["fault"])
+                    faults[fault.id] = fault
                 else:
                     faults[event["id"]] = _after(faults[event["id"]], event)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # a line that a crash cut off
         return list(faults.values())
 
@@ -152,7 +156,10 @@ class Ledger:
 
 
 def _fault(data: dict[str, Any]) -> Fault:
-    return Fault(**{**data, "owner": Owner(**data["owner"]), "healer": None})
+    fault = Fault(**{**data, "id": str(int(data["id"])), "owner": Owner(**data["owner"]), "healer": None})
+    if not all(isinstance(each, dict) for each in (fault.settings, fault.facts)) or not isinstance(fault.made, int | float):
+        raise TypeError("no fault")
+    return fault
 
 
 def _after(fault: Fault, event: dict[str, Any]) -> Fault:

@@ -1,11 +1,11 @@
 """Row lock: a transaction of labkit's keeps one row locked. F6. The transaction lives in the holder process."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import UserError
+from labkit import paths
+from labkit.errors import Damaged, UserError
 from labkit.faults import holder_process
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
@@ -20,10 +20,9 @@ LOOK_S = 0.02
 def told_by_holder(directory: Path, fault_id: str) -> dict[str, Any]:
     """`connection` (MySQL's id of it) and `trx_since`, or `error`; empty while the holder is at work on it."""
     try:
-        told: dict[str, Any] = json.loads((directory / "holder" / f"{fault_id}.json").read_text())
-    except (OSError, ValueError):
+        return paths.read_json(directory / "holder" / f"{fault_id}.json", dict, "labkit heal")
+    except (OSError, Damaged):
         return {}
-    return told
 
 
 def _lock(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:

@@ -14,6 +14,7 @@ from labkit.judging.finding import Finding
 SERVERS = {"mysql": "MySQL", "kafka": "Kafka", "redis": "Redis", "labkit": "labkit", "supervisor": "labkit's supervisor"}
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
+PORT = "its port "  # begins the detail of an end for which somebody else's hold on the port was the reason
 TRACEBACK_LINES, NOTES = 12, 3
 STRANGER_NEXT = "labkit topics; end that consumer (or give it a group of its own), then labkit reset"
 TOLERANCE = timedelta(seconds=2)  # between the clocks of MySQL and of the supervisor
@@ -54,9 +55,11 @@ class Machine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        shown = [f"{d.text}." for d in self.disturbances[:NOTES]]
-        if len(self.disturbances) > NOTES:
-            more = len(self.disturbances) - NOTES
+        told = {finding.sentence for finding in self.findings}
+        others = [f"{d.text}." for d in self.disturbances if f"{d.text}." not in told]
+        shown = others[:NOTES]
+        if len(others) > NOTES:
+            more = len(others) - NOTES
             shown.append(f"{more} more time{'s' * (more > 1)} something of the stack ended, was paused or stood still.")
         return tuple(shown)
 
@@ -79,7 +82,10 @@ def machine_of(connection: Any) -> Machine:
         component, event, happened, exit_code = row[:4]
         if component == "supervisor" and exit_code == 0:
             continue  # it ends with the last of its processes
-        if component in SERVERS or not _by_itself(*row[1:]):
+        if event == "end" and (row[6] or "").startswith(PORT):
+            disturbances.append(Disturbance(component, happened, f"{SERVERS.get(component, component)} could not start: {row[6]}", is_over))
+            findings.setdefault(component, _port_taken(component, happened, row[6]))
+        elif component in SERVERS or not _by_itself(*row[1:]):
             disturbances.append(Disturbance(component, happened, _told(*row), is_over or event == "stall"))
         elif component not in findings:
             findings[component] = _crash(connection, *row)
@@ -95,6 +101,16 @@ def _strangers(connection: Any) -> Iterator[Disturbance]:
         yield Disturbance(
             component, None, f"a stranger is in the group {group} ({who}) and takes records that {component} should take", False
         )
+
+
+def _port_taken(component: str, happened: datetime | None, taken: str) -> Finding:
+    name = SERVERS.get(component, component)
+    because = (
+        Fact(f"{component} ended{f' at {happened:%H:%M:%S}' if happened else ''}", "events.jsonl"),
+        Fact(taken, "the machine's ports"),
+    )
+    sentence = f"{name} could not start: {taken}."
+    return Finding("disturbed", False, f"{name} does not run", sentence, because, "", "labkit up, which gives it another port")
 
 
 def _by_itself(event: str, _: Any, exit_code: int | None, number: int | None, by_labkit: bool | None, detail: str | None) -> bool:
@@ -133,7 +149,10 @@ def _crash(
     connection: Any, component: str, event: str, happened: Any, exit_code: int | None, number: int | None, _: Any, detail: str | None
 ) -> Finding:
     row = connection.execute(
-        "SELECT text, message_id FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", [component]
+        "SELECT text, message_id FROM last_words WHERE component = ? AND (ended = ? OR ended IS NULL AND NOT EXISTS"
+        " (FROM environment WHERE component = ? AND event IN ('start', 'adopt') AND happened >= ?))"
+        " ORDER BY ended NULLS LAST, said DESC NULLS LAST LIMIT 1",
+        [component, happened, component, happened],
     ).fetchone()
     (times,) = connection.execute(
         "SELECT count(*) FROM environment WHERE component = ? AND event IN ('end', 'oom') AND by_labkit IS DISTINCT FROM true", [component]

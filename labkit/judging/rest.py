@@ -80,7 +80,7 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         finding = Finding("disturbed", False, "Held up from outside", sentence, tuple(open_now), "", machine.next_step)
         return Rest(False, (finding,), sentence, machine.next_step, notes)
     words = connection.execute(
-        "SELECT text, message_id FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", [component]
+        "SELECT text, message_id FROM last_words WHERE component = ? AND ended IS NULL ORDER BY said DESC NULLS LAST LIMIT 1", [component]
     ).fetchone()
     lines = tuple(words[0].strip().splitlines()[-TRACEBACK_LINES:]) if words else ()
     facts = list(open_now)
@@ -88,6 +88,8 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
         facts.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
     if words and words[1]:
         facts.append(Fact(f"it had message {words[1]} in hand", f"labkit logs {component}"))
+    if not words and (doing := run.get(f"doing {component}")):
+        facts.append(Fact(doing, f"labkit logs {component}"))
     so = f"{component} does not go on: it hangs, waits for ever, or tries the same again and again."
     finding = Finding(
         "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(facts), so, f"labkit logs {component}", traceback=lines

@@ -18,6 +18,8 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
     happened it is the code, and `wrong` says what; that is completed, and left to the caller to raise."""
     machine = machine_since(stack, since, stalls)
     for finding in machine.findings:
+        if not finding.is_failure:
+            raise NotJudged(f"{what}: {finding.sentence}", next_step=finding.next_step)
         because = (*finding.because, Fact(what, "the check's requests"))
         raise Failed(finding.sentence, because=because, so=finding.so, next_step=finding.next_step)
     if (excuse := machine.excuse()) is not None:
@@ -30,10 +32,11 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
 def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event]) -> Machine:
     """What has happened to the processes since then."""
     runtime = runtimes.of_stack(stack)
-    events = [*environment.events(runtime, since, faults_behind.spans(stack.directory)), *stalls]
+    seen = environment.events(runtime, since, faults_behind.spans(stack.directory))
+    events = [*environment.with_ports(stack, runtime, seen), *stalls]
     with closing(database.new()) as connection:
         database.insert(connection, "environment", [event.row() for event in events])
-        database.insert(connection, "last_words", last_words.rows(runtime, list(SERVICES)))
+        database.insert(connection, "last_words", last_words.rows(runtime, SERVICES, since, seen))
         database.set_complete(connection, "environment", runtime.unwatched(since))
         return machine_of(connection)
 

@@ -35,7 +35,7 @@ class Failed(Exception):
 class NotJudged(Exception):
     """The machine or the stack stood in the way: nothing can be said about the code."""
 
-    def __init__(self, sentence: str, *, next_step: str) -> None:
+    def __init__(self, sentence: str, next_step: str) -> None:
         super().__init__(sentence)
         self.sentence, self.next_step = sentence, next_step
 

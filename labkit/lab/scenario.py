@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from labkit.errors import ExitCode, UserError
-from labkit.faults import control, engine
+from labkit.faults import components, control, engine
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Client, PlacedOrder
-from labkit.stack import sql
+from labkit.stack import sql, starts
 from labkit.stack.model import Stack
 
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class Run(Client):
     def __init__(self, stack: Stack, command: str, seed: int, *, owner: Owner | None = None) -> None:
         super().__init__(stack, seed)
         self._owner = owner or this_process(SCENARIO, command)
+        self._not_back: dict[str, str] = {}
 
     # faults
 
@@ -59,13 +60,35 @@ class Run(Client):
             healed = await asyncio.to_thread(engine.heal, self.stack, fault)
         except UserError as error:
             raise NotJudged(error.message, next_step="labkit heal --all") from error
+        self._note_not_back([healed])
+        if self._not_back:
+            raise NotJudged(*self._why_not_back())
         return healed
 
     async def heal_all(self) -> None:
         """Everything of this scenario, the last one first; also what could neither be brought about nor taken back at that moment.
 
         Raises UserError with what is left."""
-        await asyncio.to_thread(engine.heal_all, self.stack, lambda fault: fault.owner == self._owner, how="the scenario's end")
+        healed = await asyncio.to_thread(engine.heal_all, self.stack, lambda fault: fault.owner == self._owner, how="the scenario's end")
+        self._note_not_back(healed)
+
+    def _note_not_back(self, healed: Sequence[Fault]) -> None:
+        for fault in healed:
+            self._not_back |= fault.facts.get("not_ready") or {}
+            if fault.facts.get("port_taken"):
+                self._not_back[fault.target] = str(fault.facts["ended_again"])
+
+    async def refuse_not_back(self) -> None:
+        """Raises NotJudged when labkit itself has taken a component away and could not bring it back: what is seen then says nothing about
+        the code."""
+        if self._not_back:
+            self._not_back = await asyncio.to_thread(components.still_not_back, self.stack, self._not_back)
+        if self._not_back:
+            raise NotJudged(*self._why_not_back())
+
+    def _why_not_back(self) -> tuple[str, str]:
+        what = "; ".join(f"{name}: {why}" for name, why in self._not_back.items())
+        return f"labkit has not brought back what it took away: {what}.", f"labkit up; {starts.VARIABLE}=300 gives it more time"
 
     @asynccontextmanager
     async def while_there(self, order: FaultOrder) -> AsyncIterator[Fault]:

@@ -119,8 +119,11 @@ async def run_checks(
     *,
     tell: Callable[[Outcome], None] = lambda _: None,
     begin: Callable[[Check], None] = lambda _: None,
+    whole: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Outcome]:
-    """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended."""
+    """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `whole`
+    raises NotJudged while labkit has not brought back what it took away: nothing fails, and nothing begins, on such a stack."""
+    whole = whole or _nothing
     outcomes: dict[str, Outcome] = {}
     told = 0
 
@@ -134,7 +137,7 @@ async def run_checks(
     closed: Check | None = None
     for gate in (c for c in checks if c.is_gate):
         begin(gate)
-        note(await _run(gate, lab, meeting))
+        note(await _run(gate, lab, meeting, whole))
         closed = closed or (gate if outcomes[gate.id].verdict is not Verdict.PASS else None)
     if closed is not None:
         for c in checks:
@@ -145,7 +148,7 @@ async def run_checks(
 
     async def one(c: Check) -> None:
         begin(c)
-        note(await _run(c, lab, meeting))
+        note(await _run(c, lab, meeting, whole))
 
     meeting.hold()
     async with asyncio.TaskGroup() as tasks:
@@ -162,7 +165,11 @@ async def run_checks(
     return [outcomes[c.id] for c in checks]
 
 
-async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
+async def _nothing() -> None:
+    return
+
+
+async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[], Awaitable[None]]) -> Outcome:
     began = time.monotonic()
 
     def seconds() -> float:
@@ -171,7 +178,12 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
     at_work.set(this.id)
     meeting.begin()
     try:
-        await this.run(lab)
+        await whole()
+        try:
+            await this.run(lab)
+        except Failed:
+            await whole()
+            raise
     except Failed as failed:
         about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
         return Outcome(this, Verdict.FAIL, seconds(), *about)
@@ -180,11 +192,15 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any]) -> Outcome:
     except UserError as error:
         return Outcome(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
     except Exception as error:  # a check that raises says nothing about the code
+        from labkit.ending import explained
+        from labkit.errors import words_of
         from labkit.report import write_report
 
+        if (known := explained(error)) is not None:
+            return Outcome(this, Verdict.UNKNOWN, seconds(), known.message, next_step=known.next_step or "labkit doctor")
         path = write_report(error, [this.id])
-        sentence = f"The check itself failed: {type(error).__name__}: {error}"
-        return Outcome(this, Verdict.UNKNOWN, seconds(), sentence, next_step=f"attach {path} to a question")
+        next_step = f"attach {path} to a question" if path else "ask, and show this"
+        return Outcome(this, Verdict.UNKNOWN, seconds(), f"The check itself failed: {words_of(error)}", next_step=next_step)
     else:
         return Outcome(this, Verdict.PASS, seconds())
     finally:

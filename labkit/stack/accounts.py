@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labkit import paths
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 
 FILE = "accounts.json"
 ADMIN, OBSERVER = "admin", "observer"
@@ -97,12 +97,10 @@ def settle(directory: Path, *, open_wanted: bool | None = None, draw_anew: bool 
 
 def _read(directory: Path) -> Accounts | None:
     try:
-        data = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        data = paths.read_json(directory / FILE, dict, "labkit up")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{directory / FILE} cannot be read: {error}.", "labkit up") from None
-    drawn = data.get("passwords") if isinstance(data, dict) else None
+    drawn = data.get("passwords")
     if not isinstance(drawn, dict) or not all(isinstance(drawn.get(name), str) and drawn[name] for name in PASSWORDS):
-        raise UserError(f"{directory / FILE} is damaged: it does not hold every password of the stack.", "labkit up")
+        raise Damaged(directory / FILE, "it does not hold every password of the stack", "labkit up")
     return Accounts({name: drawn[name] for name in PASSWORDS}, bool(data.get("open")))

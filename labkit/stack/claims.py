@@ -66,11 +66,12 @@ def _all() -> Iterator[tuple[Path, dict[str, Any] | None]]:
     """Each claim's file, and the claim; None when it does not hold any more."""
     for file in _directory().glob("[0-9]*"):
         try:
-            claim = json.loads(file.read_text())
+            int(file.name)
+            claim = json.loads(file.read_text(encoding="utf-8"))
             holds = _holds(claim)
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             holds = False
         yield file, claim if holds else None
 

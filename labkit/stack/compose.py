@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, engine
 from labkit.stack.model import COMPONENTS, SERVICES, Stack
 from labkit.stack.ports import PortTaken
@@ -116,9 +116,9 @@ def _quoted(value: str) -> str:
 
 def read_settings(directory: Path) -> dict[str, str]:
     try:
-        lines = (directory / SETTINGS).read_text().splitlines()
-    except FileNotFoundError:
-        return {}
+        lines = (directory / SETTINGS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}  # written anew before it is used
     return {name: value[1:-1].replace("\\'", "'") for name, _, value in (line.partition("=") for line in lines)}
 
 
@@ -148,10 +148,10 @@ def config_hashes(directory: Path) -> dict[str, str]:
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
     kept = directory / "compose.hashes.json"
     try:
-        found: dict[str, Any] = json.loads(kept.read_text())
-        if found["digest"] == digest:
+        found = paths.read_json(kept, dict, "labkit up")
+        if found.get("digest") == digest and isinstance(found.get("hashes"), dict):
             return dict(found["hashes"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, Damaged):
         pass
     done = engine.run(command(directory, "config", "--hash", "*"), environment=_environment(directory))
     if done.returncode != 0:

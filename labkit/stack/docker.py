@@ -27,6 +27,8 @@ ANSWER_TIMEOUT = 10.0
 DONE_TIMEOUT = 60.0
 FREEZE_TRIES = 10
 CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
+REMEMBERED = 86400.0  # seconds before the end of a process in which its start is looked for
+PROCESSOR_S = 0.3  # over which the use of a processor is measured
 FRESH = 0.1  # seconds for which a look at the containers counts
 KEPT_LINES = 2000  # of each log, when the containers are removed
 WAITING, BEGAN = "waiting", "began"  # files of a service that begins again in its container
@@ -189,6 +191,35 @@ class Docker:
                 text: bytes = self._api.logs(container["Id"], tail="all" if count is None else count)
                 return text.decode(errors="replace").splitlines()
         return log_files.lines(log_files.of(self._directory, component), count)
+
+    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+        with suppress(engine.NoEngine, OSError):
+            container = self._containers().get(component)
+            if container and (since := self._start_of(container, ended)) is not None:
+                until = None if ended is None else ended + CLOCKS_APART
+                text: bytes = self._api.logs(container["Id"], tail=count, since=since, until=until)
+                return text.decode(errors="replace").splitlines()
+        return None
+
+    def _start_of(self, container: dict[str, Any], ended: float | None) -> float | None:
+        """When its last process was started, or the one that ended then; None when the engine does not remember."""
+        name = container["Labels"]["com.docker.compose.service"]
+        last = max(_epoch(self._inspect(container["Id"])["State"]["StartedAt"]), self._began_again(name))
+        if ended is None or last <= ended:
+            return last
+        starts = [e["time"] for e in self.events(ended - REMEMBERED) if e["event"] == "start" and e["component"] == name]
+        return next((began for began in reversed(starts) if began <= ended), None)
+
+    def processor(self, component: str) -> float | None:
+        with suppress(engine.NoEngine, engine.Refused, OSError, KeyError, ZeroDivisionError):
+            path = f"/containers/{self._id(component)}/stats?stream=false&one-shot=true"
+            used: list[int] = []
+            begun = time.monotonic()
+            for pause in (0.0, PROCESSOR_S):
+                time.sleep(pause)
+                used.append(int(self._ask(path)["cpu_stats"]["cpu_usage"]["total_usage"]))
+            return (used[1] - used[0]) / 1e9 / (time.monotonic() - begun) * 100
+        return None
 
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
         """Ends when the containers have ended."""
@@ -375,14 +406,15 @@ class Docker:
         self.stop(COMPONENTS)
         compose.remove(self._api, self._project, volumes=data)
         for note in (self._directory / "cut").glob("*.json"):
-            note.unlink()
+            with suppress(OSError):
+                note.unlink()
         self._look_again()
 
     def _keep_logs(self) -> None:
-        (self._directory / "logs").mkdir(exist_ok=True)
         for name in self._containers():
-            lines = self.log(name, KEPT_LINES)
-            log_files.of(self._directory, name).write_text("".join(f"{line}\n" for line in lines))
+            text = "".join(f"{line}\n" for line in self.log(name, KEPT_LINES))
+            with suppress(OSError):  # on a full disk they are lost, and the containers go all the same
+                paths.write(log_files.of(self._directory, name), text)
 
     def shell(self, component: str, variables: Collection[str]) -> list[str]:
         handed_on = [word for name in variables for word in ("--env", name)]  # their values are on no command line

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def read(directory: Path, count: int | None = None) -> list[dict[str, Any]]:
         try:
             event = json.loads(line)
             found.append({**event, "component": str(event["component"]), "event": str(event["event"]), "time": float(event["time"])})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return found
 
@@ -28,5 +29,6 @@ def announce(directory: Path, components: Collection[str]) -> None:
     """Write down that labkit ends these, so that nobody takes their end for an accident."""
     lines = [json.dumps({"time": round(time.time(), 3), "event": STOP, "component": name, "by": "labkit"}) for name in components]
     if lines:
-        with (directory / NAME).open("a") as events:
+        # on a disk that takes nothing more it ends all the same, and counts as an accident
+        with suppress(OSError), (directory / NAME).open("a", encoding="utf-8") as events:
             events.write("\n".join([*lines, ""]))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import paths
-from labkit.stack import accounts, claims, ports, probes, provision, runtimes, sources, sql, state, stores
+from labkit.errors import Damaged, UserError
+from labkit.stack import accounts, claims, ports, probes, provision, runtimes, sources, sql, starts, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
 from labkit.stack.runtime import NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
@@ -112,9 +113,13 @@ def _bring_up(
 def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: View, *, intent: str | None) -> None:
     view.starting(stack, missing)
 
+    took: dict[str, float] = {}
+
     def tell(ready: Ready) -> None:
         if ready.component == "mysql":
             _provision(stack, runtime)
+        if ready.component in missing:
+            took[ready.component] = ready.seconds
         view.ready(ready)
 
     def tick() -> None:
@@ -135,6 +140,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
     wait_for(COMPONENTS if not intent else SERVICES, since)
     if intent:
         (stack.directory / "reset.json").unlink()
+    starts.note(stack.directory, took)
 
 
 def _undo(runtime: Runtime, started: set[str]) -> None:
@@ -173,7 +179,7 @@ def _store_ports(stack: Stack) -> list[int]:
 
 
 def _new_address_bits() -> int:
-    taken = {stack.address_bits for other in state.all_names() if (stack := state.find(other))}
+    taken = {stack.address_bits for other in state.all_names() if (stack := state.find_whole(other))}
     while (bits := secrets.randbits(24)) in taken:
         pass
     return bits
@@ -184,14 +190,20 @@ def _with_digests(stack: Stack, digests: Mapping[str, str]) -> Stack:
     return replace(stack, components=tuple(replace(c, digest=digests.get(c.name, c.digest)) for c in stack.components))
 
 
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
 def _provisioned(directory: Path) -> Path:
     return directory / "data" / "mysql.provisioned"
 
 
 def _is_due(stack: Stack) -> bool:
     """Has the database not all accounts and tables yet that it should have?"""
-    done = _provisioned(stack.directory)
-    return not done.exists() or done.read_text() != provision.digest(stack.source, stack.accounts)
+    return _text_of(_provisioned(stack.directory)) != provision.digest(stack.source, stack.accounts)
 
 
 def _provision(stack: Stack, runtime: Runtime) -> None:
@@ -206,11 +218,12 @@ def _provision(stack: Stack, runtime: Runtime) -> None:
 def reset_intent(directory: Path) -> str | None:
     """What a reset that was begun and not finished empties, or None."""
     try:
-        return str(json.loads((directory / "reset.json").read_text())["empties"])
+        empties = paths.read_json(directory / "reset.json", dict, "labkit up").get("empties")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError):
-        return RESET
+    except Damaged:
+        return RESET  # it is written before anything is emptied, whole: somebody else damaged it
+    return RESET_ALL if empties == RESET_ALL else RESET
 
 
 def intend_reset(directory: Path, empties: str) -> None:
@@ -223,21 +236,31 @@ def take_down(directory: Path, stack: Stack | None, *, data: bool) -> None:
     # A stack that was never written down was killed at its first start: nobody knows on which runtime.
     for runtime in [stack.runtime] if stack else runtimes.usable():
         runtimes.of(runtime, directory).down(data=data)
-    claims.give_back(directory)
+    with suppress(OSError, UserError):  # it counts no longer than the stack's description is there
+        claims.give_back(directory)
     if data:
         _forget(directory)
 
 
 def _forget(directory: Path) -> None:
     """Everything but the lock. The description goes first and the intention last: whatever is left of an interrupted removal is
-    removed by the next `up`."""
-    intend_reset(directory, RESET_ALL)
-    (directory / "stack.json").unlink(missing_ok=True)
+    removed by the next `up`. On a full disk what labkit can do without makes room for the intention."""
+    for room in ("logs", "runs"):
+        try:
+            intend_reset(directory, RESET_ALL)
+            break
+        except OSError:
+            shutil.rmtree(directory / room, ignore_errors=True)
+    _remove(directory / state.FILE)
     for entry in directory.iterdir():
-        if entry.name in ("lock", "reset.json"):
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    (directory / "reset.json").unlink()
+        if entry.name not in ("lock", "reset.json"):
+            _remove(entry)
+    _remove(directory / "reset.json")
+
+
+def _remove(path: Path) -> None:
+    """Raises OSError that names what cannot be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -14,15 +14,20 @@ def of(directory: Path, component: str) -> Path:
     return directory / "logs" / f"{component}.log"
 
 
-def lines(path: Path, count: int | None) -> list[str]:
-    """The last `count` lines (of the last megabyte), or all; nothing when there is no such file."""
+def lines(path: Path, count: int | None, begin: int = 0, end: int | None = None) -> list[str]:
+    """The last `count` lines (of the last megabyte), or all, from the byte `begin` on and before `end`; nothing when there is no such
+    file."""
     if count == 0:
         return []
     try:
         with path.open("rb") as file:
-            if count is not None:
-                file.seek(max(0, path.stat().st_size - TAIL_SIZE))
-            found = file.read().decode(errors="replace").splitlines()
+            size = path.stat().st_size
+            if begin > size or (end is not None and end < begin):  # it was put aside, and another one began
+                begin, end = (0, None) if end is None else (size, None)
+            end = size if end is None else end
+            begin = begin if count is None else max(begin, end - TAIL_SIZE)
+            file.seek(begin)
+            found = file.read(max(0, end - begin)).decode(errors="replace").splitlines()
     except OSError:
         return []
     return found if count is None else found[-count:]

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, event_log, installed, log_files, processes
 from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
@@ -27,6 +28,7 @@ HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for
 SUPERVISOR_TIMEOUT = 5.0
 KILL_TIMEOUT = 5.0
 NOTE_TIMEOUT = 5.0
+START_EVENTS = 5000  # of all components, among which the last start of one is looked for
 NOTED = 0.001  # events have whole milliseconds
 # Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = (
@@ -42,6 +44,9 @@ PASSED_ON = (
     "SYSTEMROOT",
     "HTTP_ALLOWED_HOSTS",
 )
+
+
+PLAN = "plan.json"
 
 
 def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
@@ -72,12 +77,17 @@ def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
 
 
 def planned(stack_directory: Path) -> dict[str, Any]:
-    """The plan by which what runs now was started."""
+    """The plan by which what runs now was started; without what is damaged of it."""
     try:
-        entries: dict[str, Any] = json.loads((stack_directory / "plan.json").read_text())
-    except (OSError, ValueError):
+        entries: dict[str, Any] = paths.read_json(stack_directory / PLAN, dict, "labkit up")
+    except (OSError, Damaged):
         return {}
-    return entries
+    return {name: entry for name, entry in entries.items() if _is_entry(entry)}
+
+
+def _is_entry(entry: Any) -> bool:
+    shape = {"argv": list, "env": dict, "cwd": str}
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in shape.items())
 
 
 def service_environment(stack: Stack, name: str) -> dict[str, str]:
@@ -176,9 +186,9 @@ class Native:
         last = next(started, 0.0)
         return self.last_end(component, last) if last >= since - NOTED else None
 
-    def _latest(self, component: str) -> Iterator[dict[str, Any]]:
-        """Its last events, the last one first."""
-        return (event for event in reversed(event_log.read(self._directory, 200)) if event["component"] == component)
+    def _latest(self, component: str, count: int = 200) -> Iterator[dict[str, Any]]:
+        """Its last events, of so many of all, the last one first."""
+        return (event for event in reversed(event_log.read(self._directory, count)) if event["component"] == component)
 
     def events(self, since: float) -> list[dict[str, Any]]:
         return [event for event in event_log.read(self._directory) if event["time"] >= since]
@@ -201,10 +211,28 @@ class Native:
     def log(self, component: str, count: int | None) -> list[str]:
         return log_files.lines(log_files.of(self._directory, component), count)
 
+    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+        later: int | None = None
+        for event in self._latest(component, START_EVENTS):
+            if event["event"] != "start":
+                continue
+            begin = event.get("log_from")
+            if not isinstance(begin, int) or begin < 0:
+                return None
+            if ended is None or event["time"] <= ended + NOTED:
+                return log_files.lines(log_files.of(self._directory, component), count, begin, later)
+            later = begin
+        return None  # nobody saw it start
+
+    def processor(self, component: str) -> float | None:
+        process = processes.running(self._directory, component)
+        return processes.processor(process.pid) if process else None
+
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
         return log_files.follow({name: log_files.of(self._directory, name) for name in components})
 
     def wake(self) -> set[str]:
+        processes.mend_records(self._directory, (*COMPONENTS, SUPERVISOR))
         self.unpause(COMPONENTS)
         return self.running()
 
@@ -233,7 +261,9 @@ class Native:
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if self._plan:
             whole = {name: {**entry, "env": {**passed_on, **entry["env"]}} for name, entry in self._plan.items()}
-            paths.write(self._directory / "plan.json", json.dumps(whole))
+            paths.write(self._directory / PLAN, json.dumps(whole))
+        elif set(names) - planned(self._directory).keys():
+            raise Damaged(self._directory / PLAN, f"it does not say how {', '.join(names)} is started", "labkit up")
         since = time.time()
         if not self._ask("start", *names):
             self._replace_supervisor(passed_on, names)
@@ -333,7 +363,8 @@ class Native:
         supervisor = processes.running(self._directory, SUPERVISOR)
         if supervisor:
             supervisor.send(signal.SIGTERM)  # from now on it starts nothing more
-        (self._directory / "plan.json").unlink(missing_ok=True)  # nor does one that is only just starting
+        with suppress(OSError):
+            (self._directory / PLAN).unlink(missing_ok=True)  # nor does one that is only just starting
         services = self.running() & set(SERVICES)
         self.stop(services)
         self.stop(self.running())
@@ -341,7 +372,8 @@ class Native:
             supervisor.send(signal.SIGKILL)
         while strays := processes.marked(self._directory):
             processes.stop(dict.fromkeys(strays, STRAY_GRACE))
-        shutil.rmtree(paths.socket_directory(self._directory), ignore_errors=True)
+        with suppress(OSError, UserError):
+            shutil.rmtree(paths.socket_directory(self._directory), ignore_errors=True)
         if data:
             shutil.rmtree(self._directory / "data", ignore_errors=True)
 

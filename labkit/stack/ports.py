@@ -52,7 +52,7 @@ def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:
         numbers = foresee(wanted, others)
         claims.make(stack, numbers.values())
     moved = {name: port for name, port in wanted.items() if port and numbers[name] != port}
-    notes = {name: f"port {port} is held by {_holder(port, others.get(port))}" for name, port in moved.items()}
+    notes = {name: f"port {port} is held by {holder(port, others.get(port))}" for name, port in moved.items()}
     return {name: Port(number, notes.get(name, "")) for name, number in numbers.items()}
 
 
@@ -74,7 +74,7 @@ def _next_free(start: int, used: set[int]) -> int:
     raise UserError(f"No port from {start} to {start + TRIES - 1} is free.", "stop what listens there: labkit down, ss -ltnp")
 
 
-def _holder(port: int, claimed_by: Path | None) -> str:
+def holder(port: int, claimed_by: Path | None = None) -> str:
     """`java (pid 812)`, or the stack that it belongs to, whose process may not run at the moment."""
     import psutil
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from labkit.stack import provision, sql, stores
+from labkit.stack import provision, sql, starts, stores
 from labkit.stack.kafka_wire import LATEST, Broker
 from labkit.stack.model import Account, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.stack.wait import Probe, Waiting
 
-# Seconds. MySQL and Kafka recover first when they were killed; an official MySQL image takes its time to begin a data directory.
+# Seconds, unless it took longer before (see starts.py). MySQL and Kafka recover first when they were killed;
+# an official MySQL image takes its time to begin a data directory.
 READY_TIMEOUT = {NATIVE: 30.0, DOCKER: 90.0}
 MAX_ANSWER = 64 * 1024
 
@@ -35,7 +36,12 @@ def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool
     probe = probe_of(stack, name)
     if name == "mysql" and new_accounts:
         probe = partial(mysql_first, runtime.first_access(stack))
-    return Waiting(name, runtime, probe, READY_TIMEOUT[runtime.name], stack[name].endpoint.port)
+    return Waiting(name, runtime, probe, start_timeout(stack, name), stack[name].endpoint.port)
+
+
+def start_timeout(stack: Stack, name: str) -> float:
+    """Seconds that a component may take to become ready. Raises UserError."""
+    return starts.timeout(stack.directory, name, READY_TIMEOUT[stack.runtime])
 
 
 def mysql(account: Account, timeout: float = 1.0) -> str | None:

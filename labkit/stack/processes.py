@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -9,9 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit import paths
+
 LINUX = sys.platform == "linux"
 MARKER = "LABKIT_STACK_DIR"  # in the environment of every process of a stack
 ASK_AGAIN = 1.0  # seconds
+_START = re.compile(r"[0-9a-f-]{36}:\d+")  # on Linux; half of one is of a record that was torn
+PROCESSOR_S = 0.2  # seconds over which the use of a processor is measured
 START_TOLERANCE = 2.0  # seconds; where the system cannot tell the start time exactly
 
 
@@ -108,17 +113,57 @@ def identified(pid: int) -> Process:
 
 
 def recorded(directory: Path, name: str) -> Process | None:
-    """The process that was last started as component `name`, alive or not."""
+    """The process that was last started as component `name`, alive or not. Where its record is lost, it is found by its marker."""
+    if (process := _record_of(directory, name)) is not None:
+        return process
+    return leaders(directory).get(name) if (directory / "processes").is_dir() else None  # without it nothing was ever started
+
+
+def _record_of(directory: Path, name: str) -> Process | None:
     try:
-        pid, _, start = (directory / "processes" / name).read_text().partition(" ")
-        return Process(int(pid), start.strip())
+        pid, _, start = (directory / "processes" / name).read_text(encoding="utf-8").strip().partition(" ")
+        return Process(int(pid), start) if not LINUX or _START.fullmatch(start) else None
     except (OSError, ValueError):
         return None
+
+
+def leaders(directory: Path) -> dict[str, Process]:
+    """The stack's processes by component, by their marker: those that lead a session, as the supervisor starts them. What they start has
+    their environment too."""
+    marker, said = f"{MARKER}={directory}".encode(), b"LABKIT_COMPONENT="
+    found: dict[str, Process] = {}
+    for pid, environment in environments():
+        if marker in environment and _leads_a_session(pid):
+            found |= {entry.removeprefix(said).decode(): identified(pid) for entry in environment if entry.startswith(said)}
+    return found
+
+
+def _leads_a_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
 
 
 def running(directory: Path, name: str) -> Process | None:
     process = recorded(directory, name)
     return process if process and process.alive() else None
+
+
+def record(directory: Path, name: str, process: Process) -> None:
+    """Write down that this process is component `name`. Raises OSError."""
+    paths.write(directory / "processes" / name, f"{process.pid} {process.start}")
+
+
+def mend_records(directory: Path, names: Iterable[str]) -> None:
+    """Let the records tell what runs, also where one was lost or is of an earlier process: the supervisor goes by them alone. A disk that
+    takes no record is no reason to stop."""
+    lost = [name for name in names if (process := _record_of(directory, name)) is None or not process.alive()]
+    found = leaders(directory) if lost and (directory / "processes").is_dir() else {}
+    for name in lost:
+        if name in found:
+            with contextlib.suppress(OSError):
+                record(directory, name, found[name])
 
 
 def marked(directory: Path, components: Iterable[str] | None = None) -> list[Process]:
@@ -195,6 +240,16 @@ def listens(process: Process, port: int) -> bool:
     except (psutil.Error, OSError):
         return True
     return any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in found)
+
+
+def processor(pid: int) -> float | None:
+    """Percent of one processor, over a moment."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).cpu_percent(PROCESSOR_S))
+    except psutil.Error:
+        return None
 
 
 def memory(pid: int) -> int | None:

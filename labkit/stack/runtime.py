@@ -102,6 +102,13 @@ class Runtime(Protocol):
     def log(self, component: str, count: int | None) -> list[str]:
         """The last `count` lines, or all."""
 
+    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+        """The same of its last process alone, whether that runs or has ended, or of the one that ended then (epoch seconds); None when
+        nobody knows where its lines begin."""
+
+    def processor(self, component: str) -> float | None:
+        """How much of one processor it uses now, in percent; takes a moment. None where nobody can tell."""
+
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
         """Component and line, as they are written from now on; for ever."""
 

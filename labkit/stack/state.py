@@ -15,14 +15,17 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from labkit import paths
-from labkit.errors import ExitCode, UserError
-from labkit.stack.model import Component, Endpoint, Stack
+from labkit.errors import Damaged, ExitCode, UserError
+from labkit.stack.model import COMPONENTS, Component, Endpoint, Stack
+from labkit.stack.runtime import NAMES
 
+FILE = "stack.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
@@ -40,32 +43,57 @@ def find(name: str) -> Stack | None:
 
 def read(directory: Path) -> Stack | None:
     """That of a stack's directory."""
+    name, path = directory.name, directory / FILE
+    repair = f"labkit down{named(name)}, then labkit up{named(name)}"
     try:
-        text = (directory / "stack.json").read_text(encoding="utf-8")
+        data = paths.read_json(path, dict, repair)
     except FileNotFoundError:
         return None
-    data = json.loads(text)
-    components = tuple(Component(**{**c, "endpoint": Endpoint(**c["endpoint"])}) for c in data.pop("components"))
+    try:
+        stack = _stack(directory, data)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise Damaged(path, "it is not what labkit writes there", repair) from None
+    if stack.name != name or stack.runtime not in NAMES or tuple(c.name for c in stack.components) != COMPONENTS:
+        raise Damaged(path, "it is not what labkit writes there", repair)
+    return stack
+
+
+def _stack(directory: Path, data: dict[str, Any]) -> Stack:
+    parts = [{**c, "endpoint": Endpoint(**{**c["endpoint"], "port": int(c["endpoint"]["port"])})} for c in data["components"]]
+    components = tuple(Component(**part) for part in parts)
     return Stack(**{**data, "directory": directory, "source": Path(data["source"]), "components": components})
+
+
+def find_whole(name: str) -> Stack | None:
+    """The same for what looks at other stacks than its own: a damaged one is no reason to stop."""
+    try:
+        return find(name)
+    except Damaged:
+        return None
+
+
+def named(name: str) -> str:
+    """What is added to a command that is to be about this stack."""
+    return "" if name == "default" else f" --name {name}"
 
 
 def load(name: str) -> Stack:
     """The stack as it was last brought up. Raises UserError when there is none."""
     stack = find(name)
     if stack is None:
-        raise UserError(f"There is no stack {name!r}.", "labkit up" if name == "default" else f"labkit up --name {name}")
+        raise UserError(f"There is no stack {name!r}.", f"labkit up{named(name)}")
     return stack
 
 
 def save(stack: Stack) -> None:
     data = {**asdict(stack), "source": str(stack.source)}
     del data["directory"]
-    paths.write(stack.directory / "stack.json", json.dumps(data, indent=1))
+    paths.write(stack.directory / FILE, json.dumps(data, indent=1))
 
 
 def all_names() -> list[str]:
     stacks = paths.home() / "stacks"
-    return sorted(entry.parent.name for entry in stacks.glob("*/stack.json")) if stacks.is_dir() else []
+    return sorted(entry.parent.name for entry in stacks.glob(f"*/{FILE}")) if stacks.is_dir() else []
 
 
 @contextmanager
@@ -78,19 +106,41 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
         paths.make_private(directory)
     except OSError as error:
         raise UserError(f"{directory} cannot be made: {error.strerror}.", "export LABKIT_HOME=DIR, a folder of yours") from None
-    # opened without inheritance (Python's default): a server that kept the lock would block every later command
-    with (directory / "lock").open("a+") as file:
+    lock = _lock(directory)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another labkit command"
+            holder = _holder(directory) or "another labkit command"
             raise UserError(f"{holder} is at work on the stack {name!r}.", "wait until it is done, or stop it") from None
-        file.truncate(0)
-        file.write(f"labkit {command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})")
-        file.flush()
+        _note_holder(lock, f"labkit {command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         yield directory
-        file.truncate(0)
+        _note_holder(lock, "")
+    finally:
+        os.close(lock)
+
+
+def _lock(directory: Path) -> int:
+    """Not inherited (Python's default): a server that kept the lock would block every later command. Where no file can be written the
+    directory itself is locked, so that `labkit down` works there too."""
+    try:
+        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        return os.open(directory, os.O_RDONLY)
+
+
+def _holder(directory: Path) -> str:
+    try:
+        return (directory / "lock").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _note_holder(lock: int, text: str) -> None:
+    """Who holds it, for people; a full disk has no room for that."""
+    with suppress(OSError):
+        os.truncate(lock, 0)
+        os.pwrite(lock, text.encode(), 0)
 
 
 def refuse_foreign_platform() -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH105, PTH108, PTH110, PTH112, PTH118, PTH123, PTH202 (pathlib alone takes 1.5 MB)
+# ruff: noqa: PTH105, PTH108, PTH112, PTH118, PTH123, PTH202 (pathlib alone takes 1.5 MB)
 """The supervisor: parent of a stack's processes, and the only one that can tell how each of them ended.
 
 Run as a script, `python -I -S supervisor.py STACK_DIRECTORY SOCKET [COMPONENT...]`, with the standard library alone and as little of it as
@@ -42,6 +42,7 @@ class Supervisor:
         self.children: dict[int, str] = {}
         self.adopted: dict[str, tuple[int, str]] = {}
         self.closing = False
+        self.untold = b""
         self.events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self.wake, wake_write = os.pipe()
         os.set_blocking(self.wake, False)
@@ -63,15 +64,28 @@ class Supervisor:
 
     def tell(self, event: str, component: str, pid: int, **facts: object) -> None:
         line = {"time": round(time.time(), 3), "event": event, "component": component, "pid": pid, **facts}
-        os.write(self.events, (json.dumps(line) + "\n").encode())
+        self.untold += (json.dumps(line) + "\n").encode()
+        self.tell_the_rest()
+
+    def tell_the_rest(self) -> None:
+        """What a full disk does not take is told once it does: a supervisor that ended over it would see nothing more."""
+        with contextlib.suppress(OSError):
+            while self.untold:
+                self.untold = self.untold[os.write(self.events, self.untold) :]
 
     def note_process(self, component: str, pid: int) -> None:
-        """Write down this process as that of `component`."""
+        """Write down this process as that of `component`. Where that cannot be, no record is better than one of an earlier process: labkit
+        finds it by its environment."""
         path = os.path.join(self.directory, "processes", component)
         aside = f"{path}.{os.getpid()}"
-        with open(aside, "w") as file:
-            file.write(f"{pid} {start_time(pid)}")
-        os.replace(aside, path)
+        try:
+            with open(aside, "w") as file:
+                file.write(f"{pid} {start_time(pid)}")
+            os.replace(aside, path)
+        except OSError:
+            for lost in (aside, path):
+                with contextlib.suppress(OSError):
+                    os.unlink(lost)
 
     def recorded(self, component: str) -> tuple[int, str]:
         try:
@@ -112,23 +126,31 @@ class Supervisor:
         return "ok"
 
     def spawn(self, component: str, how: dict[str, object]) -> None:
+        log = os.path.join(self.directory, "logs", f"{component}.log")
+        if self.size(log) > LOG_LIMIT:
+            with contextlib.suppress(OSError):
+                os.replace(log, f"{log}.1")
+        said_before = self.size(log)
         pid = os.fork()
         if pid == 0:
-            self.become(component, how)
+            self.become(component, how, log)
         self.children[pid] = component
         self.note_process(component, pid)  # whoever asked for it finds it at once
-        self.tell("start", component, pid)
+        self.tell("start", component, pid, log_from=said_before)  # what stands before that in its log is of others
 
-    def become(self, component: str, how: dict[str, object]) -> None:
+    def size(self, path: str) -> int:
+        try:
+            return os.path.getsize(path)
+        except OSError:
+            return 0
+
+    def become(self, component: str, how: dict[str, object], log: str) -> None:
         """In the child: write down who it is, then turn into the component. Never returns."""
-        log = os.path.join(self.directory, "logs", f"{component}.log")
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            if os.path.exists(log) and os.path.getsize(log) > LOG_LIMIT:
-                os.replace(log, f"{log}.1")
             output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
@@ -177,7 +199,7 @@ class Supervisor:
             try:
                 verb, *components = connection.makefile("r").readline().split()
                 answer = self.start(components) if verb == "start" else f"unknown command {verb}"
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 answer = f"error: {error}"
             with contextlib.suppress(OSError):
                 connection.sendall(f"{answer}\n".encode())
@@ -185,7 +207,9 @@ class Supervisor:
     def run(self) -> None:
         self.listener.listen(8)
         while not (self.closing and not self.children and not self.adopted):
-            ready, _, _ = select.select([self.listener.fileno(), self.wake], [], [], ADOPTED_INTERVAL if self.adopted else None)
+            timeout = ADOPTED_INTERVAL if self.adopted or self.untold else None
+            ready, _, _ = select.select([self.listener.fileno(), self.wake], [], [], timeout)
+            self.tell_the_rest()
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from labkit.errors import UserError
-from labkit.stack import ports
-from labkit.stack.runtime import Runtime
+from labkit.errors import ExitCode, UserError
+from labkit.stack import last_words, ports, starts
+from labkit.stack.model import SERVICES
+from labkit.stack.runtime import End, Runtime
 
 INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
 LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
@@ -35,14 +36,25 @@ class Ready:
 
 
 class NotReady(UserError):
-    """Carries what a person needs: how it ended or what it said last, its log, and the next step."""
+    """Carries what a person needs: how it ended or what it said last, the log of that process alone, and the next step. A service that
+    ended by itself has failed; anything else says nothing about it."""
 
-    def __init__(self, waiting: Waiting, seconds: float, why: str) -> None:
-        self.log = waiting.runtime.log(waiting.component, LINES_KEPT)
+    def __init__(self, waiting: Waiting, seconds: float, why: str, end: End | None = None) -> None:
+        runtime, component = waiting.runtime, waiting.component
+        said = runtime.said(component, LINES_KEPT)
+        self.log = runtime.log(component, LINES_KEPT) if said is None else said
+        words = last_words.complaint(self.log) if end is not None else None
+        why += f": {words.last_line}" if words else ""
         log = self.log[-LAST_LINES:]
-        details = [f"last lines of its log (labkit logs {waiting.component}):", *(f"  {line}" for line in log)] if log else []
-        super().__init__(f"{waiting.component} did not get ready in {seconds:.0f} s: {why}.", "labkit up", details=details)
-        self.component = waiting.component
+        details = [f"last lines of its log (labkit logs {component}):", *(f"  {line}" for line in log)] if log else []
+        if end is None and runtime.runs(component) and (doing := last_words.doing(runtime, component)) is not None:
+            details = [doing, *(["", *details] if details else [])]
+        by_itself = end is not None and component in SERVICES and end.signal is None and end.exit_code != 0
+        exit_code = ExitCode.FAIL if by_itself else None
+        message = f"{component} did not get ready in {seconds:.0f} s: {why.rstrip('.')}."
+        next_step = "labkit up" if end else f"labkit up, which waits again; or {starts.VARIABLE}=300 labkit up, which waits longer"
+        super().__init__(message, next_step, details=details, exit_code=exit_code)
+        self.component, self.ended = component, end is not None
 
 
 def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
@@ -93,10 +105,10 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
         if not running and (end := runtime.last_end(component, since) if ran else runtime.start_failed(component, since)):
             if not ports.is_free(waiting.port):
                 raise ports.PortTaken(
-                    f"Port {waiting.port}, which was free for {component}, was taken by another program in the meantime.",
+                    f"Port {waiting.port}, which was free for {component}, is held by {ports.holder(waiting.port)}.",
                     "labkit up, which takes the next free one",
                 )
-            raise NotReady(waiting, waiting.timeout, f"it ended after {max(0.0, end.time - since):.1f} s {end}")
+            raise NotReady(waiting, waiting.timeout, f"it ended after {max(0.0, end.time - since):.1f} s {end}", end)
         if seconds > waiting.timeout:
             raise NotReady(waiting, waiting.timeout, why)
         if given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST)):

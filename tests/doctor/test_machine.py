@@ -219,9 +219,9 @@ def test_a_damaged_description_is_in_the_way_and_the_fix_mends_it(labkit: Labkit
     (labkit.directory / "stack.json").write_text('{"name": "own"')
     found = examined(labkit)["stack.own"]
     assert found["verdict"] == "bad"
-    remove, _, down = found["fix"].partition(", then labkit ")
-    subprocess.run(remove, shell=True, check=True)
-    labkit(*down.split())
+    down, _, up = found["fix"].partition(", then labkit ")
+    assert up == "up --name own"
+    labkit(*down.split()[1:])
     assert examined(labkit).exit_code == 0
 
 

@@ -1,0 +1,197 @@
+"""How a command ends that cannot go on: what it says, with --json as one document too, and its exit code. The one place where errors
+become exit codes.
+
+1 is a verdict of the commands that judge, and theirs alone to give: what keeps them from judging ends with 2. A mistake of labkit's own, a
+damaged file of its own, a full disk, a reader that went away end with 255, also when telling of it fails.
+"""
+
+import errno
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from labkit import streams
+from labkit.errors import ExitCode, UserError, words_of
+
+JUDGING = {"verify", "chaos", "trace", "doctor"}
+NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM)
+ELSEWHERE = "export LABKIT_HOME=DIR, a folder that you may write to"
+
+
+def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
+    """The exit code, once all is said."""
+    code = int(ExitCode.INTERNAL)
+    try:
+        streams.prepare()
+        code = _run(app, list(arguments))
+        code = _all_written(code)
+    except SystemExit:
+        raise
+    except BaseException as error:  # while it was told
+        with suppress(BaseException):
+            os.write(2, f"labkit failed: {type(error).__name__}\n".encode(errors="replace"))
+        streams.give_up(sys.stdout)
+    return code
+
+
+def _run(app: Callable[..., Any], arguments: list[str]) -> int:
+    from labkit import say
+
+    say.begin()
+    try:
+        _take_stack_of_workspace()
+        return int(app(arguments, prog_name="labkit", standalone_mode=False) or 0)
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        return _stopped()
+    except BaseException as error:
+        if type(error).__name__ == "CancelledError":  # asyncio's, which is not imported here: SIGTERM ended a run
+            return _stopped()
+        leaf = _leaf(error)
+        if isinstance(leaf, BrokenPipeError):  # of click's
+            leaf = say.NotWritten(leaf)
+        return _unheard(leaf) if isinstance(leaf, say.NotWritten) else _ended(leaf, arguments)
+
+
+def _unheard(error: Any) -> int:
+    from labkit import say
+
+    streams.give_up(sys.stdout)
+    if not error.reader_has_gone:
+        say.problem(f"labkit's output could not be written: {error.why}.")
+    return ExitCode.INTERNAL
+
+
+def _all_written(code: int) -> int:
+    """The code, or INTERNAL when what was said last did not arrive."""
+    if _writable(sys.stdout):
+        return code
+    streams.give_up(sys.stdout)
+    return ExitCode.INTERNAL
+
+
+def _writable(stream: Any) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _take_stack_of_workspace() -> None:
+    """Inside a workspace commands are about its stack, unless --name or LABKIT_NAME says otherwise."""
+    if not os.environ.get("LABKIT_NAME"):
+        from labkit.lab import workspace
+
+        with suppress(UserError):  # told by the command that needs it
+            found = workspace.find()
+            if found and found.stack != "default":
+                os.environ["LABKIT_NAME"] = found.stack
+
+
+def _stopped() -> int:
+    from labkit import say
+
+    say.problem("\nStopped.")
+    return ExitCode.INTERRUPTED
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """What happened first of what happened side by side; what the user can mend before all else."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_leaf(each) for each in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, UserError)), leaves[0])
+
+
+def _ended(error: BaseException, arguments: list[str]) -> int:
+    if hasattr(error, "format_message"):
+        return _usage(error, arguments)
+    known = error if isinstance(error, UserError) else explained(error)
+    if known is None:
+        return _internal(error, arguments)
+    code = known.exit_code
+    if code is None:
+        code = ExitCode.UNKNOWN if judges(arguments) else ExitCode.FAIL if known is error else ExitCode.INTERNAL
+    return _tell(str(known), code, arguments, known.message, known.next_step, known.details)
+
+
+def judges(arguments: Sequence[str]) -> bool:
+    """Is this a command whose exit code 1 is a verdict?"""
+    words = [word for word in arguments if not word.startswith("-")]
+    return bool(words) and (words[0] in JUDGING or (words[0] == "lab" and "check" in words[1:]))
+
+
+def _usage(error: Any, arguments: list[str]) -> int:
+    """Click's errors: wrong options and arguments."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "labkit"
+    if context and context.parent:
+        command = command.replace("{N}", str(context.parent.params.get("number", "N")))
+    message, next_step = error.format_message(), f"{command} --help"
+    return _tell(f"{message}\nNext: {next_step}", ExitCode.USAGE, arguments, message, next_step)
+
+
+def _internal(error: BaseException, arguments: list[str]) -> int:
+    """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
+    from labkit.report import write_report
+
+    message = f"labkit failed: {words_of(error)}"
+    report = write_report(error, arguments)
+    where = f"Report: {report}" if report else "No report could be written."
+    return _tell(f"{message}\n{where}", ExitCode.INTERNAL, arguments, message, report=str(report) if report else None)
+
+
+def _tell(
+    text: str,
+    code: ExitCode,
+    arguments: list[str],
+    message: str,
+    next_step: str | None = None,
+    details: Sequence[str] = (),
+    **more: str | None,
+) -> int:
+    from labkit import say
+
+    say.problem(text)
+    if "--json" in arguments and not say.said_something():
+        error = {"message": message, "next": next_step, "details": list(details), "exit_code": int(code), **more}
+        verdict = {"verdict": "fail" if code is ExitCode.FAIL else "unknown", "reason": message} if judges(arguments) else {}
+        try:
+            say.line(json.dumps({**verdict, "error": error}, indent=2, ensure_ascii=False))
+        except say.NotWritten:
+            streams.give_up(sys.stdout)
+    return code
+
+
+def explained(error: BaseException) -> UserError | None:
+    """What the machine refused, as a sentence and what to do; None for what is no fault of the machine."""
+    if isinstance(error, MemoryError):
+        return UserError("The machine had no memory left for labkit.", "end other programs, then the same again")
+    number = error.errno if isinstance(error, OSError) else errno.ENOSPC if os.strerror(errno.ENOSPC) in words_of(error) else None
+    file = getattr(error, "filename", None)
+    name = os.fsdecode(file) if isinstance(file, str | bytes) else ""
+    if number in NO_SPACE:
+        return _no_space(name)
+    if number == errno.ENOENT and not name and not os.path.exists("."):  # noqa: PTH110
+        return UserError("The folder that you are in is gone.", "cd, then the same again")
+    if number == errno.EROFS:
+        return UserError(f"{name or 'The disk'} can only be read: labkit could not write there.", ELSEWHERE)
+    if number in NOT_ALLOWED and name:
+        return UserError(f"labkit may not use {name}: {os.strerror(number or 0)}.", f"ls -ld {shlex.quote(name)}; or {ELSEWHERE}")
+    if number in (errno.EMFILE, errno.ENFILE):
+        return UserError("Too many files are open: labkit could not open another one.", "ulimit -n 4096, then the same again")
+    return None
+
+
+def _no_space(name: str) -> UserError:
+    from labkit import paths
+
+    what = f": {name} could not be written" if name else ""
+    removal = "or remove what a stack keeps: labkit down --data"
+    return UserError(f"The disk is full{what}.", f"free some space ({paths.home()}), then the same again; {removal}")

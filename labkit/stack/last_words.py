@@ -1,0 +1,89 @@
+"""What a process wrote about what went wrong. Its own lines only: an earlier process of the component is another matter."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.stack import ports
+from labkit.stack.model import Stack
+from labkit.stack.runtime import Runtime
+
+LINES = 2000  # of a process' last ones that are looked through
+COMPLAINTS = 20  # lines before its end in which one tells why it could not start
+LONGEST = 8000  # characters that are kept
+TRACEBACK = "Traceback (most recent call last)"
+_PORT_IS_TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|port is already (allocated|in use)", re.IGNORECASE)
+_BAD = ("error", "critical", "fatal")
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """The last one. `at` in epoch seconds, where the line tells; `message_id` of the message in hand."""
+
+    text: str
+    at: float | None = None
+    message_id: str | None = None
+
+    @property
+    def last_line(self) -> str:
+        return next((line.strip() for line in reversed(self.text.splitlines()) if line.strip()), "")
+
+
+def complaint(lines: Sequence[str]) -> Complaint | None:
+    """In the lines of one process: one of a service's own JSON lines, or what Python prints when it ends by an exception."""
+    end = len(lines)
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number]
+        if line.startswith(TRACEBACK):
+            return Complaint("\n".join(lines[number:end])[-LONGEST:])
+        if not line.startswith("{"):
+            continue
+        end = number
+        said = _object(line)
+        text = said.get("traceback") or said.get("cause") or said.get("error")
+        if not text and str(said.get("level", "")).lower() in _BAD:
+            text = said.get("event")
+        if text:
+            at, message = said.get("time"), said.get("message_id")
+            when = float(at) if isinstance(at, int | float) and 0 <= at < 1e11 else None
+            return Complaint(str(text)[-LONGEST:], when, None if message is None else str(message)[:100])
+    return None
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def complains_of_port(lines: Sequence[str], port: int) -> bool:
+    """Did it end because somebody else listened where it wanted to?"""
+    return any(_PORT_IS_TAKEN.search(line) and (str(port) in line or "port" not in line.lower()) for line in lines)
+
+
+def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | None = None) -> str | None:
+    """Who has the port of a component that ended, or that somebody had it when this process (the last one, else the one that ended then)
+    was started. A phrase; None where that was not the reason."""
+    port, is_service = stack[component].endpoint.port, stack[component].kind == "service"
+    lines = runtime.said(component, LINES, ended)
+    complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], port)
+    if (complains or lines is None or not is_service) and not runtime.runs(component) and not ports.is_free(port):
+        return f"its port {port} is held by {ports.holder(port)}"
+    return f"its port {port} was held by another program when it started" if complains and is_service else None
+
+
+def doing(runtime: Runtime, component: str) -> str | None:
+    """What a component that runs and complains of nothing can be seen to do: a phrase. None where that cannot be known."""
+    lines = runtime.said(component, 1)
+    if lines is None:
+        return None
+    uses = runtime.processor(component)
+    busy = "" if uses is None else f", and uses {uses:.0f} % of a processor"
+    seen = runtime.look().get(component)
+    since = "" if seen is None or seen.uptime_s is None else f" {seen.uptime_s:.0f} s ago"
+    what = "has complained of nothing" if lines else "has said nothing"
+    return f"{component} {what} since it was started{since}{busy}"
