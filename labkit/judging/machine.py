@@ -84,7 +84,8 @@ def machine_of(connection: Any) -> Machine:
             continue  # it ends with the last of its processes
         if event == "end" and (row[6] or "").startswith(PORT):
             disturbances.append(Disturbance(component, happened, f"{SERVERS.get(component, component)} could not start: {row[6]}", is_over))
-            findings.setdefault(component, _port_taken(component, happened, row[6]))
+            if not is_over:
+                findings.setdefault(component, _port_taken(component, happened, row[6]))
         elif component in SERVERS or not _by_itself(*row[1:]):
             disturbances.append(Disturbance(component, happened, _told(*row), is_over or event == "stall"))
         elif component not in findings:
