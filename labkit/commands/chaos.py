@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -192,7 +193,8 @@ def _tell(stack: Stack, outcome: Outcome, shorter: Outcome | None, *, as_json: b
             say.line(f"  {event.at:5.1f} s  {event}, for {event.lasts:g} s")
     name = "" if stack.name == "default" else f" --name {stack.name}"
     if kept is not None:
-        say.line(f"\nEvidence: labkit verify --evidence {best.evidence}\nAgain:    labkit chaos --schedule {kept}{name}")
+        say.line(f"\nEvidence: labkit verify --evidence {shlex.quote(str(best.evidence))}")
+        say.line(f"Again:    labkit chaos --schedule {shlex.quote(str(kept))}{name}")
     elif outcome.judgement.verdict is Verdict.UNKNOWN:
-        say.line(f"\nEvidence: labkit verify --evidence {outcome.evidence}")
+        say.line(f"\nEvidence: labkit verify --evidence {shlex.quote(str(outcome.evidence))}")
     say.line(f"Seed {outcome.schedule.seed}; took {outcome.seconds:.0f} s.")

@@ -10,9 +10,11 @@ from labkit.errors import ExitCode, UserError
 from labkit.faults import control, engine, told
 from labkit.faults.engine import Order
 from labkit.faults.ledger import Fault, Ledger
+from labkit.faults.records import subscribers
 from labkit.stack import runtimes, state
 from labkit.stack.model import SERVICES, Stack
 
+SCHEMA_OF = {"customers": "customer_db", "orders": "order_db"}
 LOOK_AT = {
     "gate": "labkit fault status shows what it holds",
     "crash": "labkit fault status shows when it fired; labkit status shows who is down",
@@ -25,7 +27,6 @@ LOOK_AT = {
     "pause": "labkit status",
     "cut": "labkit status",
     "delay": "labkit fault status counts what it delayed",
-    "poison": "the dead letters: SELECT * FROM customer_db.dead_letter",
     "trim": "labkit status",
     "tick": "labkit fault status",
     "switch": "labkit fault status",
@@ -76,7 +77,19 @@ def _done(made: Fault, took: float) -> str:
 
 
 def _look(made: Fault) -> str:
+    if made.verb == "poison":
+        return _look_at_poison(made)
     return LOOK_AT[made.verb].format(component="customers")
+
+
+def _look_at_poison(made: Fault) -> str:
+    """Whoever subscribes parks it, in its own place; a message of a type that nobody knows is skipped."""
+    takers = subscribers(made.settings["channel"])
+    if made.settings.get("skipped_as_unknown"):
+        return f"labkit fault status shows that {' and '.join(who.component for who in takers)} skip it; nothing is parked"
+    places = [f"in Redis XRANGE deadletter:{who.subscriber} - +" if who.keeps_positions else
+              f"SELECT * FROM {SCHEMA_OF[who.component]}.dead_letter" for who in takers]  # fmt: skip
+    return f"the dead letters: {', '.join(places)}"
 
 
 def _undo(stack: Stack, made: Fault, seconds: float | None) -> str:

@@ -1,6 +1,7 @@
 """labkit images: make, get, list and carry the images of the Docker runtime."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -71,7 +72,7 @@ def export(file: Path, *, as_json: bool) -> ExitCode:
     if as_json:
         return _json(_without_layers(manifest))
     say.line(f"{file}: {_summary(manifest)}, {say.megabytes(file.stat().st_size)}.")
-    say.line(f"Next, on the other machine: labkit images import {file.name}")
+    say.line(f"Next, on the other machine: labkit images import {shlex.quote(file.name)}")
     return ExitCode.OK
 
 

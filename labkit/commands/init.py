@@ -1,6 +1,7 @@
 """labkit init: make the learner's folder."""
 
 import json
+import shlex
 from pathlib import Path
 
 from labkit import paths, say
@@ -57,7 +58,7 @@ def _refuse(folder: Path) -> None:
     """Raises UserError where no workspace may be made."""
     around = workspace.folder_of(folder)
     if around:
-        raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {around}; or labkit init elsewhere")
+        raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {shlex.quote(str(around))}; or labkit init elsewhere")
     if folder.is_file():
         raise UserError(f"{folder} is a file.", "labkit init workshop")
     if not folder.is_dir() or _begun_before(folder):
@@ -78,4 +79,4 @@ def _begun_before(folder: Path) -> bool:
 
 def _shown(folder: Path) -> str:
     here = Path.cwd()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) and folder != here else str(folder)
+    return shlex.quote(str(folder.relative_to(here)) if folder.is_relative_to(here) and folder != here else str(folder))

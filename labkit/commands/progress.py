@@ -1,6 +1,7 @@
 """labkit progress, report and jump: what an instructor sees of a learner's way, carries elsewhere, or shortens."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def export(file: Path) -> ExitCode:
 
         paths.write(file.absolute(), json.dumps(msgspec.to_builtins(found) | {"format": progress.FORMAT}, indent=1) + "\n")
     say.line(f"Your progress is in {file}. Your code is not: take the folder, or its services, with you.")
-    say.line(f"Next: labkit progress import {file.name}, in another workspace")
+    say.line(f"Next: labkit progress import {shlex.quote(file.name)}, in another workspace")
     return ExitCode.OK
 
 

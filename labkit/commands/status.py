@@ -14,14 +14,14 @@ from labkit.stack.runtime import WHAT_RUNS
 
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
-    """Exit code 1 when not all of it is ready."""
+    """Exit code 1 when not all of it is ready, 2 when nobody can tell."""
     stack = state.load(stack_name)
     found = {**facts(stack), "faults": [{"id": fault.id, "said": fault.said} for fault in Ledger(stack.directory).open()]}
     if as_json:
         say.line(json.dumps(found, indent=2))
     else:
         _table(found, stack)
-    return ExitCode.OK if found["ready"] else ExitCode.FAIL
+    return ExitCode.UNKNOWN if "reason" in found else ExitCode.OK if found["ready"] else ExitCode.FAIL
 
 
 def _table(found: dict[str, Any], stack: Stack) -> None:
@@ -39,5 +39,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
         say.line(line)
     if lifecycle.reset_intent(stack.directory):
         say.line("A reset was interrupted; labkit up finishes it.")
-    if not found["ready"]:
+    if "reason" in found:
+        say.line(f"{found['reason']}\nNext: {found['next']}")
+    elif not found["ready"]:
         say.line("Next: labkit up")

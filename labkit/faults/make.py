@@ -166,7 +166,7 @@ def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | 
     if unknown_type:
         message_id = new_message_id(stack)
         value = value_of(_headers(message_id, name, key, "Unheard"), "{}")
-        settings |= {"armed": watches(name, message_id=message_id)}
+        settings |= {"armed": watches(name, message_id=message_id), "skipped_as_unknown": True}
     else:
         value = b'{"payload": "{", "headers": '
         settings |= {"armed": watches(name, key=key)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit import interrupts, say
 from labkit.faults import told
-from labkit.stack import lifecycle, runtimes, state
+from labkit.stack import lifecycle, provision, runtimes, state
 from labkit.up_view import LiveTable, Quiet, Table
 
 
@@ -26,8 +26,11 @@ def fresh(name: str, source: Path | None, command: str, *, cold: bool = False) -
         interrupts.on_termination()
         old = state.find(name)
         choice = runtimes.choose(None, old)
-        runs = bool(runtimes.of(choice.runtime, directory).running())
+        runtime = runtimes.of(choice.runtime, directory)
+        runs = bool(runtime.running())
         if old is not None:
+            runtime.refuse_unusable()  # what cannot be begun must not be finished by the next `up`
+            provision.statements(source or old.source)
             told.heal_all_first(old, command) if runs and not cold else told.forget(old, command)
             lifecycle.intend_reset(directory, lifecycle.RESET_ALL if cold else lifecycle.RESET)
         if not runs:

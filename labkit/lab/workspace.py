@@ -8,6 +8,7 @@ Everything else in the folder, notes.md first of all, is the learner's alone.
 """
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ def _read(folder: Path) -> Workspace:
         return Workspace(folder, str(data["stack"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} cannot be read ({what}).", f"labkit init {folder}, which writes it anew and keeps your files") from None
+        raise UserError(
+            f"{path} cannot be read ({what}).", f"labkit init {shlex.quote(str(folder))}, which writes it anew and keeps your files"
+        ) from None
 
 
 def whole() -> Workspace | None:

@@ -56,6 +56,13 @@ def _environment(directory: Path) -> dict[str, str]:
     return {**own, "DOCKER_HOST": engine.find().host}
 
 
+def refuse_paths(*folders: Path) -> None:
+    """Raises UserError for a folder that Docker cannot mount: a colon ends a path there."""
+    for folder in folders:
+        if ":" in str(folder):
+            raise UserError(f"Docker cannot mount {folder}: its path has a colon in it.", f"rename that folder; {engine.NATIVELY}")
+
+
 def check_version() -> None:
     """Raises UserError when the compose plugin is missing or too old."""
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.errors import UserError
+from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, clients, compose, engine, event_log, log_files
 from labkit.stack.model import COMPONENTS, SERVICES, Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
@@ -73,13 +73,17 @@ class Docker:
         """GET of the engine's API. Raises NoEngine when it does not answer any more."""
         try:
             return engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
-        except ConnectionError as error:
+        except TimeoutError:
+            raise engine.silent(str(self._engine.socket)) from None
+        except (ConnectionError, FileNotFoundError) as error:
             raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
 
     def _tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """POST, without the docker SDK, whose import takes longer than what is asked for. Raises engine.Refused and NoEngine."""
         try:
             return engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
+        except TimeoutError:
+            raise engine.silent(str(self._engine.socket)) from None
         except OSError as error:
             raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
 
@@ -87,9 +91,12 @@ class Docker:
         self._looked = 0.0
 
     def running(self) -> set[str]:
+        """Raises NoEngine when the engine is there and says nothing."""
         try:
             return {name for name, container in self._containers().items() if container["State"] in RUNS and not self._waits(name)}
-        except engine.NoEngine:
+        except engine.NoEngine as error:
+            if error.kind == engine.SILENT:
+                raise
             return set()  # a container does not outlive its engine
 
     def _own(self, name: str) -> Path:
@@ -109,7 +116,9 @@ class Docker:
     def look(self) -> dict[str, Seen]:
         try:
             containers = self._containers()
-        except engine.NoEngine:
+        except engine.NoEngine as error:
+            if error.kind == engine.SILENT:
+                raise
             containers = {}
         return dict(zip(COMPONENTS, self._each(COMPONENTS, lambda name: self._seen(containers.get(name))), strict=True))
 
@@ -234,6 +243,10 @@ class Docker:
             self.unpause(COMPONENTS)
             self.join(COMPONENTS)
         return self.running()
+
+    def refuse_unusable(self) -> None:
+        engine.find()
+        compose.check_version()
 
     def clear(self) -> None:
         """Compose takes up what an interrupted command left."""
@@ -391,14 +404,27 @@ class Docker:
         return self._directory / "cut" / f"{name}.json"
 
     def join(self, names: Collection[str]) -> None:
-        self._act([name for name in names if self._cut_note(name).exists()], {*RUNS, "created", "exited"}, self._join)
+        """Also those that somebody else took off the network."""
+        states = {*RUNS, "created", "exited"}
+        containers = self._containers()
+        lost = [n for n in names if n in containers and (self._cut_note(n).exists() or _halted(containers[n]) == CUT)]
+        self._act(lost, states, self._join)
+
+    def _had(self, name: str) -> dict[str, Any]:
+        """What a container had on its network before labkit cut it off; else what compose gives each."""
+        usual = {"network": f"{self._project}_default", "aliases": [name], "address": ""}
+        with suppress(OSError, Damaged):
+            kept = paths.read_json(self._cut_note(name), dict, "labkit up")
+            if all(isinstance(kept.get(key), type(value)) for key, value in usual.items()):
+                return dict(kept)
+        return usual
 
     def _join(self, name: str) -> None:
-        had = json.loads(self._cut_note(name).read_text())
+        had = self._had(name)
         if not self._containers()[name]["NetworkSettings"]["Networks"]:
             endpoint = {"Aliases": had["aliases"], **({"IPAMConfig": {"IPv4Address": had["address"]}} if had["address"] else {})}
             self._tell(f"/networks/{engine.quoted(had['network'])}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
-        self._cut_note(name).unlink()
+        self._cut_note(name).unlink(missing_ok=True)
 
     def down(self, *, data: bool) -> None:
         self._keep_logs()

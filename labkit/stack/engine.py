@@ -28,6 +28,7 @@ PING_TIMEOUT = 2.0  # seconds
 COMPOSE_TIMEOUT = 120.0
 
 MISSING, STOPPED, DENIED, REMOTE, OLD, NO_COMPOSE = "missing", "stopped", "denied", "remote", "old", "no compose"
+SILENT = "silent"  # it takes the connection and says nothing: what runs is not known
 
 
 class NoEngine(UserError):
@@ -76,6 +77,8 @@ def find() -> Engine:
 
 def _nobody(host: str, error: OSError) -> NoEngine:
     path = host.removeprefix("unix://")
+    if isinstance(error, TimeoutError):
+        return silent(path)
     why = "no socket" if isinstance(error, FileNotFoundError) else "nobody answers"
     if isinstance(error, FileNotFoundError) and not shutil.which("docker"):
         return NoEngine(
@@ -83,6 +86,11 @@ def _nobody(host: str, error: OSError) -> NoEngine:
         )
     start = "open -a Docker" if Path("/Applications/Docker.app").exists() else "sudo systemctl start docker, or start Docker Desktop"
     return NoEngine(STOPPED, f"No Docker engine answers ({why} at {path if why == 'nobody answers' else host}).", start)
+
+
+def silent(socket_path: str) -> NoEngine:
+    message = f"The Docker engine does not answer: it takes the connection at {socket_path} and says nothing."
+    return NoEngine(SILENT, message, "wait, or restart Docker (sudo systemctl restart docker), then the same again")
 
 
 def _host() -> str:

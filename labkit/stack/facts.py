@@ -4,8 +4,9 @@ import threading
 from typing import Any
 
 from labkit.stack import accounts, probes, runtimes
+from labkit.stack.engine import NoEngine
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Account, Stack
-from labkit.stack.runtime import RUNNING, Seen
+from labkit.stack.runtime import RUNNING, UNKNOWN, Seen
 
 PROBE_TIMEOUT = 1.0  # seconds
 
@@ -13,13 +14,18 @@ PROBE_TIMEOUT = 1.0  # seconds
 def facts(stack: Stack) -> dict[str, Any]:
     """The stack as JSON; memory in bytes, uptime in seconds, both null for what does not run."""
     runtime = runtimes.of_stack(stack)
-    seen, memory = runtime.look(), runtime.memory()
+    reason = None
+    try:
+        seen, memory = runtime.look(), runtime.memory()
+    except NoEngine as silent:
+        seen, memory, reason = dict.fromkeys((*COMPONENTS, *runtime.extra), Seen(UNKNOWN)), {}, silent
     ready = _ready(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
     components = [_component(stack, name, seen[name], memory.get(name), name in ready) for name in (*COMPONENTS, *runtime.extra)]
     mysql = stack.mysql
     return {
         "name": stack.name,
         "runtime": stack.runtime,
+        **({"reason": reason.message, "next": reason.next_step} if reason else {}),
         "ready": all(component["state"] == "running" for component in components if component["kind"] != SUPERVISOR),
         "components": components,
         "connections": {

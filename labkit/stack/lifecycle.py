@@ -13,9 +13,9 @@ from typing import Protocol
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, claims, ports, probes, provision, runtimes, sources, sql, starts, state, stores
+from labkit.stack import accounts, claims, compose, ports, probes, provision, runtimes, sources, sql, starts, state, stores
 from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
-from labkit.stack.runtime import NATIVE, Preparing, Runtime
+from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
 
 PORT_TRIES = 3  # a port that is taken between choosing and using it is replaced by another
@@ -82,6 +82,8 @@ def _bring_up(
     if not alive:
         running.clear()  # left by a labkit that was killed before it could write them down
     source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()
+    if runtime == DOCKER:
+        compose.refuse_paths(source, directory, paths.compose_directory())
     provision.statements(source)  # is this a folder of services at all?
     versions = running.prepare(alive, view)
     accounts.settle(directory, open_wanted=open_wanted)

@@ -236,6 +236,9 @@ class Native:
         self.unpause(COMPONENTS)
         return self.running()
 
+    def refuse_unusable(self) -> None:
+        installed.find_all()
+
     def clear(self) -> None:
         processes.stop(dict.fromkeys(processes.marked(self._directory), STRAY_GRACE))
 

@@ -13,6 +13,7 @@ NAMES = (DOCKER, NATIVE)
 WHAT_RUNS = {DOCKER: "containers", NATIVE: "processes"}
 
 RUNNING, PAUSED, CUT, STOPPED, FAILED = "running", "paused", "cut", "stopped", "failed"
+UNKNOWN = "unknown"  # who could tell does not answer
 ALIVE = frozenset({RUNNING, PAUSED, CUT})
 
 
@@ -116,6 +117,9 @@ class Runtime(Protocol):
 
     def wake(self) -> set[str]:
         """The components that run, once what was paused goes on and what was cut is joined again."""
+
+    def refuse_unusable(self) -> None:
+        """Raises UserError when nothing could be started now."""
 
     def clear(self) -> None:
         """End what an interrupted command left, when no component is known to run."""
