@@ -12,7 +12,7 @@ from labkit.errors import ExitCode, UserError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FORMAT = 2  # raised when a table changes in a way that another labkit cannot judge
+FORMAT = 1  # raised when a table changes in a way that an older labkit cannot judge
 HEADERS = 3 * 4096  # bytes before the first block of DuckDB's file
 MEMORY = "256MB"
 THREADS = 2
