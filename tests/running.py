@@ -24,7 +24,12 @@ from labkit.stack.runtime import Runtime
 from labkit.stack.transactions import Transaction, open_transactions
 
 ROOT = Path(__file__).parents[1]
-PASSED_ON = ("LABKIT_CACHE", "LABKIT_REGISTRY", *(f"LABKIT_{kind}_IMAGE" for kind in ("MYSQL", "KAFKA", "REDIS", "SERVICES")))
+PASSED_ON = (
+    "LABKIT_CACHE",
+    "LABKIT_REGISTRY",
+    "LABKIT_START_TIMEOUT",
+    *(f"LABKIT_{kind}_IMAGE" for kind in ("MYSQL", "KAFKA", "REDIS", "SERVICES")),
+)
 TIMEOUT = 120.0  # seconds for one command; the first `up` on a machine makes Kafka's class-data archive
 
 

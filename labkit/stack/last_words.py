@@ -77,13 +77,14 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
 
 
 def doing(runtime: Runtime, component: str) -> str | None:
-    """What a component that runs and complains of nothing can be seen to do: a phrase. None where that cannot be known."""
-    lines = runtime.said(component, 1)
+    """What a component that runs and does not go on can be seen to do: a phrase. None where that cannot be known."""
+    lines = runtime.said(component, LINES)
     if lines is None:
         return None
     uses = runtime.processor(component)
     busy = "" if uses is None else f", and uses {uses:.0f} % of a processor"
     seen = runtime.look().get(component)
     since = "" if seen is None or seen.uptime_s is None else f" {seen.uptime_s:.0f} s ago"
-    what = "has complained of nothing" if lines else "has said nothing"
-    return f"{component} {what} since it was started{since}{busy}"
+    words = complaint(lines)
+    what = f"complained last of {words.last_line.rstrip('.')}; it" if words else "has complained of nothing since it" if lines else None
+    return f"{component} {what or 'has said nothing since it'} was started{since}{busy}"
