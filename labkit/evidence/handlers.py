@@ -21,7 +21,8 @@ def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
     for component in TAKERS:
         lines = runtime.log(component, LINES)
         _insert(connection, "handlings", component, list(handled(lines)))
-        _insert(connection, "warnings", component, [(text,) for text in warned(lines)])
+        own = runtime.said(component, LINES)  # an earlier process may have run other code
+        _insert(connection, "warnings", component, [(text,) for text in warned(lines if own is None else own)])
 
 
 def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
