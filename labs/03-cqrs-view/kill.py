@@ -147,7 +147,7 @@ class Kill:
                 when = f"order-history was killed and started again, and events of order {taken.id} came that it had taken before"
                 so = "which events it has counted was in the memory of its process, and ended with it: count what is there when it is read."
             raise Failed(
-                f"{when[0].upper()}{when[1:]}: the order history of customer {customer} shows {field} = {shown}; it should be {expected}.",
+                f"{when}: the order history of customer {customer} shows {field} = {shown}; it should be {expected}.",
                 expected=f"{field} = {expected}",
                 found=f"{field} = {shown}",
                 so=so,
