@@ -22,7 +22,9 @@ def write_report(error: BaseException, arguments: list[str]) -> Path | None:
         for folder in (paths.home() / "reports", Path(tempfile.gettempdir())):
             with suppress(Exception):
                 path = folder / (name if folder.name == "reports" else f"labkit-{name}")
-                paths.write(path, text)
+                if folder.name == "reports":
+                    paths.make_private(folder)
+                paths.write_private(path, text)
                 return path
     return None
 

@@ -63,9 +63,10 @@ def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: b
 def _ready(stack: Stack, names: list[str]) -> set[str]:
     """Those that answer now, all asked at once."""
     ready: set[str] = set()
+    asking = {name: probes.probe_of(stack, name, timeout=PROBE_TIMEOUT) for name in names}
 
     def ask(name: str) -> None:
-        if probes.probe_of(stack, name, timeout=PROBE_TIMEOUT)() is None:
+        if asking[name]() is None:
             ready.add(name)
 
     threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in names]

@@ -124,7 +124,7 @@ def _lock(directory: Path) -> int:
     """Not inherited (Python's default): a server that kept the lock would block every later command. Where no file can be written the
     directory itself is locked, so that `labkit down` works there too."""
     try:
-        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
         return os.open(directory, os.O_RDONLY)
 
