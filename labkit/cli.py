@@ -47,7 +47,8 @@ def up(
     """Start the stack and wait until all of it is ready. When it runs already, repair what is missing. The stores ask for the stack's own
     passwords (`labkit status --json` tells them). With --open Kafka and Redis ask for none, and the services' accounts in MySQL have
     their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
-    closes the stack again."""
+    closes the stack again.
+    LABKIT_START_TIMEOUT sets the seconds that a component may take."""
     from labkit.commands.up import up
 
     return up(name, runtime=runtime, services=services, open_wanted=open_wanted)
