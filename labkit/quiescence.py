@@ -17,6 +17,7 @@ from labkit.evidence.environment import utc
 from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
+from labkit.evidence.own_writes import touched
 from labkit.evidence.replication import Position
 from labkit.stack import runtimes, sql, transactions
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
@@ -211,11 +212,22 @@ class Watcher:
             if count:
                 waiting.append(Waiting(schema, int(count), str(first), str(last)))
                 detail = f"{_count(count, 'message waits', 'messages wait')} in the outbox of {schema} to be published by the relay"
-                found.append(Outstanding("outbox", schema, detail, float(oldest or 0) / 1000))
+                found.append(Outstanding("outbox", schema, detail, _seconds(oldest)))
         for user, since, count in _open_transactions(cursor):
             component = topology.ACCOUNT_COMPONENT[user]
             found.append(Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", since))
-        return position_of(cursor), tuple(waiting)
+        return self._own_position(position_of(cursor)), tuple(waiting)
+
+    def _own_position(self, position: Position) -> Position:
+        """Where the log stood when the application's tables were written to last, as far as was looked: a service may have a table of its
+        own that it writes to all the time."""
+        if self._log is not None:
+            seen, own = self._log
+            if position == seen or (seen < position and not touched(self.stack.observer, seen, position)):
+                self._log = position, own
+                return own
+        self._log = position, position
+        return position
 
     def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
         topics = [topic for topic in broker.topics() if topology.is_own(topic.name)]
@@ -231,6 +243,14 @@ class Watcher:
             where = f"{channel(topic)}, partition {partition}, from offset {offset} on"
             found.append(Outstanding("held", "kafka", f"a producer's open transaction holds back {where}"))
         return starts, ends, committed
+
+
+def _seconds(milliseconds: Any) -> float:
+    """Of the epoch; 0, which says nothing, for what a learner has made something else."""
+    try:
+        return float(milliseconds or 0) / 1000
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _open_transactions(cursor: Any) -> Iterator[tuple[str, float, int]]:

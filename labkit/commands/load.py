@@ -22,7 +22,7 @@ def load(
     """Exit code 1 when an order did not finish, finished wrongly, or could not be placed."""
     stack = state.load(stack_name)
     told.heal_left_behind(stack, to_errors=as_json)
-    mysql = stack.mysql
+    mysql = stack.observer
     target = Target(
         customers_url=stack.url("customers" if direct else "gateway"),
         orders_url=stack.url("orders" if direct else "gateway"),

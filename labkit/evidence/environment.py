@@ -42,8 +42,11 @@ class Event:
 
 
 def utc(seconds: float) -> datetime:
-    """As DuckDB takes it."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    """As DuckDB takes it; the epoch's begin for what is no time of a calendar."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        return datetime(1970, 1, 1)
 
 
 def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[Event]:

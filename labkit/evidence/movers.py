@@ -38,9 +38,9 @@ def between(before: "Wave", after: "Wave") -> str:
 
 
 def writer(stack: Stack) -> str | None:
-    """Who writes: an account that is neither a service's nor the server's, seen with a statement that changes something, or in a
-    transaction that has. None when none shows, or nobody can be asked: who only reads, as `labkit load` does, is not blamed."""
-    deadline = time.monotonic() + LOOKED_FOR_S
+    """Who writes: an account that is neither a service's nor the server's, seen with a statement that changes something or in a
+    transaction that has; else one that is connected and may. None when none shows, or nobody can be asked."""
+    deadline, connected = time.monotonic() + LOOKED_FOR_S, set[str]()
     try:
         with sql.connected(stack.mysql) as cursor:
             while time.monotonic() < deadline:  # some connect for each statement anew
@@ -48,13 +48,15 @@ def writer(stack: Stack) -> str | None:
                     "SELECT p.user, p.info, t.trx_rows_modified FROM information_schema.processlist p"
                     " LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id WHERE p.id <> CONNECTION_ID()"
                 )
-                writing = {str(user) for user, statement, rows in cursor.fetchall() if rows or first_word(statement or "") in WRITING}
-                if foreign := sorted(writing - KNOWN):
-                    return f"the account {foreign[0]}"
+                for user, statement, rows in cursor.fetchall():
+                    if user not in KNOWN:
+                        if rows or first_word(statement or "") in WRITING:
+                            return f"the account {user}"
+                        connected.add(str(user))
                 time.sleep(0.01)
     except OSError:
         pass
-    return None
+    return f"perhaps the account {min(connected)}" if connected else None
 
 
 def rate(waves: Sequence["Wave"]) -> str | None:

@@ -191,7 +191,10 @@ class Native:
         return (event for event in reversed(event_log.read(self._directory, count)) if event["component"] == component)
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        return [event for event in event_log.read(self._directory) if event["time"] >= since]
+        """In the order in which they were written: once one is from then, so are all after it, also where the clock was set back."""
+        events = event_log.read(self._directory)
+        first = next((place for place, event in enumerate(events) if event["time"] >= since), len(events))
+        return events[first:]
 
     def unwatched(self, since: float) -> str | None:
         watched = False
