@@ -260,10 +260,10 @@ def test_a_command_at_work_is_told(labkit: Labkit) -> None:
 
 
 def test_what_cannot_be_looked_at_is_unknown_and_ends_with_2(labkit: Labkit) -> None:
-    (labkit.directory / "reset.json").mkdir(parents=True)
+    (labkit.directory / "faults.jsonl").mkdir(parents=True)
     report = examined(labkit)
-    (labkit.directory / "reset.json").rmdir()
+    (labkit.directory / "faults.jsonl").rmdir()
     assert report.exit_code == 2
     assert report.whole["verdict"] == "cannot tell"
-    assert "IsADirectoryError" in report["left over.seen"]["sentence"]
+    assert "faults.jsonl is damaged: Is a directory" in report["left over.seen"]["sentence"]
     assert report["memory"]["verdict"] == "ok"  # the rest was looked at

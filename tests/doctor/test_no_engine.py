@@ -139,7 +139,7 @@ def test_an_engine_that_hangs_ends_in_a_sentence(new_labkit: NewLabkit, silent_s
     labkit = new_labkit("own", LABKIT_RUNTIME="docker", DOCKER_HOST=f"unix://{silent_socket}")
     report = examined(labkit)
     assert report.in_the_way == {"docker.engine"}
-    assert "No Docker engine answers" in report["docker.engine"]["sentence"]
+    assert "The Docker engine does not answer" in report["docker.engine"]["sentence"]
 
 
 def test_what_is_no_engine_ends_in_a_sentence(new_labkit: NewLabkit, foreign_socket: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_mark_is_where_the_logs_stand(stack: RunningStack) -> None:
     some_history(stack)
     stack.labkit("reset", "--yes")
     mark = json.loads((stack.labkit.directory / "mark.json").read_text())
-    assert list(mark) == ["time", "binlog", "kafka"]
+    assert list(mark) == ["time", "binlog", "kafka", "ledger"]
     *before, last = [log["Log_name"] for log in stack.sql("show binary logs")]
     assert last == mark["binlog"]["file"]
     assert len(before) <= 1  # a server keeps for a while what it would need after a crash
