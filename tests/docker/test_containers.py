@@ -1,6 +1,5 @@
 """The containers of a stack: how they are run, what they show, and that the compose file works by hand."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,29 +13,17 @@ import pytest
 from labkit.stack import accounts, compose, engine
 from labkit.stack.model import COMPONENTS
 from labkit.stack.servers import kafka, mysql
+from tests.composed import COMPOSE, PASSWORD, config
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
 from tests.running import ROOT, Labkit
 
 pytestmark = pytest.mark.docker
-COMPOSE = ROOT / "compose" / "compose.yaml"
-PASSWORD = "of-whoever-runs-it-by-hand"
 
 
 @pytest.fixture(scope="module")
 def client() -> docker.DockerClient:
     return docker.DockerClient(base_url=engine.find().host)
-
-
-def config(*files: Path, **variables: str) -> dict[str, Any]:
-    named = [word for file in files for word in ("--file", str(file))]
-    command = ["docker", "compose", *named, "config", "--format", "json"]
-    done = subprocess.run(
-        command, env={**os.environ, "LABKIT_PASSWORD": PASSWORD, **variables}, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_the_compose_file_is_clean_and_says_what_it_must() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import yaml
 
 from labkit.images import catalog
+from tests.composed import COMPOSE as COMPOSE_FILE
+from tests.composed import PASSWORD, config
 from tests.images.conftest import Container, docker
 from tests.running import ROOT
 
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.docker
 Run = Callable[..., Container]
 
 DATABASE_OPTIONS = ("--user", "999:999", "--tmpfs", "/run/mysqld:uid=999,gid=999", "--env", "MYSQL_ROOT_PASSWORD=it's secret")
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose" / "compose.yaml").read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 
 
 @pytest.fixture(params=["mysql", "mariadb"])
@@ -97,9 +100,17 @@ def test_the_database_image_holds_no_keys_and_no_server_id(database: dict[str, A
     assert kept == ""
 
 
+@cache
+def composed(component: str) -> dict[str, Any]:
+    """What compose makes of this part of compose.yaml."""
+    part = config(COMPOSE_FILE)["services"][component]
+    read: dict[str, Any] = json.loads(json.dumps(part).replace("$$", "$"))
+    return read
+
+
 def kafka_options() -> list[str]:
     """Those of compose.yaml."""
-    environment = {name: str(value) for name, value in COMPOSE["services"]["kafka"]["environment"].items()}
+    environment = {name: str(value) for name, value in composed("kafka")["environment"].items()}
     environment["KAFKA_ADVERTISED_LISTENERS"] = "HOST://127.0.0.1:9092,INTERNAL://127.0.0.1:29092"
     return ["--user", "1000:1000", *(word for name, value in environment.items() for word in ("--env", f"{name}={value}"))]
 
@@ -134,12 +145,14 @@ def test_kafka_starts_from_its_archive_with_the_flags_of_compose(images: dict[st
 
 
 def test_redis_answers_other_containers(images: dict[str, Any], run_container: Run) -> None:
-    command = tuple(COMPOSE["services"]["redis"]["command"])
-    container = run_container(images["redis"]["reference"], "--user", "999:999", command=command)
+    redis = composed("redis")
+    login = ("--env", f"REDISCLI_AUTH={PASSWORD}")
+    container = run_container(images["redis"]["reference"], "--user", "999:999", *login, command=tuple(redis["command"]))
     container.becomes(lambda: container.succeeds("redis-cli", "ping"), "it answers")
     assert container.run("redis-cli", "config", "get", "appendonly").split()[-1] == "yes"
     address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.name)
-    assert docker("run", "--rm", images["redis"]["reference"], "redis-cli", "-h", address, "ping") == "PONG"
+    assert docker("run", "--rm", *login, images["redis"]["reference"], "redis-cli", "-h", address, "ping") == "PONG"
+    assert "NOAUTH" in docker("run", "--rm", images["redis"]["reference"], "redis-cli", "-h", address, "ping")
 
 
 def test_the_services_image_has_all_that_the_services_import(images: dict[str, Any]) -> None:
