@@ -19,10 +19,15 @@ def test_a_lab_is_proven(labkit_home: Path, lab: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+ABOUT_FAULTS = ("acknowledges-before-the-work", "passes-no-gate", "marks-before-publishing", "stale-within-a-batch", "takes-its-time")
+
+
 @pytest.mark.docker
 @pytest.mark.timeout(900)
-def test_lab_2_is_proven_on_docker(labkit_home: Path) -> None:
-    done = Labkit(labkit_home, "unused", {"LABKIT_RUNTIME": "docker"})("author", "test", "2", ok=False, timeout=900)
+@pytest.mark.parametrize("only", [pytest.param((), marks=pytest.mark.soak, id="whole"), pytest.param(ABOUT_FAULTS, id="about faults")])
+def test_lab_2_is_proven_on_docker(labkit_home: Path, only: tuple[str, ...]) -> None:
+    named = [word for name in only for word in ("--mutant", name)]
+    done = Labkit(labkit_home, "unused", {"LABKIT_RUNTIME": "docker"})("author", "test", "2", *named, ok=False, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
