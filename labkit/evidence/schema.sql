@@ -416,6 +416,7 @@ CREATE VIEW order_commits AS
     after.customer_id AS after_customer_id, after.total AS after_total, after.state AS after_state, after.reason AS after_reason
   FROM commits WHERE before IS DISTINCT FROM after;
 
+-- The same of customers.
 CREATE VIEW customer_commits AS
   WITH images AS (
     SELECT commit_no, change_no, 0 AS side, customer_id AS id, {'name': before_name, 'credit_limit': before_limit} AS image

@@ -27,7 +27,7 @@ def test_each_further_hop_that_is_missing_has_its_own_words() -> None:
     told = [story_of(history.con, order).diagnosis for order in (9, 10, 11, 12)]
     assert [d.text.partition(":")[0] for d in told if d] == [
         "customers has not taken OrderCreated.",
-        "customers took OrderCreated and published no answer",
+        "customers took OrderCreated and published no answer, though each order needs one",
         "orders has not taken CustomerCreditReserved.",
         "orders took CustomerCreditReserved and did nothing with it",
     ]

@@ -170,6 +170,6 @@ def test_a_foreign_group_that_lags_for_ever_changes_nothing(stack: RunningStack)
 def test_what_does_not_exist_is_said_with_a_way_to_find_it(stack: RunningStack) -> None:
     for what in (("order", "987654"), ("customer", "987654"), ("message", "nothing")):
         done = stack.labkit("trace", *what, ok=False)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"There is no {' '.join(what)}.\nNext: labkit ")
     assert stack.labkit("trace", "order", "x", ok=False).returncode == 254
