@@ -47,10 +47,10 @@ def test_a_flood_of_hints_is_read_in_bounds_and_hides_no_true_one() -> None:
 
 
 LINES = [
-    '{"version":1,"fault":"14","kind":"crash","what":"crash","attempt":1}',
-    '{"fault": "14", "what": "crash", "attempt": 1}',
-    '{ "what" : "crash", "fault" : "14" }',
-    '{"what": "crash", "fault": 14}',
+    '{"version":1,"fault":"14","kind":"crash","what":"crash","attempt":1,"time":1.5}',
+    '{"fault": "14", "what": "crash", "attempt": 1, "time": 1.5}',
+    '{ "what" : "crash", "time": 2, "fault" : "14" }',
+    '{"what": "crash", "time": 1.5, "fault": 14}',
 ]
 NO_LINES = [
     "",
@@ -59,7 +59,8 @@ NO_LINES = [
     '"14"',
     '{"fault": "14"}',
     '{"fault": "140", "what": "crash"}',
-    '{"fault": "14", "what": 1}',
+    '{"fault": "14", "what": 1, "time": 1.5}',
+    '{"fault": "14", "what": "crash", "time": "soon"}',
     '{"fault": "14",',
     "[" * 5_000,
 ]
