@@ -1,7 +1,7 @@
 """What faults do to components as a whole: kill, stop, start, pause, cut, and what can be seen of it from outside."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from labkit.errors import UserError
 from labkit.stack import last_words, probes, processes, runtimes
@@ -82,8 +82,9 @@ def start(stack: Stack, name: str) -> None:
     wait_all([probes.waiting_for(stack, runtimes.of_stack(stack), name)], since=since, tell=lambda _: None)
 
 
-def not_ready(stack: Stack, timeout: float | None = None) -> dict[str, str]:
-    """Wait until all that runs is ready, as long as a start may take. Returns what is not when the time is up, and why."""
+def not_ready(stack: Stack, timeout: float | None = None, *, in_vain: Callable[[], bool] = lambda: False) -> dict[str, str]:
+    """Wait until all that runs is ready, as long as a start may take, and no longer than until it is in vain. Returns what is not ready
+    when the time is up, and why."""
     runtime = runtimes.of_stack(stack)
     waiting = {name: "" for name in COMPONENTS if runtime.runs(name)}
     if timeout is None:
@@ -95,7 +96,7 @@ def not_ready(stack: Stack, timeout: float | None = None) -> dict[str, str]:
             waiting[name] = why or ""
             if why is None or not runtime.runs(name):
                 del waiting[name]
-        if not waiting or time.monotonic() > deadline:
+        if not waiting or time.monotonic() > deadline or in_vain():
             return waiting
         time.sleep(0.02)
 

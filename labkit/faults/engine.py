@@ -88,9 +88,11 @@ def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
     outages = ("kill", "stop", "pause", "cut", "crash")
     if fault.verb not in outages or any(other.verb in outages for other in ledger.open()):
         return fault
-    late = components.not_ready(stack)
+    was_started = fault.verb in ("kill", "stop", "crash")
+    # the others may need the one that has ended again: they would be awaited in vain
+    late = components.not_ready(stack, in_vain=lambda: was_started and _ended_again(stack, fault) is not None)
     facts: dict[str, object] = {"not_ready": late} if late else {}
-    if fault.verb in ("kill", "stop", "crash") and (ended := _ended_again(stack, fault)) is not None:
+    if was_started and (ended := _ended_again(stack, fault)) is not None:
         facts |= {"ended_again": ended[0], "port_taken": ended[1]}
     if fault.target == "mysql" and not fault.facts.get("binlog_at_start"):
         facts["binlog_at_start"] = places.binlog_position(stack)
