@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.faults.blame import Span, fault_behind
+from labkit.faults.blame import Span, span_behind
 from labkit.stack import event_log, last_words
 from labkit.stack.model import COMPONENTS, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
@@ -53,6 +53,7 @@ def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[
     """Since the mark, in the order of time. What labkit said beforehand it would bring about is labkit's own, and so is what one of its
     `faults` did."""
     announced: set[str] = set()
+    unspent = list(faults)  # each of them ends one process: how the next one ends is that one's own doing
     found = []
     for data in runtime.events(since):
         component, event = data["component"], data["event"]
@@ -65,7 +66,10 @@ def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[
             by_labkit = True
         code, number = data.get("exit_code"), data.get("signal")
         by_labkit, detail = data.get("by_labkit", by_labkit), data.get("detail")
-        if by_labkit is None and fault_behind(faults, component, event, data["time"], data.get("pid")) is not None:
+        span = span_behind(unspent, component, event, data["time"])
+        if span is not None and event == "end":
+            unspent.remove(span)
+        if by_labkit is None and span is not None:
             by_labkit = True
         found.append(Event(component, event, data["time"], WATCHER[runtime.name], data.get("pid"), code, number, by_labkit, detail))
     return found

@@ -13,14 +13,13 @@ BEFORE_S, AFTER_S = 0.2, 2.0  # clocks and their precision; how long an end may 
 
 @dataclass(frozen=True)
 class Span:
-    """From `since` to `until` (epoch seconds) fault `fault_id` may end or pause `component`."""
+    """From `since` to `until` (epoch seconds) fault `fault_id` may pause `component`, or end one process of it."""
 
     fault_id: str
     component: str
     events: frozenset[str]
     since: float
     until: float
-    pid: int | None = None
 
 
 def spans(stack_directory: Path) -> list[Span]:
@@ -28,12 +27,12 @@ def spans(stack_directory: Path) -> list[Span]:
     return [span for fault in Ledger(stack_directory).all() for span in _of(stack_directory, fault)]
 
 
-def fault_behind(known: Sequence[Span], component: str, event: str, happened: float, pid: int | None = None) -> str | None:
-    """The id of the fault that brought this about, or None when no fault of labkit's did; of two so close to each other that both
+def span_behind(known: Sequence[Span], component: str, event: str, happened: float) -> Span | None:
+    """The span of the fault that brought this about, or None when no fault of labkit's did; of two so close to each other that both
     could have, the later one. `event`: end, pause, unpause or start."""
     for span in reversed(known):
-        if span.component == component and event in span.events and span.since <= happened <= span.until and span.pid in (None, pid):
-            return span.fault_id
+        if span.component == component and event in span.events and span.since <= happened <= span.until:
+            return span
     return None
 
 

@@ -110,8 +110,7 @@ def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | Non
     """That a component which was started after `since` (epoch seconds) has ended, and how: a phrase; and whether somebody else's hold on
     its port was the reason. None when it runs."""
     runtime = runtimes.of_stack(stack)
-    end = runtime.start_failed(name, since)
-    if runtime.runs(name) or end is None:
+    if runtime.runs(name) or (end := runtime.start_failed(name, since)) is None:
         return None
     if (taken := last_words.port_taken(stack, runtime, name)) is not None:
         return f"it could not start: {taken}", True

@@ -18,7 +18,7 @@ from labkit import paths, say
 from labkit.faults import engine
 from labkit.faults.holder_process import NAME
 from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
-from labkit.stack import processes, state
+from labkit.stack import processes, sql, state
 from labkit.stack.model import Stack
 
 LOOK_S = 0.05
@@ -73,7 +73,7 @@ class Holder:
         at, settings = self._stack.mysql, fault.settings
         try:
             who = {"host": at.host, "port": at.port, "user": at.user, "password": at.password}
-            connection: Any = pymysql.connect(**who, connect_timeout=2, read_timeout=8)  # type: ignore[call-overload]
+            connection = sql.connect(**who, connect_timeout=2, read_timeout=8)
             try:
                 with connection.cursor() as cursor:
                     cursor.execute("SET SESSION innodb_lock_wait_timeout = 5, wait_timeout = 86400")

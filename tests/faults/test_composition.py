@@ -1,5 +1,7 @@
 """Several faults at once: they compose, heal in reverse order, and healing one leaves the others."""
 
+import pytest
+
 from tests.e2e.shop import new_order
 from tests.faults.faults import Faults
 from tests.running import RunningStack
@@ -36,6 +38,19 @@ def test_a_gate_and_a_kill_of_one_service(stack: RunningStack, faults: Faults) -
     faults.stays_pending(order)
     assert faults.get(gate)["state"] == "active"
     faults.heal(gate)
+    faults.becomes(order, "APPROVED")
+
+
+@pytest.mark.both_runtimes
+def test_a_gate_is_healed_also_when_its_service_ends_meanwhile(faults: Faults) -> None:
+    """What the gate lets pass ends the service, perhaps before it has said that the gate is open."""
+    gate = faults("gate", "customers", "--type", "OrderCreated")
+    crash = faults("crash", "customers", "consumer.after_inbox_insert")
+    order = faults.order()
+    faults.await_hit("customers", gate, "held")
+    faults.heal(gate)
+    faults.end("customers", crash["made"])
+    faults.heal(crash)
     faults.becomes(order, "APPROVED")
 
 

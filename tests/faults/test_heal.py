@@ -1,5 +1,6 @@
 """What healing says: what became of the component that it started, and who is in its way. It is never refused because its target ended."""
 
+import json
 import os
 import signal
 import socket
@@ -32,6 +33,8 @@ def test_a_port_that_is_taken_is_the_machines_fault_and_says_who_holds_it(stack:
         assert "Nothing of it is left" not in healed.stdout
         judged = stack.labkit("verify", "--json", ok=False)
         assert judged.returncode == 2, judged.stdout  # nothing is laid to its code
+        (finding,) = json.loads(judged.stdout)["findings"]
+        assert f"customers could not start: its port {port} is held by" in finding["sentence"]
     stack.labkit("up")
 
 

@@ -1,5 +1,6 @@
 """Each primitive on each runtime: its effect seen from outside, its hit proven twice, undone without a trace (see conftest)."""
 
+import json
 import signal
 import time
 
@@ -104,6 +105,25 @@ def test_a_duplicate_is_delivered_again_and_has_no_effect_again(stack: RunningSt
     assert faults.state(order) == "APPROVED"
     reservations = stack.sql("select count(*) as n from customer_db.customer_credit_reservations where credit_reservations_key = %s", order)
     assert reservations == [{"n": 1}]
+
+
+@pytest.mark.native
+def test_what_labkit_planted_is_known_after_the_clock_was_set_back(stack: RunningStack, faults: Faults) -> None:
+    """The ledger as it would have been written with a clock that was set back by two hours after the reset."""
+    stack.labkit("reset", "--yes")
+    order = faults.order()
+    faults.becomes(order, "APPROVED")
+    faults.fires(faults("duplicate", faults.message_of(order)))
+    path = stack.labkit.directory / "faults.jsonl"
+    written = path.read_text()
+    lines = [json.loads(line) for line in written.splitlines()]
+    for line in lines:
+        part = line.get("fault", line)
+        part |= {name: part[name] - 7200 for name in ("time", "made") if name in part}
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    judged = json.loads(stack.labkit("verify", "--json", ok=False).stdout)
+    path.write_text(written)
+    assert judged["verdict"] == "pass", judged
 
 
 def test_a_later_message_is_taken_before_an_earlier_one(stack: RunningStack, faults: Faults) -> None:
