@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-import pymysql
 import pymysql.cursors
 import redis as redis_client
 
-from labkit.stack import runtimes, state
+from labkit.stack import runtimes, sql, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.stack.transactions import Transaction, open_transactions
@@ -148,7 +147,7 @@ class RunningStack:
     def sql(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
         """Rows as dictionaries; as administrator, in a connection of its own, committed."""
         at = self._first_status["connections"]["mysql"]
-        connection = pymysql.connect(**at, autocommit=True, cursorclass=pymysql.cursors.DictCursor)
+        connection = sql.connect(**at, autocommit=True, cursorclass=pymysql.cursors.DictCursor)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement, arguments or None)
@@ -167,7 +166,7 @@ class RunningStack:
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         """A cursor of the administrator in a transaction that is rolled back at the end."""
-        connection = pymysql.connect(**self._first_status["connections"]["mysql"])
+        connection = sql.connect(**self._first_status["connections"]["mysql"])
         try:
             with connection.cursor() as cursor:
                 yield cursor
