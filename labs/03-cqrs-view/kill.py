@@ -4,18 +4,17 @@ events come a second time, some of them behind newer ones. All of that is held u
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.faults import make
 from labkit.invariants.catalog import I7
 from labkit.invariants.witness import Fact
-from labkit.lab.check import Failed, NotJudged
+from labkit.lab.check import Failed
 from labkit.lab.client import Customer
 from labkit.lab.content import beside
 from labkit.lab.documents import differences
 from labkit.lab.evidence import Evidence
-from labkit.lab.schedule import at_work
+from labkit.lab.played import Played
 from labkit.lab.trial import Order, Trial
 
 passage = beside(__file__, "passage")
@@ -25,37 +24,12 @@ CODE = "services/order_history"
 
 
 class Kill:
-    """`wrong` has what was found for each check."""
-
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.passage = passage.Passage(trial)
-        self.wrong: dict[str, Failed | NotJudged] = {}
-        self._played: asyncio.Task[None] | None = None
-
-    async def played(self, check: str) -> None:
-        """Play it once; raise what is wrong for this check."""
-        if self._played is None:
-            token = at_work.set("kill")  # amounts are the same whichever check asks first
-            self._played = self.trial.meeting.make(self._play())
-            at_work.reset(token)
-        await self.trial.meeting.join(self._played)
-        if (wrong := self.wrong.get(check)) is not None:
-            raise wrong
-
-    async def _noted(self, check: str, part: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await part()
-        except (Failed, NotJudged) as error:
-            self.wrong.setdefault(check, error)
+        self.played = Played(trial, "kill", self._play)
 
     async def _play(self) -> None:
-        try:
-            await self._play_all()
-        finally:
-            await self.trial.heal_all()
-
-    async def _play_all(self) -> None:
         trial = self.trial
         self.customers = [await trial.customer(limit="99.99") for _ in range(2)]
         self.copied = await trial.customer(limit="99.99")
@@ -78,11 +52,11 @@ class Kill:
         so = "it hangs, or it does not begin where it stopped: what was published while it was down is skipped."
         held = await self.passage.holds(later, expected, so)
         if held:
-            await self._noted("3.7", lambda: self._still_known(known, later.id))
+            await self.played.note("3.7", lambda: self._still_known(known, later.id))
         await trial.heal(later)
         evidence = await trial.evidence()  # all of it has been taken
-        await self._noted("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
-        await self._noted("3.3", lambda: self._counted_once(before[-1], cancelled))
+        await self.played.note("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
+        await self.played.note("3.3", lambda: self._counted_once(before[-1], cancelled))
 
     async def _decided(self, customer: Customer, low: str, high: str) -> Order:
         order = await self.trial.order(customer, self.trial.amount(low, high))

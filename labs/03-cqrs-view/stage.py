@@ -6,7 +6,6 @@ looks at the order history as a reader sees it. What a scene finds wrong is rais
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.faults import make, places
@@ -19,8 +18,8 @@ from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.content import beside
 from labkit.lab.documents import CENT, differences
+from labkit.lab.played import Played
 from labkit.lab.rules import APPROVED, PENDING, Outcome
-from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial
 
 passage = beside(__file__, "passage")
@@ -36,62 +35,37 @@ FROM {}.message WHERE JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"
 
 
 class Stage:
-    """`wrong` has what each scene found."""
-
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.passage = Passage(trial)
-        self.wrong: dict[str, Failed | NotJudged] = {}
-        self._played: asyncio.Task[None] | None = None
+        self.played = Played(trial, "stage", self._play)
         self._messages: dict[tuple[str, int], str] = {}
         self._copies: dict[str, FaultOrder] = {}
         self._partitions = 0
 
-    async def played(self, scene: str) -> None:
-        """Play everything once; raise what this scene found wrong."""
-        if self._played is None:
-            token = at_work.set("stage")  # amounts are the same whichever check asks first
-            self._played = self.trial.meeting.make(self._play())
-            at_work.reset(token)
-        await self.trial.meeting.join(self._played)
-        if (wrong := self.wrong.get(scene)) is not None:
-            raise wrong
-
-    async def _scene(self, name: str, play: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await play()
-        except (Failed, NotJudged) as error:
-            self.wrong.setdefault(name, error)
-
     async def _play(self) -> None:
-        try:
-            await self._play_all()
-        finally:
-            await self.trial.heal_all()
-
-    async def _play_all(self) -> None:
         trial = self.trial
         everything = await trial.fault(make.gate("order-history"))
         await self._make_orders()
-        await self._scene("3.5", lambda: self._nothing_yet(everything))
+        await self.played.note("3.5", lambda: self._nothing_yet(everything))
         closed = [await trial.fault(order) for order in self._gates()]
         stopped = [await trial.fault(make.outage(trial.stack, "stop", name)) for name in OWNERS]
         for fault in stopped:
             await trial.fired(fault)
         await trial.heal(everything)
         name_of_late, created, approved, overtaken, half = closed
-        await self._scene("3.2", lambda: self._approved_before_created(created, approved))
+        await self.played.note("3.2", lambda: self._approved_before_created(created, approved))
         await self.passage.open(created, approved)
-        await self._scene("3.2", lambda: self._cancelled_before_approved(overtaken))
+        await self.played.note("3.2", lambda: self._cancelled_before_approved(overtaken))
         await self.passage.open(overtaken)
-        await self._scene("3.1", lambda: self._pending_still(half))
+        await self.played.note("3.1", lambda: self._pending_still(half))
         await self.passage.open(half)
-        await self._scene("3.4", lambda: self._orders_before_customer(name_of_late))
+        await self.played.note("3.4", lambda: self._orders_before_customer(name_of_late))
         await self.passage.open(name_of_late)
-        await self._scene("3.5", self._owners_down)
-        await self._scene("3.1", self._as_the_owners_hold_it)
-        await self._scene("3.3", self._everything_twice)
-        await self._scene("3.6", self._of_nobody)
+        await self.played.note("3.5", self._owners_down)
+        await self.played.note("3.1", self._as_the_owners_hold_it)
+        await self.played.note("3.3", self._everything_twice)
+        await self.played.note("3.6", self._of_nobody)
         for fault in reversed(stopped):
             await trial.heal(fault)
 
