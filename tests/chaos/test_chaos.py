@@ -41,6 +41,13 @@ def test_nothing_is_lost_in_two_minutes(stack: RunningStack, seed: int) -> None:
     survives(stack, seed, 120)
 
 
+@pytest.mark.soak
+@pytest.mark.docker
+@pytest.mark.timeout(600)
+def test_a_schedule_survives_whose_gates_are_healed_when_their_service_has_ended(stack: RunningStack) -> None:
+    survives(stack, 9004, 40)
+
+
 @pytest.fixture
 def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
     """A stack whose services write the inbox row in a transaction of its own."""

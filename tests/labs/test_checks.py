@@ -121,6 +121,48 @@ def test_a_server_that_does_not_run_is_no_fault_of_the_code(workshop: Learner, s
     assert {c["verdict"] for c in data["checks"]} == {"unknown"}
 
 
+SLOW = """
+import os
+import time
+if os.path.exists({marker!r}):
+    time.sleep(15)
+open({marker!r}, "w").close()
+"""
+
+
+def test_what_labkit_has_not_brought_back_is_not_judged(workshop: Learner, stack: RunningStack, tmp_path: Path) -> None:
+    """customers takes longer for its second start than labkit waits, so that it is away while the other checks are at work."""
+    file = "services/customers/app.py"
+    good, marker = workshop.read(file), tmp_path / "started once"
+    workshop.write(file, good + SLOW.format(marker=str(marker)))
+    try:
+        workshop("restart", "customers")
+        done = workshop("lab", "1", "check", "--json", ok=False, LABKIT_START_TIMEOUT="3")
+    finally:
+        workshop.write(file, good)
+        workshop("restart", "customers")
+    checks = {c["id"]: c for c in json.loads(done.stdout)["checks"]}
+    assert marker.exists()
+    assert done.returncode == 2, done.stdout
+    assert not [c for c in checks.values() if c["verdict"] == "fail"], done.stdout
+    assert checks["1.7"]["sentence"].startswith("labkit has not brought back what it took away: customers: it does not answer")
+
+
+def test_a_service_that_does_not_start_is_told_as_json_too(workshop: Learner, stack: RunningStack) -> None:
+    file = "services/customers/app.py"
+    good = workshop.read(file)
+    workshop.write(file, good + "\nraise ImportError('not here')\n")
+    try:
+        code, data = judged(workshop, 1)
+    finally:
+        workshop.write(file, good)
+        workshop("restart", "customers")
+    assert (code, data["verdict"]) == (1, "fail")
+    assert "customers did not get ready" in data["error"]["message"]
+    assert "ImportError: not here" in data["error"]["message"]
+    assert data["error"]["next"]
+
+
 def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(workshop: Learner, stack: RunningStack) -> None:
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "15.00")
