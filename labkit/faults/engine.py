@@ -12,6 +12,7 @@ from labkit.stack.model import Stack
 
 PROBE_S = 10.0  # how long a heal may take to show
 LOOK_S = 0.02
+OUTAGES = ("kill", "stop", "pause", "cut", "crash")
 
 
 @dataclass(frozen=True)
@@ -84,19 +85,30 @@ def heal(stack: Stack, fault: Fault, *, how: str = "healed") -> Fault:
 
 
 def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
-    """When the last outage is healed, wait until all that runs is ready; what does not get ready is told, and no fault's any more."""
-    outages = ("kill", "stop", "pause", "cut", "crash")
-    if fault.verb not in outages or any(other.verb in outages for other in ledger.open()):
+    """When the last outage is healed, wait until all that runs is ready; what does not get ready is told, and no fault's any more. An
+    outage that begins meanwhile is waited for when that one is healed."""
+    if fault.verb not in OUTAGES or _outage(ledger):
         return fault
-    was_started = fault.verb in ("kill", "stop", "crash")
+    was_started, known = fault.verb in ("kill", "stop", "crash"), ledger.size()
+
+    def another_began() -> bool:
+        return ledger.size() != known and _outage(ledger)
+
     # the others may need the one that has ended again: they would be awaited in vain
-    late = components.not_ready(stack, in_vain=lambda: was_started and _ended_again(stack, fault) is not None)
-    facts: dict[str, object] = {"not_ready": late} if late else {}
-    if was_started and (ended := _ended_again(stack, fault)) is not None:
-        facts |= {"ended_again": ended[0], "port_taken": ended[1]}
+    late = components.not_ready(stack, in_vain=lambda: another_began() or (was_started and _ended_again(stack, fault) is not None))
+    facts: dict[str, object] = {}
+    if not another_began():
+        facts |= {"not_ready": late} if late else {}
+        if was_started and (ended := _ended_again(stack, fault)) is not None:
+            facts |= {"ended_again": ended[0], "port_taken": ended[1]}
     if fault.target == "mysql" and not fault.facts.get("binlog_at_start"):
         facts["binlog_at_start"] = places.binlog_position(stack)
     return ledger.tell("note", fault, facts) if facts else fault
+
+
+def _outage(ledger: Ledger) -> bool:
+    """Is a component away, or may it be soon?"""
+    return any(fault.verb in OUTAGES for fault in ledger.open())
 
 
 def _ended_again(stack: Stack, fault: Fault) -> tuple[str, bool] | None:

@@ -147,6 +147,13 @@ class Ledger:
                 continue  # a line that a crash cut off
         return list(faults.values())
 
+    def size(self) -> int:
+        """In bytes: it grows with whatever is written down."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def open(self) -> list[Fault]:
         """Those that are not healed, oldest first."""
         return [fault for fault in self.all() if not fault.over]

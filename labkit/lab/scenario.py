@@ -61,8 +61,7 @@ class Run(Client):
         except UserError as error:
             raise NotJudged(error.message, next_step="labkit heal --all") from error
         self._note_not_back([healed])
-        if self._not_back:
-            raise NotJudged(*self._why_not_back())
+        await self.refuse_not_back()
         return healed
 
     async def heal_all(self) -> None:
@@ -84,11 +83,9 @@ class Run(Client):
         if self._not_back:
             self._not_back = await asyncio.to_thread(components.still_not_back, self.stack, self._not_back)
         if self._not_back:
-            raise NotJudged(*self._why_not_back())
-
-    def _why_not_back(self) -> tuple[str, str]:
-        what = "; ".join(f"{name}: {why}" for name, why in self._not_back.items())
-        return f"labkit has not brought back what it took away: {what}.", f"labkit up; {starts.VARIABLE}=300 gives it more time"
+            what = "; ".join(f"{name}: {why}" for name, why in self._not_back.items())
+            next_step = f"labkit up; {starts.VARIABLE}=300 gives it more time"
+            raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
 
     @asynccontextmanager
     async def while_there(self, order: FaultOrder) -> AsyncIterator[Fault]:

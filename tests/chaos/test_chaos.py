@@ -24,7 +24,7 @@ def survives(stack: RunningStack, seed: int, seconds: int) -> None:
     stack.labkit("reset", "--yes")  # an earlier test may have deleted records, without which nothing can be judged
     code, found = chaos(stack.labkit, "--seconds", str(seconds), "--seed", str(seed))
     assert (code, found["verdict"]) == (0, "pass"), found["judgement"]
-    assert found["fired"] >= len(found["schedule"]["events"]) / 2
+    assert found["fired"] >= len(found["schedule"]["events"]) / 2, found["faults"]
     assert json.loads(stack.labkit("status", "--json", ok=False).stdout)["faults"] == []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.shop import new_order
 from tests.faults.faults import Faults
-from tests.running import RunningStack
+from tests.running import RunningStack, wait_until
 
 
 def test_two_gates_on_one_message_open_one_after_the_other(faults: Faults) -> None:
@@ -52,6 +52,19 @@ def test_a_gate_is_healed_also_when_its_service_ends_meanwhile(faults: Faults) -
     faults.end("customers", crash["made"])
     faults.heal(crash)
     faults.becomes(order, "APPROVED")
+
+
+def test_a_heal_leaves_the_waiting_to_an_outage_that_begins_meanwhile(stack: RunningStack, faults: Faults) -> None:
+    """What is not ready then is that one's doing: nothing is said to be left of the first."""
+    with stack.paused("kafka"):  # nobody's fault: without it customers does not get ready
+        kill = faults("kill", "customers")
+        heal = stack.labkit.begin("heal", kill["id"])
+        wait_until(lambda: faults.get(kill)["state"] == "healed", "customers is started again")
+        stop = faults("stop", "relay")
+        said, _ = heal.communicate(timeout=60)
+    assert heal.returncode == 0, said
+    assert "not ready" not in said
+    faults.heal(stop)
 
 
 def test_all_are_healed_the_last_one_first(stack: RunningStack, faults: Faults) -> None:
