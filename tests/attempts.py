@@ -1,16 +1,19 @@
 """What somebody without a password tries on the ports of a stack's stores. Each returns what succeeded."""
 
+import itertools
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 
 from labkit.evidence.kafka_positions import Positions
-from labkit.stack import accounts
+from labkit.stack import accounts, sql
 from labkit.stack.kafka_wire import Broker, string
 from labkit.stack.model import Account
 
 ANSWER_S = 10.0
+SIDE_BY_SIDE = 24  # a broker keeps whoever it refuses waiting for half a second
 GUESSES = ("", "root", "admin", "password", "labkit", "mysql", "default")
 USERS = (*accounts.MYSQL_USERS, "root", "", "mysql", "labkit", "mariadb.sys", "debian-sys-maint")
 REDIS_COMMANDS = (
@@ -35,15 +38,18 @@ KAFKA_REQUESTS = (
 
 def into_mysql(host: str, port: int) -> list[str]:
     """The logins that worked, as user/password."""
-    entered = []
-    for user in USERS:
-        for password in {*GUESSES, user}:
-            try:
-                pymysql.connect(host=host, port=port, user=user, password=password, connect_timeout=ANSWER_S).close()
-            except (pymysql.MySQLError, RuntimeError):  # RuntimeError: the login would need another package, and was not answered
-                continue
-            entered.append(f"{user}/{password}")
-    return entered
+
+    def enter(login: tuple[str, str]) -> bool:
+        user, password = login
+        try:
+            sql.connect(host=host, port=port, user=user, password=password, connect_timeout=ANSWER_S).close()
+        except (pymysql.MySQLError, RuntimeError):  # RuntimeError: the login would need another package, and was not answered
+            return False
+        return True
+
+    logins = [(user, password) for user in USERS for password in {*GUESSES, user}]
+    with ThreadPoolExecutor(4) as pool:  # more would be refused for their number
+        return [f"{user}/{password}" for (user, password), entered in zip(logins, pool.map(enter, logins), strict=True) if entered]
 
 
 def into_redis(host: str, port: int, *commands: str) -> list[str]:
@@ -61,19 +67,24 @@ def into_redis(host: str, port: int, *commands: str) -> list[str]:
 
 def into_kafka(host: str, port: int) -> list[str]:
     """The requests that were answered, and the passwords that were taken."""
-    entered = []
-    for name, api, version, body in KAFKA_REQUESTS:
+
+    def asked(request: tuple[str, int, int, bytes]) -> list[str]:
+        name, api, version, body = request
         try:
             with Broker(Account(host, port, "", ""), timeout=ANSWER_S) as broker:
                 broker._ask(api, version, body)
-                entered.append(name)
+                return [name]
         except OSError:
-            continue
-    for user in ("labkit", "admin", "kafka"):
-        for guess in {*GUESSES, user} - {""}:
-            try:
-                with Positions(Account(host, port, user, guess), timeout=ANSWER_S) as broker:
-                    entered.append(f"{user}/{guess}: {broker.topics()}")
-            except (OSError, ValueError):
-                continue
-    return entered
+            return []
+
+    def entered(login: tuple[str, str]) -> list[str]:
+        user, guess = login
+        try:
+            with Positions(Account(host, port, user, guess), timeout=ANSWER_S) as broker:
+                return [f"{user}/{guess}: {broker.topics()}"]
+        except (OSError, ValueError):
+            return []
+
+    logins = [(user, guess) for user in ("labkit", "admin", "kafka") for guess in {*GUESSES, user} - {""}]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(itertools.chain(*pool.map(asked, KAFKA_REQUESTS), *pool.map(entered, logins)))

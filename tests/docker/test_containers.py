@@ -16,7 +16,7 @@ from labkit.stack.servers import kafka, mysql
 from tests.composed import COMPOSE, PASSWORD, config
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import ROOT, Labkit
+from tests.running import ROOT, TIMEOUT, Labkit
 
 pytestmark = pytest.mark.docker
 
@@ -126,41 +126,46 @@ def test_the_compose_file_works_by_hand(by_hand: dict[str, str]) -> None:
     assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
 
 
-def test_two_stacks_side_by_side_one_on_each_runtime(labkit_home: Path, client: docker.DockerClient) -> None:
-    one = Labkit(labkit_home, "one", {"LABKIT_RUNTIME": "native"})
-    two = Labkit(labkit_home, "two", {"LABKIT_RUNTIME": "docker"})
-    three = Labkit(labkit_home, "three", {"LABKIT_RUNTIME": "docker"})
+def works(labkit: Labkit) -> None:
+    gateway = next(str(c["endpoint"]) for c in labkit.when_ready()["components"] if c["name"] == "gateway")
+    assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
+
+
+def test_stacks_side_by_side_on_each_runtime_and_an_edit_is_taken_over_by_restart(
+    stack: RunningStack, labkit_home: Path, tmp_path: Path, client: docker.DockerClient
+) -> None:
+    """Beside the shared one a native one, and one on Docker whose services a learner edits."""
+    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    shared = stack.labkit
+    native = Labkit(labkit_home, "one", {"LABKIT_RUNTIME": "native"})
+    edited = Labkit(labkit_home, "two", {"LABKIT_RUNTIME": "docker"})
     try:
-        for labkit in (one, two, three):
-            labkit("up")
-        assert len({c["endpoint"] for labkit in (one, two, three) for c in labkit.status()["components"] if c["endpoint"]}) == 3 * len(
-            COMPONENTS
-        )
-        two("down", "--data")
-        for labkit in (one, three):
-            assert labkit("lab", "1", "check").returncode == 0
-        assert not left_of(client, two)
-        one("down")
-        three.when_ready()
+        beginning = [native.begin("up"), edited.begin("up", "--services", str(tmp_path))]
+        for process in beginning:
+            said, _ = process.communicate(timeout=TIMEOUT)
+            assert process.returncode == 0, said
+        endpoints = {c["endpoint"] for labkit in (shared, native, edited) for c in labkit.status()["components"] if c["endpoint"]}
+        assert len(endpoints) == 3 * len(COMPONENTS)
+
+        handlers = tmp_path / "services" / "customers" / "handlers.py"
+        handlers.write_text(handlers.read_text() + '\nprint("edited by a learner", flush=True)\n')
+        edited("restart", "customers")
+        assert "edited by a learner" in edited("logs", "customers").stdout
+        assert "edited by a learner" not in shared("logs", "customers").stdout
+
+        assert left_of(client, edited)
+        edited("down", "--data")
+        assert not left_of(client, edited)
+        for labkit in (native, shared):
+            works(labkit)
+        native("down")
+        works(shared)
     finally:
-        for labkit in (one, two, three):
+        for labkit in (native, edited):
             labkit("down", "--data")
-    assert not left_of(client, three)
+    assert left_of(client, shared)
 
 
 def left_of(client: docker.DockerClient, labkit: Labkit) -> list[Any]:
     label = {"label": f"com.docker.compose.project={compose.project_of(labkit.directory)}"}
     return [*client.containers.list(all=True, filters=label), *client.networks.list(filters=label), *client.volumes.list(filters=label)]
-
-
-def test_an_edit_is_taken_over_by_restart(labkit_home: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
-    labkit = Labkit(labkit_home, "edited", {"LABKIT_RUNTIME": "docker"})
-    try:
-        labkit("up", "--services", str(tmp_path))
-        handlers = tmp_path / "services" / "customers" / "handlers.py"
-        handlers.write_text(handlers.read_text() + '\nprint("edited by a learner", flush=True)\n')
-        labkit("restart", "customers")
-        assert "edited by a learner" in labkit("logs", "customers").stdout
-    finally:
-        labkit("down", "--data")

@@ -43,7 +43,10 @@ def layers(*docker_options: str) -> dict[str, str]:
     return {name: docker(*docker_options, "inspect", "--format", "{{.RootFS.Layers}}", name) for name in OURS.values()}
 
 
-def test_what_is_exported_arrives_whole_on_an_empty_engine(bundle: Path, second_engine: SecondEngine) -> None:
+def test_what_is_exported_arrives_whole_on_an_empty_engine_and_a_stack_comes_up_from_it_with_the_network_off(
+    bundle: Path, second_engine: SecondEngine, tmp_path: Path
+) -> None:
+    begun = time.time()
     second_engine.remove_images()
     before = run_labkit("images", "list", "--json", ok=False, **second_engine.environment)
     assert before.returncode == 1
@@ -57,11 +60,6 @@ def test_what_is_exported_arrives_whole_on_an_empty_engine(bundle: Path, second_
     assert after["ready"]
     assert {image["kind"]: image["reference"] for image in after["images"]} == {name[7:-6].lower(): image for name, image in OURS.items()}
 
-
-def test_a_stack_comes_up_from_the_bundle_with_the_network_off(bundle: Path, second_engine: SecondEngine, tmp_path: Path) -> None:
-    begun = time.time()
-    second_engine.remove_images()
-    run_labkit("images", "import", str(bundle), **second_engine.environment)
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     home = {"LABKIT_HOME": str(tmp_path), "LABKIT_NAME": "offline", "LABKIT_RUNTIME": "docker", "PYTHONPATH": str(ROOT)}
     variables = {**nowhere, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost", **home, **second_engine.environment}
