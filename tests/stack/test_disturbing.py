@@ -42,7 +42,8 @@ def states(stack: RunningStack) -> dict[str, str]:
 
 def looked_at(stack: RunningStack) -> dict[str, str]:
     """As the runtime says."""
-    return {name: seen.state for name, seen in stack.runtime.look().items()}
+    seen = stack.runtime.look()
+    return {name: seen[name].state for name in COMPONENTS}
 
 
 def those(halted: Sequence[str], state: str) -> dict[str, str]:
