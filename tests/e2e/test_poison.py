@@ -24,11 +24,15 @@ def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> in
     return offsets[0]
 
 
-@pytest.fixture
-def emptied(stack: RunningStack) -> Iterator[None]:
-    """What is parked in a test is not there for the next, nor what others left for this one."""
-    stack.labkit("reset", "--yes")
+@pytest.fixture(scope="module")
+def left_empty(shared_stack: RunningStack) -> Iterator[None]:
     yield
+    shared_stack.labkit("reset", "--yes")
+
+
+@pytest.fixture
+def emptied(left_empty: None, stack: RunningStack) -> None:
+    """What others left is not there, and what is parked here is there for no other file."""
     stack.labkit("reset", "--yes")
 
 

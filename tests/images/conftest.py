@@ -72,7 +72,7 @@ class Container:
         while not condition():
             assert self.state() == "running", f"{what}: the container is {self.state()}\n{self.logs()}"
             assert time.monotonic() < deadline, f"waited {within:.0f} s until {what}\n{self.logs()}"
-            time.sleep(0.05)
+            time.sleep(0.1)  # each look is two commands of docker
 
     def state(self) -> str:
         return docker("inspect", "--format", "{{.State.Status}}", self.name)

@@ -41,13 +41,17 @@ def query(container: Container, sql: str) -> str:
     )
 
 
-def test_a_new_database_runs_the_scripts_once_before_it_listens(database: dict[str, Any], run_container: Run, shared_folder: Path) -> None:
+def test_a_new_database_makes_its_account_and_runs_the_scripts_once_before_it_listens(
+    database: dict[str, Any], run_container: Run, shared_folder: Path
+) -> None:
     (shared_folder / "1-tables.sql").write_text("CREATE DATABASE shop;\nUSE shop;\nCREATE TABLE t (a INT);\nINSERT INTO t VALUES (1);\n")
     (shared_folder / "2-wait.sh").write_text(
         'echo "INSERT INTO shop.t VALUES (2);" | docker_process_sql\ntouch /docker-entrypoint-initdb.d/waiting\n'
         "until [ -e /docker-entrypoint-initdb.d/go ]; do sleep 0.05; done\n"
     )
-    container = run_container(database["reference"], *DATABASE_OPTIONS, "--volume", f"{shared_folder}:/docker-entrypoint-initdb.d",
+    scripts = ("--volume", f"{shared_folder}:/docker-entrypoint-initdb.d")
+    account = ("--env", "MYSQL_DATABASE=own", "--env", "MYSQL_USER=ada", "--env", "MYSQL_PASSWORD=l'ovelace")
+    container = run_container(database["reference"], *DATABASE_OPTIONS, *account, *scripts,
                               command=("--log-bin=binlog", "--server-id=1", "--loose-no-such-option=1"))  # fmt: skip
     container.becomes((shared_folder / "waiting").exists, "the scripts run")
     assert not container.succeeds("mysqladmin", "ping", "--host=127.0.0.1", "--protocol=tcp"), "it listens before it is ready"
@@ -56,6 +60,11 @@ def test_a_new_database_runs_the_scripts_once_before_it_listens(database: dict[s
     container.becomes(lambda: answers(container), "it listens")
     assert query(container, "SELECT a FROM shop.t ORDER BY a").split() == ["1", "2"]
     assert query(container, "SELECT @@log_bin") == "1", "options after the image's name are the server's"
+
+    # The account comes from the variables.
+    login = ("mysql", "--host=127.0.0.1", "--user=ada", "--password=l'ovelace")
+    container.run(*login, "--execute=CREATE TABLE own.t (a INT)")
+    assert not container.succeeds(*login, "--execute=CREATE DATABASE other")
 
     assert container.stop() == 0
     container.start()
@@ -84,15 +93,6 @@ def test_a_new_database_wants_a_password(database: dict[str, Any], run_container
     assert "set MYSQL_ROOT_PASSWORD" in container.logs()
 
 
-def test_accounts_come_from_the_variables(database: dict[str, Any], run_container: Run) -> None:
-    account = ("--env", "MYSQL_DATABASE=shop", "--env", "MYSQL_USER=ada", "--env", "MYSQL_PASSWORD=l'ovelace")
-    container = run_container(database["reference"], *DATABASE_OPTIONS, *account)
-    container.becomes(lambda: answers(container), "it listens")
-    login = ("mysql", "--host=127.0.0.1", "--user=ada", "--password=l'ovelace")
-    container.run(*login, "--execute=CREATE TABLE shop.t (a INT)")
-    assert not container.succeeds(*login, "--execute=CREATE DATABASE other")
-
-
 def test_the_database_image_holds_no_keys_and_no_server_id(database: dict[str, Any], run_container: Run) -> None:
     kept = docker(
         "run", "--rm", "--entrypoint", "find", database["reference"], "/opt/mysql-data", "-name", "*.pem", "-o", "-name", "auto.cnf"
@@ -119,14 +119,18 @@ def is_listening(container: Container, port: int) -> bool:
     return container.succeeds("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}")
 
 
-def test_kafka_takes_its_settings_from_the_environment(images: dict[str, Any], run_container: Run) -> None:
-    container = run_container(images["kafka"]["reference"], *kafka_options(), "--env", "KAFKA_A__B___C=x\\y")
+def test_kafka_takes_its_settings_from_the_environment_and_starts_from_its_archive(images: dict[str, Any], run_container: Run) -> None:
+    seen = ("--env", "KAFKA_A__B___C=x\\y", "--env", "KAFKA_OPTS=-Xlog:class+load:file=/tmp/classes")
+    container = run_container(images["kafka"]["reference"], *kafka_options(), *seen)
     container.becomes(lambda: is_listening(container, 9092) and is_listening(container, 29092), "both listeners are open")
     settings = container.run("cat", "/tmp/server.properties").splitlines()
     assert "node.id=1" in settings
     assert "a_b-c=x\\\\y" in settings
     assert "offsets.topic.replication.factor=1" in settings
     assert not [line for line in settings if line.startswith(("heap.", "jvm."))]
+    loaded = container.run("cat", "/tmp/classes").splitlines()
+    from_archive = [line for line in loaded if "shared objects file (top)" in line]
+    assert len(from_archive) > 2000, f"{len(from_archive)} of {len(loaded)} classes"
     meta = container.run("cat", "/var/lib/kafka/data/meta.properties")
     assert f"cluster.id={COMPOSE['services']['kafka']['environment']['CLUSTER_ID']}" in meta.splitlines()
     assert container.stop() in (0, 143), "SIGTERM ends it by itself"
@@ -134,14 +138,6 @@ def test_kafka_takes_its_settings_from_the_environment(images: dict[str, Any], r
     container.start()
     container.becomes(lambda: is_listening(container, 9092), "it starts again")
     assert container.run("cat", "/var/lib/kafka/data/meta.properties") == meta
-
-
-def test_kafka_starts_from_its_archive_with_the_flags_of_compose(images: dict[str, Any], run_container: Run) -> None:
-    container = run_container(images["kafka"]["reference"], *kafka_options(), "--env", "KAFKA_OPTS=-Xlog:class+load:file=/tmp/classes")
-    container.becomes(lambda: is_listening(container, 9092), "it listens")
-    loaded = container.run("cat", "/tmp/classes").splitlines()
-    from_archive = [line for line in loaded if "shared objects file (top)" in line]
-    assert len(from_archive) > 2000, f"{len(from_archive)} of {len(loaded)} classes"
 
 
 def test_redis_answers_other_containers(images: dict[str, Any], run_container: Run) -> None:
