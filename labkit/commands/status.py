@@ -24,16 +24,22 @@ def status(stack_name: str, *, as_json: bool) -> ExitCode:
     return ExitCode.UNKNOWN if "reason" in found else ExitCode.OK if found["ready"] else ExitCode.FAIL
 
 
+def _sum(found: dict[str, Any], stack: Stack) -> str:
+    """Nothing when nobody can tell what runs."""
+    if "reason" in found:
+        return ""
+    running = [component for component in found["components"] if component["pid"]]
+    total = sum(component["memory_bytes"] or 0 for component in running)
+    return f"{len(running)} {WHAT_RUNS[stack.runtime]}, {say.megabytes(total)}; "
+
+
 def _table(found: dict[str, Any], stack: Stack) -> None:
     for component in found["components"]:
         pid = f"pid {component['pid']}" if component["pid"] else ""
         memory = say.megabytes(component["memory_bytes"]) if component["memory_bytes"] else ""
         line = f"  {component['name']:13}  {component['state']:8}  {component['endpoint'] or '':21}  {pid:12}  {memory:>7}"
         say.line(line.rstrip())
-    running = [component for component in found["components"] if component["pid"]]
-    total = sum(component["memory_bytes"] or 0 for component in running)
-    what = WHAT_RUNS[stack.runtime]
-    say.line(f"\n{stack.name}: {len(running)} {what}, {say.megabytes(total)}; the services run from {stack.source}.")
+    say.line(f"\n{stack.name}: {_sum(found, stack)}the services run from {stack.source}.")
     say.line(accounts.OPEN if found["open"] else "Its stores ask for passwords: labkit status --json tells them.")
     for line in told.notes(stack):
         say.line(line)
