@@ -69,8 +69,8 @@ def shared_stack(labkit_home: Path, runtime: str) -> Iterator[RunningStack]:
 @pytest.fixture
 def stack(shared_stack: RunningStack) -> RunningStack:
     """The shared stack, whole again if the test before broke something, and at its addresses of now: they may be others after a `down`."""
-    status = shared_stack.labkit.status()
-    if not status["ready"]:
+    status = shared_stack.labkit.facts()
+    if status is None or not status["ready"]:
         shared_stack.labkit("up")
         status = shared_stack.labkit.status()
     return RunningStack(shared_stack.labkit, status)

@@ -18,6 +18,7 @@ import pymysql.cursors
 import redis as redis_client
 
 from labkit.stack import runtimes, sql, state
+from labkit.stack.facts import facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.stack.transactions import Transaction, open_transactions
@@ -75,6 +76,11 @@ class Labkit:
         status: dict[str, Any] = json.loads(self("status", "--json", ok=False).stdout)
         return status
 
+    def facts(self) -> dict[str, Any] | None:
+        """What the status is made of, without a process of its own; None when there is no stack."""
+        found = state.read(self.directory)
+        return None if found is None else facts(found)
+
     def when_ready(self) -> dict[str, Any]:
         """The status once all is ready: it asks each component for a second at most, and a machine can stand still for longer."""
         seen = [self.status()]
@@ -126,6 +132,10 @@ class RunningStack:
     def url(self, component: str) -> str:
         """`http://127.0.0.1:8081`"""
         return next(str(c["endpoint"]) for c in self._first_status["components"] if c["name"] == component)
+
+    def is_ready(self) -> bool:
+        """All of it, at this moment; looked at as `labkit status` does."""
+        return bool(facts(self.described)["ready"])
 
     @property
     def described(self) -> Stack:

@@ -26,16 +26,18 @@ def evidence_stack(labkit_home: Path) -> Iterator[RunningStack]:
 def running_shop(evidence_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> RunningStack:
     """Whole, with what tests before left in its stores."""
     monkeypatch.setenv("LABKIT_HOME", str(evidence_stack.labkit.home))
-    if not evidence_stack.labkit.status()["ready"]:
+    status = evidence_stack.labkit.facts()
+    if status is None or not status["ready"]:
         evidence_stack.labkit("up")
-    return RunningStack(evidence_stack.labkit)  # which asks anew: what was started again may have another port
+        status = evidence_stack.labkit.facts()  # what was started again may have another port
+    return RunningStack(evidence_stack.labkit, status)
 
 
 @pytest.fixture
 def shop(running_shop: RunningStack) -> RunningStack:
     """Whole, and empty."""
     running_shop.labkit("reset", "--yes")
-    return RunningStack(running_shop.labkit)
+    return RunningStack(running_shop.labkit, running_shop.labkit.facts())
 
 
 @pytest.fixture

@@ -53,8 +53,22 @@ def three_orders(shop: RunningStack) -> tuple[int, list[int]]:
 
 
 def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    ada, (approved, rejected, cancelled) = three_orders(shop)
-    with evidence(described, tmp_path) as ask:
+    """After a reset ids begin anew, and so does the evidence. A finished file can be opened anywhere."""
+    three_orders(shop)
+    shop.labkit("reset", "--yes")
+    ada, orders = three_orders(shop)
+    assert orders == [1, 2, 3]
+    approved, rejected, cancelled = orders
+    row = {
+        "id": 1,
+        "operation": "create_order",
+        "method": "POST",
+        "status": 200,
+        "outcome": "ok",
+        "customer_id": ada,
+        "order_id": approved,
+    }
+    with evidence(described, tmp_path, Scenario(requests=[row], customers=[ada], seed=7)) as ask:
         assert gaps(ask) == {}
         assert {source for (source,) in ask("SELECT source FROM completeness")} >= {
             "tables",
@@ -83,35 +97,28 @@ def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path
         assert [op for (op,) in ask(held)] == ["insert", "delete"]
         assert ask("SELECT count(*) FROM inbox") == ask("SELECT count(*) FROM inbox_changes")
         assert ask("SELECT sum(lag), min(members), count(DISTINCT group_id) FROM group_offsets WHERE expected") == [(0, 1, 3)]
-
-
-def test_the_answer_and_its_effect_are_one_transaction(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """Inbox row, reservation and outbox row of one message share a commit."""
-    three_orders(shop)
-    with evidence(described, tmp_path) as ask:
+        # of before the reset there is nothing
+        assert ask("SELECT count(*) FROM order_changes WHERE op = 'insert'") == [(3,)]
+        assert ask("SELECT count(*) FROM records WHERE event = 'OrderCreated'") == [(3,)]
+        # inbox row, reservation and outbox row of one message share a commit
         together = """SELECT count(*)
             FROM reservation_changes r JOIN outbox_changes o USING (commit_no) JOIN inbox_changes i USING (commit_no)
             WHERE r.op = 'insert' AND o.event = 'CustomerCreditReserved' AND r.after_order_id = o.order_id
             AND i.message_id IN (SELECT id FROM outbox WHERE event = 'OrderCreated' AND order_id = o.order_id)"""
         assert ask(together) == [(2,)]
-
-
-def test_after_a_reset_ids_begin_anew_and_so_does_the_evidence(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    three_orders(shop)
-    shop.labkit("reset", "--yes")
-    _, orders = three_orders(shop)
-    assert orders == [1, 2, 3]
-    with evidence(described, tmp_path) as ask:
-        assert gaps(ask) == {}
-        assert ask("SELECT count(*) FROM order_changes WHERE op = 'insert'") == [(3,)]
-        assert ask("SELECT count(*) FROM records WHERE event = 'OrderCreated'") == [(3,)]
+        # what the scenario knows
+        assert ask("SELECT operation, outcome, order_id FROM requests") == [("create_order", "ok", approved)]
+        assert ask("SELECT customer_id FROM scope") == [(ada,)]
+        assert ask("SELECT value FROM facts WHERE name = 'seed'") == [("7",)]
+        records = ask("SELECT * FROM records ORDER BY ALL")
+    connection = database.open_file(tmp_path / "run.duckdb")
+    assert connection.execute("SELECT * FROM records ORDER BY ALL").fetchall() == records
+    connection.close()
 
 
 def test_a_restarted_server_hides_nothing(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
     _, before = three_orders(shop)
-    pid = shop.pid("mysql")
-    shop.signal(pid, signal.SIGKILL)
-    shop.wait_ended(pid)
+    shop.kill("mysql")
     shop.labkit("up")
     _, after = three_orders(shop)
     with evidence(described, tmp_path) as ask:
@@ -132,12 +139,10 @@ def test_what_labkit_ended_itself_is_told(running_shop: RunningStack, described:
     [("kafka", {"records", "groups"}, "orders"), ("redis", {"view"}, "records"), ("mysql", {"tables", "binlog"}, "records")],
 )
 def test_a_store_that_is_down_costs_only_its_own(
-    shop: RunningStack, described: Stack, tmp_path: Path, store: str, gone: set[str], left: str
+    running_shop: RunningStack, described: Stack, tmp_path: Path, store: str, gone: set[str], left: str
 ) -> None:
-    three_orders(shop)
-    pid = shop.pid(store)
-    shop.signal(pid, signal.SIGKILL)
-    shop.wait_ended(pid)
+    three_orders(running_shop)
+    running_shop.kill(store)
     with evidence(described, tmp_path) as ask:
         assert set(gaps(ask)) == {*gone, "moment"}
         assert store in gaps(ask)["moment"]
@@ -147,11 +152,11 @@ def test_a_store_that_is_down_costs_only_its_own(
 
 
 def test_somebody_who_writes_all_the_time_is_named(
-    shop: RunningStack, described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running_shop: RunningStack, described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However slow the disk is: between any two looks there is a commit."""
     look = Watcher.look
-    with shop.transaction() as cursor:
+    with running_shop.transaction() as cursor:
 
         def write_and_look(watcher: Watcher) -> Wave:
             cursor.execute("INSERT INTO customer_db.customer (name, amount) VALUES ('Mallory', 1.00)")
@@ -184,7 +189,9 @@ def test_changes_that_are_not_all_there(shop: RunningStack, described: Stack, tm
         assert reason in gaps(ask)["binlog"]
 
 
-def test_a_purged_binlog(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+def test_a_purged_binlog_and_topics_that_were_trimmed_by_hand(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    from labkit.stack.kafka_wire import Broker
+
     three_orders(shop)
     shop.sql("FLUSH BINARY LOGS")
 
@@ -194,42 +201,18 @@ def test_a_purged_binlog(shop: RunningStack, described: Stack, tmp_path: Path) -
         return len(shop.sql("SHOW BINARY LOGS")) == 1
 
     wait_until(purged, "one file of the binlog is left")
-    with evidence(described, tmp_path) as ask:
-        assert "no longer there" in gaps(ask)["binlog"]
-        assert ask("SELECT count(*) FROM orders") == [(3,)]
-
-
-def test_topics_that_were_trimmed_by_hand(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    from labkit.stack.kafka_wire import Broker
-
-    three_orders(shop)
     with Broker(described.kafka, timeout=5) as broker:
         broker.delete_all_records([topic for topic in broker.topics() if topic.name == ORDER_CHANNEL])
     with evidence(described, tmp_path) as ask:
-        assert set(gaps(ask)) == {"records"}
+        assert set(gaps(ask)) == {"binlog", "records"}
+        assert "no longer there" in gaps(ask)["binlog"]
         assert "were deleted after the mark" in gaps(ask)["records"]
+        assert ask("SELECT count(*) FROM orders") == [(3,)]
 
 
-def test_what_the_scenario_knows_is_there(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    ada, orders = three_orders(shop)
-    row = {
-        "id": 1,
-        "operation": "create_order",
-        "method": "POST",
-        "status": 200,
-        "outcome": "ok",
-        "customer_id": ada,
-        "order_id": orders[0],
-    }
-    with evidence(described, tmp_path, Scenario(requests=[row], customers=[ada], seed=7)) as ask:
-        assert ask("SELECT operation, outcome, order_id FROM requests") == [("create_order", "ok", orders[0])]
-        assert ask("SELECT customer_id FROM scope") == [(ada,)]
-        assert ask("SELECT value FROM facts WHERE name = 'seed'") == [("7",)]
-
-
-def test_a_file_of_which_only_part_was_written_is_none(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+def test_a_file_of_which_only_part_was_written_is_none(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
     """labkit is killed in the middle of a collection: what was there before is still there, and what was half-written is refused."""
-    three_orders(shop)
+    three_orders(running_shop)
     path = tmp_path / "run.duckdb"
     with evidence(described, tmp_path):
         pass
@@ -238,7 +221,7 @@ def test_a_file_of_which_only_part_was_written_is_none(shop: RunningStack, descr
         "from pathlib import Path; from labkit.stack import state; from labkit.evidence import collect, database\n"
         "import os, signal\n"
         "database.finish = lambda connection: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"collect.collect(state.load({shop.labkit.name!r}), Path({str(path)!r}))"
+        f"collect.collect(state.load({described.name!r}), Path({str(path)!r}))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == -signal.SIGKILL
@@ -250,15 +233,6 @@ def test_a_file_of_which_only_part_was_written_is_none(shop: RunningStack, descr
     torn.write_bytes(whole[: len(whole) // 3])
     with pytest.raises(UserError, match="only part of one"):
         database.open_file(torn).execute("SELECT count(*) FROM records").fetchall()
-
-
-def test_a_finished_file_can_be_opened_anywhere(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    three_orders(shop)
-    with evidence(described, tmp_path) as ask:
-        records = ask("SELECT * FROM records ORDER BY ALL")
-    connection = database.open_file(tmp_path / "run.duckdb")
-    assert connection.execute("SELECT * FROM records ORDER BY ALL").fetchall() == records
-    connection.close()
 
 
 def test_labkit_itself_was_suspended(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
@@ -284,31 +258,6 @@ def test_labkit_itself_was_suspended(running_shop: RunningStack, described: Stac
     assert any(float(detail.split()[0]) > 1.0 for _, detail in stalls)
 
 
-def test_whatever_others_wrote_is_read_and_judged(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """Numbers, times and keys that no service writes: none of it ends anything, and all that can be read is there."""
-    three_orders(shop)
-    far = {"customerId": 12345678901234567890123, "orderTotal": {"amount": 1}}
-    headers = {"ID": "far", "PARTITION_ID": "77", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}
-    headers |= {"event-aggregate-id": "9" * 30, "event-type": "io.x.ForeignEvent"}
-    producer = Producer(shop.kafka_client)
-    value = json.dumps({"payload": json.dumps({"orderDetails": far}), "headers": headers})
-    producer.produce(ORDER_CHANNEL, value, "77", timestamp=-9_000_000_000_000_000_000)
-    producer.produce("learner.topic", b"hello")
-    assert producer.flush(30) == 0
-    for key, field in (("customerview:9" + "9" * 30, "name"), ("customerview:\u0661", "name"), ("customerview:1", "order:1")):
-        shop.redis.hset(key, field, "x")
-    shop.redis.hset("customerview:1", f"order:{'9' * 30}:state", "APPROVED")
-    shop.redis.sadd("customerview:1:mine", "a set of one's own")
-    shop.redis.set("customerview:2", '{"name": "a text"}')
-    shop.redis.xadd("deadletter:mine", {"position": "9" * 40, "cause": "\0\udc80".encode(errors="replace")}, id=f"{2**63}-1")
-    with evidence(described, tmp_path) as ask:
-        assert gaps(ask) == {}
-        assert ask("SELECT order_id, customer_id, appended FROM records WHERE message_id = 'far'") == [(None, None, None)]
-        assert ask("SELECT count(*) FROM view_customers WHERE id > 1000") == [(0,)]
-        assert ask("SELECT offset_no, parked FROM dead_letters WHERE subscriber = 'mine'") == [(None, None)]
-        assert ask("SELECT channel FROM records WHERE topic NOT LIKE 'io.%'") == [("learner.topic",)]
-
-
 def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
     """Its markers are offsets without a record, and what it aborts is given to nobody."""
     three_orders(shop)
@@ -324,15 +273,40 @@ def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, descr
         assert ask("SELECT count(*) FROM records WHERE message_id IS NULL") == [(1,)]
 
 
-def test_a_table_that_a_service_keeps_for_itself_disturbs_nothing(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    three_orders(shop)
+def test_whatever_others_wrote_is_read_and_judged(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    """Numbers, times and keys that no service writes: none of it ends anything, and all that can be read is there."""
+    three_orders(running_shop)
+    far = {"customerId": 12345678901234567890123, "orderTotal": {"amount": 1}}
+    headers = {"ID": "far", "PARTITION_ID": "77", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}
+    headers |= {"event-aggregate-id": "9" * 30, "event-type": "io.x.ForeignEvent"}
+    producer = Producer(running_shop.kafka_client)
+    value = json.dumps({"payload": json.dumps({"orderDetails": far}), "headers": headers})
+    producer.produce(ORDER_CHANNEL, value, "77", timestamp=-9_000_000_000_000_000_000)
+    producer.produce("learner.topic", b"hello")
+    assert producer.flush(30) == 0
+    for key, field in (("customerview:9" + "9" * 30, "name"), ("customerview:\u0661", "name"), ("customerview:1", "order:1")):
+        running_shop.redis.hset(key, field, "x")
+    running_shop.redis.hset("customerview:1", f"order:{'9' * 30}:state", "APPROVED")
+    running_shop.redis.sadd("customerview:1:mine", "a set of one's own")
+    running_shop.redis.set("customerview:2", '{"name": "a text"}')
+    running_shop.redis.xadd("deadletter:mine", {"position": "9" * 40, "cause": "\0\udc80".encode(errors="replace")}, id=f"{2**63}-1")
+    with evidence(described, tmp_path) as ask:
+        assert gaps(ask) == {}
+        assert ask("SELECT order_id, customer_id, appended FROM records WHERE message_id = 'far'") == [(None, None, None)]
+        assert ask("SELECT count(*) FROM view_customers WHERE id > 1000") == [(0,)]
+        assert ask("SELECT offset_no, parked FROM dead_letters WHERE subscriber = 'mine'") == [(None, None)]
+        assert ask("SELECT channel FROM records WHERE topic NOT LIKE 'io.%' AND topic NOT LIKE '%.dead-letter'") == [("learner.topic",)]
+
+
+def test_a_table_that_a_service_keeps_for_itself_disturbs_nothing(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
+    three_orders(running_shop)
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(0.05):
-            shop.sql("INSERT INTO order_db.heartbeat VALUES (1, 1) ON DUPLICATE KEY UPDATE beats = beats + 1")
+            running_shop.sql("INSERT INTO order_db.heartbeat VALUES (1, 1) ON DUPLICATE KEY UPDATE beats = beats + 1")
 
-    shop.sql("CREATE TABLE order_db.heartbeat (id BIGINT PRIMARY KEY, beats BIGINT)")
+    running_shop.sql("CREATE TABLE order_db.heartbeat (id BIGINT PRIMARY KEY, beats BIGINT)")
     heart = threading.Thread(target=beat)
     heart.start()
     try:
@@ -342,4 +316,4 @@ def test_a_table_that_a_service_keeps_for_itself_disturbs_nothing(shop: RunningS
     finally:
         ended.set()
         heart.join()
-        shop.sql("DROP TABLE order_db.heartbeat")
+        running_shop.sql("DROP TABLE order_db.heartbeat")

@@ -15,5 +15,5 @@ def faults(stack: RunningStack) -> Iterator[Faults]:
         environment.setenv("LABKIT_HOME", str(stack.labkit.home))
         found.rest()
     yield found
-    stack.labkit("heal", "--all")
+    found.heal_all()
     found.assert_nothing_left()

@@ -1,4 +1,8 @@
-"""Each primitive on each runtime: its effect seen from outside, its hit proven twice, undone without a trace (see conftest)."""
+"""Each primitive: its effect seen from outside, its hit proven twice, undone without a trace (see conftest).
+
+On Docker too where the runtime has a part in it: what reaches a service through its mount, what ends it or holds it up. What goes through
+Kafka or MySQL alone is the same there; `make soak` runs that on Docker as well.
+"""
 
 import json
 import signal
@@ -12,14 +16,13 @@ from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, get, new
 from tests.faults.faults import GROUPS, Faults
 from tests.running import RunningStack, wait_until
 
-pytestmark = pytest.mark.both_runtimes
-
 
 def in_soak(*components: str) -> list[object]:
     """Every component is killed, paused and cut in tests/stack too; here what the fault and its proof add is the same for each."""
     return [pytest.param(component, marks=pytest.mark.soak) for component in components]
 
 
+@pytest.mark.both_runtimes
 def test_a_gate_holds_one_partition_and_the_others_go_on(stack: RunningStack, faults: Faults) -> None:
     first = faults.order()
     faults.becomes(first, "APPROVED")
@@ -54,6 +57,7 @@ def test_a_gate_for_one_message_lets_the_others_of_its_type_pass(faults: Faults)
     assert not faults.get(gate)["fired"]
 
 
+@pytest.mark.both_runtimes
 def test_a_crash_ends_the_service_at_its_hit_and_healing_starts_it_again(stack: RunningStack, faults: Faults) -> None:
     crash = faults("crash", "relay", "relay.after_publish_before_mark")
     since = time.time()
@@ -157,6 +161,7 @@ def test_a_locked_row_keeps_its_customer_waiting_and_no_other(stack: RunningStac
     faults.becomes(new_order(faults.gateway, bob, "1.00"), "APPROVED")
 
 
+@pytest.mark.both_runtimes
 @pytest.mark.parametrize("component", ["relay", "mysql", *in_soak("customers", "orders", "order-history", "gateway", "kafka", "redis")])
 def test_a_killed_component_is_gone_until_it_is_healed(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
@@ -175,6 +180,7 @@ def test_a_killed_component_is_gone_until_it_is_healed(stack: RunningStack, faul
     faults.becomes(faults.order(), "APPROVED")
 
 
+@pytest.mark.both_runtimes
 def test_a_stopped_component_ended_by_itself(stack: RunningStack, faults: Faults) -> None:
     order = faults.order()
     faults.becomes(order, "APPROVED")
@@ -187,6 +193,7 @@ def test_a_stopped_component_ended_by_itself(stack: RunningStack, faults: Faults
     eventually(lambda: faults.state(waiting), lambda state: state != "PENDING")
 
 
+@pytest.mark.both_runtimes
 @pytest.mark.parametrize("component", ["customers", *in_soak("kafka", "mysql")])
 def test_a_paused_component_goes_on_with_what_it_had(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
@@ -281,6 +288,7 @@ def test_a_switch_is_loaded_while_the_service_runs(stack: RunningStack, faults: 
     faults.becomes(faults.order(), "APPROVED")
 
 
+@pytest.mark.both_runtimes
 def test_a_fault_for_a_time_heals_by_itself(stack: RunningStack, faults: Faults) -> None:
     """Its command has ended by then."""
     kill = faults("kill", "order-history", "--for", "1s")

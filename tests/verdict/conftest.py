@@ -9,19 +9,38 @@ import pytest
 from tests.running import ROOT, RunningStack
 
 
+@pytest.fixture(scope="module")
+def services(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of services from which the stack runs during a module: what is written there is taken over by the next reset."""
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copytree(ROOT / "services", folder / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    shared_stack.labkit("up", "--services", str(folder))
+    yield folder / "services"
+    shared_stack.labkit("up", "--services", str(ROOT))
+    shared_stack.labkit("reset", "--yes")
+
+
 @pytest.fixture
-def changed(stack: RunningStack, tmp_path: Path) -> Iterator[Callable[..., RunningStack]]:
-    """Runs the stack, emptied, from services in which one text is replaced by another; afterwards with those that are right."""
-    shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., RunningStack]]:
+    """Runs the stack, emptied, from services in which one text is replaced by another; the next test that empties it has the right ones."""
+    written: list[Path] = []
 
     def change(file: str, good: str, bad: str) -> RunningStack:
-        path = tmp_path / "services" / file
+        path = services / file
         source = path.read_text()
         assert good in source, f"{file} no longer says {good!r}"
         path.write_text(source.replace(good, bad, 1))
-        stack.labkit("up", "--services", str(tmp_path))
+        written.append(path)
         stack.labkit("reset", "--yes")
         return RunningStack(stack.labkit)
 
     yield change
-    stack.labkit("up", "--services", str(ROOT))
+    for path in written:
+        shutil.copyfile(ROOT / "services" / path.relative_to(services), path)
+
+
+@pytest.fixture
+def right(stack: RunningStack, services: Path) -> RunningStack:
+    """The stack with the services as they should be, emptied."""
+    stack.labkit("reset", "--yes")
+    return RunningStack(stack.labkit)

@@ -10,25 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from labkit.stack import sql
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, order_state, settled, state_in_view
-from tests.running import ROOT, TIMEOUT, RunningStack, wait_until
+from tests.running import TIMEOUT, RunningStack, wait_until
 from tests.verdict.test_planted import by_id, verified
 
 RESERVE = "store.reserve(tx, customer, order.id, order.total)"
 UNDECIDED = "customer = await store.lock_customer(tx, order.customer_id)\n"
 UNLUCKY = "6.66"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def clean(shared_stack: RunningStack) -> Iterator[None]:
-    yield
-    shared_stack.labkit("up", "--services", str(ROOT))
-    shared_stack.labkit("reset", "--yes")
 
 
 def failed(judged: dict[str, Any]) -> set[str]:
@@ -83,14 +76,6 @@ def test_a_service_that_crashes_or_spins_on_one_message(changed: Callable[..., R
     code, judged = verified(stack)
     assert (code, judged["verdict"]) == (1, "fail"), judged
     assert (kind, title) in {(finding["kind"], finding["title"]) for finding in judged["findings"]}
-
-
-@pytest.fixture
-def right(stack: RunningStack) -> RunningStack:
-    """The stack with the services as they should be, emptied."""
-    stack.labkit("up", "--services", str(ROOT))
-    stack.labkit("reset", "--yes")
-    return RunningStack(stack.labkit)
 
 
 @pytest.mark.parametrize(("server", "name"), [("kafka", "Kafka"), ("mysql", "MySQL")])
@@ -160,7 +145,7 @@ def test_labkit_that_was_suspended_is_unknown_when_something_is_missing(right: R
 @contextmanager
 def _transaction_of_customers(stack: RunningStack) -> Iterator[None]:
     at = stack.described.mysql_as("customer_service")
-    with pymysql.connect(host=at.host, port=at.port, user=at.user, password=at.password) as connection, connection.cursor() as cursor:
+    with sql.connect(host=at.host, port=at.port, user=at.user, password=at.password) as connection, connection.cursor() as cursor:
         cursor.execute("select * from customer_db.customer for update")
         yield
 
