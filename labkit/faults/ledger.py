@@ -128,23 +128,20 @@ class Ledger:
 
     def all(self) -> list[Fault]:
         """Every fault since the stack's data was made, oldest first."""
-        faults: dict[str, Fault] = {}
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            text = self.path.read_bytes()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise Damaged(self.path, error.strerror or "it cannot be read", "labkit down, which puts it aside") from error
-        for line in text.splitlines():
-            try:
-                event = json.loads(line)
-                if event["event"] == "intent":
-                    fault = _fault(event["fault"])
-                    faults[fault.id] = fault
-                else:
-                    faults[event["id"]] = _after(faults[event["id"]], event)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue  # a line that a crash cut off
+        known, faults = _read.get(self.path, (b"", {}))
+        if not text.startswith(known):
+            known, faults = b"", {}
+        faults = dict(faults)
+        whole = text.rfind(b"\n") + 1
+        _take(faults, text[len(known) : whole])
+        _read[self.path] = text[:whole], dict(faults)
+        _take(faults, text[whole:])
         return list(faults.values())
 
     def size(self) -> int:
@@ -160,6 +157,24 @@ class Ledger:
 
     def get(self, fault_id: str) -> Fault | None:
         return next((fault for fault in self.all() if fault.id == fault_id), None)
+
+
+_read: dict[Path, tuple[bytes, dict[str, Fault]]] = {}
+"""What this process has read of a ledger already, and the faults by id that it tells of: it only grows, and is asked again and again."""
+
+
+def _take(faults: dict[str, Fault], lines: bytes) -> None:
+    """Let the faults be what these lines say besides."""
+    for line in lines.decode("utf-8", errors="replace").splitlines():
+        try:
+            event = json.loads(line)
+            if event["event"] == "intent":
+                fault = _fault(event["fault"])
+                faults[fault.id] = fault
+            else:
+                faults[event["id"]] = _after(faults[event["id"]], event)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue  # a line that a crash cut off
 
 
 def _fault(data: dict[str, Any]) -> Fault:

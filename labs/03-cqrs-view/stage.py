@@ -49,7 +49,8 @@ class Stage:
         await self._make_orders()
         await self.played.note("3.5", lambda: self._nothing_yet(everything))
         closed = [await trial.fault(order) for order in self._gates()]
-        stopped = [await trial.fault(make.outage(trial.stack, "stop", name)) for name in OWNERS]
+        services = await asyncio.gather(*(trial.fault(make.outage(trial.stack, "stop", name)) for name in OWNERS[:-1]))
+        stopped = [*services, await trial.fault(make.outage(trial.stack, "stop", OWNERS[-1]))]
         for fault in stopped:
             await trial.fired(fault)
         await trial.heal(everything)
