@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from labkit import quiescence
+from labkit.commands.fault import facts
 from labkit.faults.ledger import Ledger
 from labkit.quiescence import Watcher
 from labkit.stack import state as states
@@ -36,7 +37,10 @@ class Faults:
         return {fault["id"]: fault for fault in json.loads(self.labkit("fault", "status", "--json").stdout)["faults"]}
 
     def get(self, fault: dict[str, Any]) -> dict[str, Any]:
-        return self.all()[fault["id"]]
+        """One of them alone: `labkit fault status` looks for the proofs of each fault that ever was."""
+        found = Ledger(self.labkit.directory).get(fault["id"])
+        assert found is not None
+        return dict(json.loads(json.dumps(facts(self.stack.described, found))))
 
     def fires(self, fault: dict[str, Any]) -> None:
         """Its second proof (a committed offset, an inbox row) shows a moment after the first."""

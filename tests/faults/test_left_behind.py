@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.faults.ledger import Ledger
 from tests.e2e.shop import new_customer, new_order
 from tests.faults.faults import Faults, holders
 from tests.running import Labkit, RunningStack, wait_until
@@ -53,16 +54,16 @@ def dying(labkit: Labkit, place: str) -> Labkit:
 def is_healed_by_the_next_command(faults: Faults, fault_id: str) -> None:
     before = faults.labkit("status", ok=False).stdout
     assert f"Fault {fault_id} was left behind" in before
-    assert faults.all()[fault_id]["state"] != "healed", "a command that only reads has healed it"
+    assert faults.get({"id": fault_id})["state"] != "healed", "a command that only reads has healed it"
     said = faults.labkit("fault", "switch", "gateway", "nothing", "1").stdout
     assert f"Healed fault {fault_id}, left behind" in said
-    assert faults.all()[fault_id]["state"] == "healed"
-    faults.labkit("heal", "--all")
+    assert faults.get({"id": fault_id})["state"] == "healed"
+    faults.heal_all()
     faults.assert_nothing_left()
 
 
 def last(faults: Faults) -> str:
-    return max(faults.all(), key=int)
+    return max((fault.id for fault in Ledger(faults.labkit.directory).all()), key=int)
 
 
 def killed_before_or_after_the_act(faults: Faults, verb: str) -> None:

@@ -19,7 +19,8 @@ def test_a_lab_is_proven(labkit_home: Path, lab: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-ABOUT_FAULTS = ("acknowledges-before-the-work", "passes-no-gate", "marks-before-publishing", "stale-within-a-batch", "takes-its-time")
+# a crash and its restart, what is armed within a batch, and a service that takes long; `make soak` proves the whole lab there
+ABOUT_FAULTS = ("acknowledges-before-the-work", "stale-within-a-batch", "takes-its-time")
 
 
 @pytest.mark.docker

@@ -47,8 +47,9 @@ def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str,
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("lab", CHECKS)
+@pytest.mark.parametrize("lab", [pytest.param(1, marks=pytest.mark.soak), 2, pytest.param(3, marks=pytest.mark.soak)])
 def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
+    """(That those of each pass is in test_learner.py.)"""
     done = workshop("lab", str(lab), "check")
     shown = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ✓")]
     assert shown == [["✓", f"{lab}.{n}"] for n in range(1, CHECKS[lab] + 1)]

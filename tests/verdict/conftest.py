@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.stack import sources
+from labkit.stack.model import SERVICES
 from tests.running import ROOT, RunningStack
 
 
@@ -22,8 +24,9 @@ def services(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., RunningStack]]:
-    """Runs the stack, emptied, from services in which one text is replaced by another; the next test that empties it has the right ones."""
+    """Runs the stack, emptied, from services in which one text is replaced by another; afterwards with those that are right."""
     written: list[Path] = []
+    right = sources.digests(services.parent)
 
     def change(file: str, good: str, bad: str) -> RunningStack:
         path = services / file
@@ -35,8 +38,10 @@ def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., Runni
         return RunningStack(stack.labkit)
 
     yield change
+    wrong = sources.digests(services.parent)
     for path in written:
         shutil.copyfile(ROOT / "services" / path.relative_to(services), path)
+    stack.labkit("restart", *(name for name in SERVICES if wrong[name] != right[name]))
 
 
 @pytest.fixture

@@ -199,7 +199,6 @@ def at_home(labkit_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(labkit_home))
 
 
-@pytest.mark.both_runtimes
 def test_only_what_was_edited_is_started_again(stack: RunningStack, on_a_copy: Stack, copy: Path) -> None:
     assert take_over(on_a_copy) == []
     begun = time.monotonic()
