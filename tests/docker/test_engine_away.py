@@ -41,15 +41,15 @@ def test_who_does_not_know_what_runs_does_not_say_that_it_stopped(stack: Running
     assert stack.labkit.status()["ready"]
 
 
-@pytest.mark.parametrize("reachable", [True, False], ids=["it says nothing", "nobody is there"])
-def test_a_reset_that_could_not_begin_is_not_finished_later(stack: RunningStack, silent: str, reachable: bool) -> None:
+def test_a_reset_that_could_not_begin_is_not_finished_later(stack: RunningStack, silent: str) -> None:
     customer = new_customer(stack.url("gateway"), "15.00")
-    refused = beside(stack, silent if reachable else "unix:///nobody/docker.sock")("reset", "--yes", ok=False)
-    assert refused.returncode == 1, refused.stdout
-    assert "Docker" in refused.stderr
+    for address in (silent, "unix:///nobody/docker.sock"):
+        refused = beside(stack, address)("reset", "--yes", ok=False)
+        assert refused.returncode == 1, refused.stdout
+        assert "Docker" in refused.stderr
     assert "reset was interrupted" not in stack.labkit("status").stdout
     stack.labkit("up")
-    assert get(f"{stack.url('gateway')}/customers/{customer}")[0] == 200
+    assert get(f"{stack.url('gateway')}/customers/{customer}")["customerId"] == customer
 
 
 def test_up_joins_a_container_that_somebody_took_off_its_network(stack: RunningStack) -> None:

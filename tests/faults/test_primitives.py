@@ -260,7 +260,10 @@ def test_poison_is_parked_and_the_others_go_on(stack: RunningStack, faults: Faul
 
 
 def test_a_message_of_an_unknown_type_is_passed_over(stack: RunningStack, faults: Faults) -> None:
-    poison = faults("poison", "customer", "--unknown-type")
+    said = stack.labkit("fault", "poison", "customer", "--unknown-type").stdout
+    assert "nothing is parked" in said
+    assert "dead_letter" not in said
+    poison = list(faults.all().values())[-1]
     (planted,) = poison["facts"]["planted"]
     faults.passes("orders", CUSTOMER_CHANNEL, planted)
     faults.fires(poison)
