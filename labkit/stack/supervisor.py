@@ -43,7 +43,6 @@ class Supervisor:
         self.adopted: dict[str, tuple[int, str]] = {}
         self.closing = False
         self.untold = b""
-        self.events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self.wake, wake_write = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(wake_write, False)
@@ -68,10 +67,17 @@ class Supervisor:
         self.tell_the_rest()
 
     def tell_the_rest(self) -> None:
-        """What a full disk does not take is told once it does: a supervisor that ended over it would see nothing more."""
+        """What a full disk does not take is told once it does: a supervisor that ended over it would see nothing more. The file is opened
+        each time: somebody may have removed it, or put another one in its place."""
+        if not self.untold:
+            return
         with contextlib.suppress(OSError):
-            while self.untold:
-                self.untold = self.untold[os.write(self.events, self.untold) :]
+            events = os.open(os.path.join(self.directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                while self.untold:
+                    self.untold = self.untold[os.write(events, self.untold) :]
+            finally:
+                os.close(events)
 
     def note_process(self, component: str, pid: int) -> None:
         """Write down this process as that of `component`. Where that cannot be, no record is better than one of an earlier process: labkit

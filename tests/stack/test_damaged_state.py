@@ -13,7 +13,7 @@ import pytest
 
 from labkit.cli import run
 from labkit.stack.model import COMPONENTS
-from tests.running import Labkit, RunningStack
+from tests.running import Labkit, RunningStack, wait_until
 
 FILES = (
     "stack.json",
@@ -130,6 +130,15 @@ def test_each_damage_is_told_in_a_sentence(whole: Labkit, monkeypatch: pytest.Mo
             assert "Traceback" not in shown.err, said
             assert "labkit failed" not in shown.err, said
             assert json.loads(shown.out), said
+
+
+@pytest.mark.native
+def test_what_ends_after_the_list_of_events_was_removed_is_seen(stack: RunningStack) -> None:
+    began = time.time()
+    (stack.labkit.directory / "events.jsonl").unlink()
+    stack.kill("gateway")
+    wait_until(lambda: stack.runtime.last_end("gateway", began), "its end is written down")
+    stack.labkit("up")
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from labkit.stack import sql
@@ -91,6 +91,57 @@ def test_a_server_that_somebody_killed_is_unknown_and_named(right: RunningStack,
     assert any(f"{name} ended by SIGKILL" in note for note in judged["notes"])
     right.labkit("up")
     eventually(lambda: verified(right), lambda told: told[0] == 0)  # and when it is back, all is well: nothing was lost
+
+
+def test_a_view_whose_writes_redis_refuses_is_stuck_with_redis_own_words(right: RunningStack) -> None:
+    """It tries again and again; what was refused is no movement."""
+    gateway = right.url("gateway")
+    ada = new_customer(gateway, "15.00")
+    assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
+    right.redis.config_set("maxmemory", "1mb")
+    try:
+        new_order(gateway, ada, "2.00")
+        code, judged = verified(right)
+    finally:
+        right.redis.config_set("maxmemory", "0")
+    assert (code, judged["verdict"]) == (1, "fail"), judged
+    (stuck,) = [finding for finding in judged["findings"] if finding["kind"] == "stuck"]
+    assert stuck["title"] == "order-history is stuck"
+    assert "not allowed when used memory" in json.dumps(stuck)
+
+
+def test_a_stranger_in_a_group_is_named_and_nobody_is_blamed(right: RunningStack) -> None:
+    gateway = right.url("gateway")
+    ada = new_customer(gateway, "500.00")
+    with _a_stranger_in_the_group_of_customers(right):
+        orders = [new_order(gateway, ada, "1.00") for _ in range(8)]
+        eventually(lambda: {order_state(gateway, order)[0] for order in orders}, lambda states: "APPROVED" in states)
+        code, judged = verified(right)
+    assert (code, judged["verdict"]) == (2, "unknown"), judged
+    assert any("a stranger is in the group OrderEventConsumer" in note for note in judged["notes"]), judged["notes"]
+    assert not [finding for finding in judged["findings"] if finding["kind"] == "stuck"]
+
+
+@contextmanager
+def _a_stranger_in_the_group_of_customers(stack: RunningStack) -> Iterator[None]:
+    """Takes part of its records, and acknowledges them."""
+    consumer = Consumer({**stack.kafka_client, "group.id": "OrderEventConsumer", "auto.commit.interval.ms": 200})
+    joined, ended = threading.Event(), threading.Event()
+    consumer.subscribe([ORDER_CHANNEL], on_assign=lambda _, places: joined.set() if places else None)
+
+    def take() -> None:
+        while not ended.is_set():
+            consumer.poll(0.1)
+
+    taking = threading.Thread(target=take)
+    taking.start()
+    try:
+        assert joined.wait(60)
+        yield
+    finally:
+        ended.set()
+        taking.join()
+        consumer.close()
 
 
 def test_a_purged_binlog_is_unknown_with_the_reason(right: RunningStack) -> None:
