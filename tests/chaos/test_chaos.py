@@ -29,7 +29,7 @@ def survives(stack: RunningStack, seed: int, seconds: int) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_nothing_is_lost_in_a_short_run(stack: RunningStack, seed: int) -> None:
     survives(stack, seed, 15)
 

@@ -20,7 +20,7 @@ from tests.running import RunningStack, wait_until
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
 MOMENTS = [(seed, VICTIMS[seed % len(VICTIMS)]) for seed in range(20)]
 RATE, CLIENTS = 50, 4  # orders per second, from this many threads
-IN_CI, IN_CI_IN_CONTAINERS = (0, 1, 3, 5, 6, 7), (6,)  # the others in `make soak`
+IN_CI, IN_CONTAINERS = (0, 1, 3, 5, 6, 7), (6,)  # the others in `make soak`
 
 
 class Load:
@@ -113,8 +113,9 @@ def test_nothing_is_lost_when_a_process_is_killed(stack: RunningStack, seed: int
     survives(stack, seed, victim)
 
 
+@pytest.mark.soak
 @pytest.mark.docker
-@pytest.mark.parametrize(("seed", "victim"), [MOMENTS[i] for i in IN_CI_IN_CONTAINERS])
+@pytest.mark.parametrize(("seed", "victim"), [MOMENTS[i] for i in IN_CONTAINERS])
 def test_nothing_is_lost_when_a_container_is_killed(stack: RunningStack, seed: int, victim: str) -> None:
     survives(stack, seed, victim)
 

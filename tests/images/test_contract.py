@@ -23,7 +23,7 @@ DATABASE_OPTIONS = ("--user", "999:999", "--tmpfs", "/run/mysqld:uid=999,gid=999
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 
 
-@pytest.fixture(params=["mysql", "mariadb"])
+@pytest.fixture(params=["mysql", pytest.param("mariadb", marks=pytest.mark.soak)])
 def database(request: pytest.FixtureRequest, images: dict[str, Any]) -> dict[str, Any]:
     """The image of each kind of database."""
     found: dict[str, Any] = images["mysql"] if request.param == "mysql" else request.getfixturevalue("mariadb")

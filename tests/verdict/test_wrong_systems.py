@@ -49,7 +49,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+IN_CI = ("ignores earlier reservations", "approves by itself", "has no handler")  # the others fail by the same invariants
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in IN_CI else pytest.mark.soak) for name in WRONG])
 def test_a_wrong_system_fails_for_its_reason(changed: Callable[..., RunningStack], name: str) -> None:
     file, good, bad, expected = WRONG[name]
     stack = changed(file, good, bad)
