@@ -190,7 +190,7 @@ def test_4_400_undecodable_records_in_a_row_hold_up_no_good_order(stack: Running
 def test_20_000_bad_records_hold_up_no_good_order(stack: RunningStack, topic: str) -> None:
     before, flood = pids(stack), Flood()
     with good_orders(stack, per_second=20) as took:
-        flood.produce(stack, bad_records(20_000, 20_000, topic), per_second=500)
+        flood.produce(stack, bad_records(20_000, 20_000, topic), per_second=250)  # half of what two cores take, load and all
     check(stack, flood)
     assert pids(stack) == before
     assert p95(took, f"{len(flood.records)} records on {topic}") < WITHIN_S
