@@ -89,15 +89,11 @@ def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
     outage that begins meanwhile is waited for when that one is healed."""
     if fault.verb not in OUTAGES or _outage(ledger):
         return fault
-    was_started, known = fault.verb in ("kill", "stop", "crash"), ledger.size()
-
-    def another_began() -> bool:
-        return ledger.size() != known and _outage(ledger)
-
+    was_started = fault.verb in ("kill", "stop", "crash")
     # the others may need the one that has ended again: they would be awaited in vain
-    late = components.not_ready(stack, in_vain=lambda: another_began() or (was_started and _ended_again(stack, fault) is not None))
+    late = components.not_ready(stack, in_vain=lambda: _outage(ledger) or (was_started and _ended_again(stack, fault) is not None))
     facts: dict[str, object] = {}
-    if not another_began():
+    if not _outage(ledger):
         facts |= {"not_ready": late} if late else {}
         if was_started and (ended := _ended_again(stack, fault)) is not None:
             facts |= {"ended_again": ended[0], "port_taken": ended[1]}

@@ -144,13 +144,6 @@ class Ledger:
         _take(faults, text[whole:])
         return list(faults.values())
 
-    def size(self) -> int:
-        """In bytes: it grows with whatever is written down."""
-        try:
-            return self.path.stat().st_size
-        except OSError:
-            return 0
-
     def open(self) -> list[Fault]:
         """Those that are not healed, oldest first."""
         return [fault for fault in self.all() if not fault.over]
