@@ -6,9 +6,12 @@
 --
 -- Where one transaction decides several orders of a customer, it is right when some sequence of them explains all answers: everything granted
 -- fits together into what was free, and what was refused does not fit beside it.
-WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total FROM order_steps GROUP BY order_id
+--
+-- A refusal may have been read before another transaction released credit, or made the customer, and commit after it. So it is wrong only
+-- when it was wrong ever since the order was made.
+WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_no) AS made FROM order_steps GROUP BY order_id
 ), answers AS (
-  SELECT a.commit_no, a.order_id, a.customer_id, a.event AS answer, t.total
+  SELECT a.commit_no, a.order_id, a.customer_id, a.event AS answer, t.total, t.made
   FROM outbox_inserts a JOIN totals t USING (order_id)
   WHERE a.event IN ('CustomerCreditReserved', 'CustomerCreditReservationFailed', 'CustomerValidationFailed') AND own_order(a.order_id)
 ), commits AS (
@@ -31,15 +34,20 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total FROM order_s
       after AS (PARTITION BY customer_id ORDER BY commit_no RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
   ) s LEFT JOIN freed f ON f.commit_no = s.commit_no AND f.customer_id = s.customer_id
   WHERE s.answers IS NOT NULL
+), since_made AS (  -- the least that was free between the order and its refusal, and whether the customer was there all that time
+  SELECT a.order_id, a.commit_no, min(s.credit_limit - s.reserved) AS least_free, bool_and(s.customer_exists) AND min(s.commit_no) <= a.made AS always
+  FROM answers a JOIN credit_states s ON s.customer_id = a.customer_id AND s.commit_no < a.commit_no AND coalesce(s.next_commit > a.made, true)
+  WHERE a.answer <> 'CustomerCreditReserved'
+  GROUP BY a.order_id, a.commit_no, a.made
 ), judged AS (
   SELECT a.*, c.granted, c.answers, c.credit_limit, c.reserved, c.free,
     CASE a.answer
-      WHEN 'CustomerValidationFailed' THEN CASE WHEN c.existed THEN 'unknown_though_there' END
+      WHEN 'CustomerValidationFailed' THEN CASE WHEN c.existed AND coalesce(s.always, true) THEN 'unknown_though_there' END
       WHEN 'CustomerCreditReserved' THEN
         CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'granted_to_nobody' WHEN c.granted > c.free + c.freed THEN 'granted_though_short' END
-      ELSE CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'refused_for_nobody' WHEN a.total <= c.free - c.granted THEN 'refused_though_free' END
+      ELSE CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'refused_for_nobody' WHEN a.total <= least(c.free, coalesce(s.least_free, c.free)) - c.granted THEN 'refused_though_free' END
     END AS kind
-  FROM answers a JOIN at_commit c USING (commit_no, customer_id)
+  FROM answers a JOIN at_commit c USING (commit_no, customer_id) LEFT JOIN since_made s USING (order_id, commit_no)
 ), decisions AS (
   SELECT order_id, customer_id, total, commit_no, state_after AS state, reason_after AS reason,
     CASE WHEN state_after = 'APPROVED' THEN 'CustomerCreditReserved'

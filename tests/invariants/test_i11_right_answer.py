@@ -50,6 +50,32 @@ def test_a_customer_who_came_after_the_answer_was_rightly_unknown() -> None:
     assert standing(history, "I11") is PASS
 
 
+def test_what_was_true_when_the_order_was_made_may_have_been_read_before_it_changed() -> None:
+    history = shop()
+    history.saga(17, 4, "10.00")
+    history.order(18, 4, "10.00")
+    history.cancel(17)
+    history.release(17)
+    with history.commit():
+        history.refuse_within(18)
+    history.reject(18)
+    history.order(19, 6, "1.00")
+    history.customer(6, "Cem", "10.00")
+    with history.commit():
+        history.refuse_within(19, "CustomerValidationFailed")
+    history.reject(19, "UNKNOWN_CUSTOMER")
+    assert standing(history, "I11") is PASS
+
+
+def test_released_before_the_order_was_made() -> None:
+    history = shop()
+    history.saga(17, 4, "10.00")
+    history.cancel(17)
+    history.release(17)
+    history.rejected(18, 4, "10.00")
+    assert kinds(history, "I11") == ["refused_though_free"]
+
+
 def test_approved_without_an_answer() -> None:
     history = shop()
     history.order(17, 4, "12.34")
