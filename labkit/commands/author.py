@@ -75,11 +75,11 @@ class Proof:
     def __init__(self, directory: Path, files: Files, runtime: str) -> None:
         self._directory, self._files, self._runtime = directory, files, runtime
         self._wrong = 0
-        self._kept: list[str] = []
+        self._kept: dict[str, str] = {}
 
     def prove(self, lab: Lab, *, record: bool, only: Sequence[str]) -> int:
         """How much of it is not as it should be."""
-        self._wrong, self._kept = 0, []
+        self._wrong, self._kept = 0, {}
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
@@ -92,8 +92,7 @@ class Proof:
         for mutant in lab.mutants:
             if not only or mutant.name in only:
                 self._mutant(lab, mutant)
-        if not only:
-            self._transcript(lab, record=record)
+        self._transcript(lab, record=record, whole=not only)
         return self._wrong
 
     def _starter(self, lab: Lab, outcomes: list[Outcome]) -> None:
@@ -104,7 +103,7 @@ class Proof:
         failing = [o for o in outcomes if o.verdict is Verdict.FAIL]
         if all((o.verdict is Verdict.PASS) == (o.check.id in lab.given) and o.verdict is not Verdict.UNKNOWN for o in outcomes):
             self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
-        self._kept.append(f"# starter\n\n{author.kept(failing)}")
+        self._kept["starter"] = author.kept(failing)
 
     def _all_pass(self, name: str, outcomes: list[Outcome]) -> bool:
         for outcome in outcomes:
@@ -160,7 +159,7 @@ class Proof:
             self._say(False, f"mutant {mutant.name} is caught by {outcome.check.id}, which does not say {mutant.says!r}", outcome)
         else:
             self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
-        self._kept.append(f"# mutant {mutant.name}\n\n{author.kept([outcome])}")
+        self._kept[f"mutant {mutant.name}"] = author.kept([outcome])
 
     def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[Outcome]:
         do, undo = author.statements(file)
@@ -195,16 +194,19 @@ class Proof:
             for line in author.said(outcome).splitlines():
                 say.line(f"      {line}")
 
-    def _transcript(self, lab: Lab, *, record: bool) -> None:
-        path, now = author.transcript_of(lab), "\n\n".join(self._kept) + "\n"
+    def _transcript(self, lab: Lab, *, record: bool, whole: bool) -> None:
+        """Of a part of a lab only what was judged is compared, and only that is recorded."""
+        path, recorded = author.transcript_of(lab), author.recorded(lab)
+        now = self._kept if whole else {**recorded, **self._kept}
         if record:
-            paths.write(path, now)
+            paths.write(path, author.transcript(now))
             self._say(True, f"recorded {path.name}")
             return
-        golden = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if golden == now:
-            self._say(True, "messages are as recorded")
+        if recorded == now:
+            if self._kept:
+                self._say(True, "messages are as recorded")
             return
         self._say(False, f"messages are not as recorded in {path.name}: `labkit author test {lab.number} --record` takes them over")
-        for line in list(difflib.unified_diff(golden.splitlines(), now.splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
+        golden = author.transcript(recorded).splitlines()
+        for line in list(difflib.unified_diff(golden, author.transcript(now).splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
             say.line(f"      {line}")

@@ -4,7 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*
 _LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
 _NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
 AFTERWARDS = ", until a later commit put it right"  # depends on which order was cancelled
+_PART = re.compile(r"^# (.+)$", re.MULTILINE)
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -190,6 +191,18 @@ def _without_numbers(line: str) -> str:
 
 def transcript_of(lab: Lab) -> Path:
     return lab.folder / "transcript.txt"
+
+
+def transcript(parts: Mapping[str, str]) -> str:
+    """`starter` and each `mutant NAME`, with what is kept of their messages, as they stand in the file."""
+    return "\n\n".join(f"# {name}\n\n{text}" for name, text in parts.items()) + "\n"
+
+
+def recorded(lab: Lab) -> dict[str, str]:
+    """The parts of a lab's transcript; none where nothing was recorded yet."""
+    path = transcript_of(lab)
+    split = _PART.split(path.read_text(encoding="utf-8")) if path.is_file() else [""]
+    return {name: text.strip() for name, text in zip(split[1::2], split[2::2], strict=True)}
 
 
 def draw(lab: Lab) -> None:

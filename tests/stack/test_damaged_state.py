@@ -83,6 +83,7 @@ def put_back(file: Path, content: bytes | None) -> None:
     elif not file.exists() or file.read_bytes() != content:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+        file.chmod(0o600)  # as labkit makes it: another test looks who may read it
 
 
 def refused_well(labkit: Labkit, *command: str) -> int:
