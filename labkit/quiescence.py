@@ -33,6 +33,7 @@ UNREAD_FOR = 3.0  # seconds in which a store gives no answer
 LOOK = 0.05  # seconds between two looks
 LONGEST_STEP = 1.0  # seconds from one look to the next that count at most
 ANSWER_TIMEOUT = 2.0
+NO_SUCH_THING = (1044, 1049, 1054, 1142, 1143, 1146)  # database, column or table: not there, or not for labkit to read
 
 
 class State(Enum):
@@ -99,6 +100,14 @@ class Stillness:
     outstanding: tuple[Outstanding, ...]
     pending: tuple[int, ...] = ()
     moved_last: float | None = None  # epoch seconds
+
+
+class Unanswerable(Exception):
+    """A store answers, and not this question: a table or a column is not there."""
+
+    def __init__(self, what: Outstanding) -> None:
+        super().__init__(what.detail)
+        self.what = what
 
 
 Own = Callable[[Any], list[int]]
@@ -169,8 +178,16 @@ class Watcher:
         return wave
 
     def pending(self, own: Own) -> list[int]:
-        """Raises OSError when MySQL does not answer."""
-        return own(self._connection("mysql"))
+        """Raises OSError when MySQL does not answer, and Unanswerable when it never will."""
+        import pymysql
+
+        try:
+            return own(self._connection("mysql"))
+        except pymysql.MySQLError as error:
+            self._drop("mysql")
+            if _refuses(error):
+                raise Unanswerable(Outstanding("unreadable", "mysql", _no_answer("mysql", error))) from error
+            raise OSError(str(error)) from error
 
     def _ask(self, name: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
         for attempt in (1, 2):  # a connection that was lost since is no news
@@ -182,7 +199,7 @@ class Watcher:
                 if not _is_no_answer(error):
                     raise
                 if attempt == 2 or not kept:
-                    found.append(Outstanding("unreadable", name, f"{name} does not answer: {error}"))
+                    found.append(Outstanding("unreadable", name, _no_answer(name, error)))
                     return None
         return None
 
@@ -283,6 +300,15 @@ def _is_no_answer(error: Exception) -> bool:
     return isinstance(error, OSError | ValueError | pymysql.MySQLError)
 
 
+def _refuses(error: Exception) -> bool:
+    """The server answers: what was asked for is not there, or not for labkit to see."""
+    return len(error.args) == 2 and error.args[0] in NO_SUCH_THING
+
+
+def _no_answer(name: str, error: Exception) -> str:
+    return f"{name} refuses: {error.args[1]}" if _refuses(error) else f"{name} does not answer: {error}"
+
+
 def _count(count: int, one: str, more: str) -> str:
     return f"1 {one}" if count == 1 else f"{count} {more}"
 
@@ -303,11 +329,13 @@ def wait(
     alike_since = quiet_since = unread_since = 0.0  # of the waves that are alike; of those, of the last without anything outstanding
     quiet = unread = False
     moved_last: float | None = None
+    stood: dict[tuple[str, str], float] = {}  # what is outstanding since when; a service's own short query is not there at the next look
     repeating: Wave | None = None  # the first of the waves in which the same rows wait
     while True:
         wave = watcher.look()
         if before is not None:
             watched += min(wave.steady - before.steady, LONGEST_STEP)
+        stood = {(o.condition, o.subject): stood.get((o.condition, o.subject), watched) for o in wave.outstanding}
         tell(wave, watched)
         if before is None or wave.positions != before.positions:
             moved_last = wave.started if before is not None else None
@@ -329,11 +357,15 @@ def wait(
         elif unread and watched - unread_since >= UNREAD_FOR:
             state = State.UNREAD
         elif quiet and watched - quiet_since >= APART:
-            with suppress(OSError):
+            try:
                 pending = [order for order in watcher.pending(own) if not expected(order)]
                 long_enough = watched - quiet_since >= PENDING_FOR
                 state = State.SETTLED if not pending else State.PENDING if long_enough else None
-        elif wave.outstanding and wave.readable and watched - alike_since >= blocked_for:
+            except Unanswerable as error:
+                return Stillness(State.UNREAD, watched, (*wave.outstanding, error.what), (), moved_last)
+            except OSError:
+                pass  # the next look tells
+        elif wave.readable and stood and min(watched - alike_since, watched - min(stood.values())) >= blocked_for:
             state = State.BLOCKED
         if state is None and watched >= moving_for:
             state = State.MOVING

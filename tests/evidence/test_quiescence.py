@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from labkit import quiescence
 from labkit.quiescence import State, Stillness, Watcher, Wave
+from labkit.stack import sql
 from labkit.stack.model import Stack
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, settled
 from tests.running import RunningStack, wait_until
@@ -105,6 +106,46 @@ def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> 
         assert stillness.state is State.BLOCKED
         assert conditions(stillness)["transaction"] == "customer_service"
     assert settled(running_shop.url("orders"), order) == ("APPROVED", None)
+
+
+def test_what_one_look_happens_to_meet_is_not_stuck(running_shop: RunningStack, described: Stack) -> None:
+    """A service's own short query, after long stillness; here it is the first to end that the stillness cannot."""
+    account = described.mysql_as("order_service")
+
+    def unanswered(_: Any) -> list[int]:
+        raise OSError("no answer yet")
+
+    def met_now_and_then(wave: Wave, seconds: float) -> None:
+        if seconds >= 1.5 and len(met) % 2 == 0:
+            connection = sql.connect(host=account.host, port=account.port, user=account.user, password=account.password)
+            connection.begin()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT COUNT(*) FROM order_db.orders")
+            met.append(connection)
+        elif len(met) % 2:
+            met[-1].close()
+            met.append(None)
+        seen.extend(o.condition for o in wave.outstanding)
+
+    met: list[Any] = []
+    seen: list[str] = []
+    stillness = wait(described, unanswered, tell=met_now_and_then, blocked_for=1.0, moving_for=3.0)
+    assert "transaction" in seen
+    assert stillness.state is State.MOVING
+
+
+@pytest.mark.parametrize(
+    "change", ["RENAME TABLE order_db.orders TO order_db.purchases", "ALTER TABLE order_db.orders CHANGE state status TEXT"]
+)
+def test_a_table_that_is_not_as_it_was(running_shop: RunningStack, described: Stack, at_rest: None, change: str) -> None:
+    back = "ALTER TABLE order_db.orders CHANGE status state ENUM('APPROVED', 'CANCELLED', 'PENDING', 'REJECTED')"
+    running_shop.sql(change)
+    try:
+        stillness = wait(described)
+    finally:
+        running_shop.sql("RENAME TABLE order_db.purchases TO order_db.orders" if "RENAME" in change else back)
+    assert stillness.state is State.UNREAD
+    assert [o.detail.partition(":")[0] for o in stillness.outstanding] == ["mysql refuses"]
 
 
 @pytest.mark.parametrize("store", ["mysql", "kafka", "redis"])
