@@ -34,7 +34,7 @@ native: $(STAMP)
 # Two at a time, each with stacks of its own; JOBS=0 runs them one after another.
 JOBS := 2
 test: native
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from tests.running import ROOT
 
 REQUIRED = "LABKIT_REQUIRE_DOCKER"
 ONE_AFTER_ANOTHER = ("docker", "images", "doctor")  # folders of tests
+LONG = ("labs", "workspace", "verdict", "faults", "stack")  # folders of tests that take long
 _LEFT_OUT = pytest.StashKey[tuple[int, str]]()
 _SCRIPT = str(ROOT / ".ci" / "engine")
 _AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=DOCKER_HOST,DOCKER_CONFIG"]
@@ -36,7 +37,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error."""
+    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error.
+
+    Where several processes run them, what takes long begins first, so that at the end none of them works alone."""
     needing = [item for item in items if item.get_closest_marker("docker")]
     if needing and (why := _why_none()):
         if os.environ.get(REQUIRED) == "1":
@@ -44,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_LEFT_OUT] = (len(needing), why)
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: ("@docker" not in item.nodeid, item.path.parent.name not in LONG))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -17,6 +17,7 @@ from tests.running import ROOT, Labkit, RunningStack, wait_until
 from tests.workspace.kit import Learner, read_until
 
 CHECKS = {1: 8, 2: 6, 3: 7}
+WITH_EVIDENCE = {1: "1.5", 2: "2.3", 3: "3.3"}
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(workshop: Le
             int(time.time() * 1000) - 60_000,
         )
         for lab in CHECKS:
-            done = workshop("lab", str(lab), "check")
+            done = workshop("lab", str(lab), "check", WITH_EVIDENCE[lab])
             notes = [line for line in done.stdout.splitlines() if line.startswith("Note: ")]
             assert len(notes) == 1
             assert "is still PENDING" in notes[0]
