@@ -17,6 +17,7 @@ from labkit.stack.model import SCHEMAS, Account
 TIMEOUT = 60.0  # seconds the server may be silent
 READ_BUFFER = 1 << 20
 SNAPSHOT_TRIES = 20
+ANEW = "labkit reset makes it anew"
 COM_QUERY = 3
 TABLES = ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances")
 Row = list[bytes | None]
@@ -220,7 +221,8 @@ def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda ro
 
 def _no_table(found: Mapping[tuple[str, str], Found], schema: str, name: str) -> str:
     like = [table for place, table in found if place == schema and table.lower() == name]
-    return f"there is no table {schema}.{name}" + (f" (there is {schema}.{like[0]}: a table's capitals count)" if like else "")
+    capitals = f" (there is {schema}.{like[0]}: a table's capitals count)" if like else ""
+    return f"there is no table {schema}.{name}{capitals}; {ANEW}"
 
 
 def _found(cursor: Any) -> dict[tuple[str, str], Found]:
@@ -277,7 +279,7 @@ def _read_table(
         tables.unfit.append(f"{schema}.{source.table} is kept by {found.engine}, not by InnoDB, and so is in no transaction")
     columns = {**dict.fromkeys(source.columns, ("", "")), **{name: found.columns[name] for name in source.columns if name in found.columns}}
     missing = [name for name, (written, _) in columns.items() if not written and name not in source.optional]
-    tables.missing += [f"{schema}.{source.table} has no column {name}" for name in missing]
+    tables.missing += [f"{schema}.{source.table} has no column {name}; {ANEW}" for name in missing]
     selected = []
     for name, (written, type) in columns.items():
         value = _selected(source.columns[name], written, type) if written else "NULL"

@@ -137,6 +137,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
     since = runtime.start(sorted(first, key=COMPONENTS.index))
     if intent:
         wait_for(SERVERS, since)
+        provision.mend_tables(stack.source, runtime.first_access(stack), stack.accounts)
         stores.empty(stack)
         since = runtime.start(STORE_WRITERS)
     wait_for(COMPONENTS if not intent else SERVICES, since)

@@ -16,6 +16,7 @@ from labkit.stack.model import Account
 ROOT = Account("localhost", 0, "root", "")  # over the socket alone
 TIMEOUT = 30.0  # seconds a statement may take
 SOURCE = "SOURCE /labkit/"  # how provision.sql names a file of the services, as a container sees it
+OF_TABLES = ("CREATE DATABASE ", "USE ", "CREATE TABLE ")
 OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # what the administrator cannot run any more once it has run
 
 
@@ -102,11 +103,20 @@ def connected(access: Account | Path, timeout: float) -> Iterator[Any]:
 
 def apply(source: Path, accesses: Sequence[Account | Path], accounts: Accounts) -> None:
     """Make what is missing, through the first of these that the server lets in. Raises UserError with the statement that failed."""
+    _run(statements(source), accesses, accounts)
+
+
+def mend_tables(source: Path, accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+    """As apply, the schemas, tables and columns alone, which is quick: what somebody dropped or renamed is there again."""
+    _run([statement for statement in statements(source) if statement.startswith(OF_TABLES)], accesses, accounts)
+
+
+def _run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Accounts) -> None:
     statement = ""
     try:
         with _first(accesses) as cursor:
             beyond = () if _may_reach_files(cursor) else OF_ADMIN
-            for statement in statements(source):
+            for statement in wanted:
                 if any(statement.startswith(verb) and whom in statement for verb, whom in beyond):
                     continue
                 cursor.execute(_with_passwords(statement, accounts))

@@ -100,3 +100,18 @@ def test_a_stack_that_is_down_is_brought_up_empty(stack: RunningStack) -> None:
     assert rows(again) == 0
     assert not any(records(again).values())
     some_history(again)
+
+
+def test_tables_and_columns_that_somebody_removed_are_there_again(stack: RunningStack) -> None:
+    stack.sql("alter table order_db.orders change state status varchar(20)")
+    stack.sql("drop table order_db.message")
+    stack.sql("rename table customer_db.received_messages to customer_db.inbox")
+    try:
+        done = stack.labkit("verify", ok=False)
+        assert done.returncode == 2, done.stdout
+        assert "; labkit reset makes it anew" in done.stdout
+        stack.labkit("reset", "--yes")
+        some_history(stack)
+    finally:
+        stack.sql("drop table customer_db.inbox")
+        stack.sql("alter table order_db.orders drop status")
