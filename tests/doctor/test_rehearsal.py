@@ -95,6 +95,7 @@ def on_the_engine(rehearsal: Labkit) -> list[str]:
     return found
 
 
+@pytest.mark.soak
 @pytest.mark.docker
 def test_the_evening_before_on_docker_beside_a_busy_port(docked: Labkit, rehearsal: Labkit, busy_port: BusyPort) -> None:
     done = docked("doctor", "--rehearse")

@@ -49,6 +49,20 @@ SERVERS = ("mirror/mysql:8.4", "mirror/apache/kafka:4.1.0", "mirror/redis:8")
 
 def test_what_is_missing_comes_from_the_mirror_again_after_lost_connections(saved: Path, second_engine: SecondEngine) -> None:
     second_engine.remove_images()
+    with registry(saved, second_engine, *(f"{name}=labkit/redis:local" for name in SERVERS), drop=2) as prefix:
+        environment = {**second_engine.environment, "LABKIT_REGISTRY": prefix}
+        done = run_labkit("images", "pull", ok=False, **environment)
+        listed = json.loads(run_labkit("images", "list", "--json", ok=False, **environment).stdout)
+    assert done.returncode == 1
+    assert f"{prefix}python:3.13-slim: " in done.stderr
+    assert {image["reference"] for image in listed["images"] if image["present"]} == {
+        *(f"{prefix}{name.removeprefix('mirror/')}" for name in SERVERS)
+    }
+
+
+@pytest.mark.soak
+def test_the_services_image_stands_on_the_mirrors_python(saved: Path, second_engine: SecondEngine) -> None:
+    second_engine.remove_images()
     names = [*(f"{name}=labkit/redis:local" for name in SERVERS), "mirror/python:3.13-slim=labkit/services:local"]
     with registry(saved, second_engine, *names, drop=2) as prefix:
         environment = {**second_engine.environment, "LABKIT_REGISTRY": prefix}

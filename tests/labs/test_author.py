@@ -63,12 +63,6 @@ def test_lab_2_is_proven_on_docker(labkit_home: Path) -> None:
     proven(labkit_home, 2, LABKIT_RUNTIME="docker")
 
 
-@pytest.mark.docker
-@pytest.mark.timeout(300)
-def test_a_crash_and_its_restart_are_judged_on_docker(labkit_home: Path) -> None:
-    proven(labkit_home, 2, "acknowledges-before-the-work", LABKIT_RUNTIME="docker")
-
-
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
     """A copy of lab 2, to be spoilt."""
