@@ -131,6 +131,7 @@ def works(labkit: Labkit) -> None:
     assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
 
 
+@pytest.mark.soak  # in CI stacks of both runtimes stand side by side all the time
 def test_stacks_side_by_side_on_each_runtime_and_an_edit_is_taken_over_by_restart(
     stack: RunningStack, labkit_home: Path, tmp_path: Path, client: docker.DockerClient
 ) -> None:

@@ -180,7 +180,6 @@ def test_a_killed_component_is_gone_until_it_is_healed(stack: RunningStack, faul
     faults.becomes(faults.order(), "APPROVED")
 
 
-@pytest.mark.both_runtimes
 def test_a_stopped_component_ended_by_itself(stack: RunningStack, faults: Faults) -> None:
     order = faults.order()
     faults.becomes(order, "APPROVED")
@@ -291,7 +290,6 @@ def test_a_switch_is_loaded_while_the_service_runs(stack: RunningStack, faults: 
     faults.becomes(faults.order(), "APPROVED")
 
 
-@pytest.mark.both_runtimes
 def test_a_fault_for_a_time_heals_by_itself(stack: RunningStack, faults: Faults) -> None:
     """Its command has ended by then."""
     kill = faults("kill", "order-history", "--for", "1s")

@@ -39,9 +39,7 @@ def records(stack: RunningStack) -> dict[tuple[str, int], int]:
         consumer.close()
 
 
-pytestmark = pytest.mark.both_runtimes
-
-
+@pytest.mark.both_runtimes
 def test_nothing_of_before_remains(stack: RunningStack) -> None:
     stack.sql("flush binary logs")
     some_history(stack)
@@ -79,6 +77,7 @@ def test_nothing_of_before_remains(stack: RunningStack) -> None:
     some_history(stack)
 
 
+@pytest.mark.both_runtimes
 def test_an_interrupted_reset_is_finished_by_up(stack: RunningStack) -> None:
     some_history(stack)
     with stack.transaction() as cursor:
@@ -102,6 +101,7 @@ def test_a_stack_that_is_down_is_brought_up_empty(stack: RunningStack) -> None:
     some_history(again)
 
 
+@pytest.mark.both_runtimes
 def test_tables_and_columns_that_somebody_removed_are_there_again(stack: RunningStack) -> None:
     stack.sql("alter table order_db.orders change state status varchar(20)")
     stack.sql("drop table order_db.message")

@@ -111,6 +111,7 @@ def test_a_broken_archive_does_not_stop_kafka(broker: kafka.KafkaServer, tmp_pat
     use_kafka(broker, broken, tmp_path)
 
 
+@pytest.mark.soak
 def test_an_archive_made_with_other_flags_does_not_stop_kafka(
     broker: kafka.KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

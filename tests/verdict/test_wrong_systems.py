@@ -81,7 +81,7 @@ def test_a_service_that_crashes_or_spins_on_one_message(changed: Callable[..., R
     assert (kind, title) in {(finding["kind"], finding["title"]) for finding in judged["findings"]}
 
 
-@pytest.mark.parametrize(("server", "name"), [("kafka", "Kafka"), ("mysql", "MySQL")])
+@pytest.mark.parametrize(("server", "name"), [("kafka", "Kafka"), pytest.param("mysql", "MySQL", marks=pytest.mark.soak)])
 def test_a_server_that_somebody_killed_is_unknown_and_named(right: RunningStack, server: str, name: str) -> None:
     gateway = right.url("gateway")
     ada = new_customer(gateway, "15.00")

@@ -105,7 +105,8 @@ def test_what_is_lost_is_asked_on_a_terminal_and_no_is_the_default(at_lab_7: Lea
     assert (at_lab_7.folder / "saga.yml").exists()
 
 
-@pytest.mark.parametrize("form", [pytest.param("--data", marks=pytest.mark.soak), "--all"])  # many are reset with --data, and judged
+@pytest.mark.soak  # many are reset in CI, and judged
+@pytest.mark.parametrize("form", ["--data", "--all"])
 def test_a_reset_leaves_a_stack_that_passes_lab_1(seat: Learner, form: str) -> None:
     seat("reset", "--workspace", "--yes")
     seat("reset", form, "--yes")
