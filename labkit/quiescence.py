@@ -365,7 +365,7 @@ def wait(
                 return Stillness(State.UNREAD, watched, (*wave.outstanding, error.what), (), moved_last)
             except OSError:
                 pass  # the next look tells
-        elif wave.readable and stood and min(watched - alike_since, watched - min(stood.values())) >= blocked_for:
+        elif wave.readable and stood and watched - max(alike_since, min(stood.values())) >= blocked_for:
             state = State.BLOCKED
         if state is None and watched >= moving_for:
             state = State.MOVING

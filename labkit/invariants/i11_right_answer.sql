@@ -35,7 +35,8 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_
   ) s LEFT JOIN freed f ON f.commit_no = s.commit_no AND f.customer_id = s.customer_id
   WHERE s.answers IS NOT NULL
 ), since_made AS (  -- the least that was free between the order and its refusal, and whether the customer was there all that time
-  SELECT a.order_id, a.commit_no, min(s.credit_limit - s.reserved) AS least_free, bool_and(s.customer_exists) AND min(s.commit_no) <= a.made AS always
+  SELECT a.order_id, a.commit_no, min(s.credit_limit - s.reserved) AS least_free,
+    bool_and(s.customer_exists) AND min(s.commit_no) <= a.made AS always
   FROM answers a JOIN credit_states s ON s.customer_id = a.customer_id AND s.commit_no < a.commit_no AND coalesce(s.next_commit > a.made, true)
   WHERE a.answer <> 'CustomerCreditReserved'
   GROUP BY a.order_id, a.commit_no, a.made
@@ -45,7 +46,8 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_
       WHEN 'CustomerValidationFailed' THEN CASE WHEN c.existed AND coalesce(s.always, true) THEN 'unknown_though_there' END
       WHEN 'CustomerCreditReserved' THEN
         CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'granted_to_nobody' WHEN c.granted > c.free + c.freed THEN 'granted_though_short' END
-      ELSE CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'refused_for_nobody' WHEN a.total <= least(c.free, coalesce(s.least_free, c.free)) - c.granted THEN 'refused_though_free' END
+      ELSE CASE WHEN NOT c.existed AND NOT c.exists_after THEN 'refused_for_nobody'
+        WHEN a.total <= coalesce(s.least_free, c.free) - c.granted THEN 'refused_though_free' END
     END AS kind
   FROM answers a JOIN at_commit c USING (commit_no, customer_id) LEFT JOIN since_made s USING (order_id, commit_no)
 ), decisions AS (
