@@ -15,6 +15,7 @@ from typing import Any
 
 import platformdirs
 import pymysql.cursors
+import pytest
 import redis as redis_client
 
 from labkit.stack import runtimes, sql, state
@@ -245,6 +246,11 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def in_soak(*values: object) -> list[Any]:
+    """Parameters of a test that only `make soak` takes: to what is tested they are like one that stays in CI."""
+    return [pytest.param(value, marks=pytest.mark.soak) for value in values]
 
 
 def wait_until(condition: Callable[[], object], what: str, within: float = 60.0) -> None:

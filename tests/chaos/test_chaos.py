@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import ROOT, Labkit, RunningStack
+from tests.running import ROOT, Labkit, RunningStack, in_soak
 
 BREAKS = "    tx.expect(len(message_ids), ReceivedBefore(subscriber))\n"
 
@@ -29,7 +29,7 @@ def survives(stack: RunningStack, seed: int, seconds: int) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seed", [1, *in_soak(2)])
 def test_nothing_is_lost_in_a_short_run(stack: RunningStack, seed: int) -> None:
     survives(stack, seed, 15)
 

@@ -11,6 +11,7 @@ from labkit.invariants import catalog
 from labkit.verdict import Judgement, Standing, Verdict, judge
 from tests.evidence.odd_schemas import STORIES, Case
 from tests.evidence.servers import DatabaseServer, found_servers, running
+from tests.running import in_soak
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 VIOLATED = {"right": set(), "overspent": {"I1"}, "illegal": {"I8"}, "undecided": {"I6", "I8", "I11"}}
@@ -65,7 +66,7 @@ def test_the_plain_schema_has_the_verdict_of_the_story(server: DatabaseServer, t
     assert judgement.verdict is (Verdict.FAIL if VIOLATED[story] else Verdict.PASS)
 
 
-@pytest.mark.parametrize("seed", [*range(IN_CI), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(IN_CI, IN_SOAK))])
+@pytest.mark.parametrize("seed", [*range(IN_CI), *in_soak(*range(IN_CI, IN_SOAK))])
 def test_an_odd_schema_has_the_same_or_an_unknown_that_says_why(server: DatabaseServer, tmp_path: Path, seed: int) -> None:
     case = Case(seed, server, odd=True)
     try:

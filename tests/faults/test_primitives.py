@@ -1,7 +1,8 @@
 """Each primitive: its effect seen from outside, its hit proven twice, undone without a trace (see conftest).
 
 On Docker too where the runtime has a part in it: what reaches a service through its mount, what ends it or holds it up. What goes through
-Kafka or MySQL alone is the same there; `make soak` runs that on Docker as well.
+Kafka or MySQL alone is the same there; `make soak` runs that on Docker as well. Every component is killed, paused and cut in tests/stack
+too; here what the fault and its proof add is the same for each, so that CI takes one of them.
 """
 
 import json
@@ -14,12 +15,7 @@ from labkit.faults.make import partition_of
 from labkit.stack.runtime import CUT, RUNNING
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, get, new_customer, new_order, request
 from tests.faults.faults import GROUPS, Faults
-from tests.running import RunningStack, wait_until
-
-
-def in_soak(*components: str) -> list[object]:
-    """Every component is killed, paused and cut in tests/stack too; here what the fault and its proof add is the same for each."""
-    return [pytest.param(component, marks=pytest.mark.soak) for component in components]
+from tests.running import RunningStack, in_soak, wait_until
 
 
 @pytest.mark.both_runtimes

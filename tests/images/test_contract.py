@@ -14,7 +14,7 @@ from labkit.images import catalog
 from tests.composed import COMPOSE as COMPOSE_FILE
 from tests.composed import PASSWORD, config
 from tests.images.conftest import Container, docker
-from tests.running import ROOT
+from tests.running import ROOT, in_soak
 
 pytestmark = pytest.mark.docker
 Run = Callable[..., Container]
@@ -23,7 +23,7 @@ DATABASE_OPTIONS = ("--user", "999:999", "--tmpfs", "/run/mysqld:uid=999,gid=999
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 
 
-@pytest.fixture(params=["mysql", pytest.param("mariadb", marks=pytest.mark.soak)])
+@pytest.fixture(params=["mysql", *in_soak("mariadb")])
 def database(request: pytest.FixtureRequest, images: dict[str, Any]) -> dict[str, Any]:
     """The image of each kind of database."""
     found: dict[str, Any] = images["mysql"] if request.param == "mysql" else request.getfixturevalue("mariadb")

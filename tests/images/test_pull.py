@@ -45,11 +45,12 @@ def registry(saved: Path, engine: SecondEngine, *names: str, drop: int = 0) -> I
 
 
 SERVERS = ("mirror/mysql:8.4", "mirror/apache/kafka:4.1.0", "mirror/redis:8")
+SERVED = tuple(f"{name}=labkit/redis:local" for name in SERVERS)
 
 
 def test_what_is_missing_comes_from_the_mirror_again_after_lost_connections(saved: Path, second_engine: SecondEngine) -> None:
     second_engine.remove_images()
-    with registry(saved, second_engine, *(f"{name}=labkit/redis:local" for name in SERVERS), drop=2) as prefix:
+    with registry(saved, second_engine, *SERVED, drop=2) as prefix:
         environment = {**second_engine.environment, "LABKIT_REGISTRY": prefix}
         done = run_labkit("images", "pull", ok=False, **environment)
         listed = json.loads(run_labkit("images", "list", "--json", ok=False, **environment).stdout)
@@ -63,7 +64,7 @@ def test_what_is_missing_comes_from_the_mirror_again_after_lost_connections(save
 @pytest.mark.soak
 def test_the_services_image_stands_on_the_mirrors_python(saved: Path, second_engine: SecondEngine) -> None:
     second_engine.remove_images()
-    names = [*(f"{name}=labkit/redis:local" for name in SERVERS), "mirror/python:3.13-slim=labkit/services:local"]
+    names = [*SERVED, "mirror/python:3.13-slim=labkit/services:local"]
     with registry(saved, second_engine, *names, drop=2) as prefix:
         environment = {**second_engine.environment, "LABKIT_REGISTRY": prefix}
         found = json.loads(run_labkit("images", "pull", "--json", **environment).stdout)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.shop import get, new_customer, new_order, order_state, post, request
-from tests.running import ROOT, Labkit, RunningStack, wait_until
+from tests.running import ROOT, Labkit, RunningStack, in_soak, wait_until
 from tests.workspace.kit import Learner, read_until
 
 CHECKS = {1: 8, 2: 6, 3: 7}
@@ -48,7 +48,7 @@ def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str,
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("lab", [pytest.param(1, marks=pytest.mark.soak), 2, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("lab", [*in_soak(1), 2, *in_soak(3)])
 def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
     """(That those of each pass is in test_learner.py.)"""
     done = workshop("lab", str(lab), "check")

@@ -14,17 +14,13 @@ from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import CUT, FAILED, PAUSED, RUNNING
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import wait_until
+from tests.running import in_soak, wait_until
 
 pytestmark = pytest.mark.both_runtimes
 
 
-def in_soak(*components: str) -> list[object]:
-    """To a runtime they are like one that stays: the way to end, halt or cut a service is one for all of them."""
-    return [pytest.param(component, marks=pytest.mark.soak) for component in components]
-
-
 def alone_in_soak(*components: str) -> list[object]:
+    """To a runtime they are like one that stays: the way to end, halt or cut a service is one for all of them."""
     return [pytest.param([component], marks=pytest.mark.soak, id=component) for component in components]
 
 

@@ -14,7 +14,7 @@ import pytest
 from labkit.stack import claims
 from labkit.stack.servers import kafka
 from tests.conftest import RunningStack
-from tests.running import ROOT, TIMEOUT, Labkit, is_alive, user_cache, wait_until
+from tests.running import ROOT, TIMEOUT, Labkit, in_soak, is_alive, user_cache, wait_until
 
 NEVER_READY = "import time\ntime.sleep(600)\n"
 
@@ -51,7 +51,7 @@ def test_down_leaves_no_process_and_keeps_the_data(labkit: Labkit) -> None:
     assert sorted(path.name for path in labkit.directory.iterdir()) == ["lock"]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2, 3))])
+@pytest.mark.parametrize("seed", [0, *in_soak(1, 2, 3)])
 def test_after_labkit_was_killed_during_up_down_leaves_nothing(labkit: Labkit, seed: int) -> None:
     starting = labkit.begin("up")
     wanted = random.Random(seed).randint(1, 9)

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from labkit.stack import sql
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, order_state, settled, state_in_view
-from tests.running import TIMEOUT, RunningStack, wait_until
+from tests.running import TIMEOUT, RunningStack, in_soak, wait_until
 from tests.verdict.test_planted import by_id, verified
 
 RESERVE = "store.reserve(tx, customer, order.id, order.total)"
@@ -52,7 +52,7 @@ WRONG = {
 IN_CI = ("ignores earlier reservations", "approves by itself", "has no handler")  # the others fail by the same invariants
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in IN_CI else pytest.mark.soak) for name in WRONG])
+@pytest.mark.parametrize("name", [*IN_CI, *in_soak(*(name for name in WRONG if name not in IN_CI))])
 def test_a_wrong_system_fails_for_its_reason(changed: Callable[..., RunningStack], name: str) -> None:
     file, good, bad, expected = WRONG[name]
     stack = changed(file, good, bad)
