@@ -267,9 +267,12 @@ def test_a_message_of_an_unknown_type_is_passed_over(stack: RunningStack, faults
 def test_what_was_trimmed_is_gone_and_new_messages_arrive(stack: RunningStack, faults: Faults) -> None:
     faults.becomes(faults.order(), "APPROVED")
     trim = faults("trim", "order")
-    faults.fires(trim)
-    assert sum(trim["facts"]["start_after"].values()) > sum(trim["facts"]["start_before"].values())
-    faults.becomes(faults.order(), "APPROVED")
+    try:
+        faults.fires(trim)
+        assert sum(trim["facts"]["start_after"].values()) > sum(trim["facts"]["start_before"].values())
+        faults.becomes(faults.order(), "APPROVED")
+    finally:
+        stack.labkit("reset", "--yes")  # healing does not bring records back, and whoever judges the stack next would miss them
 
 
 def test_a_tick_tells_of_each_hour(stack: RunningStack, faults: Faults) -> None:

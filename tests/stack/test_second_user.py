@@ -68,6 +68,7 @@ def everything_of(stack: RunningStack) -> list[str]:
 @pytest.mark.both_runtimes
 def test_no_file_and_no_socket(within_reach: RunningStack, stranger: Stranger) -> None:
     stack = within_reach
+    stack.labkit("reset", "--yes")
     stack.labkit("lab", "1", "check")  # which leaves its evidence behind
     (stack.labkit.home / "reports").mkdir(exist_ok=True)
     everything = everything_of(stack)
