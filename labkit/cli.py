@@ -263,7 +263,7 @@ def doctor(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Look at all that a stack needs, and say what is in the way and the command that mends it. Changes nothing, unless --rehearse: that
+    """Look at all that a stack needs, and say what is in the way and the command that fixes it. Changes nothing, unless --rehearse: that
     brings a stack of its own up, runs lab 1 and takes it down again. Exit code 0 ready, 1 not ready, 2 cannot tell."""
     from labkit.commands.doctor import doctor
 

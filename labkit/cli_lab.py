@@ -96,7 +96,7 @@ def check(
     return check(name, _number(context), only or [], as_json=as_json, seed=seed)
 
 
-@app.command(short_help="Get one more hint.")
+@app.command(short_help="Get the next hint.")
 def hint(context: typer.Context, step: Step = None) -> int:
     """Show the next hint of a step, of three, with those that you have seen. They are free. Without STEP: of the first that is open."""
     from labkit.commands.lab_steps import hint

@@ -102,7 +102,7 @@ def _stopped() -> int:
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """What happened first of what happened side by side; what the user can mend before all else."""
+    """What happened first of what happened side by side; what the user can fix before all else."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_leaf(each) for each in error.exceptions]
@@ -163,7 +163,7 @@ def _tell(
         error = {"message": message, "next": next_step, "details": list(details), "exit_code": int(code), **more}
         verdict = {"verdict": "fail" if code is ExitCode.FAIL else "unknown", "reason": message} if judges(arguments) else {}
         try:
-            say.line(json.dumps({**verdict, "error": error}, indent=2, ensure_ascii=False))
+            say.raw(json.dumps({**verdict, "error": error}, indent=2, ensure_ascii=False))
         except say.NotWritten:
             streams.give_up(sys.stdout)
     return code

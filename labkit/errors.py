@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence, lines that show it, and the next step, mostly a command to paste. Without an exit code
+    """Something the user can fix: one sentence, lines that show it, and the next step, mostly a command to paste. Without an exit code
     of its own it is the command's: UNKNOWN where the command judges, else FAIL."""
 
     def __init__(

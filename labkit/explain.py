@@ -4,10 +4,10 @@ The page with the timeline is in labkit/page.py.
 """
 
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from labkit import screen
 from labkit.invariants.witness import Fact, Witness
 from labkit.judging.finding import Finding
 from labkit.say import one_line
@@ -15,16 +15,16 @@ from labkit.verdict import Judgement, Result, Standing, Verdict
 
 MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Standing.NOTHING: "·", Standing.NOT_APPLICABLE: "·"}
 FORMAT = 1
-WIDTH = 110
 LABEL = 9
 NAME_WIDTH = 32
 FACT_WIDTH = 62
 RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_version", "services", "started", "ended")
 
 
-def as_text(judgement: Judgement) -> str:
-    """What `labkit verify` prints."""
-    return "\n".join(map(one_line, [*table(judgement), *details(judgement), *_ending(judgement)]))
+def as_text(judgement: Judgement, columns: int) -> str:
+    """What `labkit verify` prints on a screen of so many columns."""
+    lines = [*table(judgement), *details(judgement, columns), *_ending(judgement)]
+    return screen.fitted("\n".join(map(one_line, lines)), columns)
 
 
 def table(judgement: Judgement) -> Iterator[str]:
@@ -35,22 +35,22 @@ def table(judgement: Judgement) -> Iterator[str]:
         yield f"  {MARKS[result.standing]} {result.invariant.id:4} {result.invariant.name:{NAME_WIDTH}}  {_amount(result)}".rstrip()
 
 
-def details(judgement: Judgement) -> Iterator[str]:
+def details(judgement: Judgement, columns: int) -> Iterator[str]:
     """Each finding and failed invariant; the first reason of what is unknown."""
     for finding in judgement.findings:
-        yield from ("", *_finding(finding))
+        yield from ("", *_finding(finding, columns))
     for result in judgement.results:
         if result.standing is Standing.FAIL or (result.standing is Standing.UNKNOWN and result.first):
-            yield from ("", *_result(result))
+            yield from ("", *_result(result, columns))
     shown = {finding.sentence.rstrip(".").lower() for finding in judgement.findings}
     reasons: dict[tuple[str, str], list[str]] = {}
     for result in judgement.results:
         if result.standing is Standing.UNKNOWN and not result.first and result.reason.rstrip(".").lower() not in shown:
             reasons.setdefault((result.reason, result.next_step), []).append(result.invariant.id)
     for (reason, next_step), ids in reasons.items():
-        yield from ("", f"?  {', '.join(ids)}: not judged", "", *_wrapped(f"{_capital(reason)}."))
+        yield from ("", f"?  {', '.join(ids)}: not judged", "", *sentence(f"{_capital(reason)}.", columns))
         if next_step:
-            yield f"  {'next':{LABEL}}{next_step}"
+            yield from labelled("next", next_step, columns)
 
 
 def _ending(judgement: Judgement) -> Iterator[str]:
@@ -91,60 +91,71 @@ def _violations(count: int) -> str:
     return f"{count} violation" if count == 1 else f"{count} violations"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, columns: int) -> Iterator[str]:
     yield f"{'✗' if finding.is_failure else '?'}  {finding.title}"
     yield ""
-    yield from _wrapped(finding.sentence)
-    yield from _because(finding.because, finding.so, finding.next_step)
+    yield from sentence(finding.sentence, columns)
+    yield from _grounds(finding.because, finding.so, finding.next_step, columns)
     if finding.traceback:
         yield from ("", "  the exception:", *(f"    {line}" for line in finding.traceback))
 
 
-def _result(result: Result) -> Iterator[str]:
+def _result(result: Result, columns: int) -> Iterator[str]:
     assert result.first
     yield f"{MARKS[result.standing]}  {result.invariant.id}  {result.invariant.name}: {_violations(result.count)}"
     yield ""
     if result.consequences == result.count and result.count:
         yield "  As a consequence of the message that was given up:"
-    yield from _wrapped(result.first.sentence)
+    yield from sentence(result.first.sentence, columns)
     if result.standing is Standing.UNKNOWN:
-        yield from ("", *_wrapped(f"This is no verdict: {result.reason}."))
-    yield from _because(result.first.because, result.first.so, result.first.next_step)
+        yield from ("", *sentence(f"This is no verdict: {result.reason}.", columns))
+    yield from _grounds(result.first.because, result.first.so, result.first.next_step, columns)
     others = [(name, w) for name, w in (("worst", result.worst), ("last", result.last)) if w and w is not result.first]
     if len(others) == 2 and others[0][1] is others[1][1]:
         others = [("the last and worst", others[0][1])] if result.count > 2 else [("the other", others[0][1])]
     if others:
         yield ""
     for name, other in others:
-        lines = textwrap.wrap(other.sentence, WIDTH - LABEL - 2, break_long_words=False)
-        label = name if len(name) < LABEL else f"{name}:"
-        yield f"  {label:{LABEL}}{lines[0]}" if len(label) <= LABEL else f"  {label} {lines[0]}"
-        yield from (f"  {'':{LABEL}}{line}" for line in lines[1:])
+        label = name if len(name) < LABEL else f"{name}: "
+        yield from labelled(label, other.sentence, columns)
     if 0 < result.consequences < result.count:
         yield from ("", f"  {result.consequences} of these follow from a message that was given up.")
 
 
-def _because(facts: Sequence[Fact], so: str, next_step: str) -> Iterator[str]:
+def _grounds(facts: Sequence[Fact], so: str, next_step: str, columns: int) -> Iterator[str]:
     if facts or so or next_step:
         yield ""
-    width = min(FACT_WIDTH, max((len(fact.text) for fact in facts), default=0))
+    yield from grounds(facts, so, next_step, columns)
+
+
+def grounds(facts: Sequence[Fact], so: str, next_step: str, columns: int) -> Iterator[str]:
+    """What a verdict rests on and where each fact was read: beside it, or below it where the screen is too narrow for that."""
+    width = max((len(fact.text) for fact in facts), default=0)
+    beside = width <= FACT_WIDTH and all(2 + LABEL + width + 2 + len(fact.source) <= columns for fact in facts)
     for index, fact in enumerate(facts):
         label = "because" if index == 0 else ""
-        *above, last = textwrap.wrap(fact.text, FACT_WIDTH, subsequent_indent="  ") or [""]
-        for line in above:
-            yield f"  {label:{LABEL}}{line}"
-            label = ""
-        yield f"  {label:{LABEL}}{last:{width}}  {fact.source}".rstrip()
+        if beside:
+            yield _labelled(label, f"{fact.text:{width}}  {fact.source}".rstrip())
+        else:
+            yield from labelled(label, fact.text, columns)
+            if fact.source:
+                yield from screen.wrapped(_labelled("", f"  {fact.source}"), columns, LABEL + 4)
     if so:
-        first, *rest = textwrap.wrap(so, WIDTH - LABEL - 2, break_long_words=False)
-        yield f"  {'so':{LABEL}}{first}"
-        yield from (f"  {'':{LABEL}}{line}" for line in rest)
+        yield from labelled("so", so, columns)
     if next_step:
-        yield f"  {'next':{LABEL}}{next_step}"
+        yield from labelled("next", next_step, columns)
 
 
-def _wrapped(text: str) -> Iterator[str]:
-    yield from (f"  {line}" for line in textwrap.wrap(text, WIDTH - 2, break_long_words=False))
+def labelled(label: str, text: str, columns: int) -> list[str]:
+    return screen.wrapped(_labelled(label, text), columns, LABEL + 2)
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"  {label:{LABEL}}{text}"
+
+
+def sentence(text: str, columns: int) -> list[str]:
+    return screen.wrapped(f"  {text}", columns, 2)
 
 
 def _capital(text: str) -> str:

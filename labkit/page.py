@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths, say
+from labkit import paths, say, screen
 from labkit.explain import as_text
 from labkit.verdict import Judgement, Verdict
 
@@ -57,7 +57,7 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
             f"<title>labkit verify: {WORDS[judgement.verdict]}</title><style>{_STYLE}</style>",
             f"<h1 class='{judgement.verdict.value}'>{WORDS[judgement.verdict]}</h1><p class='about'>{_shown(about)}</p>",
-            f"<pre>{_shown(as_text(judgement))}</pre>",
+            f"<pre>{_shown(as_text(judgement, screen.WIDE))}</pre>",
             "<h2>Timeline</h2>",
             "<p>Each lane has its own clock, and MariaDB's binlog has whole seconds: order holds within a lane, not between two. "
             "Point at a mark to read it; click on it to show only its order.</p>",

@@ -4,6 +4,8 @@ import re
 import sys
 from contextlib import suppress
 
+from labkit import screen
+
 # What a terminal obeys or hides instead of showing it: control characters but for tab and line feed, marks of direction and other
 # invisible ones (not the joiners of Indic scripts and of emoji), line separators, halves of surrogates, tags.
 _INVISIBLE = re.compile(
@@ -42,12 +44,26 @@ _said: list[bool] = []  # is anything on standard output yet?
 
 
 def line(text: str = "") -> None:
-    """Raises NotWritten."""
+    """Words for people, wrapped to the width of the screen, their marks in colour. Raises NotWritten."""
+    shown = _wrapped(plain(text))
+    _write(screen.coloured(shown) if screen.has_colours() else shown)
+
+
+def raw(text: str) -> None:
+    """What must stay as it is: JSON, CSV, code, logs. Raises NotWritten."""
+    _write(plain(text))
+
+
+def _write(text: str) -> None:
     _said[:] = [True]
     try:
-        print(plain(text), flush=True)
+        print(text, flush=True)
     except OSError as error:
         raise NotWritten(error) from None
+
+
+def _wrapped(text: str) -> str:
+    return screen.fitted(text, screen.width()) if screen.is_known() else text
 
 
 def begin() -> None:
@@ -65,13 +81,13 @@ def problem(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     with suppress(OSError, ValueError):
-        print(plain(text), file=sys.stderr, flush=True)
+        print(_wrapped(plain(text)), file=sys.stderr, flush=True)
 
 
 def progress(text: str) -> None:
     """What is being done, in place of what was said so before; empty takes it away. Only where a person looks."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{one_line(text)[:100]}")
+        sys.stderr.write(f"\r\x1b[K{one_line(text)[: screen.width() - 1]}")  # a full line would end in the next one, and stay
         sys.stderr.flush()
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.stack.model import COMPONENTS, Component, Stack
 from labkit.stack.wait import Ready
 
@@ -12,11 +12,18 @@ _WIDTH = max(map(len, COMPONENTS))
 
 
 def row(component: Component, state: str, seconds: float | None) -> str:
-    """`  mysql          ready  0.3 s  127.0.0.1:3306         MariaDB 10.11.19`"""
+    """`  mysql          ready  0.3 s  127.0.0.1:3306         MariaDB 10.11.19`
+
+    What a narrow screen has no room for is left out, but why a port is another one: that goes below."""
     took = "" if seconds is None else f"{seconds:.1f} s"
     endpoint = "" if component.name == "relay" else str(component.endpoint)
-    note = ", ".join(filter(None, (component.version, component.port_note)))
-    return f"  {component.name:{_WIDTH}}  {state:8}  {took:>6}  {endpoint:21}  {note}".rstrip()
+    line = f"  {component.name:{_WIDTH}}  {state:8}  {took:>6}  {endpoint:21}"
+    left = screen.width() - len(line) - 2
+    if component.port_note:
+        beside = len(component.port_note) <= left
+        return f"{line}  {component.port_note}" if beside else f"{line.rstrip()}\n{'':{4 + _WIDTH}}{component.port_note}"
+    version = next((v for v in (component.version, component.version.partition(",")[0]) if len(v) <= left), "")
+    return f"{line}  {version}".rstrip()
 
 
 class Table:

@@ -89,7 +89,7 @@ def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bo
     again = f"labkit chaos --seconds {wanted.seconds:g} --rate {wanted.rate:g} --seed {wanted.seed}{state.named(stack.name)}"
     if as_json:
         reason = {"verdict": "unknown", "reason": error.message, "next": error.next_step}
-        say.line(json.dumps({**reason, "schedule": asdict(wanted)}, indent=2, ensure_ascii=False))
+        say.raw(json.dumps({**reason, "schedule": asdict(wanted)}, indent=2, ensure_ascii=False))
     else:
         say.line(f"\nUnknown: {error}\nSeed {wanted.seed}; the same again: {again}")
     return ExitCode.UNKNOWN
@@ -181,10 +181,10 @@ def _tell(stack: Stack, outcome: Outcome, shorter: Outcome | None, *, as_json: b
             "shrunk": asdict(shorter.schedule) if shorter else None,
             "schedule_file": str(kept) if kept else None,
         }
-        say.line(json.dumps(found, indent=2, ensure_ascii=False))
+        say.raw(json.dumps(found, indent=2, ensure_ascii=False))
         return
     say.line(f"\n{outcome.orders} orders, {outcome.unknown} of them without an answer; {outcome.played.fired} faults fired.\n")
-    say.line(as_text(best.judgement))
+    say.line(as_text(best.judgement, screen.width()))
     if shorter is not None and not shorter.schedule.events:
         say.line("\nIt fails under the load alone, without any fault.")
     elif shorter is not None:

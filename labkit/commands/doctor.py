@@ -1,4 +1,4 @@
-"""labkit doctor: can this machine run a stack, and if not, what mends it?"""
+"""labkit doctor: can this machine run a stack, and if not, what fixes it?"""
 
 import json
 
@@ -16,7 +16,7 @@ def doctor(stack_name: str, *, runtime: str | None, rehearse: bool, as_json: boo
         return rehearsal.rehearse(stack_name, runtime=runtime, as_json=as_json)
     found = examination.examine(stack_name, runtime)
     if as_json:
-        say.line(json.dumps(found.as_json(), indent=2))
+        say.raw(json.dumps(found.as_json(), indent=2))
     else:
         for line in text.lines(found):
             say.line(line)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import messages
 from labkit.evidence.kafka_positions import Positions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
 ANSWER_TIMEOUT = 5.0
+LONGEST_PAYLOAD, LEAST_PAYLOAD = 100, 12  # characters that are shown
 INTERVAL = 0.2  # seconds between two looks when following
 
 
@@ -126,7 +127,7 @@ def _events(record: "Message", place: Place, offset: int) -> Iterator[dict[str, 
 
 def _show(event: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        say.line(json.dumps(event))
+        say.raw(json.dumps(event))
         return
     at = time.strftime("%H:%M:%S", time.gmtime(event["time"])) + f".{event['time'] % 1 * 1000:03.0f}" if event["time"] else "no time"
     name = say.one_line(event["event"] or "(no message)")
@@ -134,4 +135,8 @@ def _show(event: Mapping[str, Any], *, as_json: bool) -> None:
     foreign = "" if event["topic"] in TOPICS else f"  {event['topic']}"
     place = f"{messages.channel(event['topic'])}/{event['partition']}/{event['offset']}"
     waiting = f"  waits for {', '.join(event['waiting_for'])}" if event.get("waiting_for") else ""
-    say.line(f"{at}  {place:16}  {name + about:36}  {say.one_line(event['payload'][:100])}{foreign}{waiting}".rstrip())
+    line = f"{at}  {place:16}  {name + about:32}"
+    left = screen.width() - len(line) - len(foreign) - len(waiting) - 2
+    payload = say.one_line(event["payload"][:LONGEST_PAYLOAD])
+    shown = payload if len(payload) <= left else f"{payload[: left - 1]}…" if left >= LEAST_PAYLOAD else ""
+    say.line(f"{line}  {shown}{foreign}{waiting}".rstrip())

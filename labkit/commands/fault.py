@@ -40,7 +40,7 @@ def fault(stack_name: str, make: Callable[[Stack], Order], *, seconds: float | N
     begun = time.monotonic()
     made = engine.apply(stack, make(stack), seconds=seconds)
     if as_json:
-        say.line(json.dumps(facts(stack, made), indent=2))
+        say.raw(json.dumps(facts(stack, made), indent=2))
         return ExitCode.OK
     say.line(f"Fault {made.id}: {made.said}.")
     for label, text in (("done", _done(made, time.monotonic() - begun)), ("look", _look(made)), ("undo", _undo(stack, made, seconds))):
@@ -108,7 +108,7 @@ def status(stack_name: str, *, as_json: bool) -> ExitCode:
     everything = ledger.all()
     there = [fault for fault in everything if not fault.over]
     if as_json:
-        say.line(json.dumps({"faults": [facts(stack, fault) for fault in everything]}, indent=2))
+        say.raw(json.dumps({"faults": [facts(stack, fault) for fault in everything]}, indent=2))
         return ExitCode.OK
     if not there:
         say.line("No fault is set.")
@@ -181,7 +181,7 @@ def list_all(stack_name: str, *, as_json: bool) -> ExitCode:
     routes = {name: sorted(ack.routes) for name, ack in said.items() if ack and ack.routes}
     if as_json:
         verbs = {verb: each.summary for verb, each in PRIMITIVES.items()}
-        say.line(json.dumps({"verbs": verbs, "failpoints": points, "routes": routes}, indent=2))
+        say.raw(json.dumps({"verbs": verbs, "failpoints": points, "routes": routes}, indent=2))
         return ExitCode.OK
     for verb, each in PRIMITIVES.items():
         say.line(f"  {verb:10}  {each.summary}")

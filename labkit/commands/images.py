@@ -113,5 +113,5 @@ def _without_layers(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json(facts: object) -> ExitCode:
-    say.line(json.dumps(facts, indent=2))
+    say.raw(json.dumps(facts, indent=2))
     return ExitCode.OK

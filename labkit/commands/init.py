@@ -34,7 +34,7 @@ def init(folder: Path, stack_name: str) -> ExitCode:
     workspace.write(space)  # the last step: whatever was interrupted before it is no workspace, and is made again
     say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
     if stack_name != "default":
-        say.line(f"Inside it, every command is about the stack {stack_name}.")
+        say.line(f"Commands in this folder use the stack {stack_name}.")
     say.line(f"Next: cd {_shown(folder)}, then labkit lab 1 start")
     return ExitCode.OK
 

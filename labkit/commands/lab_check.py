@@ -3,12 +3,11 @@
 import asyncio
 import json
 import secrets
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import Lab, find_lab
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
-LABEL, WIDTH, FACT_WIDTH = 9, 110, 60
+TOOK_WIDTH = 7  # "  1.0 s"
 PROGRESS_S = 1.0  # what takes longer is told while it goes on
 
 
@@ -55,9 +54,9 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
     if as_json:
         data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
-        say.line(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
+        say.raw(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
     else:
-        for line in explained(outcomes, notes, number, seed, time.monotonic() - began):
+        for line in explained(outcomes, notes, number, seed, time.monotonic() - began, screen.width()):
             say.line(line)
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
     return EXIT_CODES[verdict]
@@ -128,7 +127,8 @@ class _Table:
     def __init__(self, lab: Lab, checks: Sequence[Check], *, silent: bool) -> None:
         self._given = set(lab.given)
         self._silent = silent
-        self._width = max(len(c.title) for c in checks)
+        self._ids = 2 + max(len(c.id) for c in checks)
+        self._width = screen.room(max(len(c.title) for c in checks), (self._ids, TOOK_WIDTH, len("given")))
         self._now: Check | None = None
         self._begun = 0.0
 
@@ -149,15 +149,20 @@ class _Table:
             return
         say.progress("")
         c = outcome.check
-        given = "  given" if c.id in self._given and outcome.verdict is Verdict.PASS else ""
-        say.line(f"  {MARKS[outcome.verdict]} {c.id}  {c.title:{self._width}}  {outcome.seconds:5.1f} s{given}")
+        given = "given" if c.id in self._given and outcome.verdict is Verdict.PASS else ""
+        took = f"{outcome.seconds:5.1f} s"
+        cells = [(f"{MARKS[outcome.verdict]} {c.id}", self._ids), (c.title, self._width), (took, TOOK_WIDTH), (given, len(given))]
+        for line in screen.row(cells):
+            say.line(line)
 
 
-def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float) -> Iterator[str]:
+def explained(
+    outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int
+) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
         if outcome.verdict is not Verdict.PASS:
-            yield from ("", *_explained(outcome))
+            yield from ("", *_explained(outcome, columns))
     yield ""
     for note in notes:
         yield f"Note: {note}"
@@ -167,24 +172,18 @@ def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, se
     yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"
 
 
-def _explained(outcome: Outcome) -> Iterator[str]:
+def _explained(outcome: Outcome, columns: int) -> Iterator[str]:
+    from labkit import explain
+
     unjudged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
     yield f"{MARKS[outcome.verdict]} {outcome.check.id}  {outcome.check.title}{unjudged}"
     yield ""
-    yield from textwrap.wrap(outcome.sentence, WIDTH - 2, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+    yield from explain.sentence(outcome.sentence, columns)
     yield ""
     for label, text in (("expected", outcome.expected), ("found", outcome.found)):
         if text:
-            yield f"  {label:{LABEL}}{text}"
-    width = min(FACT_WIDTH, max((len(fact.text) for fact in outcome.because), default=0))
-    for index, fact in enumerate(outcome.because):
-        yield f"  {'because' if index == 0 else '':{LABEL}}{fact.text:{width}}  {fact.source}"
-    if outcome.so:
-        lines = textwrap.wrap(outcome.so, WIDTH - LABEL - 2, break_long_words=False)
-        yield f"  {'so':{LABEL}}{lines[0]}"
-        yield from (f"  {'':{LABEL}}{line}" for line in lines[1:])
-    if outcome.next_step:
-        yield f"  {'next':{LABEL}}{outcome.next_step}"
+            yield from explain.labelled(label, text, columns)
+    yield from explain.grounds(outcome.because, outcome.so, outcome.next_step, columns)
 
 
 def as_data(outcome: Outcome, lab: Lab) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def start(stack_name: str, number: int) -> ExitCode:
 def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Back to where the lab begins: code and data. Progress stays."""
     lab, space = find_lab(number), workspace.here()
-    say.line(f"This replaces your files by those that lab {number} starts with; yours are kept, and can be restored.")
+    say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     if not agreed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
         return ExitCode.OK
     return _begin(stack_name, lab, f"labkit lab {number} reset", space)
@@ -99,8 +99,8 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
         say.line(f"Lab {number} has nothing to write: the workspace starts with all of it.")
         return ExitCode.OK
     if apply:
-        say.line(f"This replaces your files by the solution of lab {number}; yours are kept, and can be restored.")
-    if not agreed(f"From now on, what you pass in lab {number} counts as passed after the solution. Go on?", yes=yes):
+        say.line(f"This replaces your files with the solution of lab {number}; yours are kept, and can be restored.")
+    if not agreed(f"Showing the solution is recorded: later passes in lab {number} count as "passed after solution". Show it?", yes=yes):
         return ExitCode.OK
 
     def seen(progress: Progress) -> None:
@@ -123,7 +123,7 @@ def _print_files(lab: Lab) -> None:
     solved = trees.solved(lab)
     for path in trees.exercise(lab):
         say.line(f"── {path}\n")
-        say.line(solved[path].decode(errors="replace") if path in solved else "(is not there)\n")
+        say.raw(solved[path].decode(errors="replace") if path in solved else "(is not there)\n")
     say.line(f"Next: labkit lab {lab.number} solution --diff, what you would have to change; or --apply")
 
 

@@ -1,17 +1,15 @@
 """labkit lab N [read] and labkit lab N tour: the guide and the code, in the terminal."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from labkit import paths, say
+from labkit import paths, say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.lab import guide, progress, standing, workspace
 from labkit.lab.catalog import Lab, Stop, find_lab
 from labkit.lab.standing import Standing
 
-WIDTH = 110  # columns at most
 AROUND = 6  # lines of code after an anchor
 MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.GIVEN: "·", standing.OPEN: " "}
 
@@ -77,9 +75,8 @@ def _render(text: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
     terminal = say.on_terminal()
-    console = Console(width=width, file=io.StringIO() if not terminal else sys.stdout, highlight=False)
+    console = Console(width=min(screen.width(), screen.READABLE), file=io.StringIO() if not terminal else sys.stdout, highlight=False)
     parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal)
     console.print(parsed)
     if isinstance(console.file, io.StringIO):
@@ -116,8 +113,8 @@ def tour(number: int) -> ExitCode:
         path, line, lines = _place(lab, stop, space.folder if space else None)
         say.line(f"{n} of {len(lab.tour)}  {_shown(path)}:{line}\n")
         for offset, code in enumerate(lines[line - 1 : line - 1 + AROUND]):
-            say.line(f"  {line + offset:4}  {code}".rstrip())
-        say.line(f"\n{stop.say.strip()}\n")
+            say.raw(f"  {line + offset:4}  {code}".rstrip())
+        say.line(f"\n{screen.paragraph(stop.say)}\n")
         if n < len(lab.tour) and say.can_ask():
             try:
                 if input("ENTER: the next stop, q: enough ").strip().lower().startswith("q"):

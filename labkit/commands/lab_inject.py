@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, told
@@ -51,7 +51,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     record = progress.change(space, note).lab(number)
     _tell(lab, step, stack, found, seed)
     lab_steps.compare(lab, step, record)
-    say.line(f"Next: labkit lab {number} read {step.id}, mend it, then labkit lab {number} check {step.id}")
+    say.line(f"Next: labkit lab {number} read {step.id}, fix it, then labkit lab {number} check {step.id}")
     return ExitCode.OK
 
 
@@ -90,14 +90,14 @@ async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> 
 def _tell(lab: Lab, step: Step, stack: Stack, found: Mapping[str, object], seed: int) -> None:
     say.line(f"Lab {lab.number} · {step.id} {step.title}: played (seed {seed}), and nothing was judged.\n")
     if isinstance(said := found.get("said"), str):
-        say.line(f"{said}\n")
+        say.line(f"{screen.paragraph(said)}\n")
     held = Ledger(stack.directory).open()
     for fault in held:
         if engine.left_behind_one(stack, fault):
             continue
-        say.line(f"  held        {fault.said}; until labkit heal {fault.id}, or the next check")
+        say.line(screen.paragraph(f"{fault.said}; until labkit heal {fault.id}, or the next check", "  held        "))
     for command in step.look:
-        say.line(f"  look        {filled(command, found)}")
+        say.line(screen.paragraph(filled(command, found), "  look        "))
     if held or step.look:
         say.line()
 

@@ -1,17 +1,14 @@
 """labkit lab N predict and hint: what a learner thinks before, and what helps."""
 
 import sys
-import textwrap
 import time
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.lab import progress, standing, workspace
 from labkit.lab.catalog import Lab, Step, find_lab
 from labkit.lab.progress import LabRecord, Predicted, Progress
 from labkit.lab.schema import Prediction
-
-WIDTH = 100
 
 
 def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode:
@@ -48,9 +45,9 @@ def _next_question(lab: Lab, record: LabRecord) -> Step | None:
 
 
 def show(question: Prediction) -> None:
-    say.line(textwrap.fill(question.question.strip(), WIDTH) + "\n")
+    say.line(screen.paragraph(question.question) + "\n")
     for n, choice in enumerate(question.choices, 1):
-        say.line(textwrap.fill(choice.strip(), WIDTH, initial_indent=f"  {n}  ", subsequent_indent="     "))
+        say.line(screen.paragraph(choice, f"  {n}  "))
     say.line()
 
 
@@ -74,13 +71,14 @@ def compare(lab: Lab, step: Step, record: LabRecord) -> None:
         return
     right = question.choices[question.answer].strip()
     if predicted is None:
-        say.line(f"You were to predict: {question.question.strip()}\n  it is       {right}")
+        say.line(f"You were to predict: {question.question.strip()}")
+        say.line(screen.paragraph(right, "  it is       "))
     elif not 0 <= predicted.choice < len(question.choices):
-        say.line(f"  it is       {right}")
+        say.line(screen.paragraph(right, "  it is       "))
     else:
-        say.line(f"  predicted   {question.choices[predicted.choice].strip()}")
-        say.line(f"  it is       {right}{': as you said' if predicted.choice == question.answer else ''}")
-    say.line(textwrap.fill(question.because.strip(), WIDTH, initial_indent="  because     ", subsequent_indent="              ") + "\n")
+        say.line(screen.paragraph(question.choices[predicted.choice], "  predicted   "))
+        say.line(screen.paragraph(f"{right}{': as you said' if predicted.choice == question.answer else ''}", "  it is       "))
+    say.line(screen.paragraph(question.because, "  because     ") + "\n")
 
 
 def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
@@ -92,7 +90,7 @@ def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
 
 
 def hint(number: int, step_id: str | None) -> ExitCode:
-    """One more level, and those before it."""
+    """The next of the step's hints, and those before it."""
     lab, space = find_lab(number), workspace.here()
     now = standing.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step
@@ -113,7 +111,7 @@ def hint(number: int, step_id: str | None) -> ExitCode:
     progress.change(space, count)
     say.line(f"{step.id}  {step.title}\n")
     for n, text in enumerate(step.hints[:level], 1):
-        say.line(textwrap.fill(text.strip(), WIDTH, initial_indent=f"  {n}  ", subsequent_indent="     "))
+        say.line(screen.paragraph(text, f"  {n}  "))
     more = len(step.hints) - level
     if more:
         say.line(

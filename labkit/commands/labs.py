@@ -2,7 +2,7 @@
 
 import json
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode
 from labkit.lab import progress, standing, workspace
 from labkit.lab.catalog import all_labs
@@ -19,11 +19,14 @@ def labs(*, as_json: bool) -> ExitCode:
     known = progress.load(space)
     found = [standing.of_lab(lab, known) for lab in all_labs()]
     if as_json:
-        say.line(json.dumps([_as_json(now) for now in found], indent=2))
+        say.raw(json.dumps([_as_json(now) for now in found], indent=2))
         return ExitCode.OK
-    width = max(len(now.lab.title) for now in found)
+    progress_width = max(len(_progress(now)) for now in found)
+    width = screen.room(max(len(now.lab.title) for now in found), (4, 7, progress_width), indent=0)
     for now in found:
-        say.line(f"{MARKS[now.state]} {now.lab.number:2}  {now.lab.title:{width}}  {now.lab.minutes:3} min  {_progress(now)}".rstrip())
+        number, took = f"{MARKS[now.state]} {now.lab.number:2}", f"{now.lab.minutes:3} min"
+        for line in screen.row([(number, 4), (now.lab.title, width), (took, 7), (_progress(now), progress_width)], indent=0):
+            say.line(line)
     say.line(f"\nNext: {_next(found, space)}")
     return ExitCode.OK
 
@@ -38,7 +41,7 @@ def _progress(now: Standing) -> str:
         case progress.AFTER_SOLUTION | progress.SKIPPED:
             return now.state
         case _:
-            return f"{passed} of {of} checks passed"
+            return f"{passed} of {of} passed"
 
 
 def _next(found: list[Standing], space: Workspace | None) -> str:

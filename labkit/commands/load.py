@@ -34,7 +34,10 @@ def load(
     plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
     with loading(stack, "labkit load"):
         tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
-    say.line(json.dumps(figures(plan, tally), indent=2) if as_json else text(plan, tally, through="direct" if direct else "gateway"))
+    if as_json:
+        say.raw(json.dumps(figures(plan, tally), indent=2))
+    else:
+        say.line(text(plan, tally, through="direct" if direct else "gateway"))
     for line in told.notes(stack):
         say.problem(line)
     return ExitCode.FAIL if tally.unfinished or tally.wrong or tally.failed_posts else ExitCode.OK

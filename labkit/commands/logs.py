@@ -25,11 +25,11 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
         if not found and component and count != 0 and not follow:
             raise UserError(f"{name} has written nothing yet.", "labkit up")
         for line in found:
-            say.line(_prefix(name, component) + line)
+            say.raw(_prefix(name, component) + line)
     for line in told.notes(stack):
         say.problem(line)
     for name, line in coming:
-        say.line(_prefix(name, component) + line)
+        say.raw(_prefix(name, component) + line)
     return ExitCode.OK
 
 

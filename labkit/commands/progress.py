@@ -39,7 +39,7 @@ def load(file: Path, *, yes: bool) -> ExitCode:
     except FileNotFoundError:
         raise UserError(f"There is no file {file}.", "labkit progress export FILE makes one") from None
     except ValueError as error:
-        raise UserError(f"{file} is no progress that labkit exported: {error}.", "labkit progress export FILE, once more") from None
+        raise UserError(f"{file} is not a progress file of labkit: {error}.", "labkit progress export FILE, once more") from None
     count = sum(check.state != "" for lab in theirs.labs.values() for check in lab.checks.values())
     if not yes and say.can_ask() and not say.agreed(f"Merge {count} checks of {len(theirs.labs)} labs into {space.folder}?"):
         say.line("Nothing was changed.")
@@ -79,7 +79,7 @@ def report(*, as_json: bool) -> ExitCode:
     found = [standing.of_lab(lab, known) for lab in all_labs()]
     strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
     if as_json:
-        say.line(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))
+        say.raw(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))
         return ExitCode.OK
     for now in found:
         passed, of = now.counted
@@ -142,7 +142,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
     lab, space, command = find_lab(number), workspace.here(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
-    say.line(f"This replaces your files by those that lab {number} starts with; yours are kept, and can be restored.")
+    say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
     if not lab_files.agreed(question, yes=yes):
         return ExitCode.OK

@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import database
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-WIDEST = 60  # characters of one value in a table on the screen
+WIDEST, NARROWEST = 60, 10  # characters of one value in a table on the screen
 SOURCES_OF_VIEWS = {
     "changes": {"binlog"},
     **{f"{what}_commits": {"binlog"} for what in ("order", "customer", "reservation", "inbox")},
@@ -81,13 +81,13 @@ def _answer(connection: "DuckDBPyConnection", query: str, *, as_json: bool, as_c
             f"DuckDB does not take that query: {str(error).strip()}", "labkit sql --schema", exit_code=ExitCode.USAGE
         ) from error
     if as_json:
-        say.line(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=_plain))
+        say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=_plain))
     elif as_csv:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
-        say.line(text.getvalue().removesuffix("\n"))
+        say.raw(text.getvalue().removesuffix("\n"))
     else:
         _table(names, rows)
     return ExitCode.OK
@@ -101,15 +101,38 @@ def _plain(value: Any) -> Any:
 
 
 def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Too wide for the screen, its longest values are cut; with too many columns for that, each row is a list."""
     cells = [["·" if value is None else _short(str(_plain(value))) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
-    right = [all(_is_number(row[i]) for row in rows) for i in range(len(names))]
-    for line in [names, *cells]:
-        texts = [text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in zip(line, widths, right, strict=True)]
-        say.line("  ".join(texts).rstrip())
-        if line is names:
-            say.line("  ".join("─" * width for width in widths))
+    room = screen.width() - 2 * (len(names) - 1)
+    longest = next((n for n in range(WIDEST, NARROWEST - 1, -1) if sum(min(width, n) for width in widths) <= room), None)
+    if longest is None:
+        _lists(names, cells)
+    else:
+        right = [all(_is_number(row[i]) for row in rows) for i in range(len(names))]
+        widths = [min(width, longest) for width in widths]
+        for line in [names, *cells]:
+            texts = [_cell(*cell) for cell in zip(line, widths, right, strict=True)]
+            say.raw("  ".join(texts).rstrip())
+            if line is names:
+                say.raw("  ".join("─" * width for width in widths))
     say.line(f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}")
+
+
+def _lists(names: list[str], cells: list[list[str]]) -> None:
+    width = max(map(len, names))
+    for row in cells:
+        for name, value in zip(names, row, strict=True):
+            say.raw(f"{name:{width}}  {_cut(value, screen.width() - width - 2)}".rstrip())
+        say.raw("")
+
+
+def _cell(text: str, width: int, to_right: bool) -> str:
+    return f"{_cut(text, width):>{width}}" if to_right else f"{_cut(text, width):{width}}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _is_number(value: Any) -> bool:
@@ -119,8 +142,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _short(text: str) -> str:
-    text = say.one_line(text.replace("\n", "⏎"))
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return _cut(say.one_line(text.replace("\n", "⏎")), WIDEST)
 
 
 def _unread(connection: "DuckDBPyConnection") -> list[str]:

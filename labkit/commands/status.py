@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode
 from labkit.faults import told
 from labkit.faults.ledger import Ledger
@@ -12,13 +12,15 @@ from labkit.stack.facts import facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
 
+WITH_PIDS = 72  # columns from which there is room for them
+
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
     """Exit code 1 when not all of it is ready, 2 when nobody can tell."""
     stack = state.load(stack_name)
     found = {**facts(stack), "faults": [{"id": fault.id, "said": fault.said} for fault in Ledger(stack.directory).open()]}
     if as_json:
-        say.line(json.dumps(found, indent=2))
+        say.raw(json.dumps(found, indent=2))
     else:
         _table(found, stack)
     return ExitCode.UNKNOWN if "reason" in found else ExitCode.OK if found["ready"] else ExitCode.FAIL
@@ -37,8 +39,9 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
     for component in found["components"]:
         pid = f"pid {component['pid']}" if component["pid"] else ""
         memory = say.megabytes(component["memory_bytes"]) if component["memory_bytes"] else ""
-        line = f"  {component['name']:13}  {component['state']:8}  {component['endpoint'] or '':21}  {pid:12}  {memory:>7}"
-        say.line(line.rstrip())
+        line = f"  {component['name']:13}  {component['state']:8}  {component['endpoint'] or '':21}"
+        beside = f"  {memory:>7}" if screen.width() < WITH_PIDS else f"  {pid:12}  {memory:>7}"
+        say.line(f"{line}{beside}".rstrip())
     say.line(f"\n{stack.name}: {_sum(found, stack)}the services run from {stack.source}.")
     say.line(accounts.OPEN if found["open"] else "Its stores ask for passwords: labkit status --json tells them.")
     for line in told.notes(stack):

@@ -31,7 +31,7 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
         raise UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
     partitions = [_partition(place, starts, ends, groups, lags) for place in sorted(ends)]
     if as_json:
-        say.line(json.dumps(partitions, indent=1))
+        say.raw(json.dumps(partitions, indent=1))
         return ExitCode.OK
     for topic in sorted({place[0] for place in ends}):
         say.line(f"{channel(topic)}  ({topic})")
@@ -91,7 +91,7 @@ def _by_key(stack: Stack, *, as_json: bool) -> ExitCode:
         say.problem(f"Not all is there: {gap[0]}.")
     names = ("topic", "key", "partitions", "records", "messages", "events")
     if as_json:
-        say.line(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1))
+        say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1))
         return ExitCode.OK
     for topic, key, partitions, records, messages, events in rows:
         where = f"partition {partitions[0]}" if len(partitions) == 1 else f"PARTITIONS {', '.join(map(str, partitions))}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.cli_numbers import whole
 from labkit.errors import ExitCode, UserError
 from labkit.story import render
@@ -42,13 +42,13 @@ def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence
         raise UserError(f"There is no {subject} {subject_id}.", HOW_TO_FIND[subject])
     match form:
         case "json":
-            say.line(json.dumps(render.as_data(story), indent=2, ensure_ascii=False))
+            say.raw(json.dumps(render.as_data(story), indent=2, ensure_ascii=False))
         case "mermaid":
-            say.line(render.as_mermaid(story))
+            say.raw(render.as_mermaid(story))
         case "diagram":
-            say.line(render.as_diagram(story))
+            say.raw(render.as_diagram(story, screen.width()))
         case _:
-            say.line(render.as_text(story, datetime.fromisoformat(now[0]) if now else None))
+            say.line(render.as_text(story, screen.width(), datetime.fromisoformat(now[0]) if now else None))
     marks = {hop.mark for hop in story.hops}
     return ExitCode.FAIL if Mark.MISSING in marks else ExitCode.UNKNOWN if Mark.UNREAD in marks else ExitCode.OK
 
@@ -74,5 +74,5 @@ def _number(subject: str, text: str) -> int:
         return whole(text)
     except ValueError:
         raise UserError(
-            f"{text!r} is no number of {'an' if subject == 'order' else 'a'} {subject}.", HOW_TO_FIND[subject], exit_code=ExitCode.USAGE
+            f"{text!r} is not {'an' if subject == 'order' else 'a'} {subject} number.", HOW_TO_FIND[subject], exit_code=ExitCode.USAGE
         ) from None

@@ -50,7 +50,7 @@ def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: 
 def _explained(error: NotReady) -> UserError:
     details, next_step = list(error.details), error.next_step
     if error.ended:
-        next_step = f"mend what the log says, then labkit up (all of it: labkit logs {error.component})"
+        next_step = f"fix what the log says, then labkit up (all of it: labkit logs {error.component})"
     if error.component == "kafka" and kafka.blames_archive(error.log) and kafka.forget_archive():
         details += ["", "labkit removed the stale archive."]
         next_step = "labkit up"

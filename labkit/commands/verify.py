@@ -103,4 +103,7 @@ class Progress:
 
 
 def _show(judgement: Judgement, json_wanted: bool) -> None:
-    say.line(as_json(judgement) if json_wanted else as_text(judgement))
+    if json_wanted:
+        say.raw(as_json(judgement))
+    else:
+        say.line(as_text(judgement, screen.width()))

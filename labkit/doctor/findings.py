@@ -1,4 +1,4 @@
-"""What the doctor finds: a sentence, how it stands, and for what is in the way the command that mends it."""
+"""What the doctor finds: a sentence, how it stands, and for what is in the way the command that fixes it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.verdict == BAD and not self.fix:
-            raise ValueError(f"{self.id} is in the way, and nothing says what mends it")
+            raise ValueError(f"{self.id} is in the way, and nothing says what fixes it")
 
 
 def overall(findings: Iterable[Finding]) -> str:

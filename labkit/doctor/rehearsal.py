@@ -133,7 +133,7 @@ def _tell(line: str, as_json: bool) -> None:
 def _conclude(found: examination.Examination, result: Rehearsed, as_json: bool) -> None:
     line = for_the_instructor(found, result)
     if as_json:
-        say.line(json.dumps({"line": line, "rehearsal": vars(result), "doctor": found.as_json()}, indent=2))
+        say.raw(json.dumps({"line": line, "rehearsal": vars(result), "doctor": found.as_json()}, indent=2))
         return
     say.line("\nSend this line to your instructor:\n")
     say.line(line)

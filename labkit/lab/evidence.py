@@ -92,7 +92,7 @@ def older(connection: "DuckDBPyConnection", parked: int) -> str | None:
     parts = [f"{count} {one if count == 1 else more}" for count, (one, more) in zip(row, words, strict=True) if count]
     if parked:
         parts.append(f"{parked} message{'s were' if parked > 1 else ' was'} given up")
-    return f"From earlier attempts {', '.join(parts)}; that counts for nothing here." if parts else None
+    return f"From earlier attempts {', '.join(parts)}; this does not affect the result." if parts else None
 
 
 def _failed(result: Result) -> Failed:

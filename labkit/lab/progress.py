@@ -204,7 +204,7 @@ def refuse_unstarted(space: Workspace | None, number: int) -> None:
     if number == 1:
         return
     if space is None:
-        message = f"Lab {number} is worked on in a workspace, and {Path.cwd()} is in none."
+        message = f"Lab {number} is done in a workspace, and you are not in one ({Path.cwd()})."
         raise UserError(message, f"labkit init workshop, then cd workshop, then labkit lab {number} start", exit_code=ExitCode.USAGE)
     record = load(space).labs.get(str(number))
     if record is None or record.started is None:

@@ -28,7 +28,7 @@ def take_over(stack: Stack) -> list[str]:
                 brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
         except NotReady as error:
             if error.ended:
-                error.next_step = f"mend what the log says (all of it: labkit logs {error.component}), then the same again"
+                error.next_step = f"fix what the log says (all of it: labkit logs {error.component}), then the same again"
             raise
         return [name for name in SERVICES if name in brought.started]
 

@@ -77,7 +77,7 @@ def here() -> Workspace:
     """The same; raises UserError outside."""
     found = whole()
     if found is None:
-        message = f"This works in a workspace, and {Path.cwd()} is in none."
+        message = f"You are not in a workspace ({Path.cwd()})."
         raise UserError(message, "labkit init workshop, then cd workshop; or cd into the one that you have")
     return found
 
@@ -91,7 +91,7 @@ def write(space: Workspace) -> None:
 
 @contextmanager
 def told_when_refused(folder: Path) -> Iterator[None]:
-    """What the file system refuses is the user's to mend. Raises UserError."""
+    """What the file system refuses is the user's to fix. Raises UserError."""
     try:
         yield
     except OSError as error:

@@ -32,7 +32,7 @@ SILENT = "silent"  # it takes the connection and says nothing: what runs is not 
 
 
 class NoEngine(UserError):
-    """No engine that labkit can use: `kind` is one of the constants of this module; the sentence says why, the next step what mends it."""
+    """No engine that labkit can use: `kind` is one of the constants of this module; the sentence says why, the next step what fixes it."""
 
     def __init__(self, kind: str, message: str, next_step: str) -> None:
         super().__init__(message, next_step)

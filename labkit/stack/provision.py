@@ -124,4 +124,4 @@ def _run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Ac
                     cursor.execute(column)
     except OSError as error:
         message = f"The tables of the services could not be made: {error}."
-        raise UserError(message, "mend that schema.sql, then labkit up", details=statement.splitlines()) from error
+        raise UserError(message, "fix that schema.sql, then labkit up", details=statement.splitlines()) from error

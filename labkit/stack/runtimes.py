@@ -32,7 +32,7 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
                 f"The stack {old.name!r} has its data in the {old.runtime} runtime.",
                 f"labkit down --data{named}, then labkit up --runtime {wanted}{named}; or another stack beside it: --name other",
             )
-        return Choice(old.runtime, f"The stack's data is in {_SPOKEN[old.runtime]}.")
+        return Choice(old.runtime, _SPOKEN[old.runtime])
     if wanted == NATIVE:
         return Choice(NATIVE, "The servers run as processes on this machine, as asked.")
     try:
@@ -44,7 +44,7 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
     return Choice(DOCKER, f"Docker {found.version} answers, so the servers run in containers.")
 
 
-_SPOKEN = {DOCKER: "Docker", NATIVE: "processes of this machine"}
+_SPOKEN = {DOCKER: "This stack runs in containers.", NATIVE: "This stack runs as processes on this machine."}
 
 
 def of(name: str, directory: Path) -> Runtime:

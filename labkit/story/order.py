@@ -283,7 +283,7 @@ class _OrderStory:
         if at is None or at[0] <= message.first.offset:
             stands = f"stands at offset {at[0]}" if at else "has taken nothing"
             return Diagnosis(
-                f"order-history has not got to {event}: of {message.first.channel}, partition {message.first.partition} it {stands}.",
+                f"order-history has not reached {event} yet: of {message.first.channel}, partition {message.first.partition} it {stands}.",
                 "labkit logs order-history",
             )
         who = self._asked("order-history", event).removesuffix("?")

@@ -1,26 +1,27 @@
 """A story as text, as JSON, as a sequence drawn in the terminal, and as Mermaid."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from labkit import screen
 from labkit.say import one_line
 from labkit.story.model import Hop, Mark, Story
 
-KEYS = 9  # columns of a hop's name
-TEXT = 58
+KEYS = 8  # columns of a hop's name
 LANES = ("client", "orders", "relay", "Kafka", "customers", "order-history")
-LANE_WIDTH = 15
+LANE_WIDTH, LEAST_LABEL = 15, 28  # at most, and at least, in a diagram
 ROW_SOURCES = frozenset({"row", "state", "effect", "outbox"})
 
 
-def as_text(story: Story, now: datetime | None = None) -> str:
-    """What `labkit trace` prints."""
-    lines = [one_line(_title(story, now)), "", *map(one_line, _hops(story.hops))]
+def as_text(story: Story, columns: int, now: datetime | None = None) -> str:
+    """What `labkit trace` prints on a screen of so many columns."""
+    lines = [one_line(_title(story, now)), "", *_hops(story.hops, columns)]
     if story.diagnosis:
         lines += ["", story.diagnosis.text, f"Next: {story.diagnosis.next_step}"]
-    return "\n".join(lines)
+    return screen.fitted("\n".join(lines), columns)
 
 
 def _title(story: Story, now: datetime | None) -> str:
@@ -36,13 +37,19 @@ def _title(story: Story, now: datetime | None) -> str:
     return " · ".join(parts)
 
 
-def _hops(hops: tuple[Hop, ...]) -> Iterator[str]:
+def _hops(hops: tuple[Hop, ...], columns: int) -> Iterator[str]:
+    times: list[str] = []
     before: Hop | None = None
     for hop in hops:
-        when = _when(hop, before)
-        yield f"  {hop.mark.value} {hop.key:{KEYS}} {hop.text:{TEXT}}  {when}".rstrip()
+        times.append(_when(hop, before))
         if hop.at:
             before = hop
+    key = 2 + KEYS
+    when = max(map(len, times), default=0)
+    text = screen.room(max((len(hop.text) for hop in hops), default=0), (key, when), columns=columns)
+    for hop, at in zip(hops, times, strict=True):
+        cells = [(f"{hop.mark.value} {hop.key}", key), (one_line(hop.text), text), (at, when)]
+        yield from screen.row(cells)
 
 
 def _when(hop: Hop, before: Hop | None) -> str:
@@ -155,31 +162,44 @@ def _name(lane: str) -> str:
     return lane.replace("-", "_")
 
 
-def as_diagram(story: Story) -> str:
-    """The sequence with one column a component."""
+def as_diagram(story: Story, columns: int) -> str:
+    """The sequence with one lane a component, on a screen of so many columns."""
     shown = list(steps(story))
     used = [lane for lane in LANES if any(lane in (step.source, step.target) for step in shown)]
-    at = {lane: 2 + LANE_WIDTH * index + LANE_WIDTH // 2 for index, lane in enumerate(used)}
-    lines = ["".join(f"{lane:^{LANE_WIDTH}}" for lane in used).rstrip().join(("  ", ""))]
+    width = min(LANE_WIDTH, (columns - 2) // max(1, len(used)))
+    at = {lane: 2 + width * index + width // 2 for index, lane in enumerate(used)}
+    lines = list(_names(used, width))
     for step in shown:
-        lines += [_label(step, at), _arrow(step, at)] if step.source != step.target else [_label(step, at)]
+        lines += _label(step, at, columns)
+        if step.source != step.target:
+            lines.append(_arrow(step, at))
     lines.append(_bars(at))
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _names(lanes: list[str], width: int) -> Iterator[str]:
+    names = [textwrap.wrap(lane, width - 1) for lane in lanes]
+    high = max(map(len, names), default=0)
+    for n in range(high):
+        parts = [name[n - high + len(name)] if n >= high - len(name) else "" for name in names]
+        yield "  " + "".join(f"{part:^{width}}" for part in parts)
+
+
 def _bars(at: dict[str, int]) -> str:
-    row = [" "] * (max(at.values()) + 1)
+    row = [" "] * (max(at.values(), default=0) + 1)
     for column in at.values():
         row[column] = "│"
     return "".join(row)
 
 
-def _label(step: Step, at: dict[str, int]) -> str:
-    begin = min(at[step.source], at[step.target]) + 2
+def _label(step: Step, at: dict[str, int], columns: int) -> Iterator[str]:
+    """Right of its lane, on as many lines as it takes there; further left where too little room is left."""
+    begin = max(2, min(min(at[step.source], at[step.target]) + 2, columns - LEAST_LABEL))
     text = one_line(f"{'✗ ' if step.is_missing else ''}{step.text}")
-    row = list(_bars(at).ljust(begin + len(text)))
-    row[begin : begin + len(text)] = text
-    return "".join(row)
+    for part in textwrap.wrap(text, columns - begin, break_on_hyphens=False):
+        row = list(_bars(at).ljust(begin + len(part)))
+        row[begin : begin + len(part)] = part
+        yield "".join(row)
 
 
 def _arrow(step: Step, at: dict[str, int]) -> str:

@@ -206,7 +206,7 @@ def _subscriber(walk: Walk, message: Told, subscriber: str) -> None:
             "consumer",
             f"{service} {stands}",
             f"Redis, positions:{subscriber}",
-            walk.component(service) or Diagnosis(f"{service} has not got to it.", f"labkit logs {service}"),
+            walk.component(service) or Diagnosis(f"{service} has not reached it yet.", f"labkit logs {service}"),
             lane=service,
         )
 

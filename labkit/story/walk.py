@@ -113,12 +113,12 @@ class Walk:
         event, exit_code, number, happened, detail = found
         fault = self.tables.row("SELECT id, primitive FROM faults WHERE target = ? AND healed IS NULL ORDER BY id DESC", name)
         by = f" by fault {fault[0]} (labkit fault {fault[1]} {name})" if fault else ""
-        mend = f"labkit heal {fault[0]}" if fault else "labkit up"
+        fix = f"labkit heal {fault[0]}" if fault else "labkit up"
         if event == "pause":
-            return Diagnosis(f"{name} is paused{by}: its process is stopped and does nothing.", mend)
+            return Diagnosis(f"{name} is paused{by}: its process is stopped and does nothing.", fix)
         how = f"signal {number}" if number else f"exit code {exit_code}" if exit_code is not None else "nobody saw how"
         at = f" at {happened:%H:%M:%S}" if number or exit_code is not None else ""
-        return Diagnosis(f"{name} is not running: it ended{at}{by} ({how}){f': {detail}' if detail else ''}.", mend)
+        return Diagnosis(f"{name} is not running: it ended{at}{by} ({how}){f': {detail}' if detail else ''}.", fix)
 
     def down(self, component: str, reason: str) -> Diagnosis:
         return self.component(component) or Diagnosis(f"{component} could not be read: {reason}.", "labkit status")
@@ -191,7 +191,7 @@ class Walk:
             source,
             diagnosis
             or Diagnosis(
-                f"{service} has not got to {event}: it works on what is before it, waits, or hangs{self._complaint(service)}.",
+                f"{service} has not reached {event} yet: it works on what is before it, waits, or hangs{self._complaint(service)}.",
                 f"labkit logs {service}",
             ),
         )

@@ -12,7 +12,7 @@ async def hanging(run: Run) -> dict[str, object]:
     """An order of a customer whom nobody knows."""
     order = await run.order(2**62 + time.time_ns(), "12.34")
     await run.order_published(order, "CustomerValidationFailed")
-    return {"order": order.id, "customer": order.customer_id, "said": f"Somebody whom nobody knows has placed order {order.id} over 12.34."}
+    return {"order": order.id, "customer": order.customer_id, "said": f"An unknown customer has placed order {order.id} over 12.34."}
 
 
 async def leaked(run: Run) -> dict[str, object]:

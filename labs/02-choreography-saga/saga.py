@@ -18,6 +18,7 @@ ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "Custome
 EVENTS = ("OrderCreated", "OrderApproved", "OrderRejected", "OrderCancelled", *ANSWERS)
 COMMANDS = ("create order", "approve order", "reject order", "cancel order", "reserve credit", "release credit")
 WORDS = {"trigger": (CREATE, CANCEL, *EVENTS), "participant": ("orders", "customers"), "does": COMMANDS, "publishes": EVENTS}
+SPOKEN = {"trigger": "a trigger", "participant": "a participant", "does": "a step's work", "publishes": "an event"}
 PARTICIPANT = {"order_db": "orders", "customer_db": "customers"}
 CHANNEL = {event: "Customer" if event.startswith("Customer") else "Order" for event in EVENTS}
 REQUESTS = {"PENDING": CREATE, "OrderCreated": CREATE, "CANCELLED": CANCEL, "OrderCancelled": CANCEL}  # what no message starts
@@ -121,7 +122,7 @@ def _words(value: Any, name: str, line: int, own: set[str]) -> list[str]:
 
 
 def _no_word(line: int, word: object, name: str) -> NoReturn:
-    _wrong(line, f"{word!r} is no {name}: choose from {', '.join(WORDS[name])}")
+    _wrong(line, f"{word!r} is not {SPOKEN[name]}; choose from {', '.join(WORDS[name])}")
 
 
 def _wrong(line: int, what: str) -> NoReturn:
@@ -214,7 +215,7 @@ def _same(verb: str, step: Step, said: str, real: str, found: Step) -> None:
         expected=real,
         found=f"{said}, in line {step.line}",
         because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
-        next_step="labkit trace order shows each hop of an order; mend saga.yml, then labkit lab 2 check 2.1",
+        next_step="labkit trace order shows each hop of an order; fix saga.yml, then labkit lab 2 check 2.1",
     )
 
 

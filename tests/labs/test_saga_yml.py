@@ -55,7 +55,7 @@ def test_an_event_more_that_nobody_needs_is_accepted_whether_it_is_said_or_not(t
 
 def test_an_event_that_nobody_publishes_is_no_word(tmp_path: Path) -> None:
     text = (FOLDER / "solution" / "saga.yml").read_text().replace("publishes: []", "publishes: [CustomerCreditRefunded]")
-    assert "'CustomerCreditRefunded' is no publishes: choose from" in said(real(), written(tmp_path, text)).sentence
+    assert "'CustomerCreditRefunded' is not an event; choose from" in said(real(), written(tmp_path, text)).sentence
 
 
 def test_code_that_publishes_otherwise_is_not_laid_to_a_right_saga_yml() -> None:

@@ -141,7 +141,7 @@ def test_outside_a_workspace_the_next_step_is_init(learner: Learner, tmp_path: P
     outside = Learner(learner.labkit, learner.kit, tmp_path)
     done = outside("lab", "7", command, ok=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == f"This works in a workspace, and {tmp_path} is in none."
+    assert done.stderr.splitlines()[0] == f"You are not in a workspace ({tmp_path})."
     assert done.stderr.splitlines()[-1].startswith("Next: labkit init workshop")
 
 

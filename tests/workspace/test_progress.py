@@ -158,7 +158,7 @@ def test_export_and_import_merge(learner: Learner, space: Workspace, tmp_path: P
     (tmp_path / "broken.json").write_text("{")
     done = learner("progress", "import", str(tmp_path / "broken.json"), ok=False)
     assert done.returncode == 1
-    assert "is no progress that labkit exported" in done.stderr
+    assert "is not a progress file of labkit" in done.stderr
     assert "There is no file" in learner("progress", "import", "nowhere.json", ok=False).stderr
 
 
