@@ -55,11 +55,13 @@ def up(
 
 
 @app.command(short_help="Stop the stack; its data is kept.")
-def down(name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Remove its data too.")] = False) -> int:
-    """Stop every process of the stack. Its data is kept unless --data is given."""
+def down(
+    name: Name = "default", data: Annotated[bool, typer.Option("--data", help="Remove its data too.")] = False, yes: Yes = False
+) -> int:
+    """Stop every process of the stack. Its data is kept unless --data is given, which asks first."""
     from labkit.commands.down import down
 
-    return down(name, data=data)
+    return down(name, data=data, yes=yes)
 
 
 @app.command(short_help="Show what runs and where.")

@@ -45,11 +45,12 @@ def read(context: typer.Context, section: Step = None) -> int:
 
 
 @app.command(short_help="Begin: the lab's files, empty stores.")
-def start(context: typer.Context, name: Name = "default") -> int:
-    """Put your workspace where the lab begins, on empty stores. Your earlier work is kept: restore brings it back."""
+def start(context: typer.Context, yes: Yes = False, name: Name = "default") -> int:
+    """Put your workspace where the lab begins, on empty stores. Your earlier work is kept: restore brings it back. In a lab that was
+    started already nothing is changed; reset begins it anew."""
     from labkit.commands.lab_files import start
 
-    return start(name, _number(context))
+    return start(name, _number(context), yes=yes)
 
 
 @app.command(short_help="Say what will happen, before it does.")

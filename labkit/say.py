@@ -99,10 +99,17 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def agreed(question: str) -> bool:
-    """Ask on the terminal; anything but y is no."""
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask on the terminal; anything but y is no, and said so. Without a terminal nobody is asked: whoever wrote the script meant it."""
+    if yes or not can_ask() or _agreed(question):
+        return True
+    line("Nothing was changed.")
+    return False
+
+
+def _agreed(question: str) -> bool:
     try:
-        return input(f"{plain(question)} [y/N] ").strip().lower() in ("y", "yes")
+        return input(_wrapped(f"{plain(question)} [y/N] ")).strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

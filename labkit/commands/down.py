@@ -12,11 +12,13 @@ from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
 
 
-def down(stack_name: str, *, data: bool) -> ExitCode:
+def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
     """Stop every process of the stack, whoever started it. Its data stays unless asked otherwise."""
     directory = state.directory_of(stack_name)
     if not directory.is_dir():
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
+        return ExitCode.OK
+    if data and not say.confirmed(f"All data of the stack {stack_name} is removed for good. Go on?", yes=yes):
         return ExitCode.OK
     with state.exclusive(stack_name, "down"):
         known = _known(stack_name, data=data)

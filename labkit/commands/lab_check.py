@@ -14,6 +14,8 @@ from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, Outcome, Verdict, worst
 
 if TYPE_CHECKING:
+    from labkit.lab.progress import LabRecord
+    from labkit.lab.workspace import Workspace
     from labkit.stack.model import Stack
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
@@ -50,7 +52,8 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
     verdict = worst(outcomes)
     results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
-    judged = {c.name: c.digest for c in stack.components if c.digest}
+    judged = {**{c.name: c.digest for c in stack.components if c.digest}, **_beside(space)}
+    before = progress.load(space).lab(number)
     known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
     if as_json:
         data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
@@ -59,7 +62,42 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
         for line in explained(outcomes, notes, number, seed, time.monotonic() - began, screen.width()):
             say.line(line)
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
+        for line in _what_now(lab, space, outcomes, before, judged):
+            say.line(line)
     return EXIT_CODES[verdict]
+
+
+def _beside(space: "Workspace | None") -> dict[str, str]:
+    """The digests of the files that the lab brought beside the services, as far as they are there."""
+    from labkit.lab import trees
+    from labkit.lab.laid import laid
+
+    if space is None:
+        return {}
+    found = trees.of_workspace(space.folder, laid(space).beside)
+    return {path: trees.digest({path: content}) for path, content in found.items() if not trees.in_services(path)}
+
+
+def _what_now(
+    lab: Lab, space: "Workspace | None", outcomes: Sequence[Outcome], before: "LabRecord", judged: dict[str, str]
+) -> Iterator[str]:
+    """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
+    from labkit.lab import next_step, progress, standing
+    from labkit.lab.catalog import all_labs
+
+    failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
+    if failed and all(record and record.last == Verdict.FAIL.value and record.digests == judged for record in failed):
+        yield "No file has changed since the last check. Is your edit saved?"
+    if any(o.verdict is not Verdict.PASS for o in outcomes):
+        return
+    known = progress.load(space)
+    now = standing.of_lab(lab, known)
+    if space is None:
+        yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.FIRST}"
+    elif now.state in (standing.DONE, progress.AFTER_SOLUTION):
+        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs([standing.of_lab(each, known) for each in all_labs()], space)}"
+    else:
+        yield f"Next: {next_step.of_lab(now)}"
 
 
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:

@@ -6,32 +6,55 @@ import time
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, progress, snapshots, trees, workspace
+from labkit.lab import laying, next_step, progress, snapshots, standing, trees, workspace
 from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.fresh import fresh
+from labkit.lab.laid import laid
 from labkit.lab.laying import Change, Target
 from labkit.lab.progress import Progress
 from labkit.lab.workspace import Workspace
+from labkit.stack import runtimes, state, stores
 
 SHOWN_PATHS = 8
 
 
-def start(stack_name: str, number: int) -> ExitCode:
-    """The workspace as the lab begins, on empty stores."""
-    return _begin(stack_name, find_lab(number), f"labkit lab {number} start")
+def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
+    """The workspace as the lab begins, on empty stores. In that lab already, nothing is changed."""
+    lab, space = find_lab(number), workspace.here()
+    now = standing.of_lab(lab, progress.load(space))
+    if laid(space).lab == number and now.record.started is not None:
+        say.line(f"You are in lab {number} already, so nothing was changed. To begin it anew: labkit lab {number} reset")
+        runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
+        say.line(f"Next: {next_step.of_lab(now)}" if runs else "Next: labkit up")
+        return ExitCode.OK
+    if (question := _at_stake(stack_name, space)) and not say.confirmed(question, yes=yes):
+        return ExitCode.OK
+    return _begin(stack_name, lab, f"labkit lab {number} start", space)
+
+
+def _at_stake(stack_name: str, space: Workspace) -> str:
+    """What a start takes away that may be missed, as a question; empty when there is nothing."""
+    stack = state.find(stack_name)
+    if stack is None:
+        return ""
+    if stack.source != space.folder and (stack.source / workspace.KEPT).is_dir():
+        return (
+            f"The stack {stack_name} belongs to the workspace {stack.source}. Its customers, orders and messages go, and its services run "
+            "from here. Take it over?"
+        )
+    return f"All customers, orders and messages of the stack {stack_name} go. Start?" if stores.hold_anything(stack) else ""
 
 
 def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Back to where the lab begins: code and data. Progress stays."""
     lab, space = find_lab(number), workspace.here()
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
-    if not agreed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
+    if not say.confirmed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
         return ExitCode.OK
     return _begin(stack_name, lab, f"labkit lab {number} reset", space)
 
 
-def _begin(stack_name: str, lab: Lab, command: str, space: Workspace | None = None) -> ExitCode:
-    space = space or workspace.here()
+def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCode:
     change = laying.lay(space, Target(laying.START, lab.number), why=command)
 
     def started(progress: Progress) -> None:
@@ -45,14 +68,6 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace | None = No
     say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
     say.line(f"Next: labkit lab {lab.number}")
     return ExitCode.OK
-
-
-def agreed(question: str, *, yes: bool) -> bool:
-    """Without a terminal nobody is asked; whoever wrote the script meant it."""
-    if yes or not say.can_ask() or say.agreed(question):
-        return True
-    say.line("Nothing was changed.")
-    return False
 
 
 def tell(change: Change) -> None:
@@ -100,7 +115,7 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
         return ExitCode.OK
     if apply:
         say.line(f"This replaces your files with the solution of lab {number}; yours are kept, and can be restored.")
-    if not agreed(f"Showing the solution is recorded: later passes in lab {number} count as "passed after solution". Show it?", yes=yes):
+    if not say.confirmed(f"Showing the solution is recorded: later passes in lab {number} count as passed after solution. Show it?", yes=yes):
         return ExitCode.OK
 
     def seen(progress: Progress) -> None:

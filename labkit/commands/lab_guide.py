@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit import paths, say, screen
 from labkit.errors import ExitCode, UserError
-from labkit.lab import guide, progress, standing, workspace
+from labkit.lab import guide, next_step, progress, standing, workspace
 from labkit.lab.catalog import Lab, Stop, find_lab
 from labkit.lab.standing import Standing
 
@@ -33,7 +33,7 @@ def read(number: int, step: str | None) -> ExitCode:
         for section in sections:
             _render(section.text)
             say.line()
-    say.line(f"Next: {_next(now)}")
+    say.line(f"Next: {next_step.of_lab(now, has_read=True)}")
     return ExitCode.OK
 
 
@@ -84,22 +84,8 @@ def _render(text: str) -> None:
             say.line(line.rstrip())
 
 
-def _next(now: Standing) -> str:
-    number = now.lab.number
-    if now.record.started is None and now.lab.starter.is_dir():
-        return f"labkit lab {number} start"
-    step = now.open_step
-    if step is None:
-        return f"labkit lab {number} check"
-    if step.predict is not None and step.id not in now.record.predictions:
-        return f"labkit lab {number} predict {step.id}"
-    if step.inject is not None and step.id not in now.record.injected:
-        return f"labkit lab {number} inject {step.id}"
-    return f"labkit lab {number} check {step.id}"
-
-
 def _next_of(now: Standing, step: str) -> None:
-    say.line(f"\nNext: {_next(now) if now.open_step and now.open_step.id == step else f'labkit lab {now.lab.number} check {step}'}")
+    say.line(f"\nNext: {next_step.of_step(now, now.lab.step(step), has_read=True)}")
 
 
 def tour(number: int) -> ExitCode:

@@ -51,7 +51,8 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     record = progress.change(space, note).lab(number)
     _tell(lab, step, stack, found, seed)
     lab_steps.compare(lab, step, record)
-    say.line(f"Next: labkit lab {number} read {step.id}, fix it, then labkit lab {number} check {step.id}")
+    then = f"labkit lab {number} check {step.id}"
+    say.line(f"Next: look at it, then {then}" if step.id in lab.given else f"Next: labkit lab {number} read {step.id}, fix it, then {then}")
     return ExitCode.OK
 
 

@@ -4,11 +4,9 @@ import json
 
 from labkit import say, screen
 from labkit.errors import ExitCode
-from labkit.lab import progress, standing, workspace
+from labkit.lab import next_step, progress, standing, workspace
 from labkit.lab.catalog import all_labs
-from labkit.lab.laid import laid
 from labkit.lab.standing import Standing
-from labkit.lab.workspace import Workspace
 
 MARKS = {standing.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.STARTED: "…", standing.NOT_STARTED: " "}
 
@@ -27,7 +25,7 @@ def labs(*, as_json: bool) -> ExitCode:
         number, took = f"{MARKS[now.state]} {now.lab.number:2}", f"{now.lab.minutes:3} min"
         for line in screen.row([(number, 4), (now.lab.title, width), (took, 7), (_progress(now), progress_width)], indent=0):
             say.line(line)
-    say.line(f"\nNext: {_next(found, space)}")
+    say.line(f"\nNext: {next_step.of_labs(found, space)}")
     return ExitCode.OK
 
 
@@ -41,19 +39,8 @@ def _progress(now: Standing) -> str:
         case progress.AFTER_SOLUTION | progress.SKIPPED:
             return now.state
         case _:
-            return f"{passed} of {of} passed"
-
-
-def _next(found: list[Standing], space: Workspace | None) -> str:
-    """The lab that the workspace is at, while it is open; else the first that is."""
-    if space is None:
-        return "labkit init workshop, then cd workshop; or, without one, labkit lab 1 check"
-    open_ones = [now for now in found if now.state in (standing.NOT_STARTED, standing.STARTED)]
-    if not open_ones:
-        return "labkit report; every lab is done"
-    at = laid(space).lab
-    current = next((now for now in open_ones if now.lab.number == at and now.state == standing.STARTED), open_ones[0])
-    return f"labkit lab {current.lab.number}" + (" start" if current.state == standing.NOT_STARTED else "")
+            failing = f", {now.failing[0]} fails now" if now.failing else ""
+            return f"{passed} of {of} passed{failing}"
 
 
 def _as_json(now: Standing) -> dict[str, object]:
@@ -66,4 +53,5 @@ def _as_json(now: Standing) -> dict[str, object]:
         "passed": passed,
         "of": of,
         "checks": now.checks,
+        "failing": now.failing,
     }

@@ -41,8 +41,7 @@ def load(file: Path, *, yes: bool) -> ExitCode:
     except ValueError as error:
         raise UserError(f"{file} is not a progress file of labkit: {error}.", "labkit progress export FILE, once more") from None
     count = sum(check.state != "" for lab in theirs.labs.values() for check in lab.checks.values())
-    if not yes and say.can_ask() and not say.agreed(f"Merge {count} checks of {len(theirs.labs)} labs into {space.folder}?"):
-        say.line("Nothing was changed.")
+    if not say.confirmed(f"Merge {count} checks of {len(theirs.labs)} labs into {space.folder}?", yes=yes):
         return ExitCode.OK
     progress.change(space, lambda ours: merge(ours, theirs))
     say.line(f"Merged: {count} checks of {len(theirs.labs)} labs.")
@@ -144,7 +143,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     before = [other for other in all_labs() if other.number < number]
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
-    if not lab_files.agreed(question, yes=yes):
+    if not say.confirmed(question, yes=yes):
         return ExitCode.OK
     change = laying.lay(space, Target(laying.START, number), why=command)
 

@@ -35,7 +35,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
     space = workspace.here() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
-    if not lab_files.agreed(f"Throw away {lost}?", yes=yes):
+    if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
     if space:
         lab_files.tell(laying.lay(space, Target(laying.REFERENCE), why=f"labkit reset --{what}"))
@@ -84,7 +84,7 @@ def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCo
     if not yes and not say.can_ask():
         raise UserError(f"{len(names)} stacks are to be reset, and nobody can be asked.", f"labkit reset --stack '{pattern}' --yes")
     form = f"--lab {lab}" if lab is not None else f"--{what}"
-    if not lab_files.agreed(f"Reset {', '.join(names)} ({form})?", yes=yes):
+    if not say.confirmed(f"Reset {', '.join(names)} ({form})?", yes=yes):
         return ExitCode.OK
     begun, failed = time.monotonic(), list[str]()
     width = max(map(len, names))

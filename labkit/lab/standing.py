@@ -24,7 +24,7 @@ class Standing:
     def state(self) -> str:
         """NOT_STARTED, STARTED, SKIPPED, DONE or AFTER_SOLUTION."""
         counted = [state for state in self.checks.values() if state != GIVEN]
-        if counted and all(state in (PASSED, AFTER_SOLUTION) for state in counted):
+        if counted and all(state in (PASSED, AFTER_SOLUTION) for state in counted) and not self.failing:
             return AFTER_SOLUTION if AFTER_SOLUTION in counted else DONE
         if self.record.skipped and all(state in (PASSED, AFTER_SOLUTION, SKIPPED) for state in counted):
             return SKIPPED
@@ -37,9 +37,24 @@ class Standing:
         return sum(state in (PASSED, AFTER_SOLUTION) for state in counted), len(counted)
 
     @property
+    def failing(self) -> list[str]:
+        """The checks that were passed once and failed the last time: what came later has broken them."""
+        records = self.record.checks
+        return [id for id, state in self.checks.items() if state in (PASSED, AFTER_SOLUTION) and id in records and records[id].last == "fail"]
+
+    @property
     def open_step(self) -> Step | None:
         """The first step whose check is not passed yet."""
         return next((step for step in self.lab.steps if self.checks.get(step.id, OPEN) == OPEN), None)
+
+    @property
+    def next_step(self) -> Step | None:
+        """The first step that is open, or given and not seen yet: its check was never run."""
+        return next((step for step in self.lab.steps if self._is_ahead(step.id)), None)
+
+    def _is_ahead(self, check: str) -> bool:
+        state = self.checks.get(check, OPEN)
+        return state == OPEN or (state == GIVEN and check not in self.record.checks)
 
 
 def of_lab(lab: Lab, progress: Progress) -> Standing:

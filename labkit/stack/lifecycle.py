@@ -159,8 +159,8 @@ def _undo(runtime: Runtime, started: set[str]) -> None:
 def _describe(
     directory: Path, name: str, runtime: str, source: Path, versions: dict[str, str], old: Stack | None, alive: set[str]
 ) -> Stack:
-    """The stack to be: what runs, or is held its ports for, keeps them (`alive`), and so does what it depends on if it can."""
-    wanted = {c: old[c].endpoint.port if old and alive else DEFAULT_PORTS[c] for c in COMPONENTS if c not in alive}
+    """The stack to be. What runs, or is held its ports for, keeps them (`alive`); what does not run keeps those that it had, if it can."""
+    wanted = {c: old[c].endpoint.port if old else DEFAULT_PORTS[c] for c in COMPONENTS if c not in alive}
     if runtime == NATIVE and "kafka" not in alive:
         wanted["controller"] = old.controller_port if old else 0
     chosen = ports.choose(wanted, directory) if wanted else {}

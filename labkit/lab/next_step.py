@@ -1,0 +1,43 @@
+"""What a learner does next, as a command. Every screen that ends well ends with it."""
+
+from collections.abc import Sequence
+
+from labkit.lab.catalog import Step
+from labkit.lab.laid import laid
+from labkit.lab.standing import NOT_STARTED, STARTED, Standing
+from labkit.lab.workspace import Workspace
+
+FIRST = "labkit init workshop, then cd workshop"
+
+
+def of_labs(found: Sequence[Standing], space: Workspace | None) -> str:
+    """The lab that the workspace is at, while it is open; else the first that is."""
+    if space is None:
+        return FIRST
+    open_ones = [now for now in found if now.state in (NOT_STARTED, STARTED)]
+    if not open_ones:
+        return "labkit report; every lab is done"
+    at = laid(space).lab
+    current = next((now for now in open_ones if now.lab.number == at and now.state == STARTED), open_ones[0])
+    return of_lab(current) if current.state == NOT_STARTED else f"labkit lab {current.lab.number}"
+
+
+def of_lab(now: Standing, *, has_read: bool = False) -> str:
+    """`has_read`: the guide's section of that step was just shown."""
+    number = now.lab.number
+    if now.record.started is None and now.lab.starter.is_dir():
+        return f"labkit lab {number} start"
+    step = now.next_step
+    if step is not None:
+        return of_step(now, step, has_read=has_read)
+    return f"labkit lab {number} check {now.failing[0]}" if now.failing else f"labkit lab {number} check"
+
+
+def of_step(now: Standing, step: Step, *, has_read: bool = False) -> str:
+    """Predict, see it happen, read what it means, and be judged."""
+    lab = f"labkit lab {now.lab.number}"
+    if step.predict is not None and step.id not in now.record.predictions:
+        return f"{lab} predict {step.id}"
+    if step.inject is not None and step.id not in now.record.injected:
+        return f"{lab} inject {step.id}"
+    return f"{lab} check {step.id}" if has_read else f"{lab} read {step.id}"
