@@ -85,13 +85,17 @@ def logs(
     return logs(name, component, follow=follow, lines=lines)
 
 
-@app.command(short_help="Open a shell where a component runs.")
-def shell(component: Annotated[str, typer.Argument(metavar="COMPONENT")], name: Name = "default") -> int:
-    """Open a shell where a component runs: in its container, or natively in its folder with its environment. In that of mysql, redis and
-    kafka the servers' own clients are logged in."""
+@app.command(short_help="Open a store's prompt, or a service's shell.")
+def shell(
+    component: Annotated[str, typer.Argument(metavar="COMPONENT")],
+    sh: Annotated[bool, typer.Option("--sh", help="A shell instead of the prompt of mysql, redis or kafka.")] = False,
+    name: Name = "default",
+) -> int:
+    """Open the prompt of mysql, redis or kafka, logged in at this stack's port. Of a service, and with --sh: a shell where it runs, in its
+    container, or natively in its folder with its environment."""
     from labkit.commands.shell import shell
 
-    return shell(name, component)
+    return shell(name, component, sh=sh)
 
 
 @app.command(short_help="Stop components and start them again.")
@@ -154,6 +158,20 @@ def trace(
 
     form = "json" if as_json else "mermaid" if mermaid else "diagram" if diagram else "text"
     return trace(name, subject, subject_id, form=form, evidence=evidence)
+
+
+@app.command(short_help="Place one order, and see what becomes of it.")
+def order(
+    total: Annotated[str, typer.Argument(metavar="TOTAL")],
+    customer: Annotated[int | None, typer.Option(metavar="N", help="Of this customer; without it, of a new one.")] = None,
+    limit: Annotated[str | None, typer.Option(metavar="AMOUNT", help="What the new customer may spend; 15.00 without it.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Place one order over TOTAL through the gateway, and wait for the end of its saga, 5 s at most."""
+    from labkit.commands.order import order
+
+    return order(name, total, customer=customer, limit=limit, as_json=as_json)
 
 
 @app.command(short_help="Make your folder for the labs.")
@@ -319,6 +337,18 @@ def topics(
     from labkit.commands.topics import topics
 
     return topics(name, by_key=by_key, as_json=as_json)
+
+
+@app.command(short_help="Let Tab complete labkit's words.")
+def completion(
+    context: typer.Context,
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")],
+    words: Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)] = None,
+) -> int:
+    """Print what your shell sources, so that Tab completes commands, options, labs, checks, components, faults and stacks."""
+    from labkit.commands.completion import completion
+
+    return completion(shell, words or [], context.find_root().command)
 
 
 def _version(wanted: bool) -> None:

@@ -124,10 +124,11 @@ def solution(
 @app.command(short_help="Bring kept work back.")
 def restore(
     context: typer.Context,
-    snapshot: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    snapshot: Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", show_default=False)] = None,
     listing: Annotated[bool, typer.Option("--list", help="What is kept.")] = False,
 ) -> int:
-    """Bring back the work that start, reset or solution kept: the latest of this lab, or NAME. What is there now is kept first."""
+    """Bring back the work that start, reset or solution kept: the latest of this lab, or NAME. A path, such as services/orders/app.py,
+    brings that file as the lab has it. What is there now is kept first."""
     from labkit.commands.lab_files import restore
 
     return restore(_number(context), snapshot, listing=listing)

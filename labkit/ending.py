@@ -133,7 +133,12 @@ def _usage(error: Any, arguments: list[str]) -> int:
     command = context.command_path if context else "labkit"
     if context and context.parent:
         command = command.replace("{N}", str(context.parent.params.get("number", "N")))
+    from labkit.suggestions import meant
+
+    wanted = meant(arguments)
     message, next_step = error.format_message(), f"{command} --help"
+    if wanted:
+        message, next_step = f"{message.partition(' Did you mean')[0]} Did you mean {wanted}?", wanted
     return _tell(f"{message}\nNext: {next_step}", ExitCode.USAGE, arguments, message, next_step)
 
 

@@ -32,7 +32,7 @@ def is_known() -> bool:
 
 def _of_terminal(variable: str, which: int) -> int:
     told = os.environ.get(variable, "")
-    if told.isdecimal() and told.isascii() and 0 < int(told[:6]):
+    if told.isdecimal() and told.isascii() and int(told[:6]) > 0:
         return int(told[:6])
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -10,12 +10,11 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labkit import say
+from labkit import say, screen
 from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
 from labkit.chaos.schedule import Event, Schedule
 from labkit.chaos.shrink import shrink
-from labkit.commands.fault import running
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
 from labkit.explain import as_json as judgement_as_json
@@ -61,7 +60,7 @@ def chaos(
     as_json: bool,
 ) -> ExitCode:
     """Exit code as of labkit verify."""
-    stack = running(stack_name)
+    stack = runtimes.load_running(stack_name)
     if strange := [name for name in victims if name not in COMPONENTS]:
         message = f"There is no component {strange[0]!r}; a stack has {', '.join(COMPONENTS)}."
         raise UserError(message, "labkit chaos --victim orders", exit_code=ExitCode.USAGE)

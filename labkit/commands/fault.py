@@ -35,7 +35,7 @@ LOOK_AT = {
 
 def fault(stack_name: str, make: Callable[[Stack], Order], *, seconds: float | None = None, as_json: bool = False) -> ExitCode:
     """Bring about what `make` orders. Says what was done, where to look, and how to undo it."""
-    stack = running(stack_name)
+    stack = runtimes.load_running(stack_name)
     healing_first(stack, to_errors=as_json)
     begun = time.monotonic()
     made = engine.apply(stack, make(stack), seconds=seconds)
@@ -46,14 +46,6 @@ def fault(stack_name: str, make: Callable[[Stack], Order], *, seconds: float | N
     for label, text in (("done", _done(made, time.monotonic() - begun)), ("look", _look(made)), ("undo", _undo(stack, made, seconds))):
         say.line(f"  {label}  {text}")
     return ExitCode.OK
-
-
-def running(stack_name: str) -> Stack:
-    """Raises UserError when nothing of the stack runs."""
-    stack = state.load(stack_name)
-    if not runtimes.of_stack(stack).running():
-        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
-    return stack
 
 
 def healing_first(stack: Stack, *, to_errors: bool = False) -> None:

@@ -93,7 +93,7 @@ def _what_now(
     known = progress.load(space)
     now = standing.of_lab(lab, known)
     if space is None:
-        yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.FIRST}"
+        yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.first()}"
     elif now.state in (standing.DONE, progress.AFTER_SOLUTION):
         yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs([standing.of_lab(each, known) for each in all_labs()], space)}"
     else:
@@ -194,9 +194,7 @@ class _Table:
             say.line(line)
 
 
-def explained(
-    outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int
-) -> Iterator[str]:
+def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
         if outcome.verdict is not Verdict.PASS:

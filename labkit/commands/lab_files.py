@@ -93,6 +93,8 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
             say.line(f"  {snapshot.name:28}  {snapshot.when}  {at:6}  kept by `{snapshot.why}`")
         say.line(f"Next: labkit lab {number} restore NAME" if kept else "Nothing is kept yet.")
         return ExitCode.OK
+    if name is not None and "/" in name:
+        return _restore_file(space, number, name)
     if name is None:
         own = [snapshot for snapshot in kept if snapshot.lab == number]
         if not own:
@@ -107,6 +109,16 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
     return ExitCode.OK
 
 
+def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
+    """One file, as the lab brought it."""
+    change = laying.put_back(space, path, why=f"labkit lab {number} restore {path}")
+    say.line(f"{path} is as the lab brought it.")
+    if change.kept:
+        tell(change)
+    say.line(f"Next: labkit lab {number} check, which takes it over")
+    return ExitCode.OK
+
+
 def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool) -> ExitCode:
     """Show the solution, or how the learner's files differ from it, or apply it. From then on a pass counts as one after the solution."""
     lab, space = find_lab(number), workspace.here()
@@ -115,7 +127,8 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
         return ExitCode.OK
     if apply:
         say.line(f"This replaces your files with the solution of lab {number}; yours are kept, and can be restored.")
-    if not say.confirmed(f"Showing the solution is recorded: later passes in lab {number} count as passed after solution. Show it?", yes=yes):
+    question = f"Showing the solution is recorded: later passes in lab {number} count as passed after solution. Show it?"
+    if not say.confirmed(question, yes=yes):
         return ExitCode.OK
 
     def seen(progress: Progress) -> None:

@@ -27,9 +27,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     lab, space = find_lab(number), workspace.here()
     progress.refuse_unstarted(space, number)
     step = _step(lab, step_id, standing.of_lab(lab, progress.load(space)))
-    stack = state.load(stack_name)
-    if not runtimes.of_stack(stack).running():
-        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+    stack = runtimes.load_running(stack_name)
     if step.predict and step.id not in progress.load(space).lab(number).predictions and say.can_ask():
         lab_steps.predict(number, step.id, answer=None)
         say.line()
@@ -52,7 +50,8 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     _tell(lab, step, stack, found, seed)
     lab_steps.compare(lab, step, record)
     then = f"labkit lab {number} check {step.id}"
-    say.line(f"Next: look at it, then {then}" if step.id in lab.given else f"Next: labkit lab {number} read {step.id}, fix it, then {then}")
+    fix = "" if step.id in lab.given else ", fix it"
+    say.line(f"Next: labkit lab {number} read {step.id}{fix}, then {then}")
     return ExitCode.OK
 
 

@@ -3,9 +3,11 @@
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
+from labkit.lab import way_back
 from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import COMPONENTS
+from labkit.stack.wait import NotReady
 from labkit.up_view import Table
 
 
@@ -16,11 +18,14 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
             raise UserError(message, f"labkit restart {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
-        stack = state.load(stack_name)
-        if not runtimes.of_stack(stack).running():
-            raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+        stack = runtimes.load_running(stack_name)
         with Table() as table:
-            lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, restart=components)
+            try:
+                lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, restart=components)
+            except NotReady as error:
+                if error.ended:
+                    error.next_step = way_back.after(error, "the same again")
+                raise
         told.after_repair(stack)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")

@@ -1,17 +1,20 @@
-"""labkit shell: a shell where a component runs."""
+"""labkit shell: a store's prompt, or a shell where a component runs."""
 
 import os
 import sys
+from typing import NoReturn
 
 from labkit import say
+from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
 from labkit.stack import clients, native, processes, runtimes, state
-from labkit.stack.model import COMPONENTS
-from labkit.stack.runtime import NATIVE
+from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.runtime import NATIVE, Runtime
 
 
-def shell(stack_name: str, component: str) -> ExitCode:
-    """Gives this process to the shell: in the container, or natively in the component's folder with its environment."""
+def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
+    """Gives this process to the store's client, or to a shell: in the container, or natively in the component's folder with its
+    environment."""
     stack = state.load(stack_name)
     if component not in COMPONENTS:
         message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
@@ -19,6 +22,22 @@ def shell(stack_name: str, component: str) -> ExitCode:
     runtime = runtimes.of_stack(stack)
     if not runtime.runs(component):
         raise UserError(f"{component} does not run.", "labkit up")
+    if sh or component not in prompt.STORES:
+        _shell(stack, component, runtime)
+    return _prompt(stack, component)
+
+
+def _prompt(stack: Stack, store: str) -> ExitCode:
+    own = prompt.client(stack, store)
+    if own is not None:
+        os.environ.update(clients.login(stack, store))
+        sys.stdout.flush()
+        os.execv(own[0], own)
+    prompt.run(stack, store)
+    return ExitCode.OK
+
+
+def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
     login = clients.environment(stack, component)
     command = runtime.shell(component, login)
     os.environ.update(login)

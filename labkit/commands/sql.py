@@ -89,7 +89,7 @@ def _answer(connection: "DuckDBPyConnection", query: str, *, as_json: bool, as_c
         writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
         say.raw(text.getvalue().removesuffix("\n"))
     else:
-        _table(names, rows)
+        show_table(names, rows)
     return ExitCode.OK
 
 
@@ -100,7 +100,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | bool | list | dict) else str(value)
 
 
-def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def show_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
     """Too wide for the screen, its longest values are cut; with too many columns for that, each row is a list."""
     cells = [["·" if value is None else _short(str(_plain(value))) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]

@@ -6,7 +6,8 @@ from pathlib import Path
 from labkit import interrupts, paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.lab import workspace
+from labkit.lab import next_step, progress, standing, way_back, workspace
+from labkit.lab.catalog import all_labs
 from labkit.lab.workspace import Workspace
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
@@ -32,7 +33,7 @@ def up(stack_name: str, *, runtime: str | None, services: Path | None, open_want
         brought = _bring_up(directory, stack_name, services, choice.runtime, open_wanted)
         told.after_repair(brought.stack)
         if was_open and not open_wanted:
-            reopen = _command("up --open", brought.stack)
+            reopen = _command("up --open", stack_name)
             say.line(f"The stack is closed again: Kafka and Redis ask for its passwords. To leave it open: {reopen}")
         _conclude(brought, time.monotonic() - begun, here)
     return ExitCode.OK
@@ -44,16 +45,16 @@ def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: 
         try:
             return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, open_wanted=open_wanted)
         except NotReady as error:
-            raise _explained(error) from error
+            raise _explained(error, _command("up", stack_name)) from error
 
 
-def _explained(error: NotReady) -> UserError:
+def _explained(error: NotReady, again: str) -> UserError:
     details, next_step = list(error.details), error.next_step
     if error.ended:
-        next_step = f"fix what the log says, then labkit up (all of it: labkit logs {error.component})"
+        next_step = way_back.after(error, again)
     if error.component == "kafka" and kafka.blames_archive(error.log) and kafka.forget_archive():
         details += ["", "labkit removed the stale archive."]
-        next_step = "labkit up"
+        next_step = again
     return UserError(f"✗ {error.message}", next_step, details=details)
 
 
@@ -68,14 +69,25 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     elif len(brought.started) < len(COMPONENTS):
         say.line(f"\nStarted {_enumerated(brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
     else:
-        kept = f"Your data is kept between `{_command('down', stack)}` and `{_command('up', stack)}`."
+        kept = f"Your data is kept between `{_command('down', stack.name)}` and `{_command('up', stack.name)}`."
         say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")
     if stack.source != paths.content():
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
     if stack.accounts.open:
         say.line(accounts.OPEN)
-    say.line("Next: labkit labs" if here else f"Next: {_command('lab 1 check', stack)}")
+    if brought.started == frozenset(COMPONENTS):
+        _show_addresses(stack.url("gateway"))
+    known = progress.load(here)
+    then = next_step.of_labs([standing.of_lab(lab, known) for lab in all_labs()], here) if here else next_step.first(stack.name)
+    say.line(f"Next: {then}")
+
+
+def _show_addresses(gateway: str) -> None:
+    """To be pasted: the lines of curl as they are, whatever the screen's width."""
+    say.line(f"\nIn the browser: {gateway}/swagger-ui/index.html\nOr in this terminal:")
+    say.raw(f"  curl -s {gateway}/customers \\\n    -H 'content-type: application/json' \\")
+    say.raw("""    -d '{"name":"Ada","creditLimit":{"amount":15.00}}'\n""")
 
 
 def _tell_of_edits(stack: Stack) -> None:
@@ -83,7 +95,7 @@ def _tell_of_edits(stack: Stack) -> None:
     stale = [c.name for c in stack.components if c.digest and c.digest != digests[c.name]]
     if stale:
         restart = " ".join(stale)
-        say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack)}")
+        say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack.name)}")
 
 
 def _enumerated(names: "frozenset[str] | list[str]") -> str:
@@ -91,5 +103,5 @@ def _enumerated(names: "frozenset[str] | list[str]") -> str:
     return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} and {ordered[-1]}"
 
 
-def _command(words: str, stack: Stack) -> str:
-    return f"labkit {words}" + ("" if stack.name == "default" else f" --name {stack.name}")
+def _command(words: str, name: str) -> str:
+    return f"labkit {words}{state.named(name)}"

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import say
+from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.explain import as_json, as_text
 from labkit.verdict import Judgement, Verdict, judge

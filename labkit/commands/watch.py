@@ -13,9 +13,7 @@ def watch(stack_name: str) -> ExitCode:
     """Until Ctrl-C. A file that does not work is told, and waited for."""
     space = workspace.here()
     interrupts.on_termination()
-    stack = state.load(stack_name)
-    if not runtimes.of_stack(stack).running():
-        raise UserError(f"The stack {stack_name!r} does not run.", "labkit up")
+    runtimes.load_running(stack_name)
     say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")
     try:
         for _ in watching.saves(space):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit import handed_in, paths, say
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.faults import stops
 from labkit.lab import snapshots, trees
 from labkit.lab.catalog import find_lab
@@ -84,6 +84,20 @@ def lay(space: Workspace, target: Target, *, why: str) -> Change:
         paths.write(space.kept / "changing.json", json.dumps(data))
         stops.reached("intended")
         return Change(tuple(_replace(space, target, wanted, now, why)), kept)
+
+
+def put_back(space: Workspace, path: str, *, why: str) -> Change:
+    """One file as labkit laid it last, or as the reference has it. What was in its place is kept first. Raises UserError."""
+    with changing(space), told_when_refused(space.folder):
+        _finish(space)
+        lab = laid(space).lab
+        tree = Target(REFERENCE if lab is None else START, lab).tree(space)
+        if path not in tree:
+            raise UserError(f"labkit brought no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
+        file = space.folder / path
+        kept = snapshots.keep(space, current(space), lab=lab, why=why) if file.is_file() and file.read_bytes() != tree[path] else None
+        trees.put(file, tree[path])
+        return Change((path,), kept)
 
 
 def finish(space: Workspace) -> None:

@@ -1,19 +1,39 @@
 """What a learner does next, as a command. Every screen that ends well ends with it."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from labkit.lab.catalog import Step
 from labkit.lab.laid import laid
 from labkit.lab.standing import NOT_STARTED, STARTED, Standing
 from labkit.lab.workspace import Workspace
+from labkit.stack import state
 
-FIRST = "labkit init workshop, then cd workshop"
+
+def first(stack_name: str = "default") -> str:
+    """For whoever has no workspace yet, in a shell that may not find labkit."""
+    return f"{_reach()}labkit init workshop{state.named(stack_name)}, then cd workshop"
+
+
+def _reach() -> str:
+    own = Path(sys.prefix, "bin")
+    found = shutil.which("labkit")
+    shell = Path(os.environ.get("SHELL", "")).name
+    script = own / {"fish": "activate.fish", "csh": "activate.csh", "tcsh": "activate.csh"}.get(shell, "activate")
+    if (found and Path(found).parent.resolve() == own.resolve()) or not script.is_file():
+        return ""
+    here = Path.cwd()
+    return f"source {shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))}, then "
 
 
 def of_labs(found: Sequence[Standing], space: Workspace | None) -> str:
     """The lab that the workspace is at, while it is open; else the first that is."""
     if space is None:
-        return FIRST
+        return first()
     open_ones = [now for now in found if now.state in (NOT_STARTED, STARTED)]
     if not open_ones:
         return "labkit report; every lab is done"

@@ -39,8 +39,8 @@ class Standing:
     @property
     def failing(self) -> list[str]:
         """The checks that were passed once and failed the last time: what came later has broken them."""
-        records = self.record.checks
-        return [id for id, state in self.checks.items() if state in (PASSED, AFTER_SOLUTION) and id in records and records[id].last == "fail"]
+        passed = [check for check, state in self.checks.items() if state in (PASSED, AFTER_SOLUTION)]
+        return [check for check in passed if self.record.checks.get(check, CheckRecord()).last == "fail"]
 
     @property
     def open_step(self) -> Step | None:

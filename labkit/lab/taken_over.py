@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labkit.lab import workspace
+from labkit.lab import way_back, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import SERVICES, Stack
 from labkit.stack.wait import NotReady
@@ -28,7 +28,7 @@ def take_over(stack: Stack) -> list[str]:
                 brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
         except NotReady as error:
             if error.ended:
-                error.next_step = f"fix what the log says (all of it: labkit logs {error.component}), then the same again"
+                error.next_step = way_back.after(error, "the same again")
             raise
         return [name for name in SERVICES if name in brought.started]
 

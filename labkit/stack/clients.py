@@ -10,15 +10,22 @@ SETTINGS_TEXT = "KAFKA_CLIENT_SETTINGS"
 SHELL = f'umask 077; printf %s "${SETTINGS_TEXT}" >"$KAFKA_CLIENT"; unset {SETTINGS_TEXT}; exec sh'  # in a container
 
 
+def login(stack: Stack, store: str) -> dict[str, str]:
+    """The variables in which the clients of MySQL and Redis find their password."""
+    if store == "mysql":
+        return {"MYSQL_PWD": stack.mysql.password}
+    return {"REDISCLI_AUTH": stack.redis.password} if store == "redis" and stack.redis.password else {}
+
+
 def environment(stack: Stack, component: str) -> dict[str, str]:
-    """The variables that the clients of this server read a login from."""
+    """The variables that the clients of this server read a login from, in a shell where it runs."""
     native = stack.runtime == NATIVE
     if component == "mysql":
         at = stack.mysql
         place = {"MYSQL_HOST": at.host, "MYSQL_TCP_PORT": str(at.port)} if native else {}
-        return {"MYSQL_PWD": at.password, **place}
-    if component == "redis" and stack.redis.password:
-        return {"REDISCLI_AUTH": stack.redis.password}
+        return {**login(stack, component), **place}
+    if component == "redis":
+        return login(stack, component)
     if component == "kafka":
         if native:
             paths.write_private(stack.directory / SETTINGS, _properties(stack))

@@ -15,6 +15,9 @@ COMPLAINTS = 20  # lines before its end in which one tells why it could not star
 LONGEST = 8000  # characters that are kept
 TRACEBACK = "Traceback (most recent call last)"
 _PORT_IS_TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|port is already (allocated|in use)", re.IGNORECASE)
+_PLACE = re.compile(r'File "(?:.*/)?(services/[^"]+)", line (\d+)')
+_NO_MODULE = re.compile(r"No module named '?(services(?:\.\w+)+)")
+_NO_FILE = re.compile(r"No such file or directory: '(?:.*/)?(services/[^']+)'")
 _BAD = ("error", "critical", "fatal")
 
 
@@ -29,6 +32,35 @@ class Complaint:
     @property
     def last_line(self) -> str:
         return next((line.strip() for line in reversed(self.text.splitlines()) if line.strip()), "")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Where in the services' own files an exception comes from: `services/orders/app.py`, its line, and the exception's last line.
+    `missing` is the file of the services that it did not find."""
+
+    file: str
+    line: int
+    text: str
+    missing: str = ""
+
+    def __str__(self) -> str:
+        if self.missing:
+            return f"{self.missing} is missing" + (f", and {self.file}, line {self.line} needs it" if self.file else "")
+        name, colon, what = self.text.partition(": ")
+        return f"{name} in {self.file}, line {self.line}{colon}{what}"
+
+
+def mistake(text: str) -> Mistake | None:
+    """In what a service said when it ended: the last place that is in a file of the services. None where there is none."""
+    places = _PLACE.findall(text)
+    last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    file, line = places[-1] if places else ("", "0")
+    if found := _NO_MODULE.search(last_line):
+        return Mistake(file, int(line), last_line, f"{found[1].replace('.', '/')}.py")
+    if found := _NO_FILE.search(last_line):
+        return Mistake(file, int(line), last_line, found[1])
+    return Mistake(file, int(line), last_line) if places else None
 
 
 def complaint(lines: Sequence[str]) -> Complaint | None:

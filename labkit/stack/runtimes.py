@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import ExitCode, UserError
-from labkit.stack import engine
+from labkit.stack import engine, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NAMES, NATIVE, Runtime
 
@@ -69,3 +69,11 @@ def usable() -> list[str]:
     except engine.NoEngine:
         return [NATIVE]
     return [NATIVE, DOCKER]
+
+
+def load_running(name: str) -> Stack:
+    """The stack as it was last brought up. Raises UserError when there is none, or nothing of it runs."""
+    stack = state.load(name)
+    if not of_stack(stack).running():
+        raise UserError(f"The stack {name!r} does not run.", f"labkit up{state.named(name)}")
+    return stack

@@ -12,6 +12,7 @@ from labkit.stack.model import SERVICES
 from labkit.stack.runtime import End, Runtime
 
 INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
+AT_ONCE_S = 2.0
 LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
 
 Probe = Callable[[], str | None]
@@ -36,15 +37,14 @@ class Ready:
 
 
 class NotReady(UserError):
-    """Carries what a person needs: how it ended or what it said last, the log of that process alone, and the next step. A service that
-    ended by itself has failed; anything else says nothing about it."""
+    """Carries what a person needs: how it ended and where in its code, or what it said last, the log of that process alone, and the next
+    step. A service that ended by itself has failed; anything else says nothing about it. `seconds` until it ended or was given up."""
 
     def __init__(self, waiting: Waiting, seconds: float, why: str, end: End | None = None) -> None:
         runtime, component = waiting.runtime, waiting.component
         said = runtime.said(component, LINES_KEPT)
         self.log = runtime.log(component, LINES_KEPT) if said is None else said
-        words = last_words.complaint(self.log) if end is not None else None
-        why += f": {words.last_line}" if words else ""
+        self.mistake = last_words.mistake("\n".join(self.log)) if end is not None and component in SERVICES else None
         log = self.log[-LAST_LINES:]
         details = [f"last lines of its log (labkit logs {component}):", *(f"  {line}" for line in log)] if log else []
         if end is None and runtime.runs(component) and (doing := last_words.doing(runtime, component)) is not None:
@@ -52,6 +52,11 @@ class NotReady(UserError):
         by_itself = end is not None and component in SERVICES and end.signal is None and end.exit_code != 0
         exit_code = ExitCode.FAIL if by_itself else None
         message = f"{component} did not get ready in {seconds:.0f} s: {why.rstrip('.')}."
+        if end is not None:
+            lasted = "at once" if seconds < AT_ONCE_S else f"after {seconds:.0f} s"
+            words = last_words.complaint(self.log)
+            what = f": {self.mistake or (words.last_line if words else '')}" if self.mistake or words else f" {why}"
+            message = f"{component} ended {lasted}{what.rstrip('.')}."
         next_step = "labkit up" if end else f"labkit up, which waits again; or {starts.VARIABLE}=300 labkit up, which waits longer"
         super().__init__(message, next_step, details=details, exit_code=exit_code)
         self.component, self.ended = component, end is not None
@@ -108,7 +113,7 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
                     f"Port {waiting.port}, which was free for {component}, is held by {ports.holder(waiting.port)}.",
                     "labkit up, which takes the next free one",
                 )
-            raise NotReady(waiting, waiting.timeout, f"it ended after {max(0.0, end.time - since):.1f} s {end}", end)
+            raise NotReady(waiting, max(0.0, end.time - since), str(end), end)
         if seconds > waiting.timeout:
             raise NotReady(waiting, waiting.timeout, why)
         if given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST)):

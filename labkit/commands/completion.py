@@ -1,0 +1,174 @@
+"""labkit completion: what a shell sources, and what it is then told for each press of Tab.
+
+The values are those of now: labs, checks, components, faults that are set, stacks, snapshots.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+
+SCRIPTS = {
+    "bash": """_labkit() {
+    local IFS=$'\\n'
+    COMPREPLY=($(labkit completion bash -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+complete -o default -F _labkit labkit
+""",
+    "zsh": """#compdef labkit
+_labkit() {
+    local -a found
+    found=("${(@f)$(labkit completion zsh -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    if [[ -n "$found" ]]; then _describe labkit found; else _files; fi
+}
+compdef _labkit labkit
+""",
+    "fish": """complete --command labkit --arguments '(labkit completion fish -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+""",
+}
+WHERE = {
+    "bash": "echo 'source <(labkit completion bash)' >>~/.bashrc",
+    "zsh": "echo 'source <(labkit completion zsh)' >>~/.zshrc",
+    "fish": "labkit completion fish >~/.config/fish/completions/labkit.fish",
+}
+
+Found = list[tuple[str, str]]
+"""Values, each with a few words on it."""
+
+
+def completion(shell: str, words: Sequence[str], root: Any) -> ExitCode:
+    """Without words the script; with them, the last of which is only begun, what it may become. Never an error: a shell would show it."""
+    if shell not in SCRIPTS:
+        message = f"There is no completion for {shell!r}, only for {', '.join(SCRIPTS)}."
+        raise UserError(message, "labkit completion bash", exit_code=ExitCode.USAGE)
+    if not words:
+        say.raw(SCRIPTS[shell].rstrip())
+        say.raw(f"# To have it in every new shell: {WHERE[shell]}")
+        return ExitCode.OK
+    found: Found = []
+    with suppress(Exception):
+        found = candidates(root, words[:-1], words[-1])
+    for value, meaning in found:
+        say.raw(_written(shell, value, meaning))
+    return ExitCode.OK
+
+
+def _written(shell: str, value: str, meaning: str) -> str:
+    if shell == "bash" or not meaning:
+        return value
+    return f"{value}\t{meaning}" if shell == "fish" else f"{value.replace(':', chr(92) + ':')}:{meaning}"
+
+
+def candidates(root: Any, words: Sequence[str], begun: str) -> Found:
+    """What the word that is begun may become after these."""
+    command, given, wanted = _walked(root, words)
+    if wanted is not None:
+        found = _values(wanted, given)
+    elif begun.startswith("-"):
+        found = [(name, option.help or "") for option in command.params for name in option.opts if name.startswith("--")]
+    elif (argument := _argument(command, given)) is not None:
+        found = _values(argument, given)
+    else:
+        names = command.list_commands(None) if hasattr(command, "list_commands") else []
+        found = [(name, _help(command, name)) for name in names]
+    return [(value, meaning) for value, meaning in found if value.startswith(begun)]
+
+
+class _Given:
+    """What was typed so far: values by the names of options and arguments, and how many arguments the last command has."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.count = 0
+
+
+def _walked(root: Any, words: Sequence[str]) -> tuple[Any, _Given, Any]:
+    """The command that the words lead to, what they give, and the option whose value comes next."""
+    command, given, wanted = root, _Given(), None
+    for word in words:
+        if wanted is not None:
+            given.values[wanted.name], wanted = word, None
+        elif word.startswith("-"):
+            option = next((each for each in command.params if word in each.opts), None)
+            wanted = option if option is not None and not option.is_flag else None
+        elif (argument := _argument(command, given)) is not None:
+            given.values[argument.name] = word
+            given.count += argument.nargs == 1
+        elif hasattr(command, "get_command") and (inner := command.get_command(None, word)) is not None:
+            command, given.count = inner, 0
+    return command, given, wanted
+
+
+def _argument(command: Any, given: _Given) -> Any:
+    """The argument that comes next, or None."""
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    return arguments[given.count] if given.count < len(arguments) else None
+
+
+def _help(group: Any, name: str) -> str:
+    from labkit.cli_groups import GROUPS
+
+    return GROUPS[name][1] if name in GROUPS else str(group.get_command(None, name).get_short_help_str(60))
+
+
+def _values(parameter: Any, given: _Given) -> Found:
+    """By what the help calls it; nothing where the shell's own completion of files is right."""
+    metavar = (parameter.metavar or "").strip("[].")
+    if parameter.name == "name":
+        return _stacks()
+    make: dict[str, Callable[[_Given], Found]] = {
+        "N": lambda _: _labs(),
+        "STEP": _steps,
+        "CHECK": _steps,
+        "COMPONENT": lambda _: _components(),
+        "ID": _faults,
+        "NAME|PATH": _snapshots,
+        "docker|native": lambda _: [("docker", ""), ("native", "")],
+        "order|customer|message": lambda _: [(each, "") for each in ("order", "customer", "message")],
+        "bash|zsh|fish": lambda _: [(each, "") for each in SCRIPTS],
+    }
+    return make[metavar](given) if metavar in make else []
+
+
+def _stacks() -> Found:
+    from labkit.stack import state
+
+    return [(name, "") for name in state.all_names()]
+
+
+def _labs() -> Found:
+    from labkit.lab.catalog import all_labs
+
+    return [(str(lab.number), lab.title) for lab in all_labs()]
+
+
+def _steps(given: _Given) -> Found:
+    from labkit.lab.catalog import find_lab
+
+    return [(step.id, step.title) for step in find_lab(int(given.values["number"])).steps]
+
+
+def _components() -> Found:
+    from labkit.stack.model import COMPONENTS
+
+    return [(name, "") for name in COMPONENTS]
+
+
+def _faults(given: _Given) -> Found:
+    """Of `labkit heal`: those that are set."""
+    import os
+
+    from labkit.faults.ledger import Ledger
+    from labkit.stack import state
+
+    name = given.values.get("name") or os.environ.get("LABKIT_NAME") or "default"
+    return [(str(fault.id), fault.said) for fault in Ledger(state.directory_of(name)).open()]
+
+
+def _snapshots(_: _Given) -> Found:
+    from labkit.lab import snapshots, workspace
+
+    space = workspace.find()
+    return [(kept.name, kept.when) for kept in snapshots.all_of(space)] if space else []

@@ -1,0 +1,87 @@
+"""labkit order: place one order, and say what becomes of it."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from labkit import say
+from labkit.errors import ExitCode, UserError
+from labkit.lab.check import Failed
+from labkit.lab.client import Client
+from labkit.stack import runtimes, state
+from labkit.stack.model import Stack
+
+NAME, LIMIT = "Ada", "15.00"  # of the customer that is made when none is named
+PATIENCE_S, LOOK_S = 5.0, 0.02
+
+
+@dataclass(frozen=True)
+class Placed:
+    """`made`: the customer was made for it. `state` as GET tells it last, after so many seconds."""
+
+    order: int
+    customer: int
+    made: bool
+    state: str
+    seconds: float
+
+
+def order(stack_name: str, total: str, *, customer: int | None, limit: str | None, as_json: bool) -> ExitCode:
+    """Waits until the saga has ended, 5 s at most. Exit code 1 when the order was not taken."""
+    total, limit = _amount(total), _amount(limit or LIMIT)
+    stack = runtimes.load_running(stack_name)
+    placed = asyncio.run(_place(stack, total, customer, limit))
+    if as_json:
+        found = {"order": placed.order, "customer": placed.customer, "total": total, "state": placed.state}
+        say.raw(json.dumps({**found, "seconds": round(placed.seconds, 3)}, indent=2))
+        return ExitCode.OK
+    if placed.made:
+        say.line(f'Customer {placed.customer} "{NAME}" may spend {limit}.')
+    took = f"still PENDING after {PATIENCE_S:g} s" if placed.state == "PENDING" else f"{placed.state} after {placed.seconds:.2f} s"
+    say.line(f"Order {placed.order} over {total} of customer {placed.customer}: {took}.")
+    say.line(f"Next: labkit trace order {placed.order}{state.named(stack_name)}")
+    return ExitCode.OK
+
+
+def _amount(text: str) -> str:
+    """Raises UserError."""
+    try:
+        amount = Decimal(text)
+        if amount.is_finite() and 0 <= amount < 10**12 and amount == round(amount, 2):
+            return f"{amount:.2f}"
+    except InvalidOperation:
+        pass
+    raise UserError(f"{text!r} is not an amount of money.", "labkit order 12.34", exit_code=ExitCode.USAGE)
+
+
+async def _place(stack: Stack, total: str, customer: int | None, limit: str) -> Placed:
+    client = Client(stack, 0)
+    try:
+        made = None
+        if customer is None:
+            made = await client.customer(NAME, limit)
+            if made is None:
+                raise _refused(client)
+            customer = made.id
+        begun = time.monotonic()
+        placed = await client.order(customer, total)
+        if placed.id is None:
+            raise _refused(client)
+        now = "PENDING"
+        while now == "PENDING" and time.monotonic() - begun < PATIENCE_S:
+            now = await client.state(placed.id) or now
+            await asyncio.sleep(LOOK_S)
+        return Placed(placed.id, customer, made is not None, now, time.monotonic() - begun)
+    except Failed as wrong:
+        raise UserError(wrong.sentence, "labkit logs gateway") from None
+    finally:
+        await client.close()
+
+
+def _refused(client: Client) -> UserError:
+    last = client.requests[-1]
+    answered = f"answered {last['status']}" if last["status"] else "did not answer"
+    said = f": {last['answer'][:200]}" if last["answer"] else ""
+    return UserError(f"{last['method']} {last['path']} {answered}{said}", "labkit status")

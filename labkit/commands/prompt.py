@@ -1,0 +1,146 @@
+"""A store's prompt at this stack's port: the server's own client where the machine has one, else a small one of labkit's."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from labkit import say
+from labkit.stack import sql
+from labkit.stack.model import Stack
+
+STORES = ("mysql", "redis", "kafka")
+ENDS = ("exit", "quit", "\\q")
+TIMEOUT_S, LAST_EVENTS = 30.0, 10
+Answer = Callable[[str], None]
+"""Takes one command and says what came of it. Raises OSError and ValueError with what the store says of it."""
+
+
+def client(stack: Stack, store: str) -> list[str] | None:
+    """The command line of the server's own client; it finds its password in the environment (see clients.py)."""
+    if store == "mysql":
+        at, found = stack.mysql, shutil.which("mysql") or shutil.which("mariadb")
+        return [found, "--protocol=tcp", f"--host={at.host}", f"--port={at.port}", f"--user={at.user}"] if found else None
+    if store == "redis":
+        account, found = stack.redis, shutil.which("redis-cli") or shutil.which("valkey-cli")
+        return [found, "-h", account.host, "-p", str(account.port)] if found else None
+    return None
+
+
+def run(stack: Stack, store: str) -> None:
+    """labkit's own: reads commands until exit or Ctrl-D."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  # the arrow keys, and what was typed before
+    answers: dict[str, Callable[[Stack], Iterator[Answer]]] = {"mysql": _mysql, "redis": _redis, "kafka": _kafka}
+    for answer in answers[store](stack):
+        for words in _commands(f"{store} {stack[store].endpoint.port}> ", ends_with=";" if store == "mysql" else ""):
+            try:
+                answer(words)
+            except (OSError, ValueError) as error:
+                say.problem(f"✗ {error}")
+
+
+def _commands(prompt: str, ends_with: str) -> Iterator[str]:
+    """What is typed: a line, or as many as it takes to its end mark. A blank line gives up what was begun."""
+    shown = prompt if sys.stdin.isatty() else ""
+    begun: list[str] = []
+    while True:
+        try:
+            line = input(f"{'':{len(shown) - 3}}-> " if begun and shown else shown).strip()
+        except EOFError:
+            if begun:
+                yield " ".join(begun)
+            return
+        except KeyboardInterrupt:
+            begun = []
+            say.line()
+            continue
+        if not begun and line.rstrip(";").lower() in ENDS:
+            return
+        if not line:
+            begun = []
+        elif ends_with and not line.endswith(ends_with):
+            begun.append(line)
+        else:
+            yield " ".join([*begun, line.removesuffix(ends_with)]).strip()
+            begun = []
+
+
+def _mysql(stack: Stack) -> Iterator[Answer]:
+    from labkit.commands.sql import show_table
+
+    with sql.connected(stack.mysql, TIMEOUT_S) as cursor:
+
+        def answer(words: str) -> None:
+            import pymysql
+
+            try:
+                cursor.execute(words)
+            except pymysql.MySQLError as error:
+                raise ValueError(error.args[-1]) from error
+            if cursor.description:
+                show_table([column[0] for column in cursor.description], list(cursor.fetchall()))
+            else:
+                say.line(f"{cursor.rowcount} rows changed")
+
+        say.line("MySQL's own tables: end a statement with ; and leave with exit. The schemas are customer_db and order_db.")
+        yield answer
+
+
+def _redis(stack: Stack) -> Iterator[Answer]:
+    import redis
+
+    at = stack.redis
+    with redis.Redis(at.host, at.port, password=at.password or None, decode_responses=True) as server:
+
+        def answer(words: str) -> None:
+            try:
+                _show(server.execute_command(*shlex.split(words)))
+            except redis.RedisError as error:
+                raise ValueError(str(error)) from error
+
+        say.line("Redis takes one command a line, such as KEYS *; leave with exit.")
+        yield answer
+
+
+def _show(value: Any, indent: str = "") -> None:
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple | set):
+        for n, part in enumerate(value, 1):
+            if isinstance(part, list | tuple | set | dict):
+                say.raw(f"{indent}{n})")
+                _show(part, f"{indent}   ")
+            else:
+                say.raw(f"{indent}{n}) {part}")
+        if not value:
+            say.raw(f"{indent}(empty)")
+    else:
+        say.raw(f"{indent}{'(nil)' if value is None else value}")
+
+
+def _kafka(stack: Stack) -> Iterator[Answer]:
+    """Kafka has no prompt of its own, only scripts."""
+    from labkit.commands.events import events
+    from labkit.commands.topics import topics
+    from labkit.errors import UserError
+
+    known: dict[str, tuple[str, Callable[[int], object]]] = {
+        "topics": ("partitions, offsets, consumer groups", lambda _: topics(stack.name, by_key=False, as_json=False)),
+        "keys": ("which key is in which partition", lambda _: topics(stack.name, by_key=True, as_json=False)),
+        "events": ("the last ones: events 20", lambda count: events(stack.name, follow=False, unhandled=False, lines=count, as_json=False)),
+    }
+
+    def answer(words: str) -> None:
+        word, _, rest = words.partition(" ")
+        if word not in known:
+            raise ValueError(f"{word!r} is not a command here: {', '.join(known)}, exit")
+        try:
+            known[word][1](int(rest) if rest.isdecimal() else LAST_EVENTS)
+        except UserError as error:
+            raise ValueError(error.message) from error
+
+    for word, (meaning, _) in known.items():
+        say.line(f"  {word:8}  {meaning}")
+    yield answer

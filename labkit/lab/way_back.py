@@ -1,0 +1,18 @@
+"""What to do about a service that does not start with the files as they are."""
+
+from labkit.lab import workspace
+from labkit.lab.laid import laid
+from labkit.stack.wait import NotReady
+
+
+def after(error: NotReady, again: str) -> str:
+    """The next step; `again` is the command that tries once more."""
+    mistake = error.mistake
+    if mistake is None:
+        return f"fix what its log says (labkit logs {error.component}), then {again}"
+    if not mistake.missing:
+        return f"fix {mistake.file}, line {mistake.line}, then {again}"
+    space = workspace.find()
+    if space is None:
+        return f"git checkout {mistake.missing}, then {again}"
+    return f"labkit lab {laid(space).lab or 1} restore {mistake.missing}, then {again}"

@@ -1,0 +1,64 @@
+"""What was probably meant, when what was typed is no command of labkit's."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from labkit.cli_groups import EXAMPLES, GROUPS
+
+VERBS = ("read", "start", "predict", "inject", "check", "hint", "solution", "restore", "reset", "tour")
+OTHER_WORDS = {"help": "--help", "start": "up", "run": "up", "stop": "down", "ps": "status", "next": "labs"}
+_STEP = re.compile(r"([0-9]{1,6})\.[0-9]{1,6}")
+
+
+def meant(arguments: Sequence[str]) -> str | None:
+    """A whole command, or None. `labkit check`, `labkit lab check 1.3` and `labkit trace 1` miss a word; others are misspelt."""
+    words = [word for word in arguments if not word.startswith("-")]
+    if not words:
+        return None
+    first, rest = words[0], words[1:]
+    if first == "lab" and rest and not rest[0].isdecimal():
+        return _of_lab(rest)
+    if first == "lab" and len(rest) > 1 and rest[1] not in VERBS:
+        return _of_lab([closest, *rest[2:]], rest[0]) if (closest := _closest(rest[1], VERBS)) else None
+    if first == "trace" and len(rest) == 1:
+        return f"labkit trace order {rest[0]}" if rest[0].isdecimal() else f"labkit trace {rest[0]} 1"
+    if first in EXAMPLES or first in GROUPS:
+        return None
+    if first in VERBS and (first not in OTHER_WORDS or _lab_of(rest)):
+        return _of_lab(words)
+    if first in OTHER_WORDS:
+        return f"labkit {OTHER_WORDS[first]}"
+    closest = _closest(first, [*EXAMPLES, *GROUPS])
+    return f"labkit {' '.join([closest, *rest])}" if closest else None
+
+
+def _of_lab(words: Sequence[str], number: str | None = None) -> str | None:
+    """`check 1.3` or `2.3 check`: the number is that of the step, else of the lab that the workspace is at, else 1."""
+    verbs = [word for word in words if word in VERBS]
+    others = [word for word in words if word not in VERBS]
+    if not verbs and not (verbs := [closest for word in words if (closest := _closest(word, VERBS))]):
+        return f"labkit lab {step[1]} read {others[0]}" if others and (step := _STEP.fullmatch(others[0])) else None
+    number = number or _lab_of(others) or _lab_of_workspace()
+    return " ".join(["labkit", "lab", number, verbs[0], *(word for word in others if _STEP.fullmatch(word))])
+
+
+def _lab_of(words: Sequence[str]) -> str | None:
+    return next((found[1] for word in words if (found := _STEP.fullmatch(word))), None)
+
+
+def _lab_of_workspace() -> str:
+    from labkit.errors import UserError
+    from labkit.lab import workspace
+    from labkit.lab.laid import laid
+
+    try:
+        space = workspace.find()
+    except UserError:
+        space = None
+    return str((laid(space).lab if space else None) or 1)
+
+
+def _closest(word: str, known: Sequence[str]) -> str | None:
+    found = difflib.get_close_matches(word, known, 1, 0.7)
+    return found[0] if found else None
