@@ -1,8 +1,13 @@
 """What labkit prints, and where. Nothing else in labkit prints: what others wrote must not command the terminal that shows it."""
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from labkit import screen
 
@@ -54,12 +59,48 @@ def raw(text: str) -> None:
     _write(plain(text))
 
 
+def styled(text: str) -> None:
+    """What labkit itself has laid out and coloured for this screen, out of text that is plain. Raises NotWritten."""
+    _write(text)
+
+
 def _write(text: str) -> None:
     _said[:] = [True]
+    if _pages:
+        _pages[-1].append(text)
+        return
     try:
         print(text, flush=True)
     except OSError as error:
         raise NotWritten(error) from None
+
+
+_pages: list[list[str]] = []  # what is kept for a pager, while there is one
+
+
+@contextmanager
+def paged() -> Iterator[None]:
+    """What does not fit on a person's screen is shown by a pager: PAGER, else less. `PAGER=cat` goes without."""
+    command = shlex.split(os.environ.get("PAGER", "less")) if can_ask() and not _pages else []
+    if not command or command == ["cat"] or not shutil.which(command[0]):
+        yield
+        return
+    _pages.append([])
+    try:
+        yield
+    finally:
+        text = "\n".join(_pages.pop())
+        if text:
+            _show(text, command)
+
+
+def _show(text: str, command: list[str]) -> None:
+    if text.count("\n") + 1 < screen.height():
+        _write(text)
+        return
+    with suppress(KeyboardInterrupt):
+        pager = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, errors="replace", env={"LESS": "FRX", **os.environ})
+        pager.communicate(f"{text}\n")
 
 
 def _wrapped(text: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from labkit import say, screen
@@ -33,8 +34,9 @@ def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None,
     if unhandled:
         committed = _committed(stack)
         found = [{**event, "waiting_for": waiting} for event in found if (waiting := _waiting(event, committed))]
-    for event in found[-lines:] if lines is not None else found:
-        _show(event, as_json=as_json)
+    with nullcontext() if follow else say.paged():
+        for event in found[-lines:] if lines is not None else found:
+            _show(event, as_json=as_json)
     if not follow:
         if not found and not as_json:
             say.line("Every event has been taken by all that subscribe to it." if unhandled else "Kafka holds no event yet.")

@@ -140,10 +140,9 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
         change = laying.lay(space, Target(laying.SOLUTION, number), why=f"labkit lab {number} solution --apply")
         tell(change)
         say.line(f"Next: labkit lab {number} check, which takes it over")
-    elif diff:
-        _print_diff(laying.current(space), lab)
     else:
-        _print_files(lab)
+        with say.paged():
+            _print_diff(laying.current(space), lab) if diff else _print_files(lab)
     return ExitCode.OK
 
 
@@ -162,7 +161,7 @@ def _print_diff(now: trees.Tree, lab: Lab) -> None:
         lines = list(difflib.unified_diff(mine, theirs, f"yours/{path}", f"solution/{path}", lineterm=""))
         found = found or bool(lines)
         for line in lines:
-            say.line(line)
+            say.raw(line)
     say.line("" if found else "Your files are those of the solution.")
     say.line(f"Next: labkit lab {lab.number} check" if not found else f"Next: labkit lab {lab.number} solution --apply; or edit, and check")
 

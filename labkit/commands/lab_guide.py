@@ -1,6 +1,5 @@
 """labkit lab N [read] and labkit lab N tour: the guide and the code, in the terminal."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,22 @@ from labkit import paths, say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.lab import guide, next_step, progress, standing, workspace
 from labkit.lab.catalog import Lab, Stop, find_lab
+from labkit.lab.progress import Progress
 from labkit.lab.standing import Standing
+from labkit.lab.workspace import Workspace
 
 AROUND = 6  # lines of code after an anchor
 MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.GIVEN: "·", standing.OPEN: " "}
 
 
 def read(number: int, step: str | None) -> ExitCode:
-    """All of the guide, on a terminal one section at a time, beginning with the first step that is open."""
-    lab = find_lab(number)
-    now = standing.of_lab(lab, progress.load(workspace.find()))
+    """All of the guide, on a terminal one section at a time, beginning where one was."""
+    lab, space = find_lab(number), workspace.find()
+    now = standing.of_lab(lab, progress.load(space))
     if step is not None:
-        _render(guide.section_of(lab, step).text)
+        with say.paged():
+            for line in _rendered(guide.section_of(lab, step).text):
+                say.styled(line)
         _next_of(now, step)
         return ExitCode.OK
     say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)")
@@ -28,39 +31,82 @@ def read(number: int, step: str | None) -> ExitCode:
     say.line()
     sections = guide.sections(lab)
     if say.can_ask():
-        _one_by_one(sections, now)
+        _one_by_one(sections, now, space)
     else:
         for section in sections:
-            _render(section.text)
+            for line in _rendered(section.text):
+                say.styled(line)
             say.line()
     say.line(f"Next: {next_step.of_lab(now, has_read=True)}")
     return ExitCode.OK
 
 
-def _one_by_one(sections: list[guide.Section], now: Standing) -> None:
-    """ENTER goes on, q ends, a number goes to that section."""
-    at = _first_to_read(sections, now)
-    while at < len(sections):
-        _render(sections[at].text)
-        listed = "  ".join(f"{_mark(section, now)}{n}" for n, section in enumerate(sections, 1))
-        try:
-            answer = (
-                input(f"\n{listed}\nSection {at + 1} of {len(sections)}. ENTER: the next, a number: that one, q: enough ").strip().lower()
-            )
-        except EOFError:
+def _one_by_one(sections: list[guide.Section], now: Standing, space: Workspace | None) -> None:
+    """Until the last one was read, or enough. Where one was is kept."""
+    at: int | None = _first_to_read(sections, now)
+    while at is not None and at < len(sections):
+        _keep_place(space, now.lab.number, at)
+        if not _shown_in_pages(_rendered(sections[at].text)):
             return
+        at = _asked_where(sections, now, at)
         say.line()
-        if answer.startswith("q"):
-            return
-        at = int(answer) - 1 if answer.isdecimal() and 0 < int(answer) <= len(sections) else at + 1
+
+
+def _shown_in_pages(lines: list[str]) -> bool:
+    """A screen at a time, so that nothing scrolls away. False when that was enough."""
+    room = screen.height() - 3
+    for begin in range(0, len(lines), room):
+        for line in lines[begin : begin + room]:
+            say.styled(line)
+        if begin + room < len(lines) and _typed("Enter: more · q: quit ").startswith("q"):
+            return False
+    return True
+
+
+def _asked_where(sections: list[guide.Section], now: Standing, at: int) -> int | None:
+    """The section to go to; None for none any more."""
+    listed = "  ".join(f"{_mark(section, now)}{'/'.join(section.ids)}" for section in sections if section.ids)
+    say.line(f"\n{listed}")
+    example = next((section.ids[0] for section in sections[at + 1 :] if section.ids), "")
+    going = f" · {example}: go to step {example}" if example else ""
+    while True:
+        answer = _typed(f"Section {at + 1} of {len(sections)}. Enter: next · b: back{going} · q: quit ")
+        if answer in ("q", "quit"):
+            return None
+        if answer == "":
+            return at + 1
+        if answer in ("b", "back"):
+            return max(0, at - 1)
+        if answer.isdecimal() and 0 < int(answer) <= len(sections):
+            return int(answer) - 1
+        found = next((n for n, section in enumerate(sections) if answer in section.ids), None)
+        if found is not None:
+            return found
+        say.line(f"There is no step {answer!r} in this guide.")
+
+
+def _typed(prompt: str) -> str:
+    try:
+        return input(prompt).strip().lower()
+    except EOFError:
+        say.line()
+        return "q"
+
+
+def _keep_place(space: Workspace | None, number: int, at: int) -> None:
+    def keep(found: Progress) -> None:
+        found.lab(number).place = at
+
+    if space is not None:
+        progress.change(space, keep)
 
 
 def _first_to_read(sections: list[guide.Section], now: Standing) -> int:
-    step = now.open_step
-    begun = any(state in (progress.PASSED, progress.AFTER_SOLUTION) for state in now.checks.values())
-    if step is None or not begun:
-        return 0
-    return next((n for n, section in enumerate(sections) if step.id in section.ids), 0)
+    """Where one was; after a check was passed, the section of what comes next."""
+    step = now.next_step
+    next_one = next((n for n, section in enumerate(sections) if step and step.id in section.ids), 0)
+    begun = any(now.checks[check] != standing.OPEN and record.tries for check, record in now.record.checks.items() if check in now.checks)
+    return min(max(now.record.place, next_one if begun else 0), len(sections) - 1)
 
 
 def _mark(section: guide.Section, now: Standing) -> str:
@@ -68,20 +114,20 @@ def _mark(section: guide.Section, now: Standing) -> str:
     return "✓" if states and all(state in (progress.PASSED, progress.AFTER_SOLUTION) for state in states) else ""
 
 
-def _render(text: str) -> None:
-    """As it is meant to look in this terminal; elsewhere without colours."""
+def _rendered(text: str) -> list[str]:
+    """The lines as they are meant to look on this screen; elsewhere without colours."""
     import io
 
     from rich.console import Console
     from rich.markdown import Markdown
 
-    terminal = say.on_terminal()
-    console = Console(width=min(screen.width(), screen.READABLE), file=io.StringIO() if not terminal else sys.stdout, highlight=False)
-    parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal)
+    terminal, colours = say.on_terminal(), screen.has_colours()
+    width = min(screen.width(), screen.READABLE)
+    console = Console(width=width, file=io.StringIO(), highlight=False, force_terminal=colours, no_color=not colours)
+    parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal and colours)
     console.print(parsed)
-    if isinstance(console.file, io.StringIO):
-        for line in console.file.getvalue().rstrip().splitlines():
-            say.line(line.rstrip())
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().rstrip().splitlines()]
 
 
 def _next_of(now: Standing, step: str) -> None:
@@ -102,10 +148,7 @@ def tour(number: int) -> ExitCode:
             say.raw(f"  {line + offset:4}  {code}".rstrip())
         say.line(f"\n{screen.paragraph(stop.say)}\n")
         if n < len(lab.tour) and say.can_ask():
-            try:
-                if input("ENTER: the next stop, q: enough ").strip().lower().startswith("q"):
-                    break
-            except EOFError:
+            if _typed("Enter: the next stop · q: quit ").startswith("q"):
                 break
             say.line()
     say.line(f"Next: labkit lab {number}")

@@ -84,7 +84,7 @@ async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> 
             raise
         finally:
             await run.close()
-    return dict(found or {})
+    return {"gateway": stack.url("gateway"), **(found or {})}
 
 
 def _tell(lab: Lab, step: Step, stack: Stack, found: Mapping[str, object], seed: int) -> None:

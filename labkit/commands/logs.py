@@ -1,16 +1,19 @@
 """labkit logs: what the components wrote."""
 
+from contextlib import nullcontext
+
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
+from labkit.log_lines import readable
 from labkit.stack import runtimes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR
 
 LINES_OF_ALL = 10
 
 
-def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None) -> ExitCode:
-    """All of one component's log, or the end of each; `follow` goes on until Ctrl-C."""
+def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None, as_json: bool) -> ExitCode:
+    """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: the lines as they were written."""
     names = (*COMPONENTS, SUPERVISOR)
     if component is not None and component not in names:
         message = f"There is no component {component!r}; a stack has {', '.join(names)}."
@@ -20,18 +23,23 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
     shown = [component] if component else [*COMPONENTS, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None
     coming = runtime.follow(shown) if follow else iter(())  # first, so that no line falls between
-    for name in shown:
-        found = runtime.log(name, count)
-        if not found and component and count != 0 and not follow:
-            raise UserError(f"{name} has written nothing yet.", "labkit up")
-        for line in found:
-            say.raw(_prefix(name, component) + line)
+    with nullcontext() if follow else say.paged():
+        for name in shown:
+            found = runtime.log(name, count)
+            if not found and component and count != 0 and not follow:
+                raise UserError(f"{name} has written nothing yet.", "labkit up")
+            for line in found:
+                _show(name, component, line, as_json=as_json)
     for line in told.notes(stack):
         say.problem(line)
     for name, line in coming:
-        say.raw(_prefix(name, component) + line)
+        _show(name, component, line, as_json=as_json)
     return ExitCode.OK
 
 
-def _prefix(name: str, only: str | None) -> str:
-    return "" if only else f"{name:13} | "
+def _show(name: str, only: str | None, line: str, *, as_json: bool) -> None:
+    prefix = "" if only else f"{name:13} | "
+    if as_json:
+        say.raw(prefix + line)
+    else:
+        say.line("\n".join(prefix + part for part in readable(line).split("\n")))

@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ def report(*, as_json: bool) -> ExitCode:
     if as_json:
         say.raw(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))
         return ExitCode.OK
+    with say.paged():
+        _show(found, strange)
+    return ExitCode.OK
+
+
+def _show(found: Sequence[Standing], strange: Sequence[str]) -> None:
     for now in found:
         passed, of = now.counted
         say.line(f"Lab {now.lab.number} · {now.lab.title}: {now.state}, {passed} of {of} checks passed")
@@ -89,7 +96,6 @@ def report(*, as_json: bool) -> ExitCode:
     for number in strange:
         say.line(f"Lab {number}: this labkit does not have it; what is known of it is kept.")
     say.line("Next: labkit labs")
-    return ExitCode.OK
 
 
 def _line(now: Standing, check: str, state: str) -> str:

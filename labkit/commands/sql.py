@@ -28,7 +28,8 @@ SOURCES_OF_VIEWS = {
 def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_csv: bool, evidence: Path | None) -> ExitCode:
     """Only the stores that the query names are read, as they are now."""
     if schema:
-        _show_schema(query)
+        with say.paged():
+            _show_schema(query)
         return ExitCode.OK
     if not query:
         raise UserError("labkit sql needs a query.", 'labkit sql "select * from orders", or labkit sql --schema', exit_code=ExitCode.USAGE)

@@ -8,7 +8,7 @@ from labkit.errors import ExitCode
 from labkit.faults import told
 from labkit.faults.ledger import Ledger
 from labkit.stack import accounts, lifecycle, state
-from labkit.stack.facts import facts
+from labkit.stack.facts import NOT_READY, facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
 
@@ -39,7 +39,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
     for component in found["components"]:
         pid = f"pid {component['pid']}" if component["pid"] else ""
         memory = say.megabytes(component["memory_bytes"]) if component["memory_bytes"] else ""
-        line = f"  {component['name']:13}  {component['state']:8}  {component['endpoint'] or '':21}"
+        line = f"  {component['name']:13}  {component['state']:9}  {component['endpoint'] or '':21}"
         beside = f"  {memory:>7}" if screen.width() < WITH_PIDS else f"  {pid:12}  {memory:>7}"
         say.line(f"{line}{beside}".rstrip())
     say.line(f"\n{stack.name}: {_sum(found, stack)}the services run from {stack.source}.")
@@ -51,4 +51,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
     if "reason" in found:
         say.line(f"{found['reason']}\nNext: {found['next']}")
     elif not found["ready"]:
+        for component in found["components"]:
+            if component["state"] == NOT_READY:
+                say.line(f"{component['name']} is not ready: {component['missing']}")
         say.line("Next: labkit up")

@@ -66,7 +66,7 @@ def _stack(subject: Subject, name: str, directory: Path, stack: Stack | None, op
         running = {component for component in COMPONENTS if processes.running(directory, component)}
     if running:
         sentence = f"The stack {name!r} runs too: {len(running)} {WHAT_RUNS[stack.runtime]}."
-        yield Finding(f"stack.{name}", NOTE, sentence, f"labkit down{option}", {"running": sorted(running)})
+        yield Finding(f"stack.{name}", NOTE, sentence, f"labkit status{option}", {"running": sorted(running)})
 
 
 def _at_work(directory: Path) -> str | None:
@@ -96,7 +96,7 @@ def _strays(subject: Subject) -> Iterator[Finding]:
             sentence = f"{len(pids)} processes of a stack whose folder {directory} is gone still run."
             yield Finding("strays", NOTE, sentence, f"kill {' '.join(map(str, sorted(pids)))}", facts)
         elif directory.parent.name == "stacks":
-            fix = f"LABKIT_HOME={shlex.quote(str(directory.parents[1]))} labkit down --name {directory.name}"
+            fix = f"LABKIT_HOME={shlex.quote(str(directory.parents[1]))} labkit status --name {directory.name}"
             yield Finding("strays.home", NOTE, f"A stack of another labkit home runs: {len(pids)} processes of {directory}.", fix, facts)
 
 

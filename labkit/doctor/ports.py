@@ -32,7 +32,7 @@ class Holder:
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
-    wanted = {c: subject.stack[c].endpoint.port if subject.stack and subject.running else DEFAULT_PORTS[c] for c in COMPONENTS}
+    wanted = {c: subject.stack[c].endpoint.port if subject.stack else DEFAULT_PORTS[c] for c in COMPONENTS}
     free = {c for c, port in wanted.items() if ports.is_free(port)}
     ours = set(subject.running) - free
     for identifier, said, those in (("ports.ours", "This stack holds its ports", ours), ("ports.free", "Free", free)):

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from labkit.doctor.examination import Examination
 from labkit.doctor.findings import BAD, MARKS, NOT_READY, OK, READY, UNKNOWN, Finding
+from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import DOCKER, NATIVE
 
-SPOKEN = {DOCKER: "in containers (Docker)", NATIVE: "as processes of this machine"}
+SPOKEN = {DOCKER: "in containers (Docker)", NATIVE: "as processes on this machine"}
 
 
 def lines(examination: Examination) -> Iterator[str]:
@@ -41,8 +42,9 @@ def conclusion(examination: Examination) -> Iterator[str]:
     if examination.verdict == READY:
         choice = examination.subject.choice
         assert choice is not None, "without a runtime something is in the way"
-        yield f"Ready. {choice.why}" if not examination.subject.running else f"Ready. The stack runs {SPOKEN[choice.runtime]}."
-        yield f"Next: labkit up{option}"
+        running = examination.subject.running
+        yield f"Ready. {choice.why}" if not running else f"Ready. The stack runs {SPOKEN[choice.runtime]}."
+        yield f"Next: labkit up{option}" if len(running) < len(COMPONENTS) else "Next: labkit labs"
     elif examination.verdict == NOT_READY:
         yield f"Not ready: {_things(len(bad))} in the way."
         yield f"Next: {bad[0].fix}"

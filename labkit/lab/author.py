@@ -99,7 +99,7 @@ def problems(lab: Lab) -> Iterator[str]:
                 lab.injection(step)
             except (UserError, AttributeError):
                 yield f"step {step.id}: inject.py has no {step.inject}"
-        yield from (f"step {step.id}: {wrong}" for text in step.look if (wrong := wrong_command(text)))
+        yield from (f"step {step.id}: {wrong}" for text in step.look if text.startswith("labkit ") and (wrong := wrong_command(text)))
     for mutant in lab.mutants:
         if not (lab.folder / mutant.file).is_file():
             yield f"mutant {mutant.name}: there is no {mutant.file}"

@@ -9,6 +9,7 @@ from labkit.invariants.catalog import I3
 from labkit.lab.check import NotJudged
 from labkit.lab.trial import Trial
 from labkit.stack import runtimes
+from labkit.stack.facts import NOT_READY, STARTING, facts
 from labkit.stack.model import Stack
 
 READY_S, LOOK_S = 10.0, 0.1
@@ -19,14 +20,12 @@ async def not_ready(stack: Stack) -> list[tuple[str, str, str]]:
     deadline = time.monotonic() + READY_S
     while True:
         found = await asyncio.to_thread(_not_ready, stack)
-        if not any(state == "starting" for _, state, _ in found) or time.monotonic() > deadline:
+        if not any(state in (STARTING, NOT_READY) for _, state, _ in found) or time.monotonic() > deadline:
             return found
         await asyncio.sleep(LOOK_S)
 
 
 def _not_ready(stack: Stack) -> list[tuple[str, str, str]]:
-    from labkit.stack.facts import facts
-
     runtime = runtimes.of_stack(stack)
     components = [c for c in facts(stack)["components"] if c["state"] != "running" and c["name"] != "supervisor"]
     return [(c["name"], c["state"], "" if c["pid"] else _end(runtime.last_end(c["name"], 0.0))) for c in components]

@@ -67,7 +67,8 @@ class Predicted(_Record):
 
 
 class LabRecord(_Record):
-    """Times in epoch seconds. `hints` is how many levels of each step were shown."""
+    """Times in epoch seconds. `hints` is how many levels of each step were shown; `place` is the section of the guide that was read last,
+    counted from 0."""
 
     started: When | None = None
     solution: When | None = None  # shown or applied
@@ -76,6 +77,7 @@ class LabRecord(_Record):
     hints: dict[CheckId, Count] = {}
     predictions: dict[CheckId, Predicted] = {}
     injected: dict[CheckId, When] = {}
+    place: Count = 0
 
 
 class Progress(_Record):

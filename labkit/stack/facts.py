@@ -8,7 +8,8 @@ from labkit.stack.engine import NoEngine
 from labkit.stack.model import COMPONENTS, SUPERVISOR, Account, Stack
 from labkit.stack.runtime import RUNNING, UNKNOWN, Seen
 
-PROBE_TIMEOUT = 1.0  # seconds
+PROBE_TIMEOUT, STARTING_S = 1.0, 15.0  # seconds
+STARTING, NOT_READY = "starting", "not ready"
 
 
 def facts(stack: Stack) -> dict[str, Any]:
@@ -19,8 +20,8 @@ def facts(stack: Stack) -> dict[str, Any]:
         seen, memory = runtime.look(), runtime.memory()
     except NoEngine as silent:
         seen, memory, reason = dict.fromkeys((*COMPONENTS, *runtime.extra), Seen(UNKNOWN)), {}, silent
-    ready = _ready(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
-    components = [_component(stack, name, seen[name], memory.get(name), name in ready) for name in (*COMPONENTS, *runtime.extra)]
+    missing = _missing(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
+    components = [_component(stack, name, seen[name], memory.get(name), missing.get(name)) for name in (*COMPONENTS, *runtime.extra)]
     mysql = stack.mysql
     return {
         "name": stack.name,
@@ -46,12 +47,15 @@ def _login(account: Account) -> dict[str, str | None]:
     return {"user": account.user if account.password else None, "password": account.password or None}
 
 
-def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: bool) -> dict[str, Any]:
+def _component(stack: Stack, name: str, seen: Seen, memory: int | None, missing: str | None) -> dict[str, Any]:
+    """`missing` is why one that runs is not ready: it is starting, as long as it has not run for long."""
     is_component = name in COMPONENTS
+    unready = STARTING if seen.uptime_s is None or seen.uptime_s < STARTING_S else NOT_READY
     return {
         "name": name,
         "kind": stack[name].kind if is_component else name,
-        "state": "starting" if seen.state == RUNNING and is_component and not ready else seen.state,
+        "state": unready if missing else seen.state,
+        **({"missing": missing} if missing else {}),
         "endpoint": str(stack[name].endpoint) if is_component else None,
         "pid": seen.pid,
         "memory_bytes": memory,
@@ -60,18 +64,21 @@ def _component(stack: Stack, name: str, seen: Seen, memory: int | None, ready: b
     }
 
 
-def _ready(stack: Stack, names: list[str]) -> set[str]:
-    """Those that answer now, all asked at once."""
-    ready: set[str] = set()
+def _missing(stack: Stack, names: list[str]) -> dict[str, str]:
+    """What each lacks that is not ready, all asked at once."""
+    missing = dict.fromkeys(names, f"it does not answer within {PROBE_TIMEOUT:g} s")
     asking = {name: probes.probe_of(stack, name, timeout=PROBE_TIMEOUT) for name in names}
 
     def ask(name: str) -> None:
-        if asking[name]() is None:
-            ready.add(name)
+        why = asking[name]()
+        if why is None:
+            missing.pop(name)
+        else:
+            missing[name] = why
 
     threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(1.5 * PROBE_TIMEOUT)
-    return ready
+    return dict(missing)

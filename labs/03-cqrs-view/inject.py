@@ -43,7 +43,7 @@ async def nameless(run: Run) -> dict[str, object]:
     """The view has an order whose customer it has not heard of yet."""
     await run.fault(make.gate("order-history", event_type="CustomerCreated"))
     ada, order = await _approved(run)
-    said = f"CustomerCreated of customer {ada.id} is held before the view. GET {run.stack.url('gateway')}/customers/{ada.id}/orderhistory"
+    said = f"The view has order {order.id}, and CustomerCreated of customer {ada.id} is held before it."
     return {"order": order.id, "customer": ada.id, "said": said}
 
 

@@ -1,0 +1,37 @@
+"""The services' JSON log lines as people read them: when, which message, what handled it and how long that took."""
+
+import json
+import time
+from typing import Any
+
+SHOWN_ELSEWHERE = ("time", "event", "traceback", "level")
+
+
+def readable(line: str) -> str:
+    """`06:41:26.416  OrderCreated 1 (000001a21c060547-…)  reserve_credit  14 ms`. Anything but a service's own line stays as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        said = json.loads(line)
+        at = said["time"]
+        when = time.strftime("%H:%M:%S", time.localtime(at)) + f".{at % 1 * 1000:03.0f}"
+        return f"{when}  {_handled(said) if said['event'] == 'handled' else _other(said)}"
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError):
+        return line
+
+
+def _handled(said: dict[str, Any]) -> str:
+    event, took = str(said["type"]).removesuffix("Event"), (said["commit"] - said["begin"]) * 1000
+    message = f"{event} {said.get('aggregate_id') or ''}".rstrip()
+    return f"{message:28}  {said.get('handler') or '(no handler)':28}  {took:4.0f} ms  {said.get('message_id') or ''}".rstrip()
+
+
+def _other(said: dict[str, Any]) -> str:
+    details = ", ".join(f"{name} {_short(value)}" for name, value in said.items() if name not in SHOWN_ELSEWHERE and value is not None)
+    mark = "✗ " if said.get("level") in ("error", "critical") else ""
+    trace = said.get("traceback")
+    return f"{mark}{said['event']}{f': {details}' if details else ''}" + "".join(f"\n    {row}" for row in str(trace or "").splitlines())
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
