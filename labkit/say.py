@@ -2,9 +2,6 @@
 
 import os
 import re
-import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,8 +78,8 @@ _pages: list[list[str]] = []  # what is kept for a pager, while there is one
 @contextmanager
 def paged() -> Iterator[None]:
     """What does not fit on a person's screen is shown by a pager: PAGER, else less. `PAGER=cat` goes without."""
-    command = shlex.split(os.environ.get("PAGER", "less")) if can_ask() and not _pages else []
-    if not command or command == ["cat"] or not shutil.which(command[0]):
+    command = _pager() if can_ask() and not _pages else []
+    if not command:
         yield
         return
     _pages.append([])
@@ -94,7 +91,17 @@ def paged() -> Iterator[None]:
             _show(text, command)
 
 
+def _pager() -> list[str]:
+    import shlex
+    import shutil
+
+    command = shlex.split(os.environ.get("PAGER", "less"))
+    return command if command and command != ["cat"] and shutil.which(command[0]) else []
+
+
 def _show(text: str, command: list[str]) -> None:
+    import subprocess
+
     if text.count("\n") + 1 < screen.height():
         _write(text)
         return

@@ -16,9 +16,9 @@ def page(labs: Sequence[Standing]) -> str:
         [
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
             f"<title>{escape(title)}</title><style>{_STYLE}</style>",
-            f"<nav><ol>{contents}</ol></nav><main>",
+            f"<nav><details open><summary>Contents</summary><ol>{contents}</ol></details></nav><main>",
             *(_lab(now) for now in labs),
-            "</main></html>",
+            f"</main><script>{_SCRIPT}</script></html>",
         ]
     )
 
@@ -58,19 +58,42 @@ def _html(text: str) -> str:
     from markdown_it import MarkdownIt
 
     rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return rendered
+    return rendered.replace('<pre><code class="language-stack">', '<pre class="picture"><code>')
 
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 46rem); gap: 2.5rem; }
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --quiet: #57606a; --good: #1a7048; --link: #0a58ca; }
+@media (prefers-color-scheme: dark) { :root { --quiet: #a0a8b2; --good: #5fd3a0; --link: #8ab4ff; } }
+body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 58rem); gap: 2.5rem; }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; border-right: 1px solid var(--line); font-size: 0.9rem; }
-nav ul { list-style: none; padding-left: 0.5rem; } nav li { margin: 0.35rem 0; } nav a { text-decoration: none; }
+nav summary { padding: 0.7rem 1rem; }
+nav ul { list-style: none; padding-left: 0.5rem; } nav li { margin: 0.35rem 0; } a { color: var(--link); } nav a { text-decoration: none; }
+p, li, h1, h2 { max-width: 46rem; }
 article + article { border-top: 1px solid var(--line); margin-top: 3rem; }
-.about, .passed { color: #6a737d; font-size: 0.9rem; } .passed { color: #2a9d6f; }
-pre { background: var(--soft); padding: 0.7rem 1rem; overflow: auto; border-radius: 6px; line-height: 1.35; }
-code { font-family: ui-monospace, monospace; font-size: 0.92em; }
+.about, .passed { color: var(--quiet); font-size: 0.9rem; } .passed { color: var(--good); }
+.block { position: relative; }
+pre { background: var(--soft); padding: 0.7rem 1rem; overflow: auto; border-radius: 6px; line-height: 1.35; font-size: 0.92rem; }
+pre.picture { font-size: 0.8rem; line-height: 1.2; }
+code { font-family: ui-monospace, monospace; font-size: 1em; } p code, li code { font-size: 0.92em; }
+.copy { position: absolute; top: 0.4rem; right: 0.4rem; font: inherit; font-size: 0.8rem; cursor: pointer; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: 0.25rem 0.6rem; text-align: left; }
-@media (max-width: 60rem) { body { display: block; padding: 0 1rem; } nav { position: static; height: auto; border: 0; } }
-@media print { nav { display: none; } body { display: block; } section { break-inside: avoid-page; } }
+@media (max-width: 60rem) {
+  body { display: block; padding: 0 1rem; } nav { position: static; height: auto; border: 0; }
+  nav summary { padding: 0.7rem 0; } pre.picture { font-size: min(0.8rem, 1.55vw); }
+}
+@media print { nav, .copy { display: none; } body { display: block; } section { break-inside: avoid-page; } }
+"""
+
+# Beside each block that has commands to type: it puts them on the clipboard. On a narrow screen the contents begin closed.
+_SCRIPT = """
+for (const pre of document.querySelectorAll("pre:not(.picture)")) {
+  const button = document.createElement("button"), block = document.createElement("div");
+  button.className = "copy"; button.type = "button"; button.textContent = "copy"; block.className = "block";
+  pre.replaceWith(block); block.append(pre, button);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(pre.textContent.trim());
+    button.textContent = "copied"; setTimeout(() => { button.textContent = "copy"; }, 1500);
+  });
+}
+if (matchMedia("(max-width: 60rem)").matches) document.querySelector("nav details").open = false;
 """

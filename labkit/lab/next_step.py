@@ -1,8 +1,6 @@
 """What a learner does next, as a command. Every screen that ends well ends with it."""
 
 import os
-import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +18,9 @@ def first(stack_name: str = "default") -> str:
 
 
 def _reach() -> str:
+    import shlex
+    import shutil
+
     own = Path(sys.prefix, "bin")
     found = shutil.which("labkit")
     shell = Path(os.environ.get("SHELL", "")).name
