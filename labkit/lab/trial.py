@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from labkit import quiescence
 from labkit.evidence import environment
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults.ledger import Fault
@@ -32,6 +33,7 @@ from labkit.lab.evidence import Evidence
 from labkit.lab.rules import PENDING, Books, Outcome
 from labkit.lab.scenario import LOOK_S, Run
 from labkit.lab.schedule import Meeting, at_work
+from labkit.quiescence import Watcher
 from labkit.stack import sql
 from labkit.stack.model import Stack
 
@@ -201,9 +203,19 @@ class Trial(Run):
                 return found
             await asyncio.sleep(LOOK_S)
 
-    async def ended(self, order: Order) -> Outcome:
-        """What became of it, as far as that shows soon; whether that is right is for the evidence to say."""
-        return await self._soon(order, PENDING_NO_MORE)
+    async def ended(self, *orders: Order) -> list[Outcome]:
+        """What became of each once nothing is left that could move it; whether that is right is for the evidence to say. The faults of
+        the check stay."""
+        found = await asyncio.gather(*(self._soon(order, PENDING_NO_MORE) for order in orders))
+        if PENDING in found:
+            await asyncio.to_thread(self._rest)
+            found = await asyncio.gather(*(self.seen(order) for order in orders))
+        return found
+
+    def _rest(self) -> None:
+        self.say("waiting until all stands still")
+        with Watcher(self.stack) as watcher:
+            quiescence.wait(watcher, quiescence.orders_of(self._customers))
 
     async def held(self, gate: Fault, order: Order) -> None:
         """Await that a closed gate holds the message about an order. Raises Failed when it was passed, or what should have come did not."""
@@ -230,7 +242,7 @@ class Trial(Run):
             await asyncio.sleep(LOOK_S)
 
     async def released(self, order: Order) -> None:
-        """Await that an order's credit is free again; when it is not, the evidence will show."""
+        """Await that an order's credit is free again, or nothing is left that could free it; the evidence will show which."""
         query = "SELECT COUNT(*) FROM customer_db.customer_credit_reservations WHERE credit_reservations_key = %s"
         deadline = time.monotonic() + SOON_S
         while time.monotonic() < deadline:
@@ -238,6 +250,7 @@ class Trial(Run):
             if not held:
                 return
             await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(self._rest)
 
     async def evidence(self) -> Evidence:
         """Every store as of a moment at which all stands still, about all customers of this trial. Checks that want it at the same time

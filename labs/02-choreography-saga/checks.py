@@ -175,10 +175,7 @@ async def mixed_orders(trial: Trial) -> None:
     with suppress(NotJudged):  # what does not come is judged at the end
         await trial.order_published(max(placed, key=lambda order: order.id), "OrderCreated")
     await trial.heal(gate)
-    ends = await asyncio.gather(*(trial.ended(order) for order in placed))
-    if any(end == PENDING for end in ends):  # under an order that is being decided nothing is cancelled: the credit would change meanwhile
-        await trial.evidence()  # which waits until all is at rest
-        ends = await asyncio.gather(*(trial.ended(order) for order in placed))
+    ends = await trial.ended(*placed)  # under an order that is being decided nothing is cancelled: the credit would change meanwhile
     approved: list[Order] = [order for order, end in zip(placed, ends, strict=True) if end == APPROVED]
     for order in approved[::2]:
         await trial.cancel(order)

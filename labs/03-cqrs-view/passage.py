@@ -16,6 +16,19 @@ WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are d
 BLOCKED_S, LOOK_S = 10.0, 0.02
 
 
+class _Standstill:
+    """Has the view come no further for BLOCKED_S? One that is built anew comes by all that was there before, and takes its time."""
+
+    def __init__(self) -> None:
+        self._seen: str | None = None
+        self._moved = time.monotonic()
+
+    def reached(self, behind: str | None) -> bool:
+        if behind is not None and behind != self._seen:
+            self._seen, self._moved = behind, time.monotonic()
+        return time.monotonic() - self._moved > BLOCKED_S
+
+
 class Passage:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
@@ -23,9 +36,9 @@ class Passage:
     async def plant(self, copy: FaultOrder, what: str) -> None:
         """Publish the copy of a message; returns when the view has taken it."""
         fault = await self.trial.fault(copy)
-        deadline = time.monotonic() + BLOCKED_S
+        standstill = _Standstill()
         while not self.trial.hits(fault, "taken"):
-            if time.monotonic() > deadline:
+            if standstill.reached(await asyncio.to_thread(self._behind)):
                 await self._does_not_go_on(f"it has not taken {what}, which was published {BLOCKED_S:.0f} s ago")
             await asyncio.sleep(LOOK_S)
         await self.trial.heal(fault)
@@ -38,14 +51,12 @@ class Passage:
     async def holds(self, gate: Fault, expected: str = WHILE_DOWN, so: str = HANGS) -> bool:
         """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
         was expected, and what follows, when it does not go on."""
-        seen, moved = "", time.monotonic()  # a view that is built anew comes by all that was there before
+        standstill = _Standstill()
         while not self.trial.hits(gate, "held"):
             behind = await asyncio.to_thread(self._behind)
             if behind is None and not self.trial.hits(gate, "held"):
                 return False
-            if behind is not None and behind != seen:
-                seen, moved = behind, time.monotonic()
-            if time.monotonic() - moved > BLOCKED_S:
+            if standstill.reached(behind):
                 await self._does_not_go_on(behind or f"it was never held ({gate.said})", expected, so)
             await asyncio.sleep(LOOK_S)
         return True
@@ -54,14 +65,12 @@ class Passage:
         for gate in gates:
             await self.trial.heal(gate)
 
-    async def caught_up(self, channel: str | None = None) -> None:
-        """The view has taken all that there is."""
-        seen, moved = "", time.monotonic()
+    async def caught_up(self, channel: str | None = None, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
+        """The view has taken all that there is. Raises Failed with what was expected, and what follows, when it does not go on."""
+        standstill = _Standstill()
         while (behind := await asyncio.to_thread(self._behind, channel)) is not None:
-            if behind != seen:
-                seen, moved = behind, time.monotonic()
-            if time.monotonic() - moved > BLOCKED_S:
-                await self._does_not_go_on(behind)
+            if standstill.reached(behind):
+                await self._does_not_go_on(behind, expected, so)
             await asyncio.sleep(LOOK_S)
 
     def _behind(self, channel: str | None = None) -> str | None:

@@ -1,5 +1,6 @@
 """`labkit lab N check` of solved labs: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -12,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from labkit.commands import lab_check
+from labkit.lab import trial
+from labkit.lab.catalog import find_lab
+from labkit.stack import state
 from tests.e2e.shop import get, new_customer, new_order, order_state, post, request
 from tests.running import ROOT, Labkit, RunningStack, in_soak, wait_until
 from tests.workspace.kit import Learner, read_until
@@ -201,6 +206,17 @@ def test_right_after_a_reset_partitions_without_a_record_keep_nobody_waiting(wor
     stack.labkit("reset", "--yes")
     stack.sql("alter table customer_db.customer auto_increment = 12")  # 12 to 15 are all of partitions 2 and 3
     assert judged(workshop, 3, "3.1")[0] == 0
+
+
+def test_an_order_that_ends_later_than_soon_is_waited_for(workshop: Learner, stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a check looks before it waits for stillness decides nothing: on a busy machine every order takes longer than that."""
+    monkeypatch.setattr(trial, "SOON_S", 0.0)
+    monkeypatch.setenv("LABKIT_HOME", str(workshop.labkit.home))
+    monkeypatch.chdir(workshop.folder)
+    lab, running = find_lab(2), state.load(workshop.labkit.name)
+    workshop("fault", "gate", "customers", "--for", "3s")
+    outcomes, _ = asyncio.run(lab_check.judge(running, lab, [each for each in lab.checks() if each.id == "2.1"], 1))
+    assert [outcome.verdict.value for outcome in outcomes] == ["pass"], outcomes
 
 
 def test_an_order_that_the_check_did_not_place_makes_it_unknown(workshop: Learner, stack: RunningStack) -> None:
