@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from labkit import say
 from labkit.errors import ExitCode, UserError
 
 VERBS = "read, start, predict, inject, check, hint, solution, restore, reset and tour"
@@ -37,20 +38,22 @@ def _number(context: typer.Context) -> int:
 
 
 @app.command(short_help="Read the guide, section by section.")
-def read(context: typer.Context, section: Step = None) -> int:
+def read(context: typer.Context, section: Step = None, as_json: Json = False) -> int:
     """Show the guide; STEP, such as 2.3, shows the section of one step."""
     from labkit.commands.lab_guide import read
 
-    return read(_number(context), section)
+    with say.document(as_json):
+        return read(_number(context), section)
 
 
 @app.command(short_help="Begin: the lab's files, empty stores.")
-def start(context: typer.Context, yes: Yes = False, name: Name = "default") -> int:
+def start(context: typer.Context, yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
     """Put your workspace where the lab begins, on empty stores. Your earlier work is kept: restore brings it back. In a lab that was
     started already nothing is changed; reset begins it anew."""
     from labkit.commands.lab_files import start
 
-    return start(name, _number(context), yes=yes)
+    with say.document(as_json):
+        return start(name, _number(context), yes=yes)
 
 
 @app.command(short_help="Say what will happen, before it does.")
@@ -58,11 +61,13 @@ def predict(
     context: typer.Context,
     step: Step = None,
     answer: Annotated[int | None, typer.Option("--answer", min=1, metavar="NUMBER", help="Instead of being asked.")] = None,
+    as_json: Json = False,
 ) -> int:
     """Answer a step's question before its failure is played. What really happens is compared with it afterwards."""
     from labkit.commands.lab_steps import predict
 
-    return predict(_number(context), step, answer=answer)
+    with say.document(as_json):
+        return predict(_number(context), step, answer=answer)
 
 
 @app.command(short_help="Play a step's failure on your code.")
@@ -70,12 +75,14 @@ def inject(
     context: typer.Context,
     step: Step = None,
     seed: Annotated[int | None, typer.Option(help="Repeat a run with its names and amounts.")] = None,
+    as_json: Json = False,
     name: Name = "default",
 ) -> int:
     """Play the failure of a step on your code, judge nothing, leave the state as it is, and say what to look with."""
     from labkit.commands.lab_inject import inject
 
-    return inject(name, _number(context), step, seed=seed)
+    with say.document(as_json):
+        return inject(name, _number(context), step, seed=seed)
 
 
 @app.command(short_help="Judge your code.")
@@ -98,11 +105,12 @@ def check(
 
 
 @app.command(short_help="Get the next hint.")
-def hint(context: typer.Context, step: Step = None) -> int:
+def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> int:
     """Show the next hint of a step, of three, with those that you have seen. They are free. Without STEP: of the first that is open."""
     from labkit.commands.lab_steps import hint
 
-    return hint(_number(context), step)
+    with say.document(as_json):
+        return hint(_number(context), step)
 
 
 @app.command(short_help="Show or apply the solution.")
@@ -111,6 +119,7 @@ def solution(
     diff: Annotated[bool, typer.Option("--diff", help="What you would have to change.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Lay it over your files; yours are kept.")] = False,
     yes: Yes = False,
+    as_json: Json = False,
     name: Name = "default",
 ) -> int:
     """Show the lab's solution, or apply it. What you pass from then on counts as passed after the solution."""
@@ -118,7 +127,8 @@ def solution(
         raise UserError("--diff shows and --apply changes: not both.", "labkit lab N solution --diff", exit_code=ExitCode.USAGE)
     from labkit.commands.lab_files import solution
 
-    return solution(name, _number(context), diff=diff, apply=apply, yes=yes)
+    with say.document(as_json):
+        return solution(name, _number(context), diff=diff, apply=apply, yes=yes)
 
 
 @app.command(short_help="Bring kept work back.")
@@ -126,25 +136,29 @@ def restore(
     context: typer.Context,
     snapshot: Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", show_default=False)] = None,
     listing: Annotated[bool, typer.Option("--list", help="What is kept.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Bring back the work that start, reset or solution kept: the latest of this lab, or NAME. A path, such as services/orders/app.py,
     brings that file as the lab has it. What is there now is kept first."""
     from labkit.commands.lab_files import restore
 
-    return restore(_number(context), snapshot, listing=listing)
+    with say.document(as_json):
+        return restore(_number(context), snapshot, listing=listing)
 
 
 @app.command(short_help="Go back to where the lab begins.")
-def reset(context: typer.Context, yes: Yes = False, name: Name = "default") -> int:
+def reset(context: typer.Context, yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
     """Put code and data back to where the lab begins. Your files are kept, your progress stays."""
     from labkit.commands.lab_files import reset
 
-    return reset(name, _number(context), yes=yes)
+    with say.document(as_json):
+        return reset(name, _number(context), yes=yes)
 
 
 @app.command(short_help="Walk through the code.")
-def tour(context: typer.Context) -> int:
+def tour(context: typer.Context, as_json: Json = False) -> int:
     """Walk through the places in the code that the lab is about, as file:line."""
     from labkit.commands.lab_guide import tour
 
-    return tour(_number(context))
+    with say.document(as_json):
+        return tour(_number(context))

@@ -5,22 +5,30 @@ from typing import Annotated
 
 import typer
 
+from labkit import say
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry your progress to another workspace.")
 
 
 @app.command("export", short_help="Write it to a file.")
-def export(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
+def export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
     """Write the progress of this workspace to FILE."""
     from labkit.commands.progress import export
 
-    return export(file)
+    with say.document(as_json):
+        return export(file)
 
 
 @app.command("import", short_help="Merge a file into this workspace's.")
 def load(
-    file: Annotated[Path, typer.Argument(metavar="FILE")], yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Merge what another workspace exported: what was passed in either stays passed."""
     from labkit.commands.progress import load
 
-    return load(file, yes=yes)
+    with say.document(as_json):
+        return load(file, yes=yes)

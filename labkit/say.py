@@ -47,8 +47,11 @@ _said: list[bool] = []  # is anything on standard output yet?
 
 def line(text: str = "") -> None:
     """Words for people, wrapped to the width of the screen, their marks in colour. Raises NotWritten."""
-    shown = _wrapped(plain(text))
-    _write(screen.coloured(shown) if screen.has_colours() else shown)
+    shown = plain(text)
+    if not _documents:
+        shown = _wrapped(shown)
+        shown = screen.coloured(shown) if screen.has_colours() else shown
+    _write(shown)
 
 
 def raw(text: str) -> None:
@@ -62,17 +65,50 @@ def styled(text: str) -> None:
 
 
 def _write(text: str) -> None:
-    _said[:] = [True]
-    if _pages:
-        _pages[-1].append(text)
+    kept = _documents or _pages
+    if kept:
+        kept[-1].append(text)
         return
+    _said[:] = [True]
     try:
         print(text, flush=True)
     except OSError as error:
         raise NotWritten(error) from None
 
 
+def _wrapped(text: str) -> str:
+    return screen.fitted(text, screen.width()) if screen.is_known() else text
+
+
 _pages: list[list[str]] = []  # what is kept for a pager, while there is one
+_documents: list[list[str]] = []  # what is kept for a document
+
+
+@contextmanager
+def document(wanted: bool) -> Iterator[None]:
+    """With --json, what a command says that has no form of its own: `{"said": [lines], "next": a command or null}`. Nobody is asked."""
+    if not wanted:
+        yield
+        return
+    import json
+
+    _documents.append([])
+    try:
+        yield
+    finally:
+        lines = "\n".join(_documents.pop()).splitlines()
+    following = next((said.removeprefix("Next: ") for said in reversed(lines) if said.startswith("Next: ")), None)
+    raw(json.dumps({"said": [said for said in lines if said.strip()], "next": following}, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """For what is told otherwise afterwards."""
+    _documents.append([])
+    try:
+        yield
+    finally:
+        _documents.pop()
 
 
 @contextmanager
@@ -140,11 +176,11 @@ def progress(text: str) -> None:
 
 
 def on_terminal() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout.isatty() and not _documents
 
 
 def can_ask() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin.isatty() and sys.stdout.isatty() and not _documents
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

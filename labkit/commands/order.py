@@ -40,7 +40,7 @@ def order(stack_name: str, total: str, *, customer: int | None, limit: str | Non
     if placed.made:
         say.line(f'Customer {placed.customer} "{NAME}" may spend {limit}.')
     took = f"still PENDING after {PATIENCE_S:g} s" if placed.state == "PENDING" else f"{placed.state} after {placed.seconds:.2f} s"
-    say.line(f"Order {placed.order} over {total} of customer {placed.customer}: {took}.")
+    say.line(f"Order {placed.order} for {total} of customer {placed.customer}: {took}.")
     say.line(f"Next: labkit trace order {placed.order}{state.named(stack_name)}")
     return ExitCode.OK
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from labkit import interrupts, paths, say
+from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
 from labkit.lab import next_step, progress, standing, way_back, workspace
@@ -17,8 +18,16 @@ from labkit.stack.wait import NotReady
 from labkit.up_view import LiveTable, Table
 
 
-def up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
-    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so."""
+def up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool, as_json: bool) -> ExitCode:
+    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so. As JSON: what `labkit status` has."""
+    if as_json:
+        with say.silence():
+            _up(stack_name, runtime=runtime, services=services, open_wanted=open_wanted)
+        return status(stack_name, as_json=True)
+    return _up(stack_name, runtime=runtime, services=services, open_wanted=open_wanted)
+
+
+def _up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
     state.refuse_foreign_platform()
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()

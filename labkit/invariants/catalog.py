@@ -122,11 +122,11 @@ I3 = Invariant(
             "orders stored something else than what it was asked for.",
         ),
         "twice": Anomaly(
-            "{Customer} placed one order over {total}, and orders holds more than one: {order_id} and {other_id}.",
+            "{Customer} placed one order for {total}, and orders holds more than one: {order_id} and {other_id}.",
             "one request was carried out more than once: who sent it again?",
         ),
         "refused_but_there": Anomaly(
-            "An order of {customer} over {total} was refused, and orders holds it all the same, as order {order_id}.",
+            "An order of {customer} for {total} was refused, and orders holds it all the same, as order {order_id}.",
             "orders refused a request after it had stored it.",
         ),
         "not_cancelled": Anomaly(

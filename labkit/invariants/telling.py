@@ -169,7 +169,7 @@ def _i3(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
             words = {"ok": f"was answered with {status}", "refused": f"was refused with {status}"}.get(outcome, "got no answer")
             asked = [
                 (
-                    f"{method} {path} over {row['total']} for customer {row['customer_id']} {words}",
+                    f"{method} {path} for {row['total']} for customer {row['customer_id']} {words}",
                     f"request {row['request_id']} of the scenario",
                 )
             ]
@@ -184,12 +184,12 @@ def _i3(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     if kind == "lost":
         return {}, [*asked, (f"there is no order {order_id}", "order_db.orders")], ""
     if kind == "altered":
-        return {}, [*asked, (f"order {order_id} is there for customer {row['other_id']} over {row['state']}", "order_db.orders")], ""
+        return {}, [*asked, (f"order {order_id} is there for customer {row['other_id']} for {row['state']}", "order_db.orders")], ""
     if kind == "twice":
         found = tables.rows("SELECT id FROM all_orders WHERE customer_id = ? AND total = ? ORDER BY id", row["customer_id"], row["total"])
         return (
             {},
-            [*asked, *((f"order {o} is there for customer {row['customer_id']} over {row['total']}", "order_db.orders") for (o,) in found)],
+            [*asked, *((f"order {o} is there for customer {row['customer_id']} for {row['total']}", "order_db.orders") for (o,) in found)],
             "",
         )
     if kind in ("not_cancelled", "cancelled_unasked"):

@@ -11,7 +11,7 @@ async def held_before_customers(run: Run) -> dict[str, object]:
     ada = await _ada(run)
     await run.fault(make.gate("customers", event_type="OrderCreated"))
     order = await run.order(ada, "12.34")
-    return {"order": order.id, "customer": ada.id, "said": f"{ada.name} may spend 15.00 and has placed order {order.id} over 12.34."}
+    return {"order": order.id, "customer": ada.id, "said": f"{ada.name} may spend 15.00 and has placed order {order.id} for 12.34."}
 
 
 async def while_customers_is_down(run: Run) -> dict[str, object]:

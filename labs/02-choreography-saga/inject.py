@@ -12,7 +12,7 @@ async def hanging(run: Run) -> dict[str, object]:
     """An order of a customer whom nobody knows."""
     order = await run.order(2**62 + time.time_ns(), "12.34")
     await run.order_published(order, "CustomerValidationFailed")
-    return {"order": order.id, "customer": order.customer_id, "said": f"An unknown customer has placed order {order.id} over 12.34."}
+    return {"order": order.id, "customer": order.customer_id, "said": f"An unknown customer has placed order {order.id} for 12.34."}
 
 
 async def leaked(run: Run) -> dict[str, object]:
@@ -20,7 +20,7 @@ async def leaked(run: Run) -> dict[str, object]:
     ada, order = await _approved(run)
     await run.cancel(order.id or 0)
     await run.order_published(order, "OrderCancelled")
-    said = f"{ada.name} may spend 15.00. Order {order.id} over 12.34 was approved, then cancelled."
+    said = f"{ada.name} may spend 15.00. Order {order.id} for 12.34 was approved, then cancelled."
     return {"order": order.id, "customer": ada.id, "said": said}
 
 

@@ -1,0 +1,37 @@
+"""The command `labkit` itself, and the options that many commands share."""
+
+from typing import Annotated
+
+import typer
+
+from labkit import say
+from labkit.cli_groups import Root
+
+app = typer.Typer(
+    name="labkit",
+    cls=Root,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[str, typer.Option("--name", envvar="LABKIT_NAME", metavar="NAME", help="Which stack.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from labkit import __version__
+
+        say.line(f"labkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """A workshop on distributed data: sagas, transactional outbox, idempotent consumers and CQRS, on real servers."""

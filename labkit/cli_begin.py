@@ -1,0 +1,142 @@
+"""Begin: a stack, a workspace, a lab. Names, options and help; each command is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit import say
+from labkit.cli_app import Json, Name, Yes, app
+from labkit.errors import ExitCode, UserError
+
+
+@app.command(short_help="Find or get the servers that a stack needs.")
+def setup(
+    yes: Yes = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey; nothing where Docker answers."""
+    from labkit.commands.setup import setup
+
+    with say.document(as_json):
+        return setup(yes=yes, runtime=runtime)
+
+
+@app.command(short_help="Start the stack, or repair what is missing.")
+def up(
+    name: Name = "default",
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
+    services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
+    open_wanted: Annotated[
+        bool, typer.Option("--open", help="Kafka and Redis ask for no password, so that services of others reach them.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Start the stack and wait until all of it is ready. When it runs already, repair what is missing. The stores ask for the stack's own
+    passwords (`labkit status --json` tells them). With --open Kafka and Redis ask for none, and the services' accounts in MySQL have
+    their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
+    closes the stack again.
+    LABKIT_START_TIMEOUT sets the seconds that a component may take."""
+    from labkit.commands.up import up
+
+    return up(name, runtime=runtime, services=services, open_wanted=open_wanted, as_json=as_json)
+
+
+@app.command(short_help="Stop the stack; its data is kept.")
+def down(
+    data: Annotated[bool, typer.Option("--data", help="Remove its data too.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Stop every process of the stack. Its data is kept unless --data is given, which asks first."""
+    from labkit.commands.down import down
+
+    with say.document(as_json):
+        return down(name, data=data, yes=yes)
+
+
+@app.command(short_help="Show what runs and where.")
+def status(name: Name = "default", as_json: Json = False) -> int:
+    """Show each component with its state, endpoint, process and memory. Exit code 1 when not all is ready."""
+    from labkit.commands.status import status
+
+    return status(name, as_json=as_json)
+
+
+@app.command(short_help="Stop components and start them again.")
+def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT...")], as_json: Json = False, name: Name = "default") -> int:
+    """Stop components and start them again, services with their files as they are now."""
+    from labkit.commands.restart import restart
+
+    with say.document(as_json):
+        return restart(name, components)
+
+
+@app.command(short_help="Empty all stores and begin anew.")
+def reset(
+    data: Annotated[bool, typer.Option("--data", help="Customers, orders and messages; what it does without options.")] = False,
+    lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Files and data back to where lab N begins.")] = None,
+    workspace: Annotated[bool, typer.Option("--workspace", help="Files as labkit init made them; no progress.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Workspace and data, and the servers start cold.")] = False,
+    stacks: Annotated[str | None, typer.Option("--stack", metavar="PATTERN", help="All stacks of this name, such as 'seat-*'.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Begin anew. Each form says what will be lost, and asks; files of yours that it replaces are always kept. With --stack all matching
+    stacks are reset side by side, and the exit code is 0 only if each of them then passes lab 1."""
+    if data + workspace + everything + (lab is not None) > 1:
+        message = "--data, --lab, --workspace and --all are different resets: choose one."
+        raise UserError(message, "labkit reset --help", exit_code=ExitCode.USAGE)
+    from labkit.commands import lab_files, reset
+
+    what = reset.WORKSPACE if workspace else reset.ALL if everything else reset.DATA
+    with say.document(as_json):
+        if stacks is not None:
+            return reset.reset_many(stacks, what=what, lab=lab, yes=yes)
+        return lab_files.reset(name, lab, yes=yes) if lab is not None else reset.reset(name, what=what, yes=yes)
+
+
+@app.command(short_help="Make your folder for the labs.")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path("workshop"),
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Make a workspace in DIR (default: workshop): an editable copy of the services, notes, and your progress. With --name, every command
+    inside it is about that stack."""
+    from labkit.commands.init import init
+
+    with say.document(as_json):
+        return init(folder, name)
+
+
+@app.command(short_help="List the labs, how far you are, what is next.")
+def labs(as_json: Json = False) -> int:
+    """List the labs with their time, your progress, and what comes next."""
+    from labkit.commands.labs import labs
+
+    return labs(as_json=as_json)
+
+
+@app.command(short_help="Take over what you save, until Ctrl-C.")
+def watch(name: Name = "default") -> int:
+    """Restart the services whose files you save, as you save them, until Ctrl-C."""
+    from labkit.commands.watch import watch
+
+    return watch(name)
+
+
+@app.command(short_help="Read the guides in the browser.")
+def guide(
+    number: Annotated[int | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the page there, and open nothing.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Open the guides of all labs, or of lab N, as one page that needs no network."""
+    from labkit.commands.guide import guide
+
+    with say.document(as_json):
+        return guide(number, to=to)

@@ -1,0 +1,130 @@
+"""Look and judge: what is in the stores, and whether it is right. Names, options and help; each command is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli_app import Json, Name, app
+
+
+@app.command(short_help="Place one order, and see what becomes of it.")
+def order(
+    total: Annotated[str, typer.Argument(metavar="TOTAL")],
+    customer: Annotated[int | None, typer.Option(metavar="N", help="Of this customer; without it, of a new one.")] = None,
+    limit: Annotated[str | None, typer.Option(metavar="AMOUNT", help="What the new customer may spend; 15.00 without it.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Place one order for TOTAL through the gateway, and wait for the end of its saga, 5 s at most."""
+    from labkit.commands.order import order
+
+    return order(name, total, customer=customer, limit=limit, as_json=as_json)
+
+
+@app.command(short_help="Follow an order, hop by hop: labkit trace order 17.")
+def trace(
+    subject: Annotated[str, typer.Argument(metavar="order|customer|message")],
+    subject_id: Annotated[str, typer.Argument(metavar="ID")],
+    diagram: Annotated[bool, typer.Option("--diagram", help="As a sequence, drawn in the terminal.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid sequence diagram.")] = False,
+    as_json: Json = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="In this evidence file instead of the stack.")] = None,
+    name: Name = "default",
+) -> int:
+    """Show each hop of an order (or customer, or message) through the stores, and the first one that is missing with its likely cause."""
+    from labkit.commands.trace import trace
+
+    form = "json" if as_json else "mermaid" if mermaid else "diagram" if diagram else "text"
+    return trace(name, subject, subject_id, form=form, evidence=evidence)
+
+
+@app.command(short_help="Show the events in Kafka.")
+def events(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    unhandled: Annotated[bool, typer.Option("--unhandled", help="Only those that a subscriber has yet to take.")] = False,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many from the end.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one event a line.")] = False,
+    name: Name = "default",
+) -> int:
+    """Show the events of all topics in the order of their time stamps."""
+    from labkit.commands.events import events
+
+    return events(name, follow=follow, unhandled=unhandled, lines=lines, as_json=as_json)
+
+
+@app.command(short_help="Show what Kafka holds, and who has taken it.")
+def topics(
+    by_key: Annotated[bool, typer.Option("--by-key", help="Which key is in which partition.")] = False,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Show each topic's partitions and how far the consumer groups have come."""
+    from labkit.commands.topics import topics
+
+    return topics(name, by_key=by_key, as_json=as_json)
+
+
+@app.command(short_help="Ask all stores in one SQL query.")
+def sql(
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", show_default=False)] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="The tables and their columns.")] = False,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Ask a saved run instead.")] = None,
+    name: Name = "default",
+) -> int:
+    """Ask tables, outboxes, Kafka records, the view and the binlog's changes, as they are now, in one query (DuckDB's SQL)."""
+    from labkit.commands.sql import sql
+
+    return sql(name, query, schema=schema, as_json=as_json, as_csv=as_csv, evidence=evidence)
+
+
+@app.command(short_help="Show what the components wrote.")
+def logs(
+    component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many lines from the end.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The services' lines as they wrote them: JSON.")] = False,
+    name: Name = "default",
+) -> int:
+    """Show the log of one component, or the last lines of each. Of what services wrote: when, which message, what handled it, how long."""
+    from labkit.commands.logs import logs
+
+    return logs(name, component, follow=follow, lines=lines, as_json=as_json)
+
+
+@app.command(short_help="Open a store's prompt, or a service's shell.")
+def shell(
+    component: Annotated[str, typer.Argument(metavar="COMPONENT")],
+    sh: Annotated[bool, typer.Option("--sh", help="A shell instead of the prompt of mysql, redis or kafka.")] = False,
+    name: Name = "default",
+) -> int:
+    """Open the prompt of mysql, redis or kafka, logged in at this stack's port. Of a service, and with --sh: a shell where it runs, in its
+    container, or natively in its folder with its environment."""
+    from labkit.commands.shell import shell
+
+    return shell(name, component, sh=sh)
+
+
+@app.command(short_help="Judge everything that has happened.")
+def verify(
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also as a page with the timeline.")] = None,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge this file instead of the stack.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence, to be judged anywhere.")] = None,
+    name: Name = "default",
+) -> int:
+    """Judge the whole stack since its last reset: exit code 0 pass, 1 fail, 2 unknown."""
+    from labkit.commands.verify import verify
+
+    return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
+
+
+@app.command(short_help="Say what was passed, how, and when.")
+def report(as_json: Json = False) -> int:
+    """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, what was
+    predicted, and what the last failure was."""
+    from labkit.commands.progress import report
+
+    return report(as_json=as_json)

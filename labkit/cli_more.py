@@ -1,0 +1,101 @@
+"""Break things on purpose, teach, and help. Names, options and help; each command is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit import say
+from labkit.cli_app import Json, Name, Yes, app
+
+
+@app.command(short_help="Undo faults.")
+def heal(
+    fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, the last one first.")] = False,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Undo a fault and see that nothing of it is left. Without ID, the only one there is."""
+    from labkit.commands.heal import heal
+
+    with say.document(as_json):
+        return heal(name, fault, everything=everything)
+
+
+@app.command(short_help="Place orders and measure how fast they finish.")
+def load(
+    clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second, instead of clients.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 100,
+    direct: Annotated[bool, typer.Option("--direct", help="Past the gateway.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run's amounts.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Place orders at a rate or with a number of clients; end with sagas a second, latencies and what did not finish."""
+    from labkit.commands.load import load
+
+    return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
+
+
+@app.command(short_help="Random faults from a seed, judged.")
+def chaos(
+    seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 30.0,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run's faults and load.")] = None,
+    rate: Annotated[float, typer.Option(min=1, max=500, help="Orders a second.")] = 30.0,
+    victims: Annotated[list[str] | None, typer.Option("--victim", metavar="COMPONENT", help="Only these; may be repeated.")] = None,
+    schedule: Annotated[Path | None, typer.Option("--schedule", metavar="FILE", help="Play a schedule that was kept.")] = None,
+    shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="After a failure, look for a shorter one.")] = True,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Draw faults and load from a seed, heal, wait, and judge. Exit code as of labkit verify: 0 pass, 1 fail, 2 unknown."""
+    from labkit.commands.chaos import chaos
+
+    return chaos(name, seconds=seconds, seed=seed, rate=rate, victims=victims or [], kept=schedule, shrinking=shrink, as_json=as_json)
+
+
+@app.command(short_help="Begin lab N as if those before were done.")
+def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
+    """Put stack and workspace where lab N begins, and count the labs before it as skipped. Your files are kept."""
+    from labkit.commands.progress import jump
+
+    with say.document(as_json):
+        return jump(name, number, yes=yes)
+
+
+@app.command(short_help="Say whether this machine can run a stack.")
+def doctor(
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Bring a stack up, run lab 1, take it down.")] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For this runtime.")] = None,
+    as_json: Json = False,
+    name: Name = "default",
+) -> int:
+    """Look at all that a stack needs, and say what is in the way and the command that fixes it. Changes nothing, unless --rehearse: that
+    brings a stack of its own up, runs lab 1 and takes it down again. Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    from labkit.commands.doctor import doctor
+
+    return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
+
+
+@app.command(short_help="Put what a helper needs to know into one file.")
+def support(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False, name: Name = "default") -> int:
+    """Write one compressed file with the doctor's findings, versions, status, logs, events and the last evidence, without secrets."""
+    from labkit.commands.support import support
+
+    with say.document(as_json):
+        return support(name, file)
+
+
+@app.command(short_help="Let Tab complete labkit's words.")
+def completion(
+    context: typer.Context,
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")],
+    words: Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)] = None,
+) -> int:
+    """Print what your shell sources, so that Tab completes commands, options, labs, checks, components, faults and stacks."""
+    from labkit.commands.completion import completion
+
+    return completion(shell, words or [], context.find_root().command)
