@@ -74,7 +74,7 @@ def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT..
         return restart(name, components)
 
 
-@app.command(short_help="Empty all stores and begin anew.")
+@app.command(short_help="Empty all stores and start over.")
 def reset(
     data: Annotated[bool, typer.Option("--data", help="Customers, orders and messages; what it does without options.")] = False,
     lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Files and data back to where lab N begins.")] = None,
@@ -85,7 +85,7 @@ def reset(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Begin anew. Each form says what will be lost, and asks; files of yours that it replaces are always kept. With --stack all matching
+    """Start over. Each form says what will be lost, and asks; files of yours that it replaces are always kept. With --stack all matching
     stacks are reset side by side, and the exit code is 0 only if each of them then passes lab 1."""
     if data + workspace + everything + (lab is not None) > 1:
         message = "--data, --lab, --workspace and --all are different resets: choose one."

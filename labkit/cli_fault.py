@@ -36,7 +36,7 @@ def seconds(text: str | None) -> float | None:
     except ValueError:
         found = 0.0
     if not 0 < found < 86_400:
-        raise UserError(f"{text!r} is no time: write 500ms, 10s or 2m.", "labkit fault --help", exit_code=ExitCode.USAGE)
+        raise UserError(f"{text!r} is not a time: write 500ms, 10s or 2m.", "labkit fault --help", exit_code=ExitCode.USAGE)
     return found
 
 
@@ -218,7 +218,7 @@ def poison(
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
-    """Publish a record that is no message. Services must park it and go on."""
+    """Publish a record that is not a message. Services must park it and go on."""
     from labkit.commands.fault import fault
     from labkit.faults import make
 

@@ -24,7 +24,7 @@ def _strict(kind: Any) -> Any:
 
     def checked(value: Any, parameter: Any, context: Any) -> Any:
         if isinstance(value, str) and not pattern.fullmatch(value):
-            kind.fail(f"{value!r} is no {what}.", parameter, context)
+            kind.fail(f"{value!r} is not a {what}.", parameter, context)
         return convert(value, parameter, context)
 
     strict.convert = checked
@@ -34,12 +34,12 @@ def _strict(kind: Any) -> Any:
 def whole(text: str) -> int:
     """Raises ValueError."""
     if not WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def number(text: str) -> float:
     """Raises ValueError."""
     if not NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return float(text)

@@ -108,7 +108,7 @@ def _result(result: Result, columns: int) -> Iterator[str]:
         yield "  As a consequence of the message that was given up:"
     yield from sentence(result.first.sentence, columns)
     if result.standing is Standing.UNKNOWN:
-        yield from ("", *sentence(f"This is no verdict: {result.reason}.", columns))
+        yield from ("", *sentence(f"This is not a verdict: {result.reason}.", columns))
     yield from _grounds(result.first.because, result.first.so, result.first.next_step, columns)
     others = [(name, w) for name, w in (("worst", result.worst), ("last", result.last)) if w and w is not result.first]
     if len(others) == 2 and others[0][1] is others[1][1]:

@@ -42,7 +42,7 @@ def text_of(path: Path, *, largest: int = LARGEST) -> str:
     """Raises FileNotFoundError, another OSError, Wrong."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise Wrong("it is no file" if not stat.S_ISDIR(found.st_mode) else "it is a folder")
+        raise Wrong("it is not a file" if not stat.S_ISDIR(found.st_mode) else "it is a folder")
     with path.open("rb") as file:
         data = file.read(largest + 1)
     if len(data) > largest:
@@ -75,7 +75,7 @@ def from_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         skipped = len(text) - len(text.lstrip(" \t\r\n"))
         at = skipped + error.pos
-        raise Wrong(f"it is no JSON: {_lower(error.msg)}", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)) from None
+        raise Wrong(f"it is not JSON: {_lower(error.msg)}", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)) from None
     _refuse_halves(data)
     return data
 
@@ -156,7 +156,7 @@ def _composed(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
         at = text.count("\n", 0, error.position) + 1 if isinstance(error, yaml.reader.ReaderError) else 1
-        raise Wrong(f"it is no YAML: {what}", mark.line + 1 if mark else at, mark.column + 1 if mark else None) from None
+        raise Wrong(f"it is not YAML: {what}", mark.line + 1 if mark else at, mark.column + 1 if mark else None) from None
 
 
 def _value(node: Any) -> Any:
@@ -235,7 +235,7 @@ def _decimal(digits: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise Wrong(f"{name} is no number")
+    raise Wrong(f"{name} is not a number")
 
 
 _JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_float=_decimal, parse_constant=_constant)

@@ -113,7 +113,7 @@ def read_json(path: Path, shape: type[T], next_step: str) -> T:
         raise
     except (OSError, ValueError, RecursionError) as error:
         empty = isinstance(error, ValueError) and not path.stat().st_size
-        why = "it is empty" if empty else error.strerror if isinstance(error, OSError) and error.strerror else "it is no JSON"
+        why = "it is empty" if empty else error.strerror if isinstance(error, OSError) and error.strerror else "it is not JSON"
         raise Damaged(path, why, next_step) from error
     if not isinstance(data, shape):
         raise Damaged(path, "it holds something else", next_step)

@@ -69,7 +69,7 @@ def refuse(file: Path) -> None:
     if file.is_dir():
         raise UserError(f"{file} is a folder.", f"labkit support {shlex.quote(str(file / 'labkit-support.zip'))}")
     if file.exists() and not _is_ours(file):
-        raise UserError(f"{file} is there already, and is no support file.", "labkit support labkit-support.zip, or another name")
+        raise UserError(f"{file} is there already, and is not a support file.", "labkit support labkit-support.zip, or another name")
 
 
 def write(file: Path, data: bytes) -> None:

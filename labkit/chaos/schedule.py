@@ -120,7 +120,7 @@ def read(path: Path) -> Schedule:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
     except ValueError as error:
-        raise UserError(f"{path} is no schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
+        raise UserError(f"{path} is not a schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
     return Schedule(found.seed, found.seconds, found.rate, tuple(Event(**msgspec.structs.asdict(event)) for event in found.events))
 
 

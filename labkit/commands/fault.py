@@ -86,9 +86,9 @@ def _look_at_poison(made: Fault) -> str:
 
 def _undo(stack: Stack, made: Fault, seconds: float | None) -> str:
     if made.verb in ("trim", "tick", "duplicate") and made.over:
-        return "what is published or deleted stays so; labkit reset begins anew"
+        return "what is published or deleted stays so; labkit reset starts over"
     if made.over:
-        return "nothing is left of it; labkit reset begins anew"
+        return "nothing is left of it; labkit reset starts over"
     name = "" if stack.name == "default" else f" --name {stack.name}"
     return f"labkit heal {made.id}{name}" + (f"; by itself in {seconds:g} s" if seconds else "")
 

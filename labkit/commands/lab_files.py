@@ -23,7 +23,7 @@ def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     lab, space = find_lab(number), workspace.here()
     now = standing.of_lab(lab, progress.load(space))
     if laid(space).lab == number and now.record.started is not None:
-        say.line(f"You are in lab {number} already, so nothing was changed. To begin it anew: labkit lab {number} reset")
+        say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
         say.line(f"Next: {next_step.of_lab(now)}" if runs else "Next: labkit up")
         return ExitCode.OK

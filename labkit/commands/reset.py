@@ -40,7 +40,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     if space:
         lab_files.tell(laying.lay(space, Target(laying.REFERENCE), why=f"labkit reset --{what}"))
         aside = _forget_progress(space)
-        say.line(f"Your progress begins anew{f'; the old one is kept as {aside}' if aside else ''}.")
+        say.line(f"Your progress starts over{f'; the old one is kept as {aside}' if aside else ''}.")
     if what == WORKSPACE:
         say.line("Next: labkit labs")
         return ExitCode.OK

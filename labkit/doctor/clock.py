@@ -49,7 +49,7 @@ def _future(subject: Subject) -> Iterator[Finding]:
         return
     if ahead > TOLERATED:
         sentence = f"The clock was set back: the stack was last brought up {_duration(ahead)} in the future."
-        fix = f"set the clock, or begin anew: labkit reset --data --name {subject.name}"
+        fix = f"set the clock, or start over: labkit reset --data --name {subject.name}"
         yield Finding("clock.past", BAD, sentence, fix, {"ahead_s": round(ahead, 1)})
 
 

@@ -41,7 +41,7 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
             sentence = f"{what} was interrupted on the stack {name!r}; the next up finishes it."
             yield Finding(f"stack.{name}.reset", NOTE, sentence, f"labkit up{option}")
         for fault in faults(directory):
-            sentence = f"A fault of before is still there in the stack {name!r}: {fault}."
+            sentence = f"An earlier fault is still there in the stack {name!r}: {fault}."
             yield Finding(f"stack.{name}.fault", NOTE, sentence, f"labkit heal{option}")
         try:
             stack = state.find(name)

@@ -83,7 +83,7 @@ def open_file(path: Path) -> "DuckDBPyConnection":
 
 def _none_or_part(path: Path, error: Exception) -> UserError:
     first = next(iter(str(error).splitlines()), type(error).__name__)
-    message = f"{path} is no evidence file, or only part of one: {first}"
+    message = f"{path} is not an evidence file, or only part of one: {first}"
     return UserError(message, "labkit verify --save FILE", exit_code=ExitCode.UNKNOWN)
 
 

@@ -113,7 +113,7 @@ def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
-    """(headers, payload) of each message in a record; none for a record that is no message."""
+    """(headers, payload) of each message in a record; none for a record that is not a message."""
     if value is None:
         return []
     try:

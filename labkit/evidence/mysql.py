@@ -17,7 +17,7 @@ from labkit.stack.model import SCHEMAS, Account
 TIMEOUT = 60.0  # seconds the server may be silent
 READ_BUFFER = 1 << 20
 SNAPSHOT_TRIES = 20
-ANEW = "labkit reset makes it anew"
+ANEW = "labkit reset creates it again"
 COM_QUERY = 3
 TABLES = ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances")
 Row = list[bytes | None]

@@ -43,7 +43,7 @@ def read(connection: "DuckDBPyConnection", account: Account, begin: Mark | None)
             place = f"{channel(topic)}, partition {partition}"
             if wanted > end and is_own(topic):
                 database.set_complete(
-                    connection, "records", f"{place} was made anew after the mark: it ends at {end}, and the mark is {wanted}"
+                    connection, "records", f"{place} was created again after the mark: it ends at {end}, and the mark is {wanted}"
                 )
             elif start > wanted and is_own(topic):
                 reason = f"records of {place} before offset {start} were deleted after the mark, which is at {wanted}"

@@ -69,7 +69,7 @@ CREATE TABLE outbox (
   key VARCHAR,                  -- header PARTITION_ID: the record's key
   event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
   event VARCHAR,                -- the short name: OrderCreated
-  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is no number
+  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
   order_id BIGINT,              -- the order that the event is about: the aggregate's id on Order, else payload orderId
   customer_id BIGINT,           -- the customer that the event is about: the aggregate's id on Customer, else the payload's orderDetails.customerId
   total DECIMAL(38,2),          -- payload orderDetails.orderTotal.amount, where there is one
@@ -226,7 +226,7 @@ CREATE TABLE binlog_statements (
   statement VARCHAR             -- the first 1000 characters
 );
 
--- Every message in Kafka between the mark and the collection, mostly one a record; a record that is no message has message_id NULL.
+-- Every message in Kafka between the mark and the collection, mostly one a record; a record that is not a message has message_id NULL.
 CREATE TABLE records (
   topic VARCHAR,                -- full name
   channel VARCHAR,              -- the last part of the topic's name
@@ -238,7 +238,7 @@ CREATE TABLE records (
   event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
   event VARCHAR,                -- the short name: OrderCreated
   aggregate_type VARCHAR,       -- header event-aggregate-type
-  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is no number
+  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
   order_id BIGINT,              -- as in outbox
   customer_id BIGINT,           -- as in outbox
   total DECIMAL(38,2),          -- as in outbox
@@ -326,7 +326,7 @@ CREATE TABLE planted_records (
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
   offset_no BIGINT,             -- offset
-  message_id VARCHAR            -- NULL when it is no message
+  message_id VARCHAR            -- NULL when it is not a message
 );
 
 -- What happened to the machine's processes, since the mark.

@@ -160,7 +160,7 @@ def partition_of(key: str, count: int) -> int:
 
 
 def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | None = None, unknown_type: bool = False) -> Order:
-    """A record that is no message; with `unknown_type` a message of a type that nobody knows, which services must skip."""
+    """A record that is not a message; with `unknown_type` a message of a type that nobody knows, which services must skip."""
     name = channel(channel_name)
     settings: dict[str, Any] = {"channel": name, "key": key, "partition": partition}
     if unknown_type:
@@ -172,7 +172,7 @@ def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | 
         settings |= {"armed": watches(name, key=key)}
     if not settings["armed"]:
         raise UserError(f"Nobody subscribes to {name}; channels are {', '.join(CHANNELS)}.", "labkit fault list", exit_code=ExitCode.USAGE)
-    kind = "a message of an unknown type" if unknown_type else "a record that is no message"
+    kind = "a message of an unknown type" if unknown_type else "a record that is not a message"
     return Order("poison", short(name), f"{kind} is published on {short(name)} with key {key}", {**settings, "value": value.hex()})
 
 
@@ -238,5 +238,5 @@ def _what(match: dict[str, Any]) -> str:
 
 def _service(component: str) -> None:
     if component not in SERVICES:
-        message = f"{component!r} is no service; services are {', '.join(SERVICES)}."
+        message = f"{component!r} is not a service; services are {', '.join(SERVICES)}."
         raise UserError(message, "labkit fault list", exit_code=ExitCode.USAGE)

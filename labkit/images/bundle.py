@@ -98,14 +98,14 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
     """The manifest of a file that is whole, and for this architecture, by its header alone. UserError says what is wrong with it."""
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
-            raise OSError(0, "it is no file")  # opening a pipe would wait for ever
+            raise OSError(0, "it is not a file")  # opening a pipe would wait for ever
         with file.open("rb") as opened:
             prefix, rest = opened.read(_PREFIX.size), opened.read(HEADER_BYTES - _PREFIX.size)
         size = file.stat().st_size
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}.", "labkit images import FILE") from None
     if len(prefix) < _PREFIX.size or _PREFIX.unpack(prefix) != (MAGIC, HEADER_BYTES - _PREFIX.size):
-        raise UserError(f"{file} is no bundle of labkit's images.", "labkit images export FILE, on a machine that has them, makes one")
+        raise UserError(f"{file} is not a bundle of labkit's images.", "labkit images export FILE, on a machine that has them, makes one")
     try:
         found = handed_in.from_json(handed_in.decoded(rest))
         manifest: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -121,7 +121,7 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
         if len({image.kind for image in checked.images}) < len(checked.images):
             raise handed_in.Wrong("images: two of one kind")
     except handed_in.Wrong as error:
-        raise UserError(f"{file} is no bundle that labkit wrote: in its manifest, {error}.", _AGAIN) from None
+        raise UserError(f"{file} is not a bundle that labkit wrote: in its manifest, {error}.", _AGAIN) from None
     if architecture not in (None, manifest["architecture"]):
         raise UserError(
             f"{file} holds images for {manifest['architecture']}, and this engine is {architecture}.",

@@ -165,7 +165,7 @@ I4 = Invariant(
             TRACE_MESSAGE,
         ),
         "no_message": Anomaly(
-            "Kafka holds a record that is no message at all ({channel}, partition {partition_no}, offset "
+            "Kafka holds a record that is not a message at all ({channel}, partition {partition_no}, offset "
             "{offset_no}), and labkit did not plant it.",
             "something wrote to the topic {channel} past the outbox.",
             "labkit topics --by-key",

@@ -143,7 +143,7 @@ def decoded(content: bytes | str) -> Any:
     except RecursionError:
         raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content)) from None
     except (ValueError, ArithmeticError) as error:
-        raise _Wrong(f"is no JSON ({shown_text(str(error))})", "JSON", shown_bytes(content)) from None
+        raise _Wrong(f"is not JSON ({shown_text(str(error))})", "JSON", shown_bytes(content)) from None
     if _deeper_than(found, DEEPEST):
         raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content))
     return found
@@ -175,13 +175,13 @@ def _deeper_than(value: Any, levels: int) -> bool:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _refuse(at: str, value: Any, expected: str) -> NoReturn:
     found = shown(value)
     if not at:
-        raise _Wrong(f"is no object: {found}" if expected.startswith("an object") else f"is not {expected}: {found}", expected, found)
+        raise _Wrong(f"is not an object: {found}" if expected.startswith("an object") else f"is not {expected}: {found}", expected, found)
     raise _Wrong(f"says {at} = {found}, which is not {expected}", f"{at}: {expected}", f"{at} = {found}")
 
 

@@ -142,12 +142,12 @@ def _from_copy(space: Workspace, what: str) -> Progress:
         except (FileNotFoundError, ValueError):
             path.rename(aside)
             say.problem(
-                f"{path} cannot be read ({what}). It is kept as {aside.name}; your progress begins anew, your files are as they were."
+                f"{path} cannot be read ({what}). It is kept as {aside.name}; your progress starts over, your files are as they were."
             )
             return Progress()
         path.rename(aside)
         paths.write(path, copy.read_text(encoding="utf-8"))
-    say.problem(f"{path} cannot be read ({what}). It is kept as {aside.name}; the progress of before the last change is used.")
+    say.problem(f"{path} cannot be read ({what}). It is kept as {aside.name}; the progress from before the last change is used.")
     return found
 
 

@@ -82,4 +82,4 @@ def _published(topic: str, partition: int, offset: int, value: object) -> Publis
         order = payload.get("orderId") or (headers["event-aggregate-id"] if event.startswith("Order") else None)
         return Published(channel(topic), partition, offset, event, None if order is None else int(order), headers.get("ID"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Published(channel(topic), partition, offset, "a record that is no message", None, None)
+        return Published(channel(topic), partition, offset, "a record that is not a message", None, None)

@@ -97,7 +97,7 @@ def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
 
     def own_id(check: str, place: list[str | int]) -> None:
         if not CHECK_ID.fullmatch(check) or int(check.partition(".")[0]) != lab.number:
-            found.append((place, f"{check!r} is no check of lab {lab.number}, whose ids are like {lab.number}.1"))
+            found.append((place, f"{check!r} is not a check of lab {lab.number}, whose ids are like {lab.number}.1"))
 
     for i, check in enumerate(lab.given):
         own_id(check, ["given", i])

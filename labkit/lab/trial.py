@@ -324,5 +324,5 @@ class Trial(Run):
 
 
 def answer_of(row: dict[str, Any]) -> Any:
-    """The JSON of an answer, amounts as Decimal; text when it is no JSON."""
+    """The JSON of an answer, amounts as Decimal; text when it is not JSON."""
     return contract.answer_of(row["answer"])

@@ -59,7 +59,7 @@ def _read(folder: Path) -> Workspace:
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise UserError(
-            f"{path} cannot be read ({what}).", f"labkit init {shlex.quote(str(folder))}, which writes it anew and keeps your files"
+            f"{path} cannot be read ({what}).", f"labkit init {shlex.quote(str(folder))}, which writes it again and keeps your files"
         ) from None
 
 

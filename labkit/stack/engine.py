@@ -141,7 +141,7 @@ def _request(host: str, method: str, path: str, body: dict[str, Any] | None, tim
         text = response.read()
         return response.status, json.loads(text) if text else None
     except (http.client.HTTPException, ValueError) as error:
-        raise OSError(f"what answers is no Docker engine: {error}") from error
+        raise OSError(f"what answers is not a Docker engine: {error}") from error
     finally:
         connection.close()
 

@@ -21,7 +21,7 @@ OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # what the adm
 
 
 def statements(source: Path) -> list[str]:
-    """All of it as SQL that may run again at any time. Raises UserError when `source` is no folder of services."""
+    """All of it as SQL that may run again at any time. Raises UserError when `source` is not a folder of services."""
     found = []
     for statement in _split((paths.compose_directory() / "mysql/provision.sql").read_text(encoding="utf-8")):
         if statement.startswith(SOURCE):
@@ -40,7 +40,7 @@ def _file_of_services(source: Path, file: str) -> str:
     try:
         return (source / file).read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{source} is no folder of services: {file} is missing.", "labkit up --services DIR") from error
+        raise UserError(f"{source} is not a folder of services: {file} is missing.", "labkit up --services DIR") from error
 
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \(")

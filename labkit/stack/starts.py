@@ -21,7 +21,7 @@ LONGEST = 600.0  # seconds
 
 
 def timeout(directory: Path, component: str, usual: float) -> float:
-    """Seconds. Raises UserError for a setting that is no number of seconds."""
+    """Seconds. Raises UserError for a setting that is not a number of seconds."""
     if (asked := os.environ.get(VARIABLE)) is not None:
         return _seconds(asked)
     took = max(_known(directory).get(component, [0.0]))

@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 def directory_of(name: str) -> Path:
     if not _NAME.fullmatch(name):
-        message = f"{name!r} is no name for a stack: use up to 31 small letters, digits, - and _."
+        message = f"{name!r} is not a name for a stack: use up to 31 small letters, digits, - and _."
         raise UserError(message, "labkit up --name mine", exit_code=ExitCode.USAGE)
     return paths.home() / "stacks" / name
 

@@ -40,7 +40,7 @@ def fault_of(event: str | None, payload: str) -> str | None:
     try:
         found = json.loads(payload, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
-        return "with a payload that is no JSON"
+        return "with a payload that is not JSON"
     for field, kind in wanted.items():
         value: Any = found
         for name in field.split("."):

@@ -227,7 +227,7 @@ async def creation_time(lab: Orders) -> None:
             f"POST says that order {order.id} was taken at {created.isoformat()}, and GET says something else.",
             expected=created.isoformat(),
             found=again.isoformat(),
-            next_step="is it read from the order's row, or made anew for each answer?",
+            next_step="is it read from the order's row, or made up for each answer?",
         )
 
 
@@ -241,7 +241,7 @@ def _time(answer: Any, who: str, struct: str) -> datetime:
     if found is None:
         post_has_it = "" if who.startswith("POST") or text is not None else " POST has it."
         raise Failed(
-            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is no time: {shown(text)}.",
+            f"{who} has no creationTime.{post_has_it}" if text is None else f"The creationTime of {who} is not a time: {shown(text)}.",
             expected="an ISO 8601 time with its zone, such as 2026-05-04T09:30:00.125Z",
             found="nothing" if text is None else shown(text),
             next_step=f"the answer is {struct} in services/orders/app.py; the order's row has the time: Order.created",

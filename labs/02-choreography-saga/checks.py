@@ -53,7 +53,7 @@ async def unknown_customer(trial: Trial) -> None:
     told = evidence.rows("SELECT DISTINCT message_id FROM records WHERE event = 'OrderRejected' AND order_id = ?", order.id)
     if len(told) != 1:
         raise Failed(
-            f"Order {order.id} ({order.total}) of customer {order.customer_id}, whom nobody knows, is REJECTED, and "
+            f"Order {order.id} ({order.total}) of the unknown customer {order.customer_id} is REJECTED, and "
             f"{'nobody was told' if not told else f'OrderRejected was published {len(told)} times'}.",
             expected="exactly one OrderRejected",
             found=str(len(told)),
@@ -143,7 +143,7 @@ async def database_per_service(trial: Trial) -> None:
                     f"The account of {service} cannot read its own schema {own}: {refused[1]}.",
                     expected="SELECT is granted",
                     found=refused[1],
-                    next_step="labkit up makes the accounts anew",
+                    next_step="labkit up creates the accounts again",
                 )
             if not may and (refused is None or refused[0] not in DENIED):
                 grants = [str(grant) for (grant,) in trial.sql(f"SHOW GRANTS FOR '{account}'@'%%'")]

@@ -115,7 +115,7 @@ class Stage:
         has_ended = f"order {order.id} has ended"
         found = await self.trial.until(has_ended, lambda: self.trial.seen(order), lambda seen: seen != PENDING, within_s=ENDED_S)
         if found != expected:
-            sentence = f"Order {order.id} is {found}; it should be {expected}, and that is no matter of the view."
+            sentence = f"Order {order.id} is {found}; it should be {expected}, and that has nothing to do with the view."
             raise NotJudged(sentence, next_step="labkit lab 2 check")
 
     async def _unpublished(self) -> int:

@@ -116,7 +116,7 @@ def test_an_older_support_file_is_replaced_and_nothing_else(labkit: Labkit, tmp_
     diary.write_text("dear diary")
     done = labkit("support", str(diary), ok=False)
     assert done.returncode == 1
-    assert "is no support file" in done.stderr
+    assert "is not a support file" in done.stderr
     assert diary.read_text() == "dear diary"
     assert labkit("support", str(tmp_path), ok=False).stderr.splitlines()[-1] == f"Next: labkit support {tmp_path}/labkit-support.zip"
     assert labkit("support", str(tmp_path / "no/such/folder.zip"), ok=False).returncode == 1

@@ -134,8 +134,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "damaged in the middle": (lambda file: flip(file, file.stat().st_size // 2), "its checksum is not the one"),
     "damaged manifest": (lambda file: flip(file, 100), "its manifest cannot be read"),
     "foreign": (make_foreign, "holds images for s390x, and this engine is"),
-    "another file": (lambda file: file.write_bytes(b"PK\3\4" + bytes(100_000)), "is no bundle of labkit's images"),
-    "empty": (lambda file: file.write_bytes(b""), "is no bundle of labkit's images"),
+    "another file": (lambda file: file.write_bytes(b"PK\3\4" + bytes(100_000)), "is not a bundle of labkit's images"),
+    "empty": (lambda file: file.write_bytes(b""), "is not a bundle of labkit's images"),
     "missing": (lambda file: file.unlink() or file.symlink_to("nowhere"), "cannot be read"),
 }
 

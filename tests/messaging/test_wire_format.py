@@ -107,7 +107,7 @@ def test_records_of_several_messages_are_read() -> None:
 def test_the_single_message_frame_is_the_published_62_bytes() -> None:
     one = bytes.fromhex("0000 0100 0100 0000  0000 0000  0000 0100  0000 0000  01000000 6b  01000000 76")
     assert len(MAGIC + one) == 62
-    with pytest.raises(UndecodableMessage, match="not a message"):  # the value is `v`, which is no JSON: it was found in its place
+    with pytest.raises(UndecodableMessage, match="not a message"):  # the value is `v`, which is not JSON: it was found in its place
         decode_record("c", MAGIC + one)
 
 

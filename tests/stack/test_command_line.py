@@ -102,7 +102,7 @@ def test_down_without_a_stack_is_done_already(labkit_home: Path) -> None:
 def test_a_folder_without_services_is_refused(labkit: Labkit, tmp_path: Path) -> None:
     done = labkit("up", "--services", str(tmp_path), ok=False)
     assert done.returncode == 1
-    assert f"{tmp_path} is no folder of services" in done.stderr
+    assert f"{tmp_path} is not a folder of services" in done.stderr
 
 
 MISTAKE = "import sys; from labkit import ending\ndef app(*_, **__): {}\nsys.exit(ending.run(app, sys.argv[1:]))"

@@ -109,7 +109,7 @@ def test_tables_and_columns_that_somebody_removed_are_there_again(stack: Running
     try:
         done = stack.labkit("verify", ok=False)
         assert done.returncode == 2, done.stdout
-        assert "; labkit reset makes it anew" in done.stdout
+        assert "; labkit reset creates it again" in done.stdout
         stack.labkit("reset", "--yes")
         some_history(stack)
     finally:

@@ -114,7 +114,7 @@ def test_what_is_wrong_with_an_event(event: str | None, payload: Any, fault: str
 
 @pytest.mark.parametrize("payload", ["", "{", "[" * 5000, '{"customerId": 1e99999999999999999999}'])
 def test_a_payload_that_is_no_json(payload: str) -> None:
-    assert fault_of("CustomerCreated", payload) == "with a payload that is no JSON"
+    assert fault_of("CustomerCreated", payload) == "with a payload that is not JSON"
 
 
 def parked(payload: object) -> Judgement:

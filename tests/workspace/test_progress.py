@@ -118,7 +118,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
     judged(space, Result("7.3", "fail", "x"))
     progress.path_of(space).write_text(broken)
     done = learner("labs")
-    assert "the progress of before the last change is used" in done.stderr
+    assert "the progress from before the last change is used" in done.stderr
     assert "1 of 2 checks passed" in done.stdout
     assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == [broken]
     assert "cannot be read" not in learner("labs").stderr
@@ -127,7 +127,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
 def test_without_a_copy_progress_begins_anew_and_nothing_is_lost(learner: Learner, space: Workspace) -> None:
     progress.path_of(space).write_text("{")
     done = learner("labs")
-    assert "your progress begins anew, your files are as they were" in done.stderr
+    assert "your progress starts over, your files are as they were" in done.stderr
     assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == ["{"]
 
 
@@ -159,7 +159,7 @@ def test_export_and_import_merge(learner: Learner, space: Workspace, tmp_path: P
     done = learner("progress", "import", str(tmp_path / "broken.json"), ok=False)
     assert done.returncode == 1
     assert "is not a progress file of labkit" in done.stderr
-    assert "There is no file" in learner("progress", "import", "nowhere.json", ok=False).stderr
+    assert "There is not a file" in learner("progress", "import", "nowhere.json", ok=False).stderr
 
 
 def test_merging_takes_the_better_of_both() -> None:

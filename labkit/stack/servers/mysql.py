@@ -46,7 +46,7 @@ def find() -> MysqlServer | None:
         server = _examine(Path(named).absolute())
         if server is None:
             raise UserError(
-                f"LABKIT_MYSQLD is {named}, and that is no MariaDB ≥ 10.5 or MySQL ≥ 8.0 server.", "unset LABKIT_MYSQLD, or correct it"
+                f"LABKIT_MYSQLD is {named}, and that is not a MariaDB ≥ 10.5 or MySQL ≥ 8.0 server.", "unset LABKIT_MYSQLD, or correct it"
             )
         return server
     return next((server for binary in _candidates() if (server := _examine(binary))), None)
