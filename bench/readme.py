@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -21,7 +22,8 @@ def main() -> None:
         desk = Path(home, "desk")
         desk.mkdir()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name == "LABKIT_CACHE"}
-        environment |= {"LABKIT_HOME": str(Path(home, "labkit")), "LABKIT_RUNTIME": "native"}
+        environment |= {"LABKIT_HOME": str(Path(home, "labkit")), "LABKIT_RUNTIME": "native", "COLUMNS": "80"}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
 
         def labkit(*words: str, folder: Path = desk, name: str = "") -> str:
             print(f"labkit {' '.join(words)}", file=sys.stderr)
@@ -34,9 +36,11 @@ def main() -> None:
 
         workshop = desk / "workshop"
         try:
-            labkit("up", name="up")
+            gateway = re.search(r"gateway .*(http://\S+)", labkit("up", name="up"))
+            assert gateway is not None
+            recorded["by-hand"] = "\n".join(by_hand(gateway[1]))
             labkit("init", "workshop")
-            labkit("lab", "2", "start", folder=workshop)
+            labkit("lab", "2", "start", "--yes", folder=workshop)
             failed = labkit("lab", "2", "check", "2.3", "--seed", SEED, folder=workshop, name="failing")
             order = re.findall(r"trace order (\d+)", failed)[0]
             labkit("trace", "order", order, folder=workshop, name="trace")
@@ -50,6 +54,23 @@ def main() -> None:
         text, count = block.subn(lambda found, said=said: f"{found[1]}```\n{said}\n```\n{found[2]}", text)  # type: ignore[misc]
         assert count == 1, f"README.md has no place for {name}"
     README.write_text(text, encoding="utf-8")
+
+
+def by_hand(gateway: str) -> Iterator[str]:
+    """What curl is asked, and what the gateway answers; the last two once the order has ended."""
+    json = "-H 'content-type: application/json'"
+    for words in (
+        f"""{gateway}/customers {json} -d '{{"name":"Ada","creditLimit":{{"amount":15.00}}}}'""",
+        f"""{gateway}/orders {json} -d '{{"customerId":1,"orderTotal":{{"amount":12.34}}}}'""",
+        f"{gateway}/orders/1",
+        f"{gateway}/customers/1/orderhistory",
+    ):
+        while True:
+            done = subprocess.run(f"curl -s {words}", shell=True, capture_output=True, text=True, check=True)
+            if "PENDING" not in done.stdout:
+                break
+        yield f"$ curl -s {words}".replace(f" {json}", f" \\\n    {json}").replace(" -d ", " \\\n    -d ")
+        yield done.stdout
 
 
 if __name__ == "__main__":

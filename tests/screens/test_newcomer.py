@@ -1,0 +1,118 @@
+"""A newcomer's walk: a fresh clone, a fresh terminal, and nothing typed but what the README and each "Next:" line say, until lab 3 is passed.
+
+The newcomer writes right code as soon as a check fails for want of it; where labkit asks something, the first answer is taken.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit.lab import trees
+from labkit.lab.catalog import find_lab
+from tests.running import ROOT
+from tests.screens.terminal import Terminal
+
+LABS = (1, 2, 3)
+MOST = 120  # commands
+AFTER_START = {1: {"1.8"}, 2: {"2.1", "2.2", "2.3", "2.6"}, 3: {"3.1", "3.2", "3.3", "3.4"}}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """In a folder with a space and an umlaut. Its environment has the packages of this one: what pip does is not labkit's."""
+    folder = tmp_path / "meine Übung" / "labkit"
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=folder, check=True)
+    site = next((folder / ".venv").glob("lib/python*/site-packages"))
+    (site / "labkit.pth").write_text(f"{folder}\n{sysconfig.get_paths()['purelib']}\n")
+    script = folder / ".venv/bin/labkit"
+    script.write_text(f"#!/bin/sh\nexec '{folder}/.venv/bin/python' -m labkit \"$@\"\n")
+    script.chmod(0o755)
+    time.sleep(0.01)
+    (folder / ".venv/installed").touch()  # newer than pyproject.toml: make has nothing to install
+    return folder
+
+
+@pytest.fixture
+def terminal(clone: Path, tmp_path: Path) -> Iterator[Terminal]:
+    home = tmp_path / "home"
+    home.mkdir()
+    passed_on = {name: os.environ[name] for name in ("LABKIT_CACHE", "LABKIT_START_TIMEOUT", "JAVA_HOME", "KAFKA_HOME") if name in os.environ}
+    cache = {"LABKIT_CACHE": str(Path("~/.cache/labkit").expanduser()), **passed_on}
+    path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if not part.endswith(".venv/bin"))
+    environment = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "LABKIT_RUNTIME": "native", "LABKIT_NAME": "newcomer", **cache}
+    found = Terminal(tmp_path, environment)
+    try:
+        yield found
+    finally:
+        found.close()
+        subprocess.run(
+            [clone / ".venv/bin/labkit", "down", "--data"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True
+        )
+
+
+def next_commands(said: list[str]) -> list[str]:
+    """Those of the last "Next:" line: "a, then b", without what explains them."""
+    begin = max((n for n, line in enumerate(said) if line.startswith("Next: ")), default=None)
+    assert begin is not None, "\n".join(said)
+    rest = iter(said[begin + 1 :])
+    text = said[begin].removeprefix("Next: ")
+    for line in rest:
+        if not line.startswith("      "):
+            break
+        text += f" {line.strip()}"
+    parts = re.split(r", then |; ", text)
+    return [part for part in (re.split(r", |; ", part)[0].strip() for part in parts) if part.startswith(("labkit", "cd ", "source "))]
+
+
+def write_right_code(folder: Path, check: str) -> None:
+    """What the learner would have written by then: the lab's solution, as far as it has files for this."""
+    lab = find_lab(int(check.partition(".")[0]))
+    solved = trees.solved(lab)
+    for path in trees.exercise(lab):
+        if path in solved:
+            (folder / path).write_bytes(solved[path])
+
+
+@pytest.mark.native
+@pytest.mark.timeout(900)
+def test_from_make_up_to_lab_3_by_what_is_said(clone: Path, terminal: Terminal) -> None:
+    terminal.type(f"cd '{clone}'")
+    terminal.type("make up", within_s=300)
+    commands, typed, failed = next_commands(terminal.said), ["make up"], dict[int, set[str]]()
+    workshop = clone / "workshop"
+    broken: dict[str, list[str]] = {}
+    while len(typed) < MOST:
+        command = commands.pop(0)
+        typed.append(command)
+        said = terminal.type(command)
+        text = "\n".join(said)
+        broken |= {command: terminal.broken} if terminal.broken else {}
+        assert not re.search(r"command not found|No such command|Traceback|labkit failed|Usage:", text), text
+        if "Lab 3 is done." in text:
+            break
+        if wrong := re.findall(r"^  ✗ (\d+\.\d+)", text, re.MULTILINE):
+            assert command.startswith("labkit lab "), f"{typed}\n{text}"
+            failed.setdefault(int(wrong[0].partition(".")[0]), set()).update(wrong)
+            assert f"Stuck? labkit lab {wrong[0][0]} hint {wrong[0]}" in text
+            write_right_code(workshop, wrong[0])
+            commands = [command]
+        elif not commands:
+            commands = next_commands(said)
+    assert "Lab 3 is done." in "\n".join(terminal.said), typed
+    assert broken == {}
+    assert set(failed) == set(LABS), failed
+    shown = terminal.type("labkit labs")
+    assert [line.split()[:2] for line in shown if line.startswith("✓")] == [["✓", str(number)] for number in LABS]
