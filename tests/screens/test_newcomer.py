@@ -1,4 +1,4 @@
-"""A newcomer's walk: a fresh clone, a fresh terminal, and nothing typed but what the README and each "Next:" line say, until lab 3 is passed.
+"""A newcomer's walk: a fresh clone, a fresh terminal, and nothing typed but what the README and each "Next:" line say, to the end of lab 3.
 
 The newcomer writes right code as soon as a check fails for want of it; where labkit asks something, the first answer is taken.
 """
@@ -49,7 +49,9 @@ def clone(tmp_path: Path) -> Path:
 def terminal(clone: Path, tmp_path: Path) -> Iterator[Terminal]:
     home = tmp_path / "home"
     home.mkdir()
-    passed_on = {name: os.environ[name] for name in ("LABKIT_CACHE", "LABKIT_START_TIMEOUT", "JAVA_HOME", "KAFKA_HOME") if name in os.environ}
+    passed_on = {
+        name: os.environ[name] for name in ("LABKIT_CACHE", "LABKIT_START_TIMEOUT", "JAVA_HOME", "KAFKA_HOME") if name in os.environ
+    }
     cache = {"LABKIT_CACHE": str(Path("~/.cache/labkit").expanduser()), **passed_on}
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if not part.endswith(".venv/bin"))
     environment = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "LABKIT_RUNTIME": "native", "LABKIT_NAME": "newcomer", **cache}
