@@ -19,7 +19,6 @@ from labkit.errors import ExitCode, UserError, words_of
 
 JUDGING = {"verify", "chaos", "trace", "doctor"}
 NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM)
-ELSEWHERE = "export LABKIT_HOME=DIR, a folder that you may write to"
 
 
 def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
@@ -186,12 +185,24 @@ def explained(error: BaseException) -> UserError | None:
     if number == errno.ENOENT and not name and not os.path.exists("."):  # noqa: PTH110
         return UserError("The folder that you are in is gone.", "cd, then the same again")
     if number == errno.EROFS:
-        return UserError(f"{name or 'The disk'} can only be read: labkit could not write there.", ELSEWHERE)
+        return UserError(f"{name or 'The disk'} can only be read: labkit could not write there.", _elsewhere(name))
     if number in NOT_ALLOWED and name:
-        return UserError(f"labkit may not use {name}: {os.strerror(number or 0)}.", f"ls -ld {shlex.quote(name)}; or {ELSEWHERE}")
+        return UserError(f"labkit may not use {name}: {os.strerror(number or 0)}.", f"ls -ld {shlex.quote(name)}; or {_elsewhere(name)}")
+    if number in (errno.ENOTDIR, errno.EEXIST) and name:
+        return UserError(f"labkit needs a folder at {name}, and something else is there.", _elsewhere(name))
     if number in (errno.EMFILE, errno.ENFILE):
         return UserError("Too many files are open: labkit could not open another one.", "ulimit -n 4096, then the same again")
     return None
+
+
+def _elsewhere(name: str) -> str:
+    """What sends labkit to another folder than the one that this file is in, or was to be in."""
+    from labkit import paths
+
+    with suppress(UserError):
+        if name and os.path.abspath(name).startswith(str(paths.cache())):  # noqa: PTH100
+            return "export LABKIT_CACHE=DIR, a folder that you may write to"
+    return "export LABKIT_HOME=DIR, a folder that you may write to"
 
 
 def _no_space(name: str) -> UserError:

@@ -29,14 +29,23 @@ def cache() -> Path:
 
 def _from_environment(name: str) -> Path | None:
     value = os.environ.get(name)
-    return Path(value).expanduser().absolute() if value else None
+    if not value:
+        return None
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:  # ~ of somebody who has no home
+        raise UserError(f"{name} is {value}, and there is no such home directory.", f"export {name}=DIR, a folder of yours") from None
 
 
 def _platform_directory(function: str) -> Path:
     import platformdirs
 
-    path: Path = getattr(platformdirs, function)("labkit", appauthor=False)
-    return path
+    with suppress(RuntimeError):
+        path: Path = getattr(platformdirs, function)("labkit", appauthor=False)
+        if path.is_absolute():
+            return path
+    # neither HOME nor the system's list of users says where this user's files are
+    raise UserError("You have no home directory here.", "export LABKIT_HOME=DIR LABKIT_CACHE=DIR, folders that you may write to")
 
 
 def content() -> Path:
@@ -87,6 +96,7 @@ def write(path: Path, text: str) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """As write, wherever it is: for what holds a password."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(path.with_name(f".{path.name}.{os.getpid()}"), path, text, 0o600)
 
 

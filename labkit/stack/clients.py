@@ -1,5 +1,9 @@
 """How the servers' own clients, mysql, redis-cli and Kafka's scripts, are logged in for whoever opens a shell: never by a command line."""
 
+import os
+import shlex
+import shutil
+
 from labkit import paths
 from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE
@@ -25,13 +29,24 @@ def environment(stack: Stack, component: str) -> dict[str, str]:
         place = {"MYSQL_HOST": at.host, "MYSQL_TCP_PORT": str(at.port)} if native else {}
         return {**login(stack, component), **place}
     if component == "redis":
-        return login(stack, component)
+        found = login(stack, component)
+        return {**found, **({"PATH": _with_own_port(stack)} if native else {})}
     if component == "kafka":
         if native:
             paths.write_private(stack.directory / SETTINGS, _properties(stack))
             return {"KAFKA_CLIENT": str(stack.directory / SETTINGS)}
         return {"KAFKA_CLIENT": IN_CONTAINER, SETTINGS_TEXT: _properties(stack)}
     return {}
+
+
+def _with_own_port(stack: Stack) -> str:
+    """PATH with a redis-cli before all others that reaches this stack: no variable tells redis-cli a port, and 6379 may be another's."""
+    folder = stack.directory / "bin"
+    for name in ("redis-cli", "valkey-cli"):
+        if real := shutil.which(name):
+            paths.write_private(folder / name, f'#!/bin/sh\nexec {shlex.quote(real)} -p {stack.redis.port} "$@"\n')
+            (folder / name).chmod(0o700)
+    return os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
 
 
 def hint(stack: Stack, component: str) -> str:
@@ -41,7 +56,7 @@ def hint(stack: Stack, component: str) -> str:
         case "mysql":
             return f"The administrator is logged in by: mysql --user={stack.mysql.user}"
         case "redis":
-            return f"Logged in is: redis-cli{f' -p {stack.redis.port}' if native else ''}"
+            return "Logged in, at this stack's port: redis-cli"
         case "kafka":
             where = stack.kafka if native else "127.0.0.1:9092"
             return f"Kafka's own scripts log in by: kafka-topics.sh --bootstrap-server {where} --command-config $KAFKA_CLIENT --list"

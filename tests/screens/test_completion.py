@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from typer.main import get_command
 
 from labkit.cli import app
