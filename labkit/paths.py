@@ -113,6 +113,27 @@ def _write(aside: Path, path: Path, text: str, mode: int) -> None:
         if error.filename is None:  # of a write; a full disk is told with the file that it had no room for
             error.filename = str(path)
         raise
+    with suppress(OSError):
+        _remove_left(path)
+
+
+def _remove_left(path: Path) -> None:
+    """What earlier writers of this file left aside that were killed before they could put it in its place: it may hold a password."""
+    start = f".{path.name}."
+    for name in os.listdir(path.parent):  # noqa: PTH208  (as often as files are written)
+        pid = name.removeprefix(start)
+        if name.startswith(start) and pid.isdecimal() and not _is_alive(int(pid)):
+            (path.parent / name).unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def read_json(path: Path, shape: type[T], next_step: str) -> T:

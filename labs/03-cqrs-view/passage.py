@@ -36,10 +36,10 @@ class Passage:
     async def plant(self, copy: FaultOrder, what: str) -> None:
         """Publish the copy of a message; returns when the view has taken it."""
         fault = await self.trial.fault(copy)
-        standstill = _Standstill()
+        published, standstill = time.monotonic(), _Standstill()
         while not self.trial.hits(fault, "taken"):
             if standstill.reached(await asyncio.to_thread(self._behind)):
-                await self._does_not_go_on(f"it has not taken {what}, which was published {BLOCKED_S:.0f} s ago")
+                await self._does_not_go_on(f"it has not taken {what}, which was published {time.monotonic() - published:.0f} s ago")
             await asyncio.sleep(LOOK_S)
         await self.trial.heal(fault)
 

@@ -2,14 +2,28 @@
 
 import json
 import signal
+import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from tests.running import RunningStack, wait_until
 
+NEWEST = "select max(id) as id from order_db.orders"
+
 
 def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
     return json.loads(stack.labkit("load", *options, "--json", ok=ok).stdout)
+
+
+@contextmanager
+def placing_orders(stack: RunningStack, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    """A load that has begun to place orders: the file of its lock may be there from an earlier one."""
+    known = stack.sql(NEWEST)
+    with stack.labkit.begin("load", *options) as load:
+        wait_until(lambda: stack.sql(NEWEST) != known, "orders are placed")
+        yield load
 
 
 def test_clients_post_no_faster_than_their_orders_finish(stack: RunningStack) -> None:
@@ -33,11 +47,10 @@ def test_a_rate_is_kept_past_the_gateway(stack: RunningStack) -> None:
 
 
 def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) -> None:
-    newest = "select max(id) as id from order_db.orders"
-    known = stack.sql(newest)
+    known = stack.sql(NEWEST)
     with ThreadPoolExecutor() as pool:
         load = pool.submit(stack.labkit, "load", "--clients", "3", "--seconds", "8", "--customers", "1", "--json", ok=False)
-        while stack.sql(newest) == known:
+        while stack.sql(NEWEST) == known:
             assert not load.done()
         with stack.paused("customers"):
             done = load.result()
@@ -47,10 +60,7 @@ def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) ->
 
 
 def test_a_check_beside_it_says_so_before_it_begins(stack: RunningStack) -> None:
-    newest = "select max(id) as id from order_db.orders"
-    known = stack.sql(newest)
-    with stack.labkit.begin("load", "--rate", "5", "--seconds", "600", "--customers", "1") as load:
-        wait_until(lambda: stack.sql(newest) != known, "orders are placed")  # its lock's file may be an earlier load's
+    with placing_orders(stack, "--rate", "5", "--seconds", "600", "--customers", "1") as load:
         try:
             done = stack.labkit("lab", "1", "check", "1.4", ok=False)
             assert done.returncode == 2
@@ -65,10 +75,7 @@ def test_a_check_beside_it_says_so_before_it_begins(stack: RunningStack) -> None
 
 
 def test_while_mysql_is_away_it_counts_and_goes_on(stack: RunningStack) -> None:
-    newest = "select max(id) as id from order_db.orders"
-    known = stack.sql(newest)
-    with stack.labkit.begin("load", "--rate", "20", "--seconds", "6", "--customers", "2", "--json") as load:
-        wait_until(lambda: stack.sql(newest) != known, "orders are placed")
+    with placing_orders(stack, "--rate", "20", "--seconds", "6", "--customers", "2", "--json") as load:
         stack.labkit("fault", "kill", "mysql")
         stack.labkit("heal", "--all")
         said, _ = load.communicate()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit import paths
 from labkit.cli import run
 from labkit.stack.model import COMPONENTS
 from tests.running import Labkit, RunningStack, wait_until
@@ -134,6 +135,18 @@ def test_each_damage_is_told_in_a_sentence(whole: Labkit, monkeypatch: pytest.Mo
 
 
 @pytest.mark.native
+def test_what_a_killed_write_left_aside_goes_with_the_next_one(tmp_path: Path) -> None:
+    """It may hold a password, and nobody would ever look for it."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, being_written = tmp_path / f".accounts.json.{ended.pid}", tmp_path / ".accounts.json.1"
+    other = tmp_path / f".plan.json.{ended.pid}"
+    for file in (left, being_written, other):
+        file.write_text("secret")
+    paths.write_private(tmp_path / "accounts.json", "{}")
+    assert sorted(tmp_path.iterdir()) == sorted([being_written, other, tmp_path / "accounts.json"])
+
+
 def test_what_ends_after_the_list_of_events_was_removed_is_seen(stack: RunningStack) -> None:
     began = time.time()
     (stack.labkit.directory / "events.jsonl").unlink()
