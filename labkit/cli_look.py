@@ -85,7 +85,7 @@ def logs(
     component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many lines from the end.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The services' lines as they wrote them: JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON document a line.")] = False,
     name: Name = "default",
 ) -> int:
     """Show the log of one component, or the last lines of each. Of what services wrote: when, which message, what handled it, how long."""

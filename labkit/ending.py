@@ -138,7 +138,8 @@ def _usage(error: Any, arguments: list[str]) -> int:
     message, next_step = error.format_message(), f"{command} --help"
     if wanted:
         message, next_step = f"{message.partition(' Did you mean')[0]} Did you mean {wanted}?", wanted
-    return _tell(f"{message}\nNext: {next_step}", ExitCode.USAGE, arguments, message, next_step)
+    shows_help = message.startswith("Usage: ")  # a group without a command: its help says all
+    return _tell(message if shows_help else f"{message}\nNext: {next_step}", ExitCode.USAGE, arguments, message, next_step)
 
 
 def _internal(error: BaseException, arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The services' JSON log lines as people read them: when, which message, what handled it and how long that took."""
+"""Log lines as people read them (when, which message, what handled it and how long that took) and as programs do."""
 
 import json
 import time
@@ -14,10 +14,19 @@ def readable(line: str) -> str:
     try:
         said = json.loads(line)
         at = said["time"]
-        when = time.strftime("%H:%M:%S", time.localtime(at)) + f".{at % 1 * 1000:03.0f}"
+        when = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
         return f"{when}  {_handled(said) if said['event'] == 'handled' else _other(said)}"
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError, OSError):
         return line
+
+
+def as_json(component: str, line: str) -> str:
+    """One document: `{"component": "orders", "time": …, "event": …}` of a service's own line, else `{"component": …, "line": "…"}`."""
+    try:
+        said = json.loads(line) if line.startswith("{") else None
+    except (ValueError, RecursionError):
+        said = None
+    return json.dumps({"component": component, **(said if isinstance(said, dict) else {"line": line})}, ensure_ascii=False)
 
 
 def _handled(said: dict[str, Any]) -> str:

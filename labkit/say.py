@@ -146,10 +146,6 @@ def _show(text: str, command: list[str]) -> None:
         pager.communicate(f"{text}\n")
 
 
-def _wrapped(text: str) -> str:
-    return screen.fitted(text, screen.width()) if screen.is_known() else text
-
-
 def begin() -> None:
     """A command begins: nothing is said yet."""
     _said.clear()

@@ -24,6 +24,10 @@ from tests.running import Labkit, RunningStack
 # What a shell starts in the background ignores Ctrl-C, and so would every labkit that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Nor is the screen of whoever runs the tests what they are about: a test that wants one sets it. (pytest-xdist, too, sets COLUMNS.)
+for name in ("COLUMNS", "LINES", "NO_COLOR", "PAGER"):
+    os.environ.pop(name, None)
+
 __all__ = [
     "RunningStack",
     "pytest_collection_finish",

@@ -185,7 +185,8 @@ class RunningStack:
             connection.close()
 
     def log(self, component: str) -> str:
-        return self.labkit("logs", component).stdout
+        """As it was written."""
+        return "\n".join(self.runtime.log(component, None))
 
     def pid(self, component: str) -> int:
         """As it is now."""

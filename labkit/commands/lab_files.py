@@ -6,7 +6,7 @@ import time
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, next_step, progress, snapshots, standing, trees, workspace
+from labkit.lab import laying, progress, snapshots, standing, trees, workspace
 from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.fresh import fresh
 from labkit.lab.laid import laid
@@ -25,7 +25,7 @@ def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     if laid(space).lab == number and now.record.started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
-        say.line(f"Next: {next_step.of_lab(now)}" if runs else "Next: labkit up")
+        say.line(f"Next: labkit lab {number}" if runs else "Next: labkit up")
         return ExitCode.OK
     if (question := _at_stake(stack_name, space)) and not say.confirmed(question, yes=yes):
         return ExitCode.OK

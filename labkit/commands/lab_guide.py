@@ -1,5 +1,6 @@
 """labkit lab N [read] and labkit lab N tour: the guide and the code, in the terminal."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from labkit.lab.standing import Standing
 from labkit.lab.workspace import Workspace
 
 AROUND = 6  # lines of code after an anchor
+_BLANK = re.compile(r"^(?:\s|\x1b\[[\d;]*m)+$|\s+$")  # what shows nothing at a line's end, and lines that are nothing else
 MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.GIVEN: "·", standing.OPEN: " "}
 
 
@@ -127,11 +129,14 @@ def _rendered(text: str) -> list[str]:
     parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal and colours)
     console.print(parsed)
     assert isinstance(console.file, io.StringIO)
-    return [line.rstrip() for line in console.file.getvalue().rstrip().splitlines()]
+    lines = [_BLANK.sub("", line) for line in console.file.getvalue().rstrip().splitlines()]
+    return [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # one empty line is enough on a screen of 24
 
 
-def _next_of(now: Standing, step: str) -> None:
-    say.line(f"\nNext: {next_step.of_step(now, now.lab.step(step), has_read=True)}")
+def _next_of(now: Standing, check: str) -> None:
+    step = next((step for step in now.lab.steps if step.id == check), None)  # a section may be about a check that is no step
+    following = next_step.of_step(now, step, has_read=True) if step else f"labkit lab {now.lab.number} check {check}"
+    say.line(f"\nNext: {following}")
 
 
 def tour(number: int) -> ExitCode:

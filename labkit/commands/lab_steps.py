@@ -112,11 +112,8 @@ def hint(number: int, step_id: str | None) -> ExitCode:
     say.line(f"{step.id}  {step.title}\n")
     for n, text in enumerate(step.hints[:level], 1):
         say.line(screen.paragraph(text, f"  {n}  "))
-    more = len(step.hints) - level
-    if more:
-        say.line(
-            f"\nHint {level} of {len(step.hints)}. Next: labkit lab {number} check {step.id}, or labkit lab {number} hint {step.id} again"
-        )
-    else:
-        say.line(f"\nThat was the last one. Next: labkit lab {number} check {step.id}, or labkit lab {number} solution --diff")
+    last = level == len(step.hints)
+    say.line("\nThat was the last one." if last else f"\nHint {level} of {len(step.hints)}.")
+    more = f"labkit lab {number} solution --diff" if last else f"labkit lab {number} hint {step.id} again"
+    say.line(f"Next: labkit lab {number} check {step.id}, or {more}")
     return ExitCode.OK

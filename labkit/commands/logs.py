@@ -2,10 +2,9 @@
 
 from contextlib import nullcontext
 
-from labkit import say
+from labkit import log_lines, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.log_lines import readable
 from labkit.stack import runtimes, state
 from labkit.stack.model import COMPONENTS, SUPERVISOR
 
@@ -13,7 +12,7 @@ LINES_OF_ALL = 10
 
 
 def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None, as_json: bool) -> ExitCode:
-    """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: the lines as they were written."""
+    """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: a document a line."""
     names = (*COMPONENTS, SUPERVISOR)
     if component is not None and component not in names:
         message = f"There is no component {component!r}; a stack has {', '.join(names)}."
@@ -38,8 +37,8 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
 
 
 def _show(name: str, only: str | None, line: str, *, as_json: bool) -> None:
-    prefix = "" if only else f"{name:13} | "
     if as_json:
-        say.raw(prefix + line)
-    else:
-        say.line("\n".join(prefix + part for part in readable(line).split("\n")))
+        say.raw(log_lines.as_json(name, line))
+        return
+    prefix = "" if only else f"{name:13} | "
+    say.line("\n".join(prefix + part for part in log_lines.readable(line).split("\n")))

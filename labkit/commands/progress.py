@@ -38,7 +38,7 @@ def load(file: Path, *, yes: bool) -> ExitCode:
     try:
         theirs = progress.read(file)
     except FileNotFoundError:
-        raise UserError(f"There is no file {file}.", "labkit progress export FILE makes one") from None
+        raise UserError(f"There is no file {file}.", "labkit progress export FILE makes one", exit_code=ExitCode.USAGE) from None
     except ValueError as error:
         raise UserError(f"{file} is not a progress file of labkit: {error}.", "labkit progress export FILE, once more") from None
     count = sum(check.state != "" for lab in theirs.labs.values() for check in lab.checks.values())

@@ -36,7 +36,7 @@ def subscription(name: str) -> Subscription:
         if name in (each.component, each.subscriber):
             return each
     known = ", ".join(f"{s.component} ({s.subscriber})" for s in SUBSCRIPTIONS)
-    raise UserError(f"{name} subscribes to nothing; those that do: {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
+    raise UserError(f"{name!r} subscribes to nothing; those that do: {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
 
 
 def channel(name: str) -> str:

@@ -218,7 +218,7 @@ def _i4(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
                     _at(f"{row['schema_name']}.message", message.commit if message else None),
                 ),
                 (mark, f"{row['schema_name']}.message"),
-                ("no record carries its id", str(row["topic"])),
+                ("no record carries its id", f"Kafka's topic {row['channel']}"),
             ],
             "",
         )

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.lab.schema import LabYaml, Mutant, Pattern, Step, Stop, read
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Lab:
             if step.id == step_id:
                 return step
         known = ", ".join(step.id for step in self.steps) or "none"
-        raise UserError(f"Lab {self.number} has no step {step_id}; it has {known}.", next_step=f"labkit lab {self.number}")
+        raise UserError(f"Lab {self.number} has no step {step_id}; it has {known}.", f"labkit lab {self.number}", exit_code=ExitCode.USAGE)
 
     def checks(self) -> "list[Check]":
         """The lab's checks in their order."""
@@ -120,4 +120,4 @@ def find_lab(number: int) -> Lab:
     for lab in all_labs():
         if lab.number == number:
             return lab
-    raise UserError(f"There is no lab {number}.", next_step="labkit labs")
+    raise UserError(f"There is no lab {number}.", "labkit labs", exit_code=ExitCode.USAGE)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import Lab
 
 _ID = re.compile(r"\b\d+\.\d+\b")
@@ -54,4 +54,5 @@ def section_of(lab: Lab, step: str) -> Section:
         if step in section.ids:
             return section
     known = ", ".join(id_ for section in found for id_ in section.ids)
-    raise UserError(f"The guide of lab {lab.number} has no step {step}; it has {known}.", f"labkit lab {lab.number} read")
+    message = f"The guide of lab {lab.number} has no step {step}; it has {known}."
+    raise UserError(message, f"labkit lab {lab.number} read", exit_code=ExitCode.USAGE)

@@ -59,7 +59,7 @@ def named(space: Workspace, name: str) -> Snapshot:
     for snapshot in snapshots.all_of(space):
         if snapshot.name == name:
             return snapshot
-    raise UserError(f"There is no snapshot {name!r}.", "labkit lab 1 restore --list")
+    raise UserError(f"There is no snapshot {name!r}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
 
 
 def current(space: Workspace) -> Tree:

@@ -4,9 +4,7 @@ Each stack draws its own passwords at its first `up` and keeps them in `accounts
 *open* wants no password for Kafka and Redis, and the services' accounts in MySQL have passwords equal to their names.
 """
 
-import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +49,8 @@ class Accounts:
 
     def digest(self) -> str:
         """Another one for other MySQL passwords; tells nothing of them."""
+        import hashlib
+
         return hashlib.sha256("\0".join(self.mysql(user) for user in MYSQL_USERS).encode()).hexdigest()[:16]
 
 
@@ -82,6 +82,8 @@ def secrets_of(directory: Path) -> list[str]:
 
 def settle(directory: Path, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
     """Draw what is not drawn yet, or all of it, and keep it; None leaves it open or closed as it is. The caller holds the stack's lock."""
+    import secrets
+
     try:
         known = _read(directory)
     except UserError:

@@ -199,11 +199,11 @@ def test_a_home_that_may_not_be_written_is_in_the_way_and_stops_up_with_a_senten
 # what earlier work left
 
 
-def test_another_running_stack_is_told_with_the_command_that_ends_it(labkit: Labkit, stack: RunningStack) -> None:
+def test_another_running_stack_is_told_with_the_command_that_shows_it(labkit: Labkit, stack: RunningStack) -> None:
     found = examined(labkit)["stack.shared"]
     assert found["verdict"] == "note"
     assert "8 processes" in found["sentence"]
-    assert found["fix"] == "labkit down --name shared"
+    assert found["fix"] == "labkit status --name shared"
 
 
 def test_an_interrupted_reset_is_told(labkit: Labkit) -> None:

@@ -68,7 +68,7 @@ def test_what_does_not_come_up_is_told_and_taken_down(new_labkit: NewLabkit, reh
     done = new_labkit("own", LABKIT_MYSQLD=str(broken))("doctor", "--rehearse", ok=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the disk is on fire" in done.stdout
-    assert "not ready (mysql did not get ready" in done.stdout
+    assert "not ready (mysql ended at once" in done.stdout
     assert "labkit support" in done.stdout.splitlines()[-1]
     assert nothing_is_left(rehearsal)
 

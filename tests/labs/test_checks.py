@@ -55,7 +55,7 @@ def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str,
 
 @pytest.mark.parametrize("lab", [*in_soak(1), 2, *in_soak(3)])
 def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
-    """(That those of each pass is in test_learner.py.)"""
+    """(That those of each pass is in tests/screens/test_newcomer.py.)"""
     done = workshop("lab", str(lab), "check")
     shown = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ✓")]
     assert shown == [["✓", f"{lab}.{n}"] for n in range(1, CHECKS[lab] + 1)]
@@ -76,7 +76,7 @@ def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop:
             read_until(process, "1 passed in ")
             read_until(process, "checked again when you save. Ctrl-C ends it.")
             workshop.write(file, good + "\nsyntax error\n")
-            read_until(process, "customers did not get ready")
+            read_until(process, "customers ended at once: SyntaxError in services/customers/handlers.py, line ")
             workshop.write(file, (ROOT / "labs/02-choreography-saga/starter" / file).read_text())
             read_until(process, "Restarted with your changes: customers.")
             read_until(process, "1 failed in ")
@@ -165,8 +165,8 @@ def test_a_service_that_does_not_start_is_told_as_json_too(workshop: Learner, st
         workshop.write(file, good)
         workshop("restart", "customers")
     assert (code, data["verdict"]) == (1, "fail")
-    assert "customers did not get ready" in data["error"]["message"]
-    assert "ImportError: not here" in data["error"]["message"]
+    assert data["error"]["message"].startswith("customers ended at once: ImportError in services/customers/app.py, line ")
+    assert data["error"]["message"].partition("\n")[0].endswith(": not here.")
     assert data["error"]["next"]
 
 

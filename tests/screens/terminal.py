@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 POLL_S = 0.1
-PROMPT = re.compile(r"^READY (\d+)> ?$")
+PROMPT = re.compile(r"^(?:\(\S+\) )?READY (\d+)>")  # activate writes the environment's name before it
 # What asks, and what a person types then.
 ANSWERS = (
     (re.compile(r"\[y/N\]$"), "y"),
@@ -45,7 +45,7 @@ class Terminal:
         self._keys(command)
         self._await_prompt(within_s)
         joined, shown = self._captured("-J"), self._captured()
-        begin = max(n for n, line in enumerate(joined) if line.startswith(f"READY {self._number - 1}> "))
+        begin = max(n for n, line in enumerate(joined) if (found := PROMPT.match(line)) and found.end() < len(line))
         self.said = joined[begin + 1 : -1]
         self.broken = [line for line in self.said if len(line) > 80 and line not in shown]
         return self.said
@@ -60,7 +60,7 @@ class Terminal:
             shown = self._captured()
             last = shown[-1].strip() if shown else ""
             found = PROMPT.match(last)
-            if found and int(found[1]) > self._number:
+            if found and found.end() == len(last) and int(found[1]) > self._number:
                 self._number = int(found[1])
                 return
             answer = next((text for asks, text in ANSWERS if asks.search(last)), None)

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from labkit.cli import app
 from labkit.commands.completion import SCRIPTS, candidates
+from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from tests.running import Labkit
 
 
@@ -40,15 +41,15 @@ def test_a_word_that_was_begun_becomes(words: tuple[str, ...], expected: list[st
     assert completed(*words) == expected
 
 
-def test_stacks_and_faults_are_those_of_now(labkit: Labkit) -> None:
-    directory = labkit.home / "stacks" / labkit.name
+def test_stacks_and_faults_are_those_of_now(labkit_home: Path) -> None:
+    labkit = Labkit(labkit_home, "completed")
+    directory = labkit.directory
     directory.mkdir(parents=True)
     try:
         (directory / "stack.json").write_text("{}")
-        fault = '{"id": "7", "verb": "gate", "target": "orders", "said": "orders waits", "state": "applied", "made": 1.0, '
-        fault += '"owner": {"kind": "by hand", "command": "labkit fault gate", "pid": 1, "start": "1"}, "settings": {}, "facts": {}}\n'
-        (directory / "faults.jsonl").write_text(fault)
+        Ledger(directory).intend("gate", "orders", "orders waits", {}, this_process(BY_HAND, "labkit fault gate orders"), None)
         assert labkit.name in labkit("completion", "bash", "--", "status", "--name", "").stdout.split()
+        assert labkit("completion", "fish", "--", "heal", "").stdout == "1\torders waits\n"
     finally:
         shutil.rmtree(directory)
 

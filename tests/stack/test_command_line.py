@@ -10,6 +10,7 @@ import pytest
 from tests.running import ROOT, Labkit
 
 COMMANDS = (
+    *("order", "completion"),
     *("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "verify", "trace", "sql", "events", "topics"),
     *("init", "labs", "lab", "watch", "guide", "report", "progress", "jump", "author"),
     *("fault", "heal", "chaos", "load", "images", "doctor", "support"),
@@ -32,9 +33,14 @@ HEAVY = (
 NOT_FOR_LABS = (*(name for name in HEAVY if name != "yaml"), "hashlib", "platformdirs")
 
 
-def test_help_lists_every_command_with_one_line(labkit: Labkit) -> None:
+SECTIONS = ("Begin (labkit up):", "Look (labkit trace order 17):", "Break (labkit fault gate customers):")
+SECTIONS += ("Judge (labkit lab 2 check):", "Teach (labkit jump 3):")
+
+
+def test_help_lists_every_command_with_one_line_in_its_section(labkit: Labkit) -> None:
     shown = labkit("--help").stdout
-    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.strip()]
+    assert tuple(line for line in shown.splitlines() if line.endswith("):")) == SECTIONS
+    listed = [line.split()[0] for line in shown[shown.index(SECTIONS[0]) :].splitlines() if line.startswith("  ")]
     assert sorted(listed) == sorted(COMMANDS)
     assert all(len(line) <= 80 for line in shown.splitlines())
 
@@ -68,14 +74,20 @@ def test_labs_imports_nothing_heavy_in_a_workspace_and_outside(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said", "fix"),
     [
-        (["upp"], "upp", "Next: labkit --help"),
+        (["upp"], "upp", "Next: labkit up"),
+        (["qqqq"], "qqqq", "Next: labkit --help"),
+        (["check", "1.3"], "check", "Next: labkit lab 1 check 1.3"),
+        (["check"], "check", "Next: labkit lab 1 check"),
+        (["lab", "check", "1.3"], "check", "Next: labkit lab 1 check 1.3"),
+        (["trace", "1"], "'ID'", "Next: labkit trace order 1"),
+        (["hint"], "hint", "Next: labkit lab 1 hint"),
         (["up", "--nmae", "x"], "--nmae", "Next: labkit up --help"),
         (["restart"], "COMPONENT", "Next: labkit restart --help"),
         (["restart", "kafak"], "'kafak'", "Next: labkit restart customers"),
         (["logs", "kafak"], "'kafak'", "Next: labkit logs customers"),
         (["up", "--runtime", "podman"], "'podman'", "Next: labkit up --runtime native"),
         (["up", "--name", "My Stack"], "'My Stack'", "Next: labkit up --name mine"),
-        (["lab", "1", "chekc"], "chekc", "Next: labkit lab --help"),
+        (["lab", "1", "chekc"], "chekc", "Next: labkit lab 1 check"),
         (["lab", "1", "check", "--sede", "1"], "--sede", "Next: labkit lab 1 check --help"),
         (["reset", "--data", "--all"], "different resets", "Next: labkit reset --help"),
     ],

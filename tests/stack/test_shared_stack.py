@@ -1,6 +1,7 @@
 """A stack that runs: looked at, disturbed and repaired."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -130,6 +131,8 @@ def test_logs_of_one_component_and_of_all(stack: RunningStack) -> None:
     everything = stack.labkit("logs").stdout.splitlines()
     assert {line.split(" ", 1)[0] for line in everything} >= {"mysql", "kafka", "redis"}
     assert len(stack.labkit("logs", "mysql", "-n", "2").stdout.splitlines()) == 2
+    for_programs = [json.loads(line) for line in stack.labkit("logs", "--json").stdout.splitlines()]
+    assert {line["component"] for line in for_programs} >= {"mysql", "orders", "relay"}
 
 
 @pytest.mark.native

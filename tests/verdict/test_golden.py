@@ -1,15 +1,16 @@
-"""What each failure says, word by word, and that the documentation shows just that.
+"""What each failure says, word by word on a screen of 80 columns, and that the documentation shows just that.
 
 `LABKIT_GOLDEN=write pytest tests/verdict/test_golden.py` writes the transcripts anew, to be read before they are committed.
 """
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
 
 from labkit.explain import as_text
-from labkit.verdict import Verdict, judge
+from labkit.verdict import Judgement, Verdict, judge
 from tests.verdict.stories import STORIES
 
 ROOT = Path(__file__).parents[2]
@@ -17,15 +18,28 @@ GOLDEN = ROOT / "tests" / "golden" / "verdict"
 DOCUMENTATION = ROOT / "docs" / "verdicts.md"
 
 
+@functools.cache
+def judged(name: str) -> Judgement:
+    return judge(STORIES[name]().con)
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_the_transcript_is_the_golden_one(name: str) -> None:
-    judgement = judge(STORIES[name]().con)
-    text = as_text(judgement) + "\n"
+    judgement = judged(name)
+    text = as_text(judgement, 80) + "\n"
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("LABKIT_GOLDEN") == "write":
         path.write_text(text)
     assert text == path.read_text()
     assert judgement.verdict is (Verdict.UNKNOWN if name == "killed" else Verdict.FAIL)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("name", STORIES)
+def test_it_fits_the_screen_and_breaks_no_word(name: str, columns: int) -> None:
+    shown = as_text(judged(name), columns)
+    assert [line for line in shown.splitlines() if len(line) > columns] == []
+    assert shown.split() == (GOLDEN / f"{name}.txt").read_text().split()
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,17 @@ def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> Non
     assert before["orders"] != after["orders"]
     assert "7  Mend the orders" in seat("labs").stdout
     assert seat("labs").stdout.splitlines()[-1] == "Next: labkit lab 7"
+    new_customer(seat)
+    seat.write("services/orders/handlers.py", seat.read("services/orders/handlers.py") + "\n# edited\n")
+    again = seat("lab", "7", "start").stdout
+    assert again.startswith("You are in lab 7 already, so nothing was changed.")
+    assert again.splitlines()[-1] == "Next: labkit lab 7"
+    assert customers(seat) == 1
+    assert seat.read("services/orders/handlers.py").endswith("# edited\n")
 
 
 def test_a_failure_is_played_held_and_compared_with_the_prediction(seat: Learner) -> None:
-    seat("lab", "7", "start")
+    seat("lab", "7", "reset", "--yes")
     new_customer(seat)
     assert seat("lab", "7", "read").stdout.splitlines()[-1] == "Next: labkit lab 7 predict 7.2"
     asked = seat("lab", "7", "predict", "--answer", "2").stdout
@@ -76,7 +85,7 @@ def test_a_failure_is_played_held_and_compared_with_the_prediction(seat: Learner
 
 
 def test_a_failure_that_cannot_be_played_leaves_nothing(seat: Learner) -> None:
-    seat("lab", "7", "start")  # and no customer 1
+    seat("lab", "7", "reset", "--yes")  # and no customer 1
     done = seat("lab", "7", "inject", "7.2", ok=False)
     assert (seat.folder / ".labkit/progress.json").exists()
     if done.returncode:  # an order of nobody may be taken all the same
@@ -85,7 +94,7 @@ def test_a_failure_that_cannot_be_played_leaves_nothing(seat: Learner) -> None:
 
 
 def test_inject_takes_over_edits_and_refuses_what_it_cannot_play(seat: Learner) -> None:
-    seat("lab", "7", "start")
+    seat("lab", "7", "reset", "--yes")
     new_customer(seat)
     seat.write("services/customers/handlers.py", seat.read("services/customers/handlers.py") + "\n# edited\n")
     assert "Restarted customers with your files." in seat("lab", "7", "inject").stdout
@@ -97,7 +106,7 @@ def test_inject_takes_over_edits_and_refuses_what_it_cannot_play(seat: Learner) 
 
 
 def test_restart_takes_the_edited_files_of_the_workspace(seat: Learner, at_home: None) -> None:
-    seat("lab", "7", "start")
+    seat("lab", "7", "reset", "--yes")
     seat.write("services/orders/handlers.py", seat.read("services/orders/handlers.py") + "\nprint('edited', flush=True)\n")
     seat("restart", "orders")
     assert "edited" in seat("logs", "orders").stdout
@@ -107,13 +116,12 @@ def test_restart_takes_the_edited_files_of_the_workspace(seat: Learner, at_home:
 
 
 def test_watch_takes_over_on_save_and_waits_for_what_does_not_work(seat: Learner) -> None:
-    seat("lab", "7", "start")
+    seat("lab", "7", "reset", "--yes")
     with seat.begun("watch") as process:
         read_until(process, "Watching")
         good = seat.read("services/orders/handlers.py")
         seat.write("services/orders/handlers.py", good + "\nsyntax error\n")
-        read_until(process, "orders did not get ready")
-        read_until(process, "SyntaxError")
+        read_until(process, "orders ended at once: SyntaxError in services/orders/handlers.py, line ")
         seat.write("services/orders/handlers.py", good + "\n# mended\n")
         assert "restarted orders" in read_until(process, "ready in")
         process.send_signal(signal.SIGINT)
@@ -263,6 +271,28 @@ def test_looking_commands_are_filled_with_what_the_failure_returned() -> None:
 
 @pytest.mark.parametrize("columns", ["40", "110"])
 def test_on_a_terminal_the_guide_is_read_section_by_section(learner: Learner, columns: str) -> None:
+    with reading(learner, columns) as (shows, types):
+        assert shows("Section 1 of 3. ")
+        assert not shows("What is left", wait=False)
+        types("nine")
+        assert shows("There is no step 'nine' in this guide.")
+        types("7.3")
+        assert shows("Section 3 of 3. ")
+        assert not shows("Close the gate", wait=False)
+        types("b")
+        assert shows("Section 2 of 3. ")
+        types("q")
+        assert shows("Next: labkit lab 7 start")
+    with reading(learner, columns) as (shows, types):
+        assert shows("Section 2 of 3. ")
+        assert not shows("Section 1 of 3. ", wait=False)
+        types("q")
+        assert shows("Next: labkit lab 7 start")
+
+
+@contextmanager
+def reading(learner: Learner, columns: str) -> Iterator[tuple[Callable[..., bool], Callable[[str], None]]]:
+    """A terminal with the guide in it: what looks (and, unless told otherwise, waits) for a text there, and what types a line."""
     import pty
 
     keys, screen = pty.openpty()
@@ -277,22 +307,19 @@ def test_on_a_terminal_the_guide_is_read_section_by_section(learner: Learner, co
     os.close(screen)
     seen = b""
 
-    def shows(text: bytes) -> bool:
+    def shows(text: str, *, wait: bool = True) -> bool:
         nonlocal seen
-        while text not in seen:
+        while wait and text.encode() not in seen:
             try:
                 seen += os.read(keys, 65536)
             except OSError:
-                return False
-        return True
+                break
+        return text.encode() in seen
 
-    assert shows(b"Section 1 of 3")
-    assert b"What is left" not in seen
-    os.write(keys, b"3\n")
-    assert shows(b"Section 3 of 3")
-    assert b"Close the gate" not in seen
-    os.write(keys, b"\n")
-    assert shows(b"Next: labkit lab 7 start")
+    def types(line: str) -> None:
+        os.write(keys, f"{line}\n".encode())
+
+    yield shows, types
     assert process.wait(60) == 0
     os.close(keys)
 

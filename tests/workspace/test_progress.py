@@ -119,7 +119,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
     progress.path_of(space).write_text(broken)
     done = learner("labs")
     assert "the progress from before the last change is used" in done.stderr
-    assert "1 of 2 checks passed" in done.stdout
+    assert "1 of 2 passed" in done.stdout
     assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == [broken]
     assert "cannot be read" not in learner("labs").stderr
 
@@ -159,7 +159,7 @@ def test_export_and_import_merge(learner: Learner, space: Workspace, tmp_path: P
     done = learner("progress", "import", str(tmp_path / "broken.json"), ok=False)
     assert done.returncode == 1
     assert "is not a progress file of labkit" in done.stderr
-    assert "There is not a file" in learner("progress", "import", "nowhere.json", ok=False).stderr
+    assert "There is no file" in learner("progress", "import", "nowhere.json", ok=False).stderr
 
 
 def test_merging_takes_the_better_of_both() -> None:
