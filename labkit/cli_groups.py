@@ -53,6 +53,62 @@ EXAMPLES = {
     "topics": "labkit topics --by-key",
     "completion": "labkit completion bash",
 }
+# of the groups, and of the commands in them
+INNER_EXAMPLES = {
+    "lab": {
+        "": "labkit lab 2",
+        "read": "labkit lab 2 read 2.3",
+        "start": "labkit lab 2 start",
+        "predict": "labkit lab 2 predict 2.2",
+        "inject": "labkit lab 2 inject 2.2",
+        "check": "labkit lab 2 check 2.3 --watch",
+        "hint": "labkit lab 2 hint 2.3",
+        "solution": "labkit lab 2 solution --diff",
+        "restore": "labkit lab 2 restore --list",
+        "reset": "labkit lab 2 reset",
+        "tour": "labkit lab 2 tour",
+    },
+    "progress": {
+        "": "labkit progress export ada.json",
+        "export": "labkit progress export ada.json",
+        "import": "labkit progress import ada.json",
+    },
+    "fault": {
+        "": "labkit fault gate customers",
+        "list": "labkit fault list",
+        "status": "labkit fault status",
+        "gate": "labkit fault gate customers --type OrderCreated --for 30s",
+        "crash": "labkit fault crash orders order.create.after_outbox_insert",
+        "barrier": "labkit fault barrier customers customer.reserve.between_read_and_write",
+        "duplicate": "labkit fault duplicate 000001a20f52fb23-0df5850200000000",
+        "reorder": "labkit fault reorder LATE EARLY (ids: labkit events)",
+        "lock": "labkit fault lock customer 4",
+        "kill": "labkit fault kill redis",
+        "stop": "labkit fault stop customers",
+        "pause": "labkit fault pause orders --for 30s",
+        "cut": "labkit fault cut kafka",
+        "delay": "labkit fault delay customers 500ms",
+        "poison": "labkit fault poison order",
+        "trim": "labkit fault trim order",
+        "tick": "labkit fault tick --hours 24",
+        "switch": "labkit fault switch customers batch 1",
+    },
+    "images": {
+        "": "labkit images build",
+        "build": "labkit images build",
+        "list": "labkit images list",
+        "pull": "labkit images pull",
+        "export": "labkit images export room.labkit",
+        "import": "labkit images import room.labkit",
+    },
+    "author": {"": "labkit author test 2", "test": "labkit author test 2 --record"},
+}
+
+
+def _with_examples(group: Any, name: str) -> Any:
+    for inner, example in INNER_EXAMPLES[name].items():
+        (group.commands[inner] if inner else group).epilog = f"Example: {example}"
+    return group
 
 
 class Root(TyperGroup):
@@ -71,7 +127,9 @@ class Root(TyperGroup):
             found.epilog = f"Example: {EXAMPLES[cmd_name]}"
             return plain(found)
         module, said = GROUPS[cmd_name]
-        return TyperCommand(cmd_name, short_help=said) if self._listing else plain(get_group(import_module(module).app))
+        if self._listing:
+            return TyperCommand(cmd_name, short_help=said)
+        return _with_examples(plain(get_group(import_module(module).app)), cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         self._listing = True

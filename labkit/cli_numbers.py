@@ -9,8 +9,10 @@ NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?")
 
 
 def plain(command: Any) -> Any:
-    """The command with all its subcommands, taking no other numbers than plain ones."""
+    """The command with all its subcommands, taking no other numbers than plain ones, and with short words for what its options take."""
     for parameter in command.params:
+        if parameter.param_type_name == "option" and not parameter.is_flag and parameter.metavar is None:
+            parameter.metavar = "N" if parameter.type.name.startswith(("int", "float")) else "TEXT"
         if parameter.type.name.startswith(("int", "float")):
             parameter.type = _strict(parameter.type)
     for inner in getattr(command, "commands", {}).values():

@@ -28,6 +28,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("lab", "2", "restore", "--list"), ("lab", "2", "start"), ("guide", "2", "--to", "guide.html"), ("verify",)),
     *(("load", "--seconds", "0.5", "--clients", "2", "--customers", "2"), ("restart", "orders"), ("reset", "--yes")),
 )
+LONG = (*(("lab", "2", "check"), ("order", "1.00", "--customer", "999999"), ("verify",)), *(c for c in COMMANDS if c[0] == "load"))
+"""Those that take seconds: on the narrowest screen alone."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_no_line_is_longer_than_the_terminal(
     run(["order", "12.34", "--json"])
     order = str(json.loads(capsys.readouterr().out)["order"])
     wrong = {}
-    for command in COMMANDS:
+    for command in COMMANDS if columns == min(WIDTHS) else (command for command in COMMANDS if command not in LONG):
         words = [word.replace(ORDER, order) for word in command]
         code = run(words)
         shown = capsys.readouterr()
@@ -88,4 +90,4 @@ def helps(command: Any, name: str, columns: int, above: Any = None) -> Iterator[
 def test_every_help_page_fits_and_has_an_example(columns: int) -> None:
     pages = dict(helps(get_command(app), "labkit", columns))
     assert {path: lines for path, page in pages.items() if (lines := too_long(page, columns))} == {}
-    assert len(pages) > 60
+    assert [path for path, page in pages.items() if "\n  Example: labkit " not in page and path != "labkit"] == []
