@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths, say, screen
+from labkit import colours, paths, say, screen
 from labkit.explain import as_text
 from labkit.verdict import Judgement, Verdict
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 EVENTS = 4000  # at most; around the witnesses when there are more
-ROW, LEFT, WIDTH, TOP = 26, 150, 1600, 24
+ROW, LEFT, WIDTH, TOP = 26, 150, 1160, 24
 WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}
-SHAPES = {"client": "#7a5195", "write": "#2f6fb3", "event": "#2a9d6f", "record": "#d98c1f", "received": "#6c757d", "view": "#b0457b"}
 _TIMELINE = Path(__file__).with_name("judging") / "timeline.sql"
 LEGEND = {
     "client": "request",
@@ -55,7 +54,7 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
     return "\n".join(
         [
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
-            f"<title>labkit verify: {WORDS[judgement.verdict]}</title><style>{_STYLE}</style>",
+            f"<title>labkit verify: {WORDS[judgement.verdict]}</title><style>{colours.css()}{_STYLE}</style>",
             f"<h1 class='{judgement.verdict.value}'>{WORDS[judgement.verdict]}</h1><p class='about'>{_shown(about)}</p>",
             f"<pre>{_shown(as_text(judgement, screen.WIDE))}</pre>",
             "<h2>Timeline</h2>",
@@ -133,12 +132,12 @@ def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datet
     height = TOP + ROW * len(lanes) + 10
 
     def x(at: datetime) -> float:
-        return round(LEFT + 10 + min(max((at - begin).total_seconds() / span, 0.0), 1.0) * (WIDTH - LEFT - 30), 1)
+        return round(LEFT + 10 + min(max((at - begin).total_seconds() / span, 0.0), 1.0) * (WIDTH - LEFT - 40), 1)
 
     def y(lane: str) -> int:
         return TOP + ROW * lanes.index(lane) + ROW // 2
 
-    parts = [f"<svg viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}' role='img' aria-label='timeline'>"]
+    parts = [f"<svg viewBox='0 0 {WIDTH} {height}' role='img' aria-label='timeline'>"]
     for lane in lanes:
         parts.append(
             f"<line class='lane' x1='{LEFT}' x2='{WIDTH}' y1='{y(lane)}' y2='{y(lane)}'/><text x='4' "
@@ -152,7 +151,7 @@ def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datet
     for share in range(0, 11):
         seconds = span * share / 10
         parts.append(
-            f"<text class='tick' x='{LEFT + 10 + (WIDTH - LEFT - 30) * share / 10:.0f}' "
+            f"<text class='tick' x='{LEFT + 10 + (WIDTH - LEFT - 40) * share / 10:.0f}' "
             f"y='14'>+{seconds:.{0 if span > 20 else 2}f} s</text>"
         )
     for point in points:
@@ -169,7 +168,7 @@ def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datet
 
 
 def _legend() -> str:
-    shown = "".join(f"<span><i style='background:{SHAPES[kind]}'></i>{name}</span>" for kind, name in LEGEND.items())
+    shown = "".join(f"<span><i style='background:var(--{kind})'></i>{name}</span>" for kind, name in LEGEND.items())
     return (
         f"<p class='legend'>{shown}<span><i class='ring'></i>about a witness</span><span><i "
         f"class='band'></i>fault, or not running</span></p>"
@@ -177,15 +176,15 @@ def _legend() -> str:
 
 
 _STYLE = (
-    "body{font:15px/1.5 "
-    "system-ui,sans-serif;margin:2rem;color:#1d2330;background:#fff}h1{margin:0}h1.pass{color:#1c7c4c}h1.fail{color:#b3261e}"
-    "h1.unknown{color:#946200}pre{background:#f5f6f8;padding:1rem;overflow:auto;border-radius:6px}.about{color:#596070;margin-top:0}"
-    ".scroll{overflow-x:auto}.lane{stroke:#d9dde4}text{font-size:12px;fill:#3a4150}.tick{fill:#7b8394;text-anchor:middle}"
-    ".band{fill:#e4572e;opacity:.16}circle{opacity:.8;cursor:pointer}circle.witness{stroke:#b3261e;stroke-width:3;opacity:1}circle.dim{opacity:.06}"
-    + "".join(f"circle.{kind}{{fill:{colour}}}" for kind, colour in SHAPES.items())
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem}h1{margin:0}h1.pass{color:var(--good)}h1.fail{color:var(--bad)}"
+    "h1.unknown{color:var(--unsure)}pre{background:var(--panel);padding:1rem;overflow:auto;border-radius:6px}"
+    ".about{color:var(--quiet);margin-top:0}.scroll{overflow-x:auto}svg{width:100%;min-width:52rem}.lane{stroke:var(--line)}text{font-size:12px;fill:var(--ink)}"
+    ".tick{fill:var(--quiet);text-anchor:middle}.band{fill:var(--band);opacity:.25}circle{cursor:pointer}"
+    "circle.witness{stroke:var(--bad);stroke-width:3}circle.dim{opacity:.06}"
+    + "".join(f"circle.{kind}{{fill:var(--{kind})}}" for kind in LEGEND)
     + ".legend span{margin-right:1.2rem}.legend i{display:inline-block;width:.8em;height:.8em;border-radius:50%;margin-right:.35em}"
-    ".legend i.ring{border:3px solid #b3261e}.legend i.band{border-radius:0;background:#e4572e;opacity:.3}"
-    "@media(prefers-color-scheme:dark){body{background:#15181e;color:#e6e8ec}pre{background:#1f242d}text{fill:#c3c9d4}.lane{stroke:#333a46}}"
+    ".legend i.ring{border:3px solid var(--bad)}.legend i.band{border-radius:0;background:var(--band);opacity:.4}"
+    "@media(max-width:40rem){body{margin:1rem}pre{font-size:.75rem;padding:.6rem}}"
 )
 _SCRIPT = (
     "let shown=null;document.querySelectorAll('circle').forEach(c=>c.addEventListener('click',()=>{const o=c.dataset.order;"

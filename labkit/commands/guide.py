@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labkit import paths, say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import progress, standing, workspace
+from labkit.lab import next_step, progress, standing, workspace
 from labkit.lab.catalog import all_labs, find_lab
 
 
@@ -15,16 +15,18 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
     """Writes the page and opens it; where no browser can be opened, says where it is."""
     from labkit.lab.guide_page import page
 
-    known = progress.load(workspace.find())
+    space = workspace.find()
+    known = progress.load(space)
     labs = [find_lab(number)] if number is not None else [lab for lab in all_labs() if lab.guide.is_file()]
     if not labs:
         raise UserError("No lab has a guide.", "labkit labs")
     path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
     with workspace.told_when_refused(path.parent):
-        paths.write(path, page([standing.of_lab(lab, known) for lab in labs]))
+        found = [standing.of_lab(lab, known) for lab in labs]
+        paths.write(path, page(found))
     opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
     say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")
-    say.line(f"Next: labkit lab {number or 1} start")
+    say.line(f"Next: {next_step.of_labs(found, space)}")
     return ExitCode.OK
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from labkit import colours
 from labkit.lab import guide
 from labkit.lab.progress import AFTER_SOLUTION, PASSED
 from labkit.lab.standing import Standing
@@ -15,7 +16,7 @@ def page(labs: Sequence[Standing]) -> str:
     return "\n".join(
         [
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
-            f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+            f"<title>{escape(title)}</title><style>{colours.css()}{_STYLE}</style>",
             f"<nav><details open><summary>Contents</summary><ol>{contents}</ol></details></nav><main>",
             *(_lab(now) for now in labs),
             f"</main><script>{_SCRIPT}</script></html>",
@@ -62,9 +63,7 @@ def _html(text: str) -> str:
 
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --quiet: #57606a; --good: #1a7048; --link: #0a58ca; }
-@media (prefers-color-scheme: dark) { :root { --quiet: #a0a8b2; --good: #5fd3a0; --link: #8ab4ff; } }
-body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 58rem); gap: 2.5rem; }
+body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 58rem); gap: 2.5rem; padding-right: 1rem; }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; border-right: 1px solid var(--line); font-size: 0.9rem; }
 nav summary { padding: 0.7rem 1rem; }
 nav ul { list-style: none; padding-left: 0.5rem; } nav li { margin: 0.35rem 0; } a { color: var(--link); } nav a { text-decoration: none; }
@@ -72,14 +71,14 @@ p, li, h1, h2 { max-width: 46rem; }
 article + article { border-top: 1px solid var(--line); margin-top: 3rem; }
 .about, .passed { color: var(--quiet); font-size: 0.9rem; } .passed { color: var(--good); }
 .block { position: relative; }
-pre { background: var(--soft); padding: 0.7rem 1rem; overflow: auto; border-radius: 6px; line-height: 1.35; font-size: 0.92rem; }
+pre { background: var(--panel); padding: 0.7rem 1rem; overflow: auto; border-radius: 6px; line-height: 1.35; font-size: 0.92rem; }
 pre.picture { font-size: 0.8rem; line-height: 1.2; }
 code { font-family: ui-monospace, monospace; font-size: 1em; } p code, li code { font-size: 0.92em; }
 .copy { position: absolute; top: 0.4rem; right: 0.4rem; font: inherit; font-size: 0.8rem; cursor: pointer; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: 0.25rem 0.6rem; text-align: left; }
 @media (max-width: 60rem) {
   body { display: block; padding: 0 1rem; } nav { position: static; height: auto; border: 0; }
-  nav summary { padding: 0.7rem 0; } pre.picture { font-size: min(0.8rem, 1.55vw); }
+  nav summary { padding: 0.7rem 0; } pre.picture { font-size: min(0.8rem, 2vw); }
 }
 @media print { nav, .copy { display: none; } body { display: block; } section { break-inside: avoid-page; } }
 """
@@ -91,8 +90,14 @@ for (const pre of document.querySelectorAll("pre:not(.picture)")) {
   button.className = "copy"; button.type = "button"; button.textContent = "copy"; block.className = "block";
   pre.replaceWith(block); block.append(pre, button);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(pre.textContent.trim());
-    button.textContent = "copied"; setTimeout(() => { button.textContent = "copy"; }, 1500);
+    try {
+      await navigator.clipboard.writeText(pre.textContent.trim());
+      button.textContent = "copied";
+    } catch {  // not every browser lets a page do that: then it is one key
+      getSelection().selectAllChildren(pre);
+      button.textContent = "press Ctrl-C";
+    }
+    setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
 }
 if (matchMedia("(max-width: 60rem)").matches) document.querySelector("nav details").open = false;
