@@ -142,6 +142,8 @@ def read_json(path: Path, shape: type[T], next_step: str) -> T:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:  # a file stands where one of its folders should: then it is not there either
+        raise FileNotFoundError(*error.args) from None
     except (OSError, ValueError, RecursionError) as error:
         empty = isinstance(error, ValueError) and not path.stat().st_size
         why = "it is empty" if empty else error.strerror if isinstance(error, OSError) and error.strerror else "it is not JSON"

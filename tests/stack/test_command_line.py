@@ -139,3 +139,16 @@ def test_a_mistake_of_labkit_leaves_a_report(tmp_path: Path) -> None:
     report = Path(done.stderr.rpartition("Report: ")[2].strip())
     assert "command   labkit status" in report.read_text()
     assert "Traceback" in report.read_text()
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/x", "~nobody-of-this-name/x"])
+@pytest.mark.parametrize("variable", ["LABKIT_HOME", "LABKIT_CACHE"])
+def test_a_folder_that_labkit_cannot_have_is_told_with_the_way_to_another(tmp_path: Path, variable: str, place: str) -> None:
+    labkit = Labkit(tmp_path, "homeless", {variable: place})
+    for command in (["labs"], ["status"], ["up"], ["doctor"]):
+        done = labkit(*command, ok=False)
+        assert done.returncode in (0, 1, 2), (command, done.stderr)
+        assert "Traceback" not in done.stderr
+    done = labkit("up", ok=False)
+    assert done.stderr.splitlines()[-1].startswith(f"Next: export {variable}=DIR"), done.stderr
+    assert place.removeprefix("~") in done.stderr

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit import paths
+from labkit.errors import UserError
 
 
 def cache_dir() -> Path:
-    """The cache folder, made when missing."""
+    """The cache folder, made when missing. Raises UserError where it cannot be made."""
     folder = paths.cache()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        next_step = "export LABKIT_CACHE=DIR, a folder that you may write to"
+        raise UserError(f"{folder} cannot be made: {error.strerror}.", next_step) from None
     return folder
 
 
