@@ -15,8 +15,8 @@ def prove(
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", show_default=False)] = None,
 ) -> int:
     """On a stack of its own: the starter fails exactly its named checks, the solution and each right variant pass all, each mutant is
-    caught by its check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 when all is so,
-    else 1."""
+    caught by its check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 if all of
+    this holds, else 1."""
     from labkit.commands.author import prove
 
     return prove(numbers or [], record=record, runtime=runtime, only=mutant or [])

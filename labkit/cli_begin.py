@@ -29,7 +29,7 @@ def up(
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
     open_wanted: Annotated[
-        bool, typer.Option("--open", help="Kafka and Redis ask for no password, so that services of others reach them.")
+        bool, typer.Option("--open", help="No passwords for Kafka and Redis, so that services that are not labkit's can connect.")
     ] = False,
     as_json: Json = False,
 ) -> int:

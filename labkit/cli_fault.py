@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_app import Json, Name
 from labkit.cli_numbers import number as plain
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")
 
-Name = Annotated[str, typer.Option("--name", envvar="LABKIT_NAME", metavar="NAME", help="Which stack.")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-For = Annotated[str | None, typer.Option("--for", metavar="10s", help="Heal by itself after so long.")]
+For = Annotated[str | None, typer.Option("--for", metavar="10s", help="Heal automatically after this time.")]
 Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type, such as OrderCreated.")]
 Message = Annotated[str | None, typer.Option("--message", metavar="ID", help="Only this message.")]
 Partition = Annotated[int | None, typer.Option("--partition", min=0, help="Only this partition.")]
@@ -80,7 +79,7 @@ def gate(
 def crash(
     component: Component,
     point: Annotated[str, typer.Argument(metavar="POINT", help="See labkit fault list.")],
-    hit: Annotated[int, typer.Option("--hit", min=1, help="When it comes there for the n-th time.")] = 1,
+    hit: Annotated[int, typer.Option("--hit", min=1, help="Fire the N-th time that it gets there.")] = 1,
     event_type: Type = None,
     message: Message = None,
     time: For = None,
@@ -105,7 +104,7 @@ def barrier(
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
-    """Let handlers of different partitions meet at a failpoint, then all go on. When they do not meet in time, that is told."""
+    """Let handlers of different partitions meet at a failpoint, then all go on. If they do not meet in time, labkit says so."""
     from labkit.commands.fault import fault
     from labkit.faults import make
 
@@ -195,7 +194,9 @@ def cut(component: Component, time: For = None, name: Name = "default", as_json:
 def delay(
     component: Component,
     by: Annotated[str, typer.Argument(metavar="TIME", help="500ms, 2s")],
-    route: Annotated[str | None, typer.Option("--route", metavar="'POST /orders'", help="A route; else its subscriber is slow.")] = None,
+    route: Annotated[
+        str | None, typer.Option("--route", metavar="'POST /orders'", help="Slow down this route; without it, the subscriber.")
+    ] = None,
     event_type: Type = None,
     time: For = None,
     name: Name = "default",
@@ -212,8 +213,8 @@ def delay(
 @app.command(short_help="Publish a message that nobody can read.")
 def poison(
     channel: Channel,
-    key: Annotated[str, typer.Option("--key", help="Its key, which decides the partition.")] = "1",
-    partition: Annotated[int | None, typer.Option("--partition", min=0, help="To this partition.")] = None,
+    key: Annotated[str, typer.Option("--key", help="The record's key, which decides the partition.")] = "1",
+    partition: Annotated[int | None, typer.Option("--partition", min=0, help="Publish to this partition.")] = None,
     unknown_type: Annotated[bool, typer.Option("--unknown-type", help="A message of a type that nobody knows.")] = False,
     name: Name = "default",
     as_json: Json = False,
@@ -241,10 +242,10 @@ def trim(
     return fault(name, lambda stack: make.trim(stack, channel, partitions=partition or (), before=before), as_json=as_json)
 
 
-@app.command(short_help="Tell that time has passed.")
+@app.command(short_help="Publish that time has passed.")
 def tick(
     hours: Annotated[int, typer.Option("--hours", min=1, max=10_000, help="How many hours.")] = 1,
-    hour: Annotated[int | None, typer.Option("--hour", min=0, help="The first of them, in hours since 1970; now when left out.")] = None,
+    hour: Annotated[int | None, typer.Option("--hour", min=0, help="The first hour, counted from 1970; default: now.")] = None,
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
@@ -258,7 +259,7 @@ def tick(
 @app.command(short_help="Change a setting of a service.")
 def switch(
     component: Component,
-    setting: Annotated[str, typer.Argument(metavar="SETTING", help="batch, or one that a lab names.")],
+    setting: Annotated[str, typer.Argument(metavar="SETTING", help="batch, or a setting that a lab names.")],
     value: Annotated[str, typer.Argument(metavar="VALUE")],
     time: For = None,
     name: Name = "default",

@@ -5,20 +5,19 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli_app import Json
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the Docker runtime: make, get, list and carry them.")
 
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
-
-@app.command("build", short_help="Make them from packages, without a registry.")
+@app.command("build", short_help="Build them from packages, without a registry.")
 def build(
-    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="Which database; default: MySQL if it is to be had.")] = None,
+    mysql: Annotated[str | None, typer.Option(metavar="mysql|mariadb", help="The database; default: MySQL, where it is available.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Make the images from Debian's packages, Kafka's jars and Python's wheels. What has not changed is kept."""
+    """Make the images from Debian's packages, Kafka's jars and Python's wheels. Images that have not changed are kept."""
     if mysql not in (None, "mysql", "mariadb"):
         raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
     from labkit.commands import images
@@ -26,7 +25,7 @@ def build(
     return images.build(database=mysql, fresh=fresh, as_json=as_json)
 
 
-@app.command("list", short_help="What a stack needs, and what the engine has of it.")
+@app.command("list", short_help="Show what a stack needs, and what is here.")
 def show(as_json: Json = False) -> int:
     """List the images that a stack runs from: have or need, size, version. Exit code 1 when one is missing."""
     from labkit.commands import images
@@ -50,9 +49,9 @@ def export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json 
     return images.export(file, as_json=as_json)
 
 
-@app.command("import", short_help="Take all of them from one file.")
+@app.command("import", short_help="Read all of them from one file.")
 def load(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
-    """Take all images from a file that labkit images export wrote. It is checked whole before anything is touched."""
+    """Take all images from a file that labkit images export wrote. The whole file is checked before anything changes."""
     from labkit.commands import images
 
     return images.load(file, as_json=as_json)

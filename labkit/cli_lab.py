@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from labkit import say
+from labkit.cli_app import Json, Name, Yes
 from labkit.errors import ExitCode, UserError
 
 VERBS = "read, start, predict, inject, check, hint, solution, restore, reset and tour"
@@ -16,9 +17,6 @@ app = typer.Typer(
     subcommand_metavar="[VERB] …",
 )
 
-Name = Annotated[str, typer.Option("--name", envvar="LABKIT_NAME", metavar="NAME", help="Which stack.")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Step = Annotated[str | None, typer.Argument(metavar="[STEP]", show_default=False)]
 
 
@@ -60,7 +58,9 @@ def start(context: typer.Context, yes: Yes = False, as_json: Json = False, name:
 def predict(
     context: typer.Context,
     step: Step = None,
-    answer: Annotated[int | None, typer.Option("--answer", min=1, metavar="NUMBER", help="Instead of being asked.")] = None,
+    answer: Annotated[
+        int | None, typer.Option("--answer", min=1, metavar="NUMBER", help="Your answer, if you do not want to be asked.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Answer a step's question before its failure is played. What really happens is compared with it afterwards."""
@@ -74,7 +74,7 @@ def predict(
 def inject(
     context: typer.Context,
     step: Step = None,
-    seed: Annotated[int | None, typer.Option(help="Repeat a run with its names and amounts.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeat an earlier run: same names, same amounts.")] = None,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
@@ -89,8 +89,8 @@ def inject(
 def check(
     context: typer.Context,
     only: Annotated[list[str] | None, typer.Argument(metavar="[CHECK]...", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Repeat a check with its names and amounts.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Again whenever you save, until Ctrl-C.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Repeat an earlier check: same names, same amounts.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever you save, until Ctrl-C.")] = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
@@ -106,7 +106,7 @@ def check(
 
 @app.command(short_help="Get the next hint.")
 def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> int:
-    """Show the next hint of a step, of three, with those that you have seen. They are free. Without STEP: of the first that is open."""
+    """Show the next of a step's three hints, and those that you have seen. They cost nothing. Without STEP: of the first open one."""
     from labkit.commands.lab_steps import hint
 
     with say.document(as_json):
@@ -116,8 +116,8 @@ def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> in
 @app.command(short_help="Show or apply the solution.")
 def solution(
     context: typer.Context,
-    diff: Annotated[bool, typer.Option("--diff", help="What you would have to change.")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Lay it over your files; yours are kept.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what you would have to change.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Put it in place of your files; yours are kept.")] = False,
     yes: Yes = False,
     as_json: Json = False,
     name: Name = "default",
@@ -139,7 +139,7 @@ def restore(
     as_json: Json = False,
 ) -> int:
     """Bring back the work that start, reset or solution kept: the latest of this lab, or NAME. A path, such as services/orders/app.py,
-    brings that file as the lab has it. What is there now is kept first."""
+    brings back that one file as the lab has it. What is there now is kept, too."""
     from labkit.commands.lab_files import restore
 
     with say.document(as_json):

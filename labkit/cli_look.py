@@ -11,8 +11,8 @@ from labkit.cli_app import Json, Name, app
 @app.command(short_help="Place one order, and see what becomes of it.")
 def order(
     total: Annotated[str, typer.Argument(metavar="TOTAL")],
-    customer: Annotated[int | None, typer.Option(metavar="N", help="Of this customer; without it, of a new one.")] = None,
-    limit: Annotated[str | None, typer.Option(metavar="AMOUNT", help="What the new customer may spend; 15.00 without it.")] = None,
+    customer: Annotated[int | None, typer.Option(metavar="N", help="The customer who orders; without it, a new one.")] = None,
+    limit: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The new customer's credit limit; default: 15.00.")] = None,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
@@ -29,7 +29,7 @@ def trace(
     diagram: Annotated[bool, typer.Option("--diagram", help="As a sequence, drawn in the terminal.")] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid sequence diagram.")] = False,
     as_json: Json = False,
-    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="In this evidence file instead of the stack.")] = None,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Read this evidence file instead of the stack.")] = None,
     name: Name = "default",
 ) -> int:
     """Show each hop of an order (or customer, or message) through the stores, and the first one that is missing with its likely cause."""
@@ -41,9 +41,9 @@ def trace(
 
 @app.command(short_help="Show the events in Kafka.")
 def events(
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
     unhandled: Annotated[bool, typer.Option("--unhandled", help="Only those that a subscriber has yet to take.")] = False,
-    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many from the end.")] = None,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only the last N events.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, one event a line.")] = False,
     name: Name = "default",
 ) -> int:
@@ -59,7 +59,7 @@ def topics(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Show each topic's partitions and how far the consumer groups have come."""
+    """Show each topic's partitions and how far each consumer group has read."""
     from labkit.commands.topics import topics
 
     return topics(name, by_key=by_key, as_json=as_json)
@@ -83,8 +83,8 @@ def sql(
 @app.command(short_help="Show what the components wrote.")
 def logs(
     component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
-    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only so many lines from the end.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
+    lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only the last N lines.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON document a line.")] = False,
     name: Name = "default",
 ) -> int:
@@ -100,8 +100,8 @@ def shell(
     sh: Annotated[bool, typer.Option("--sh", help="A shell instead of the prompt of mysql, redis or kafka.")] = False,
     name: Name = "default",
 ) -> int:
-    """Open the prompt of mysql, redis or kafka, logged in at this stack's port. Of a service, and with --sh: a shell where it runs, in its
-    container, or natively in its folder with its environment."""
+    """Open the prompt of mysql, redis or kafka, logged in at this stack's port. For a service, or with --sh, open a shell where it
+    runs: in its container, or in its folder with its environment."""
     from labkit.commands.shell import shell
 
     return shell(name, component, sh=sh)
@@ -112,7 +112,7 @@ def verify(
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also as a page with the timeline.")] = None,
     evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge this file instead of the stack.")] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence, to be judged anywhere.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the evidence to a file that can be judged anywhere.")] = None,
     name: Name = "default",
 ) -> int:
     """Judge the whole stack since its last reset: exit code 0 pass, 1 fail, 2 unknown."""

@@ -12,11 +12,11 @@ from labkit.cli_app import Json, Name, Yes, app
 @app.command(short_help="Undo faults.")
 def heal(
     fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, the last one first.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Undo all of them, the latest first.")] = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Undo a fault and see that nothing of it is left. Without ID, the only one there is."""
+    """Undo a fault and see that nothing of it is left. Without ID: the only fault that is set."""
     from labkit.commands.heal import heal
 
     with say.document(as_json):
@@ -28,9 +28,9 @@ def load(
     clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second, instead of clients.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
-    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 100,
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers.")] = 100,
     direct: Annotated[bool, typer.Option("--direct", help="Past the gateway.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Repeat a run's amounts.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Use the amounts of an earlier run.")] = None,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
@@ -43,9 +43,11 @@ def load(
 @app.command(short_help="Random faults from a seed, judged.")
 def chaos(
     seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 30.0,
-    seed: Annotated[int | None, typer.Option(help="Repeat a run's faults and load.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeat an earlier run: same faults, same load.")] = None,
     rate: Annotated[float, typer.Option(min=1, max=500, help="Orders a second.")] = 30.0,
-    victims: Annotated[list[str] | None, typer.Option("--victim", metavar="COMPONENT", help="Only these; may be repeated.")] = None,
+    victims: Annotated[
+        list[str] | None, typer.Option("--victim", metavar="COMPONENT", help="Break only this component; may be repeated.")
+    ] = None,
     schedule: Annotated[Path | None, typer.Option("--schedule", metavar="FILE", help="Play a schedule that was kept.")] = None,
     shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="After a failure, look for a shorter one.")] = True,
     as_json: Json = False,
@@ -57,7 +59,7 @@ def chaos(
     return chaos(name, seconds=seconds, seed=seed, rate=rate, victims=victims or [], kept=schedule, shrinking=shrink, as_json=as_json)
 
 
-@app.command(short_help="Begin lab N as if those before were done.")
+@app.command(short_help="Start lab N as if those before it were done.")
 def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
     """Put stack and workspace where lab N begins, and count the labs before it as skipped. Your files are kept."""
     from labkit.commands.progress import jump
@@ -73,8 +75,8 @@ def doctor(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Look at all that a stack needs, and say what is in the way and the command that fixes it. Changes nothing, unless --rehearse: that
-    brings a stack of its own up, runs lab 1 and takes it down again. Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    """Look at all that a stack needs, and say what is in the way and the command that fixes it. Changes nothing, unless you say
+    --rehearse: that starts a stack of its own, runs lab 1 and removes the stack. Exit code 0 ready, 1 not ready, 2 cannot tell."""
     from labkit.commands.doctor import doctor
 
     return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)

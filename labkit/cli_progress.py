@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from labkit import say
-
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+from labkit.cli_app import Json, Yes
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry your progress to another workspace.")
 
 
-@app.command("export", short_help="Write it to a file.")
+@app.command("export", short_help="Write your progress to a file.")
 def export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> int:
     """Write the progress of this workspace to FILE."""
     from labkit.commands.progress import export
@@ -21,10 +20,10 @@ def export(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json 
         return export(file)
 
 
-@app.command("import", short_help="Merge a file into this workspace's.")
+@app.command("import", short_help="Merge a file into this workspace's progress.")
 def load(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> int:
     """Merge what another workspace exported: what was passed in either stays passed."""

@@ -63,7 +63,8 @@ def _html(text: str) -> str:
 
 
 _STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 58rem); gap: 2.5rem; padding-right: 1rem; }
+body { font: 16px/1.55 system-ui, sans-serif; margin: 0; padding-right: 1rem;
+  display: grid; grid-template-columns: 17rem minmax(0, 58rem); gap: 2.5rem; }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; border-right: 1px solid var(--line); font-size: 0.9rem; }
 nav summary { padding: 0.7rem 1rem; }
 nav ul { list-style: none; padding-left: 0.5rem; } nav li { margin: 0.35rem 0; } a { color: var(--link); } nav a { text-decoration: none; }
