@@ -27,14 +27,12 @@ def read(number: int, step: str | None) -> ExitCode:
                 say.styled(line)
         _next_of(now, step)
         return ExitCode.OK
-    say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)")
-    for pattern in lab.patterns:
-        say.line(f"{pattern.name}: {pattern.url}")
-    say.line()
     sections = guide.sections(lab)
     if say.can_ask():
         _one_by_one(sections, now, space)
     else:
+        for line in _opening(lab):
+            say.line(line)
         for section in sections:
             for line in _rendered(section.text):
                 say.styled(line)
@@ -43,12 +41,18 @@ def read(number: int, step: str | None) -> ExitCode:
     return ExitCode.OK
 
 
+def _opening(lab: Lab) -> list[str]:
+    patterns = [f"{pattern.name}: {pattern.url}" for pattern in lab.patterns]
+    return [f"Lab {lab.number} · {lab.title} ({lab.minutes} min)", *patterns, ""]
+
+
 def _one_by_one(sections: list[guide.Section], now: Standing, space: Workspace | None) -> None:
     """Until the last one was read, or enough. Where one was is kept."""
     at: int | None = _first_to_read(sections, now)
     while at is not None and at < len(sections):
         _keep_place(space, now.lab.number, at)
-        if not _shown_in_pages(_rendered(sections[at].text)):
+        opening = screen.fitted("\n".join(_opening(now.lab)), screen.width()).split("\n") if at == 0 else []
+        if not _shown_in_pages([*opening, *_rendered(sections[at].text)]):
             return
         at = _asked_where(sections, now, at)
         say.line()
@@ -122,10 +126,12 @@ def _rendered(text: str) -> list[str]:
 
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
     terminal, colours = say.on_terminal(), screen.has_colours()
     width = min(screen.width(), screen.READABLE)
-    console = Console(width=width, file=io.StringIO(), highlight=False, force_terminal=colours, no_color=not colours)
+    weights = Theme({"markdown.code": "bold", "markdown.h1": "bold", "markdown.h2": "bold underline"})  # to be read on light and dark
+    console = Console(width=width, file=io.StringIO(), highlight=False, force_terminal=colours, no_color=not colours, theme=weights)
     parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal and colours)
     console.print(parsed)
     assert isinstance(console.file, io.StringIO)
