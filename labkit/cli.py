@@ -1,15 +1,13 @@
-"""The entry point: every command is known once this module is imported."""
+"""The entry point."""
 
 import sys
 
-from labkit import cli_begin, cli_look, cli_more
 from labkit.cli_app import app
 
-__all__ = ["app", "cli_begin", "cli_look", "cli_more", "main", "run"]
+__all__ = ["app", "main", "run"]
 
 
 def main() -> None:
-    """The entry point."""
     sys.exit(run(sys.argv[1:]))
 
 

@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from labkit import say
-from labkit.cli_app import Json, Name, Yes, app
+from labkit.cli_app import Json, Name, Yes
 from labkit.errors import ExitCode, UserError
 
+app = typer.Typer()
 
-@app.command(short_help="Find or get the servers that a stack needs.")
+
+@app.command()
 def setup(
     yes: Yes = False,
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
@@ -23,7 +25,7 @@ def setup(
         return setup(yes=yes, runtime=runtime)
 
 
-@app.command(short_help="Start the stack, or repair what is missing.")
+@app.command()
 def up(
     name: Name = "default",
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
@@ -43,7 +45,7 @@ def up(
     return up(name, runtime=runtime, services=services, open_wanted=open_wanted, as_json=as_json)
 
 
-@app.command(short_help="Stop the stack; its data is kept.")
+@app.command()
 def down(
     data: Annotated[bool, typer.Option("--data", help="Remove its data too.")] = False,
     yes: Yes = False,
@@ -57,7 +59,7 @@ def down(
         return down(name, data=data, yes=yes)
 
 
-@app.command(short_help="Show what runs and where.")
+@app.command()
 def status(name: Name = "default", as_json: Json = False) -> int:
     """Show each component with its state, endpoint, process and memory. Exit code 1 when not all is ready."""
     from labkit.commands.status import status
@@ -65,7 +67,7 @@ def status(name: Name = "default", as_json: Json = False) -> int:
     return status(name, as_json=as_json)
 
 
-@app.command(short_help="Stop components and start them again.")
+@app.command()
 def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT...")], as_json: Json = False, name: Name = "default") -> int:
     """Stop components and start them again, services with their files as they are now."""
     from labkit.commands.restart import restart
@@ -74,7 +76,7 @@ def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT..
         return restart(name, components)
 
 
-@app.command(short_help="Empty all stores and start over.")
+@app.command()
 def reset(
     data: Annotated[bool, typer.Option("--data", help="Customers, orders and messages; what it does without options.")] = False,
     lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Files and data back to where lab N begins.")] = None,
@@ -99,7 +101,7 @@ def reset(
         return lab_files.reset(name, lab, yes=yes) if lab is not None else reset.reset(name, what=what, yes=yes)
 
 
-@app.command(short_help="Make your folder for the labs.")
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path("workshop"),
     as_json: Json = False,
@@ -113,7 +115,7 @@ def init(
         return init(folder, name)
 
 
-@app.command(short_help="List the labs, how far you are, what is next.")
+@app.command()
 def labs(as_json: Json = False) -> int:
     """List the labs with their time, your progress, and what comes next."""
     from labkit.commands.labs import labs
@@ -121,7 +123,7 @@ def labs(as_json: Json = False) -> int:
     return labs(as_json=as_json)
 
 
-@app.command(short_help="Take over what you save, until Ctrl-C.")
+@app.command()
 def watch(name: Name = "default") -> int:
     """Restart the services whose files you save, as you save them, until Ctrl-C."""
     from labkit.commands.watch import watch
@@ -129,7 +131,7 @@ def watch(name: Name = "default") -> int:
     return watch(name)
 
 
-@app.command(short_help="Read the guides in the browser.")
+@app.command()
 def guide(
     number: Annotated[int | None, typer.Argument(metavar="[N]", show_default=False)] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the page there, and open nothing.")] = None,

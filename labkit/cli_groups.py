@@ -1,23 +1,51 @@
-"""How commands are found and listed. A group's module is loaded when one of its commands is called: `labkit --help` and every other command
-do without it."""
+"""What commands there are: where each is, its one line in the list, and an example. A module is loaded when one of its commands is called,
+and only that command is made: `labkit --help` and Tab do without the others."""
 
 from importlib import import_module
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer import Typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 from labkit.cli_numbers import plain
 
-# group: its module, and its one line in the list
-GROUPS = {
-    "lab": ("labkit.cli_lab", "Work on a lab."),
-    "progress": ("labkit.cli_progress", "Carry your progress to another workspace."),
-    "fault": ("labkit.cli_fault", "Bring about one fault, by hand."),
-    "images": ("labkit.cli_images", "Make, get, list and carry images for Docker."),
-    "author": ("labkit.cli_author", "Write labs: prove them."),
+# a command, or a group of commands: its module (labkit.cli_…), its line in the list, an example
+COMMANDS = {
+    "up": ("begin", "Start the stack, or repair what is missing.", "labkit up --name mine"),
+    "init": ("begin", "Make your folder for the labs.", "labkit init workshop"),
+    "labs": ("begin", "List the labs, how far you are, what is next.", "labkit labs"),
+    "lab": ("lab", "Work on a lab.", "labkit lab 2"),
+    "guide": ("begin", "Read the guides in the browser.", "labkit guide 2"),
+    "watch": ("begin", "Take over what you save, until Ctrl-C.", "labkit watch"),
+    "status": ("begin", "Show what runs and where.", "labkit status --json"),
+    "restart": ("begin", "Stop components and start them again.", "labkit restart orders"),
+    "reset": ("begin", "Empty all stores and start over.", "labkit reset --lab 2"),
+    "down": ("begin", "Stop the stack; its data is kept.", "labkit down --data"),
+    "setup": ("begin", "Find or get the servers that a stack needs.", "labkit setup --runtime native"),
+    "order": ("look", "Place one order, and see what becomes of it.", "labkit order 12.34 --customer 4"),
+    "trace": ("look", "Follow an order, hop by hop: labkit trace order 17.", "labkit trace order 17 --diagram"),
+    "events": ("look", "Show the events in Kafka.", "labkit events --unhandled"),
+    "topics": ("look", "Show what Kafka holds, and who has taken it.", "labkit topics --by-key"),
+    "sql": ("look", "Ask all stores in one SQL query.", 'labkit sql "select id, state, total from orders"'),
+    "logs": ("look", "Show what the components wrote.", "labkit logs orders -n 20"),
+    "shell": ("look", "Open a store's prompt, or a service's shell.", "labkit shell mysql"),
+    "fault": ("fault", "Bring about one fault, by hand.", "labkit fault gate customers"),
+    "heal": ("more", "Undo faults.", "labkit heal --all"),
+    "load": ("more", "Place orders and measure how fast they finish.", "labkit load --rate 50 --seconds 10"),
+    "chaos": ("more", "Random faults from a seed, judged.", "labkit chaos --seconds 20 --victim orders"),
+    "verify": ("look", "Judge everything that has happened.", "labkit verify --html page.html"),
+    "report": ("look", "Say what was passed, how, and when.", "labkit report --json"),
+    "jump": ("more", "Start lab N as if those before it were done.", "labkit jump 3"),
+    "progress": ("progress", "Carry your progress to another workspace.", "labkit progress export ada.json"),
+    "doctor": ("more", "Say whether this machine can run a stack.", "labkit doctor --rehearse"),
+    "support": ("more", "Put what a helper needs to know into one file.", "labkit support help.zip"),
+    "images": ("images", "Make, get, list and carry images for Docker.", "labkit images build"),
+    "author": ("author", "Write labs: prove them.", "labkit author test 2"),
+    "completion": ("more", "Let Tab complete labkit's words.", "labkit completion bash"),
 }
-# what for: an example, and its commands
+GROUPS = ("lab", "progress", "fault", "images", "author")
+# what for: an example, and the commands
 SECTIONS = {
     "Begin": ("labkit up", ("up", "init", "labs", "lab", "guide", "watch", "status", "restart", "reset", "down", "setup")),
     "Look": ("labkit trace order 17", ("order", "trace", "events", "topics", "sql", "logs", "shell")),
@@ -25,38 +53,9 @@ SECTIONS = {
     "Judge": ("labkit lab 2 check", ("verify", "report")),
     "Teach": ("labkit jump 3", ("jump", "progress", "doctor", "support", "images", "author", "completion")),
 }
-EXAMPLES = {
-    "setup": "labkit setup --runtime native",
-    "up": "labkit up --name mine",
-    "down": "labkit down --data",
-    "status": "labkit status --json",
-    "logs": "labkit logs orders -n 20",
-    "shell": "labkit shell mysql",
-    "restart": "labkit restart orders",
-    "reset": "labkit reset --lab 2",
-    "verify": "labkit verify --html page.html",
-    "trace": "labkit trace order 17 --diagram",
-    "order": "labkit order 12.34 --customer 4",
-    "init": "labkit init workshop",
-    "labs": "labkit labs",
-    "watch": "labkit watch",
-    "guide": "labkit guide 2",
-    "report": "labkit report --json",
-    "jump": "labkit jump 3",
-    "heal": "labkit heal --all",
-    "chaos": "labkit chaos --seconds 20 --victim orders",
-    "load": "labkit load --rate 50 --seconds 10",
-    "doctor": "labkit doctor --rehearse",
-    "support": "labkit support help.zip",
-    "sql": 'labkit sql "select id, state, total from orders"',
-    "events": "labkit events --unhandled",
-    "topics": "labkit topics --by-key",
-    "completion": "labkit completion bash",
-}
-# of the groups, and of the commands in them
+# of the commands in groups
 INNER_EXAMPLES = {
     "lab": {
-        "": "labkit lab 2",
         "read": "labkit lab 2 read 2.3",
         "start": "labkit lab 2 start",
         "predict": "labkit lab 2 predict 2.2",
@@ -69,12 +68,10 @@ INNER_EXAMPLES = {
         "tour": "labkit lab 2 tour",
     },
     "progress": {
-        "": "labkit progress export ada.json",
         "export": "labkit progress export ada.json",
         "import": "labkit progress import ada.json",
     },
     "fault": {
-        "": "labkit fault gate customers",
         "list": "labkit fault list",
         "status": "labkit fault status",
         "gate": "labkit fault gate customers --type OrderCreated --for 30s",
@@ -94,47 +91,45 @@ INNER_EXAMPLES = {
         "switch": "labkit fault switch customers batch 1",
     },
     "images": {
-        "": "labkit images build",
         "build": "labkit images build",
         "list": "labkit images list",
         "pull": "labkit images pull",
         "export": "labkit images export room.labkit",
         "import": "labkit images import room.labkit",
     },
-    "author": {"": "labkit author test 2", "test": "labkit author test 2 --record"},
+    "author": {"test": "labkit author test 2 --record"},
 }
-
-
-def _with_examples(group: Any, name: str) -> Any:
-    for inner, example in INNER_EXAMPLES[name].items():
-        (group.commands[inner] if inner else group).epilog = f"Example: {example}"
-    return group
 
 
 class Root(TyperGroup):
     """The command `labkit` itself."""
 
-    _listing = False
-
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *GROUPS]
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in GROUPS:
-            found = super().get_command(ctx, cmd_name)
-            if found is None or self._listing:
-                return found
-            found.epilog = f"Example: {EXAMPLES[cmd_name]}"
-            return plain(found)
-        module, said = GROUPS[cmd_name]
-        if self._listing:
-            return TyperCommand(cmd_name, short_help=said)
-        return _with_examples(plain(get_group(import_module(module).app)), cmd_name)
+        return _made(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        self._listing = True
-        width = max(map(len, self.list_commands(ctx)))
+        width = max(map(len, COMMANDS))
         for title, (example, names) in SECTIONS.items():
             with formatter.section(f"{title} ({example})"):
-                formatter.write_dl([(f"{name:{width}}", self.get_command(ctx, name).get_short_help_str(60)) for name in names])
-        self._listing = False
+                formatter.write_dl([(f"{name:{width}}", COMMANDS[name][1]) for name in names])
+
+
+def _made(name: str) -> Any:
+    module, _, example = COMMANDS[name]
+    app = import_module(f"labkit.cli_{module}").app
+    made = plain(get_group(app) if name in GROUPS else _alone(app, name))
+    made.epilog = f"Example: {example}"
+    for inner, inner_example in INNER_EXAMPLES.get(name, {}).items():
+        made.commands[inner].epilog = f"Example: {inner_example}"
+    return made
+
+
+def _alone(app: Typer, name: str) -> Any:
+    """One command of a module, without making the others."""
+    found = [info for info in app.registered_commands if info.callback and info.callback.__name__ == name]
+    alone = Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    alone.registered_commands = found
+    return get_command(alone)

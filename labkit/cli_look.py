@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli_app import Json, Name, app
+from labkit.cli_app import Json, Name
+
+app = typer.Typer()
 
 
-@app.command(short_help="Place one order, and see what becomes of it.")
+@app.command()
 def order(
     total: Annotated[str, typer.Argument(metavar="TOTAL")],
     customer: Annotated[int | None, typer.Option(metavar="N", help="The customer who orders; without it, a new one.")] = None,
@@ -22,7 +24,7 @@ def order(
     return order(name, total, customer=customer, limit=limit, as_json=as_json)
 
 
-@app.command(short_help="Follow an order, hop by hop: labkit trace order 17.")
+@app.command()
 def trace(
     subject: Annotated[str, typer.Argument(metavar="order|customer|message")],
     subject_id: Annotated[str, typer.Argument(metavar="ID")],
@@ -39,7 +41,7 @@ def trace(
     return trace(name, subject, subject_id, form=form, evidence=evidence)
 
 
-@app.command(short_help="Show the events in Kafka.")
+@app.command()
 def events(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
     unhandled: Annotated[bool, typer.Option("--unhandled", help="Only those that a subscriber has yet to take.")] = False,
@@ -53,7 +55,7 @@ def events(
     return events(name, follow=follow, unhandled=unhandled, lines=lines, as_json=as_json)
 
 
-@app.command(short_help="Show what Kafka holds, and who has taken it.")
+@app.command()
 def topics(
     by_key: Annotated[bool, typer.Option("--by-key", help="Which key is in which partition.")] = False,
     as_json: Json = False,
@@ -65,7 +67,7 @@ def topics(
     return topics(name, by_key=by_key, as_json=as_json)
 
 
-@app.command(short_help="Ask all stores in one SQL query.")
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(metavar="QUERY", show_default=False)] = None,
     schema: Annotated[bool, typer.Option("--schema", help="The tables and their columns.")] = False,
@@ -80,7 +82,7 @@ def sql(
     return sql(name, query, schema=schema, as_json=as_json, as_csv=as_csv, evidence=evidence)
 
 
-@app.command(short_help="Show what the components wrote.")
+@app.command()
 def logs(
     component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
@@ -94,7 +96,7 @@ def logs(
     return logs(name, component, follow=follow, lines=lines, as_json=as_json)
 
 
-@app.command(short_help="Open a store's prompt, or a service's shell.")
+@app.command()
 def shell(
     component: Annotated[str, typer.Argument(metavar="COMPONENT")],
     sh: Annotated[bool, typer.Option("--sh", help="A shell instead of the prompt of mysql, redis or kafka.")] = False,
@@ -107,7 +109,7 @@ def shell(
     return shell(name, component, sh=sh)
 
 
-@app.command(short_help="Judge everything that has happened.")
+@app.command()
 def verify(
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also as a page with the timeline.")] = None,
@@ -121,7 +123,7 @@ def verify(
     return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
 
 
-@app.command(short_help="Say what was passed, how, and when.")
+@app.command()
 def report(as_json: Json = False) -> int:
     """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, what was
     predicted, and what the last failure was."""

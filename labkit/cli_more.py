@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from labkit import say
-from labkit.cli_app import Json, Name, Yes, app
+from labkit.cli_app import Json, Name, Yes
+
+app = typer.Typer()
 
 
-@app.command(short_help="Undo faults.")
+@app.command()
 def heal(
     fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="Undo all of them, the latest first.")] = False,
@@ -23,7 +25,7 @@ def heal(
         return heal(name, fault, everything=everything)
 
 
-@app.command(short_help="Place orders and measure how fast they finish.")
+@app.command()
 def load(
     clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second, instead of clients.")] = None,
@@ -40,7 +42,7 @@ def load(
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
 
 
-@app.command(short_help="Random faults from a seed, judged.")
+@app.command()
 def chaos(
     seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 30.0,
     seed: Annotated[int | None, typer.Option(help="Repeat an earlier run: same faults, same load.")] = None,
@@ -59,7 +61,7 @@ def chaos(
     return chaos(name, seconds=seconds, seed=seed, rate=rate, victims=victims or [], kept=schedule, shrinking=shrink, as_json=as_json)
 
 
-@app.command(short_help="Start lab N as if those before it were done.")
+@app.command()
 def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
     """Put stack and workspace where lab N begins, and count the labs before it as skipped. Your files are kept."""
     from labkit.commands.progress import jump
@@ -68,7 +70,7 @@ def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, 
         return jump(name, number, yes=yes)
 
 
-@app.command(short_help="Say whether this machine can run a stack.")
+@app.command()
 def doctor(
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Bring a stack up, run lab 1, take it down.")] = False,
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For this runtime.")] = None,
@@ -82,7 +84,7 @@ def doctor(
     return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
 
 
-@app.command(short_help="Put what a helper needs to know into one file.")
+@app.command()
 def support(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False, name: Name = "default") -> int:
     """Write one compressed file with the doctor's findings, versions, status, logs, events and the last evidence, without secrets."""
     from labkit.commands.support import support
@@ -91,7 +93,7 @@ def support(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json
         return support(name, file)
 
 
-@app.command(short_help="Let Tab complete labkit's words.")
+@app.command()
 def completion(
     context: typer.Context,
     shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")],

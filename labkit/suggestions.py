@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from labkit.cli_groups import EXAMPLES, GROUPS
+from labkit.cli_groups import COMMANDS
 
 VERBS = ("read", "start", "predict", "inject", "check", "hint", "solution", "restore", "reset", "tour")
 OTHER_WORDS = {"help": "--help", "start": "up", "run": "up", "stop": "down", "ps": "status", "next": "labs"}
@@ -23,13 +23,13 @@ def meant(arguments: Sequence[str]) -> str | None:
         return _of_lab([closest, *rest[2:]], rest[0]) if (closest := _closest(rest[1], VERBS)) else None
     if first == "trace" and len(rest) == 1:
         return f"labkit trace order {rest[0]}" if rest[0].isdecimal() else f"labkit trace {rest[0]} 1"
-    if first in EXAMPLES or first in GROUPS:
+    if first in COMMANDS:
         return None
     if first in VERBS and (first not in OTHER_WORDS or _lab_of(rest)):
         return _of_lab(words)
     if first in OTHER_WORDS:
         return f"labkit {OTHER_WORDS[first]}"
-    closest = _closest(first, [*EXAMPLES, *GROUPS])
+    closest = _closest(first, list(COMMANDS))
     return f"labkit {' '.join([closest, *rest])}" if closest else None
 
 
