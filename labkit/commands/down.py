@@ -28,7 +28,7 @@ def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
     if data:
         say.line(f"{stack_name} is down and its data is gone.")
     elif ran:
-        say.line(f"{stack_name} is down. Its data is kept: `labkit up` brings it back.")
+        say.line(f"{stack_name} is down. Its data is kept: `labkit up{state.named(stack_name)}` brings it back.")
     else:
         say.line(f"{stack_name} was down already.")
     return ExitCode.OK

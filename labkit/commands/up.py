@@ -85,7 +85,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     _tell_of_edits(stack)
     if stack.accounts.open:
         say.line(accounts.OPEN)
-    if brought.started == frozenset(COMPONENTS):
+    if len(brought.started) in (0, len(COMPONENTS)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)
     then = next_step.of_labs([standing.of_lab(lab, known) for lab in all_labs()], here) if here else next_step.first(stack.name)

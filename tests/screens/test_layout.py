@@ -79,3 +79,11 @@ def test_a_diagram_keeps_a_lane_for_each_component_at_60_columns() -> None:
     first, *_, last = render.as_diagram(STORY, 60).split("\n")
     assert last.count("│") == 5
     assert "Kafka" in first or "Kafka" in render.as_diagram(STORY, 60).split("\n")[1]
+
+
+def test_a_line_of_progress_leaves_the_last_column_free(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A full line would end in the next one, and the next carriage return would leave it standing."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    say.progress("waiting for " + "a component " * 20)
+    assert len(capsys.readouterr().err.removeprefix("\r\x1b[K")) == 79

@@ -110,6 +110,11 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
         assert got[name] != port
         assert f"(pid {os.getpid()})" in told[0] or name not in ours
     assert_ready(labkit)
+    labkit("down")
+    labkit("up")  # the default ports are free now, and the stack keeps its own
+    again = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
+    taken = claims.of_others(labkit.directory)  # by stacks of other tests, in the meantime
+    assert {name: port for name, port in got.items() if again[name] != port and port not in taken} == {}
 
 
 def test_a_damaged_class_data_archive_is_removed(

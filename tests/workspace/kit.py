@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,26 @@ class Learner:
         said = f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         assert done.returncode == 0 or not ok, said
         return done
+
+    def at_terminal(self, *arguments: str, answer: str, **environment: str) -> str:
+        """What a terminal shows of a command that asks one question, which is answered so."""
+        import os
+        import pty
+
+        keys, screen = pty.openpty()
+        environment = {**self.labkit._environment(), "PYTHONPATH": str(self.kit), "TERM": "xterm", "COLUMNS": "80", **environment}
+        command = [sys.executable, "-m", "labkit", *arguments]
+        process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=screen, stdout=screen, stderr=screen)
+        os.close(screen)
+        seen, answered = b"", False
+        with suppress(OSError):  # Linux' way to say that nobody writes any more
+            while text := os.read(keys, 65536):
+                seen += text
+                if not answered and b"[y/N]" in seen:
+                    answered = bool(os.write(keys, f"{answer}\n".encode()))
+        os.close(keys)
+        assert process.wait(60) == 0, seen.decode()
+        return seen.decode().replace("\r\n", "\n")
 
     @contextmanager
     def begun(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
