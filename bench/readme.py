@@ -23,12 +23,12 @@ def main() -> None:
         desk.mkdir()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_") or name == "LABKIT_CACHE"}
         environment |= {"LABKIT_HOME": str(Path(home, "labkit")), "LABKIT_RUNTIME": "native", "COLUMNS": "80"}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        found = f"{Path(sys.executable).parent}:{environment['PATH']}"
 
-        def labkit(*words: str, folder: Path = desk, name: str = "") -> str:
+        def labkit(*words: str, folder: Path = desk, name: str = "", path: str = found) -> str:
             print(f"labkit {' '.join(words)}", file=sys.stderr)
             command = [sys.executable, "-P", "-m", "labkit", *words]
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, cwd=folder, env=environment | {"PATH": path}, capture_output=True, text=True, check=False)
             said = (done.stdout + done.stderr).replace(str(desk), "/home/ada").strip()
             if name:
                 recorded[name] = f"$ labkit {' '.join(words)}\n{said}"
@@ -36,7 +36,8 @@ def main() -> None:
 
         workshop = desk / "workshop"
         try:
-            gateway = re.search(r"gateway .*(http://\S+)", labkit("up", name="up"))
+            # as in the clone, in a shell that does not find labkit yet
+            gateway = re.search(r"gateway .*(http://\S+)", labkit("up", folder=README.parent, name="up", path=environment["PATH"]))
             assert gateway is not None
             recorded["by-hand"] = "\n".join(by_hand(gateway[1]))
             labkit("init", "workshop")

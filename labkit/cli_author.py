@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from labkit import say
+from labkit.cli_app import Json
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="For those who write labs: docs/writing-a-lab.md.")
 
 
@@ -13,10 +16,12 @@ def prove(
     record: Annotated[bool, typer.Option("--record", help="Take the messages over as they are now.")] = False,
     mutant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this mutant or right variant.", show_default=False)] = None,
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", show_default=False)] = None,
+    as_json: Json = False,
 ) -> int:
     """On a stack of its own: the starter fails exactly its named checks, the solution and each right variant pass all, each mutant is
     caught by its check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 if all of
     this holds, else 1."""
     from labkit.commands.author import prove
 
-    return prove(numbers or [], record=record, runtime=runtime, only=mutant or [])
+    with say.document(as_json):
+        return prove(numbers or [], record=record, runtime=runtime, only=mutant or [])

@@ -14,7 +14,7 @@ from labkit.stack import state
 
 def first(stack_name: str = "default") -> str:
     """For whoever has no workspace yet, in a shell that may not find labkit."""
-    return f"{_reach()}labkit init workshop{state.named(stack_name)}, then cd workshop"
+    return f"{_reach()}labkit init workshop{state.named(stack_name)}"
 
 
 def _reach() -> str:
