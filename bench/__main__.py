@@ -16,9 +16,10 @@ CLIENTS = (1, 4, 16, 64)
 
 def starting(labkit: Labkit) -> list[Row]:
     """Leaves the stack up and without data."""
-    say("labkit --help, labs, up cold, up warm")
+    say("labkit --help, labs, Tab, up cold, up warm")
     helping = statistics.median(labkit.timed("--help") for _ in range(9)) * 1000
     listing = statistics.median(labkit.timed("labs") for _ in range(9)) * 1000
+    tab = statistics.median(labkit.timed("completion", "bash", "--", "lab", "2", "check", "") for _ in range(9)) * 1000
     cold, warm = [], []
     for _ in range(3):
         cold.append(labkit.timed("up"))
@@ -30,6 +31,7 @@ def starting(labkit: Labkit) -> list[Row]:
     return [
         at_most("labkit --help", helping, "ms", 80, 0),
         at_most("labkit labs", listing, "ms", 120, 0),
+        at_most("Tab after labkit lab 2 check", tab, "ms", 100, 0),
         at_most("labkit up, the very first in this home", cold[0], "s", digits=2),
         at_most("labkit up cold (no data)", statistics.median(cold[1:]), "s", 6, 2),
         at_most("labkit up warm", statistics.median(warm), "s", 2.5, 2),

@@ -77,5 +77,5 @@ class Terminal:
         return [line.rstrip() for line in text.rstrip("\n").split("\n")]
 
     def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(["tmux", "-S", str(self._socket), *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(["tmux", "-u", "-S", str(self._socket), *arguments], capture_output=True, text=True, check=True)
         return done.stdout
