@@ -90,7 +90,10 @@ def _take_stack_of_workspace() -> None:
         with suppress(UserError):  # told by the command that needs it
             found = workspace.find()
             if found and found.stack != "default":
+                from labkit.stack import state
+
                 os.environ["LABKIT_NAME"] = found.stack
+                state.means(found.stack)
 
 
 def _stopped() -> int:

@@ -33,7 +33,7 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
     folders = sorted(paths.home().glob("stacks/*/"))
     for directory in folders:
         name = directory.name
-        option = "" if name == "default" else f" --name {name}"
+        option = state.named(name)
         if at_work := _at_work(directory):
             yield Finding(f"stack.{name}.lock", NOTE, f"{at_work} is at work on the stack {name!r}.")
         if intent := lifecycle.reset_intent(directory):

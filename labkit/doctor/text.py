@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from labkit.doctor.examination import Examination
 from labkit.doctor.findings import BAD, MARKS, NOT_READY, OK, READY, UNKNOWN, Finding
+from labkit.stack import state
 from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import DOCKER, NATIVE
 
@@ -35,8 +36,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def conclusion(examination: Examination) -> Iterator[str]:
-    name = examination.subject.name
-    option = "" if name == "default" else f" --name {name}"
+    option = state.named(examination.subject.name)
     bad = [finding for finding in examination.findings if finding.verdict == BAD]
     unknown = [finding for finding in examination.findings if finding.verdict == UNKNOWN]
     if examination.verdict == READY:

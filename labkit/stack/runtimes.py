@@ -27,7 +27,7 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
     wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     if old is not None:
         if wanted not in (None, old.runtime):
-            named = "" if old.name == "default" else f" --name {old.name}"
+            named = state.named(old.name)
             raise UserError(
                 f"The stack {old.name!r} has its data in the {old.runtime} runtime.",
                 f"labkit down --data{named}, then labkit up --runtime {wanted}{named}; or another stack beside it: --name other",

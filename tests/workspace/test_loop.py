@@ -202,7 +202,7 @@ def test_inside_a_workspace_every_command_is_about_its_stack(learner: Learner, t
         text=True,
         check=False,
     )
-    assert "There is no stack 'own'." in done.stderr
+    assert done.stderr.splitlines() == ["There is no stack 'own'.", "Next: labkit up"]
 
 
 def test_predict_refuses_an_answer_that_is_none_and_asks_nobody_without_a_terminal(learner: Learner) -> None:
