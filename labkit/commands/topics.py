@@ -34,7 +34,7 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
         say.raw(json.dumps(partitions, indent=1))
         return ExitCode.OK
     for topic in sorted({place[0] for place in ends}):
-        say.line(f"{channel(topic)}  ({topic})")
+        say.line(f"{channel(topic)}\n  {topic}")  # which is too long to stand beside anything
         for row in partitions:
             if row["topic"] == topic:
                 taken = ", ".join(_taken(group) for group in row["groups"])

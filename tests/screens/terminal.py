@@ -8,6 +8,7 @@ from pathlib import Path
 
 POLL_S = 0.1
 PROMPT = re.compile(r"^(?:\(\S+\) )?READY (\d+)>")  # activate writes the environment's name before it
+AT_PROMPT = re.compile(r"READY (\d+)>$")  # behind what curl printed, which ends no line
 # What asks, and what a person types then.
 ANSWERS = (
     (re.compile(r"\[y/N\]$"), "y"),
@@ -59,8 +60,8 @@ class Terminal:
         while True:
             shown = self._captured()
             last = shown[-1].strip() if shown else ""
-            found = PROMPT.match(last)
-            if found and found.end() == len(last) and int(found[1]) > self._number:
+            found = AT_PROMPT.search(last)
+            if found and int(found[1]) > self._number:
                 self._number = int(found[1])
                 return
             answer = next((text for asks, text in ANSWERS if asks.search(last)), None)
