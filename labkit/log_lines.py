@@ -21,12 +21,12 @@ def readable(line: str) -> str:
 
 
 def as_json(component: str, line: str) -> str:
-    """One document: `{"component": "orders", "time": …, "event": …}` of a service's own line, else `{"component": …, "line": "…"}`."""
+    """One document: `{"time": …, "event": …, "component": "orders"}` of a service's own line, else `{"line": "…", "component": …}`."""
     try:
         said = json.loads(line) if line.startswith("{") else None
     except (ValueError, RecursionError):
         said = None
-    return json.dumps({"component": component, **(said if isinstance(said, dict) else {"line": line})}, ensure_ascii=False)
+    return json.dumps({**(said if isinstance(said, dict) else {"line": line}), "component": component}, ensure_ascii=False)
 
 
 def _handled(said: dict[str, Any]) -> str:

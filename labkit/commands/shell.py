@@ -40,13 +40,13 @@ def _prompt(stack: Stack, store: str) -> ExitCode:
 def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
     login = clients.environment(stack, component)
     command = runtime.shell(component, login)
-    os.environ.update(login)
     if stack.runtime == NATIVE:
         entry = native.planned(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
         say.problem(f"{component} is a process of this machine: a shell in its folder, with its environment. exit ends it.")
         os.chdir(entry["cwd"])
         own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # what is started here is the user's
         os.environ.update(own)
+    os.environ.update(login)  # last: its PATH leads to a redis-cli that reaches this stack
     if hint := clients.hint(stack, component):
         say.problem(hint)
     sys.stdout.flush()

@@ -24,11 +24,20 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("sql", "select * from records"), ("sql", "select * from outbox"), ("sql", "--schema"), ("sql", "selec")),
     *(("lab", "2"), ("lab", "2", "read", "2.3"), ("lab", "2", "predict", "2.2", "--answer", "1"), ("lab", "2", "inject", "2.2")),
     *(("fault", "status"), ("heal", "--all"), ("fault", "list"), ("fault", "gate", "orders"), ("status",), ("heal",)),
-    *(("lab", "2", "check"), ("lab", "2", "hint", "2.3"), ("lab", "2", "hint", "2.3"), ("lab", "9"), ("lab", "2", "check", "2.9")),
+    *(
+        ("lab", "2", "check", "2.3"),
+        ("lab", "2", "hint", "2.3"),
+        ("lab", "2", "hint", "2.3"),
+        ("lab", "9"),
+        ("lab", "2", "check", "2.9"),
+    ),
     *(("lab", "2", "restore", "--list"), ("lab", "2", "start"), ("guide", "2", "--to", "guide.html"), ("verify",)),
     *(("load", "--seconds", "0.5", "--clients", "2", "--customers", "2"), ("restart", "orders"), ("reset", "--yes")),
 )
-LONG = (*(("lab", "2", "check"), ("order", "1.00", "--customer", "999999"), ("verify",)), *(c for c in COMMANDS if c[0] == "load"))
+LONG = (
+    *(("lab", "2", "check", "2.3"), ("order", "1.00", "--customer", "999999"), ("verify",)),
+    *(c for c in COMMANDS if c[0] == "load"),
+)
 """Those that take seconds: on the narrowest screen alone."""
 
 

@@ -38,7 +38,7 @@ def test_down_leaves_no_process_and_keeps_the_data(labkit: Labkit) -> None:
     running.sql("insert into customer_db.customer (name, amount) values ('Ada', 15)")
     pids = labkit.processes()
     assert len(pids) == 9
-    assert labkit("down").stdout == "own is down. Its data is kept: `labkit up` brings it back.\n"
+    assert labkit("down").stdout == "own is down. Its data is kept: `labkit up --name own` brings it back.\n"
     assert labkit.processes() == {}
     assert not any(map(is_alive, pids))
     assert {c["state"] for c in labkit.status()["components"]} == {"stopped"}
