@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -234,6 +235,19 @@ class RunningStack:
     @staticmethod
     def wait_ended(pid: int) -> None:
         wait_until(lambda: not is_alive(pid), f"process {pid} ends")
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Of 127.0.0.1, each another one: drawn one after another, two could be the same."""
+    with ExitStack() as opened:
+        drawn = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for each in drawn:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in drawn]
 
 
 def user_cache() -> Path:

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.gateway.upstreams import Script, Upstream, answer, upstream
-from tests.web.serving import free_port, served
+from tests.running import free_port
+from tests.web.serving import served
 
 JSON = {"content-type": "application/json"}
 ORDER = b'{"customerId":1,"orderTotal":{"amount":12.34}}'

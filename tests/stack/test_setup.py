@@ -15,6 +15,7 @@ import pytest
 from labkit.errors import UserError
 from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.servers import archive, kafka, mysql, redis
+from tests.running import free_port, free_ports
 
 TIMEOUT_S = 60
 LOGIN = kafka.Login("labkit", "drawn-for-this-test")
@@ -122,7 +123,7 @@ def test_an_archive_made_with_other_flags_does_not_stop_kafka(
 
 
 def test_kafka_keeps_its_log_over_kill_9(broker: kafka.KafkaServer, tmp_path: Path) -> None:
-    data, port, controller_port = tmp_path / "kafka", free_port(), free_port()
+    data, (port, controller_port) = tmp_path / "kafka", free_ports(2)
     for offset in range(2):
         kafka.prepare_data(broker, data)
         argv = kafka.command(broker, data=data, port=port, controller_port=controller_port, login=LOGIN, archive=kafka.archive(broker))
@@ -165,9 +166,9 @@ def classes_from_archive(server: kafka.KafkaServer, made: Path | None, tmp_path:
 
 
 def use_kafka(server: kafka.KafkaServer, made: Path | None, tmp_path: Path, *options: str) -> None:
-    data, port = tmp_path / "kafka", free_port()
+    data, (port, controller_port) = tmp_path / "kafka", free_ports(2)
     kafka.prepare_data(server, data)
-    java, *rest = kafka.command(server, data=data, port=port, controller_port=free_port(), login=LOGIN, archive=made)
+    java, *rest = kafka.command(server, data=data, port=port, controller_port=controller_port, login=LOGIN, archive=made)
     with running([java, *options, *rest], tmp_path, lambda: accepts(port)):
         assert send_one(port) == 0
 
@@ -214,9 +215,3 @@ def ask_redis(port: int, command: str) -> str:
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         connection.sendall(f"{command}\r\n".encode())
         return connection.makefile().readline().strip()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
