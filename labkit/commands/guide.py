@@ -8,7 +8,7 @@ from pathlib import Path
 from labkit import paths, say
 from labkit.errors import ExitCode, UserError
 from labkit.lab import next_step, progress, standing, workspace
-from labkit.lab.catalog import all_labs, find_lab
+from labkit.lab.catalog import find_lab
 
 
 def guide(number: int | None, *, to: Path | None) -> ExitCode:
@@ -16,14 +16,13 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
     from labkit.lab.guide_page import page
 
     space = workspace.find()
-    known = progress.load(space)
-    labs = [find_lab(number)] if number is not None else [lab for lab in all_labs() if lab.guide.is_file()]
-    if not labs:
+    found = standing.of_all(progress.load(space))
+    wanted = [find_lab(number).number] if number is not None else [now.lab.number for now in found if now.lab.guide.is_file()]
+    if not wanted:
         raise UserError("No lab has a guide.", "labkit labs")
     path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
     with workspace.told_when_refused(path.parent):
-        found = [standing.of_lab(lab, known) for lab in labs]
-        paths.write(path, page(found))
+        paths.write(path, page([now for now in found if now.lab.number in wanted]))
     opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
     say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")
     say.line(f"Next: {next_step.of_labs(found, space)}")

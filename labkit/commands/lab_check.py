@@ -83,7 +83,6 @@ def _what_now(
 ) -> Iterator[str]:
     """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
     from labkit.lab import next_step, progress, standing
-    from labkit.lab.catalog import all_labs
 
     failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
     if failed and all(record and record.last == Verdict.FAIL.value and record.digests == judged for record in failed):
@@ -95,7 +94,7 @@ def _what_now(
     if space is None:
         yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.first()}"
     elif now.state in (standing.DONE, progress.AFTER_SOLUTION):
-        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs([standing.of_lab(each, known) for each in all_labs()], space)}"
+        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(standing.of_all(known), space)}"
     else:
         yield f"Next: {next_step.of_lab(now)}"
 

@@ -5,7 +5,6 @@ import json
 from labkit import say, screen
 from labkit.errors import ExitCode
 from labkit.lab import next_step, progress, standing, workspace
-from labkit.lab.catalog import all_labs
 from labkit.lab.standing import Standing
 
 MARKS = {standing.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.STARTED: "…", standing.NOT_STARTED: " "}
@@ -15,7 +14,7 @@ def labs(*, as_json: bool) -> ExitCode:
     """Outside a workspace without progress."""
     space = workspace.find()
     known = progress.load(space)
-    found = [standing.of_lab(lab, known) for lab in all_labs()]
+    found = standing.of_all(known)
     if as_json:
         say.raw(json.dumps([_as_json(now) for now in found], indent=2))
         return ExitCode.OK

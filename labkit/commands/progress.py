@@ -76,7 +76,7 @@ def report(*, as_json: bool) -> ExitCode:
     """Lab by lab and check by check: passed or how, when, hints, predictions, and what the last failure was."""
     space = workspace.here()
     known = progress.load(space)
-    found = [standing.of_lab(lab, known) for lab in all_labs()]
+    found = standing.of_all(known)
     strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
     if as_json:
         say.raw(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))

@@ -8,7 +8,6 @@ from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
 from labkit.lab import next_step, progress, standing, way_back, workspace
-from labkit.lab.catalog import all_labs
 from labkit.lab.workspace import Workspace
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import COMPONENTS, Stack
@@ -88,7 +87,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     if len(brought.started) in (0, len(COMPONENTS)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)
-    then = next_step.of_labs([standing.of_lab(lab, known) for lab in all_labs()], here) if here else next_step.first(stack.name)
+    then = next_step.of_labs(standing.of_all(known), here) if here else next_step.first(stack.name)
     say.line(f"Next: {then}")
 
 

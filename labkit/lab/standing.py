@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from labkit.lab.catalog import Lab, Step
+from labkit.lab.catalog import Lab, Step, all_labs
 from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, LabRecord, Progress
 
 _CHECK = re.compile(r"""^@check\(\s*["'](\d+\.\d+)["']""", re.MULTILINE)
@@ -55,6 +55,11 @@ class Standing:
     def _is_ahead(self, check: str) -> bool:
         state = self.checks.get(check, OPEN)
         return state == OPEN or (state == GIVEN and check not in self.record.checks)
+
+
+def of_all(progress: Progress) -> list[Standing]:
+    """In the order of the labs."""
+    return [of_lab(lab, progress) for lab in all_labs()]
 
 
 def of_lab(lab: Lab, progress: Progress) -> Standing:

@@ -130,6 +130,7 @@ def test_a_check_that_fails_again_asks_whether_the_edit_is_saved(seat: Learner) 
     seat("lab", "1", "solution", "--apply", "--yes")
     done = seat("lab", "1", "check", "1.8").stdout
     assert "Lab 1 is done.\nNext: labkit lab 7" in done
+    assert "\nNext: labkit lab 7" in seat("guide", "1", "--to", "guide.html").stdout, "this guide is read, and not all labs are done"
     seat.write(APP, starter)
     assert unsaved not in seat("lab", "1", "check", "1.8", ok=False).stdout
     assert "1 of 1 passed, 1.8 fails now" in seat("labs").stdout
