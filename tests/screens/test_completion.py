@@ -11,6 +11,7 @@ from typer.main import get_command
 from labkit.cli import app
 from labkit.commands.completion import SCRIPTS, candidates
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
+from labkit.lab.catalog import all_labs
 from tests.running import Labkit
 
 
@@ -39,6 +40,14 @@ def completed(*words: str) -> list[str]:
 )
 def test_a_word_that_was_begun_becomes(words: tuple[str, ...], expected: list[str]) -> None:
     assert completed(*words) == expected
+
+
+def test_labs_and_steps_are_those_of_lab_yaml() -> None:
+    """Which completion reads by its lines, and everybody else as YAML."""
+    root = get_command(app)
+    assert candidates(root, ["lab"], "") == [(str(lab.number), lab.title) for lab in all_labs()]
+    for lab in all_labs():
+        assert candidates(root, ["lab", str(lab.number), "check"], "") == [(step.id, step.title) for step in lab.steps]
 
 
 def test_stacks_and_faults_are_those_of_now(labkit_home: Path) -> None:

@@ -77,7 +77,9 @@ def test_no_line_is_longer_than_the_terminal(
     run(["order", "12.34", "--json"])
     order = str(json.loads(capsys.readouterr().out)["order"])
     wrong = {}
-    for command in COMMANDS if columns == min(WIDTHS) else (command for command in COMMANDS if command not in LONG):
+    for command in COMMANDS:
+        if command in LONG and columns != min(WIDTHS):
+            continue
         words = [word.replace(ORDER, order) for word in command]
         code = run(words)
         shown = capsys.readouterr()

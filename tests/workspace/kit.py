@@ -1,10 +1,12 @@
 """A labkit with labs of the tests' own: a copy of the package and its content, as a wheel would carry it."""
 
+import os
+import pty
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,35 @@ def make(folder: Path) -> Path:
     return folder
 
 
+@dataclass
+class Screen:
+    """A terminal's other end."""
+
+    keys: int
+    seen: bytes = b""
+
+    def shows(self, text: str, *, wait: bool = True) -> bool:
+        """Waits, unless told otherwise, until the text is there or nobody writes any more."""
+        while wait and text.encode() not in self.seen and self._read():
+            pass
+        return text.encode() in self.seen
+
+    def wait_until_it_ends(self) -> None:
+        while self._read():
+            pass
+
+    def _read(self) -> bool:
+        try:
+            more = os.read(self.keys, 65536)
+        except OSError:  # Linux' way to say that nobody has it open any more
+            return False
+        self.seen += more
+        return bool(more)
+
+    def types(self, line: str) -> None:
+        os.write(self.keys, f"{line}\n".encode())
+
+
 @dataclass(frozen=True)
 class Learner:
     """A person in a folder, with a command line."""
@@ -54,25 +85,26 @@ class Learner:
         assert done.returncode == 0 or not ok, said
         return done
 
-    def at_terminal(self, *arguments: str, answer: str, **environment: str) -> str:
-        """What a terminal shows of a command that asks one question, which is answered so."""
-        import os
-        import pty
+    def at_terminal(self, *arguments: str, answer: str) -> str:
+        """What a terminal shows of a command that may ask, which is answered so."""
+        with self.terminal(*arguments) as screen:
+            if screen.shows("[y/N]"):
+                screen.types(answer)
+            screen.wait_until_it_ends()
+        return screen.seen.decode().replace("\r\n", "\n")
 
+    @contextmanager
+    def terminal(self, *arguments: str, columns: str = "80") -> "Iterator[Screen]":
+        """A command in a terminal, which must end with 0."""
         keys, screen = pty.openpty()
-        environment = {**self.labkit._environment(), "PYTHONPATH": str(self.kit), "TERM": "xterm", "COLUMNS": "80", **environment}
+        environment = {**self.labkit._environment(), "PYTHONPATH": str(self.kit), "COLUMNS": columns, "TERM": "xterm"}
         command = [sys.executable, "-m", "labkit", *arguments]
         process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=screen, stdout=screen, stderr=screen)
         os.close(screen)
-        seen, answered = b"", False
-        with suppress(OSError):  # Linux' way to say that nobody writes any more
-            while text := os.read(keys, 65536):
-                seen += text
-                if not answered and b"[y/N]" in seen:
-                    answered = bool(os.write(keys, f"{answer}\n".encode()))
+        shown = Screen(keys)
+        yield shown
+        assert process.wait(60) == 0, shown.seen.decode()
         os.close(keys)
-        assert process.wait(60) == 0, seen.decode()
-        return seen.decode().replace("\r\n", "\n")
 
     @contextmanager
     def begun(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":

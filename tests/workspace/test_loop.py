@@ -1,12 +1,9 @@
 """The loop as a learner walks it, on a stack that runs: start, read, predict, inject, hint, solution, watch; and what each refuses."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -271,57 +268,23 @@ def test_looking_commands_are_filled_with_what_the_failure_returned() -> None:
 
 @pytest.mark.parametrize("columns", ["40", "110"])
 def test_on_a_terminal_the_guide_is_read_section_by_section(learner: Learner, columns: str) -> None:
-    with reading(learner, columns) as (shows, types):
-        assert shows("Section 1 of 3. ")
-        assert not shows("What is left", wait=False)
-        types("nine")
-        assert shows("There is no step 'nine' in this guide.")
-        types("7.3")
-        assert shows("Section 3 of 3. ")
-        assert not shows("Close the gate", wait=False)
-        types("b")
-        assert shows("Section 2 of 3. ")
-        types("q")
-        assert shows("Next: labkit lab 7 start")
-    with reading(learner, columns) as (shows, types):
-        assert shows("Section 2 of 3. ")
-        assert not shows("Section 1 of 3. ", wait=False)
-        types("q")
-        assert shows("Next: labkit lab 7 start")
-
-
-@contextmanager
-def reading(learner: Learner, columns: str) -> Iterator[tuple[Callable[..., bool], Callable[[str], None]]]:
-    """A terminal with the guide in it: what looks (and, unless told otherwise, waits) for a text there, and what types a line."""
-    import pty
-
-    keys, screen = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "labkit", "lab", "7"],
-        cwd=learner.folder,
-        env={**learner.labkit._environment(), "PYTHONPATH": str(learner.kit), "COLUMNS": columns, "TERM": "xterm"},
-        stdin=screen,
-        stdout=screen,
-        stderr=screen,
-    )
-    os.close(screen)
-    seen = b""
-
-    def shows(text: str, *, wait: bool = True) -> bool:
-        nonlocal seen
-        while wait and text.encode() not in seen:
-            try:
-                seen += os.read(keys, 65536)
-            except OSError:
-                break
-        return text.encode() in seen
-
-    def types(line: str) -> None:
-        os.write(keys, f"{line}\n".encode())
-
-    yield shows, types
-    assert process.wait(60) == 0
-    os.close(keys)
+    with learner.terminal("lab", "7", columns=columns) as screen:
+        assert screen.shows("Section 1 of 3. ")
+        assert not screen.shows("What is left", wait=False)
+        screen.types("nine")
+        assert screen.shows("There is no step 'nine' in this guide.")
+        screen.types("7.3")
+        assert screen.shows("Section 3 of 3. ")
+        assert not screen.shows("Close the gate", wait=False)
+        screen.types("b")
+        assert screen.shows("Section 2 of 3. ")
+        screen.types("q")
+        assert screen.shows("Next: labkit lab 7 start")
+    with learner.terminal("lab", "7", columns=columns) as screen:
+        assert screen.shows("Section 2 of 3. ")
+        assert not screen.shows("Section 1 of 3. ", wait=False)
+        screen.types("q")
+        assert screen.shows("Next: labkit lab 7 start")
 
 
 def test_the_stack_runs_from_the_workspace_once_it_is_up(seat: Learner, at_home: None) -> None:
