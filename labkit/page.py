@@ -178,7 +178,8 @@ def _legend() -> str:
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem}h1{margin:0}h1.pass{color:var(--good)}h1.fail{color:var(--bad)}"
     "h1.unknown{color:var(--unsure)}pre{background:var(--panel);padding:1rem;overflow:auto;border-radius:6px}"
-    ".about{color:var(--quiet);margin-top:0}.scroll{overflow-x:auto}svg{width:100%;min-width:52rem}.lane{stroke:var(--line)}text{font-size:12px;fill:var(--ink)}"
+    ".about{color:var(--quiet);margin-top:0}.scroll{overflow-x:auto}svg{width:100%;min-width:52rem}"
+    ".lane{stroke:var(--line)}text{font-size:12px;fill:var(--ink)}"
     ".tick{fill:var(--quiet);text-anchor:middle}.band{fill:var(--band);opacity:.25}circle{cursor:pointer}"
     "circle.witness{stroke:var(--bad);stroke-width:3}circle.dim{opacity:.06}"
     + "".join(f"circle.{kind}{{fill:var(--{kind})}}" for kind in LEGEND)

@@ -6,7 +6,7 @@ import time
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, progress, snapshots, standing, trees, workspace
+from labkit.lab import laying, progress, snapshots, trees, workspace
 from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.fresh import fresh
 from labkit.lab.laid import laid
@@ -21,8 +21,7 @@ SHOWN_PATHS = 8
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """The workspace as the lab begins, on empty stores. In that lab already, nothing is changed."""
     lab, space = find_lab(number), workspace.here()
-    now = standing.of_lab(lab, progress.load(space))
-    if laid(space).lab == number and now.record.started is not None:
+    if laid(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
         say.line(f"Next: labkit lab {number}" if runs else "Next: labkit up")

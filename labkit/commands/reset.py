@@ -125,11 +125,9 @@ def _judge_one(seat: Seat) -> Seat:
     if not wrong:
         return replace(seat, passed=len(checks))
     stack, first = state.load(seat.name), wrong[0]
-    own = (
-        ""
-        if stack.source == paths.content()
-        else f" Its services run from {stack.source}; with --workspace it gets the reference services back."
-    )
+    own = ""
+    if stack.source != paths.content():
+        own = f" Its services run from {stack.source}; with --workspace it gets the reference services back."
     return replace(seat, wrong=f"reset; lab 1 does not pass: {first['id']} {first.get('sentence') or first['title']}{own}")
 
 

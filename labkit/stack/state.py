@@ -26,7 +26,7 @@ from labkit.stack.model import COMPONENTS, Component, Endpoint, Stack
 from labkit.stack.runtime import NAMES
 
 FILE = "stack.json"
-_meant = ["default"]
+_meant = ["default"]  # the stack that a command without --name is about
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
@@ -75,12 +75,12 @@ def find_whole(name: str) -> Stack | None:
 
 def named(name: str) -> str:
     """What is added to a command that is to be about this stack: nothing where it is about it anyway."""
-    return "" if name == _meant[-1] else f" --name {name}"
+    return "" if name == _meant[0] else f" --name {name}"
 
 
 def means(name: str) -> None:
     """Commands that are typed here are about this stack unless they say otherwise: the workspace says so."""
-    _meant.append(name)
+    _meant[:] = [name]
 
 
 def load(name: str) -> Stack:
