@@ -92,20 +92,23 @@ def _object(line: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def complains_of_port(lines: Sequence[str], port: int) -> bool:
+def complains_of_port(lines: Sequence[str], *numbers: int) -> bool:
     """Did it end because somebody else listened where it wanted to?"""
-    return any(_PORT_IS_TAKEN.search(line) and (str(port) in line or "port" not in line.lower()) for line in lines)
+    taken = (line for line in lines if _PORT_IS_TAKEN.search(line))
+    return any("port" not in line.lower() or any(str(number) in line for number in numbers) for line in taken)
 
 
 def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | None = None) -> str | None:
-    """Who has the port of a component that ended, or that somebody had it when this process (the last one, else the one that ended then)
+    """Who has a port of a component that ended, or that somebody had one when this process (the last one, else the one that ended then)
     was started. A phrase; None where that was not the reason."""
-    port, is_service = stack[component].endpoint.port, stack[component].kind == "service"
+    numbers, is_service = stack.ports_of(component), stack[component].kind == "service"
     lines = runtime.said(component, LINES, ended)
-    complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], port)
-    if (complains or lines is None or not is_service) and not runtime.runs(component) and not ports.is_free(port):
-        return f"its port {port} is held by {ports.holder(port)}"
-    return f"its port {port} was held by another program when it started" if complains and is_service else None
+    complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], *numbers)
+    if (complains or lines is None or not is_service) and not runtime.runs(component):
+        for port in numbers:
+            if not ports.is_free(port):
+                return f"its port {port} is held by {ports.holder(port)}"
+    return f"its port {numbers[0]} was held by another program when it started" if complains else None
 
 
 def doing(runtime: Runtime, component: str) -> str | None:

@@ -130,6 +130,10 @@ class Stack:
         """All that it listens on."""
         return [*(component.endpoint.port for component in self.components), *([self.controller_port] if self.controller_port else [])]
 
+    def ports_of(self, name: str) -> list[int]:
+        """All that one component listens on, first the one that others ask."""
+        return [self[name].endpoint.port, *([self.controller_port] if name == "kafka" and self.controller_port else [])]
+
     def own_address_bits(self, service: str) -> int:
         """48 bits, the service's own part of message ids."""
         return self.address_bits << 24 | (SERVICES.index(service) + 1) << 16

@@ -27,7 +27,7 @@ class Waiting:
     runtime: Runtime
     probe: Probe
     timeout: float
-    port: int
+    ports: tuple[int, ...]  # that it listens on; the probe asks the first
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,27 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
         running = runtime.runs(component)
         ran = ran or running
         why = waiting.probe() if running else "it does not run"
-        if why is None and not runtime.is_ours(component, waiting.port):
-            why = f"another program answers on its port {waiting.port}"  # ours is about to find that out, and to end
+        if why is None and not runtime.is_ours(component, waiting.ports[0]):
+            why = f"another program answers on its port {waiting.ports[0]}"  # ours is about to find that out, and to end
         seconds = time.time() - since
         if why is None:
             return Ready(component, seconds)
         if not running and (end := runtime.last_end(component, since) if ran else runtime.start_failed(component, since)):
-            if not ports.is_free(waiting.port):
-                raise ports.PortTaken(
-                    f"Port {waiting.port}, which was free for {component}, is held by {ports.holder(waiting.port)}.",
-                    "labkit up, which takes the next free one",
-                )
+            if (taken := _port_taken(waiting)) is not None:
+                raise ports.PortTaken(taken, "labkit up, which takes the next free one")
             raise NotReady(waiting, max(0.0, end.time - since), str(end), end)
         if seconds > waiting.timeout:
             raise NotReady(waiting, waiting.timeout, why)
         if given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST)):
             raise NotReady(waiting, seconds, why)
+
+
+def _port_taken(waiting: Waiting) -> str | None:
+    """Who took one of its ports after they were chosen, perhaps for a moment: a sentence. None when it did not end because of that."""
+    for port in waiting.ports:
+        if not ports.is_free(port):
+            return f"Port {port}, which was free for {waiting.component}, is held by {ports.holder(port)}."
+    lines = waiting.runtime.said(waiting.component, last_words.COMPLAINTS) or []
+    if last_words.complains_of_port(lines, *waiting.ports) and last_words.mistake("\n".join(lines)) is None:
+        return f"A port that was free for {waiting.component} was held by another program when it started."
+    return None

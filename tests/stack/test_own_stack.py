@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.stack import claims
+from labkit.stack import claims, state
 from labkit.stack.servers import kafka
 from tests.conftest import RunningStack
 from tests.running import ROOT, TIMEOUT, Labkit, in_soak, is_alive, user_cache, wait_until
@@ -115,6 +115,26 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     again = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
     taken = claims.of_others(labkit.directory)  # by stacks of other tests, in the meantime
     assert {name: port for name, port in got.items() if again[name] != port and port not in taken} == {}
+
+
+@pytest.mark.parametrize(("which", "for_a_moment"), [("controller_port", False), ("controller_port", True), ("port", True)])
+def test_a_port_that_is_taken_before_kafka_gets_to_it(labkit: Labkit, which: str, for_a_moment: bool) -> None:
+    """Chosen when it was free; a JVM takes a second until it listens."""
+    starting = labkit.begin("up")
+    with socket.socket() as taken:
+        wait_until(lambda: any("kafka.Kafka" in command for command in labkit.processes().values()), "Kafka's process runs")
+        (known,) = [state.read(labkit.directory)]
+        assert known is not None
+        port = known.controller_port if which == "controller_port" else known["kafka"].endpoint.port
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        wait_until(lambda: any(event["event"] == "end" and event["component"] == "kafka" for event in labkit.events()), "Kafka ended")
+        if for_a_moment:
+            taken.close()
+        said, _ = starting.communicate(timeout=TIMEOUT)
+    assert starting.returncode == 0, said
+    assert_ready(labkit)
 
 
 def test_a_damaged_class_data_archive_is_removed(
