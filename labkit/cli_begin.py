@@ -29,6 +29,7 @@ def setup(
 def up(
     name: Name = "default",
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="How the stack runs.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="What the stack consists of.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
     open_wanted: Annotated[
         bool, typer.Option("--open", help="No passwords for Kafka and Redis, so that services that are not labkit's can connect.")
@@ -42,7 +43,7 @@ def up(
     LABKIT_START_TIMEOUT sets the seconds that a component may take."""
     from labkit.commands.up import up
 
-    return up(name, runtime=runtime, services=services, open_wanted=open_wanted, as_json=as_json)
+    return up(name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted, as_json=as_json)
 
 
 @app.command()

@@ -39,7 +39,6 @@ def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
     """What no store tells: who is suspended or does not run at this moment, and what each service complained about last."""
     from labkit.evidence import database, last_words
     from labkit.stack import runtimes
-    from labkit.stack.model import COMPONENTS, SERVICES
 
     now = datetime.now(UTC).replace(tzinfo=None)
     runtime = runtimes.of_stack(stack)
@@ -47,10 +46,10 @@ def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
     rows: list[dict[str, Any]] = [{"component": name, "event": "pause", "happened": now, "source": "labkit"} for name in halted]
     known = {c for (c,) in connection.execute("SELECT component FROM environment WHERE event = 'end'").fetchall()}
     rows += [
-        {"component": c, "event": "end", "happened": now, "source": "labkit"} for c in COMPONENTS if c not in running and c not in known
+        {"component": c, "event": "end", "happened": now, "source": "labkit"} for c in stack.names if c not in running and c not in known
     ]
     database.insert(connection, "environment", rows)
     connection.execute("DELETE FROM last_words")
-    words = [w for w in last_words.rows(runtime, SERVICES, time.time() - FRESH) if w["said"]]
+    words = [w for w in last_words.rows(runtime, stack.services, time.time() - FRESH) if w["said"]]
     database.insert(connection, "last_words", words)
     database.set_fact(connection, "now", now.isoformat())

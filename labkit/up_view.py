@@ -5,23 +5,23 @@ from collections.abc import Collection
 from typing import Any
 
 from labkit import say, screen
-from labkit.stack.model import COMPONENTS, Component, Stack
+from labkit.stack.model import Component, Stack
 from labkit.stack.wait import Ready
 
-_WIDTH = max(map(len, COMPONENTS))
+NAME = 13  # columns of a component's name, at least
 
 
-def row(component: Component, state: str, seconds: float | None) -> str:
+def row(component: Component, state: str, seconds: float | None, name_width: int = NAME) -> str:
     """`  mysql          ready  0.3 s  127.0.0.1:3306         MariaDB 10.11.19`
 
     What a narrow screen has no room for is left out, but why a port is another one: that goes below."""
     took = "" if seconds is None else f"{seconds:.1f} s"
     endpoint = "" if component.name == "relay" else str(component.endpoint)
-    line = f"  {component.name:{_WIDTH}}  {state:8}  {took:>6}  {endpoint:21}"
+    line = f"  {component.name:{name_width}}  {state:8}  {took:>6}  {endpoint:21}"
     left = screen.width() - len(line) - 2
     if component.port_note:
         beside = len(component.port_note) <= left
-        return f"{line}  {component.port_note}" if beside else f"{line.rstrip()}\n{'':{4 + _WIDTH}}{component.port_note}"
+        return f"{line}  {component.port_note}" if beside else f"{line.rstrip()}\n{'':{4 + name_width}}{component.port_note}"
     version = next((v for v in (component.version, component.version.partition(",")[0]) if len(v) <= left), "")
     return f"{line}  {version}".rstrip()
 
@@ -58,8 +58,9 @@ class Table:
         """Of the components that were started: whether it is ready, and its row."""
         if self.stack is None:
             return []
+        width = max(NAME, *map(len, self.stack.names))
         return [
-            (c.name in self.times, row(c, "ready" if c.name in self.times else "starting", self.times.get(c.name)))
+            (c.name in self.times, row(c, "ready" if c.name in self.times else "starting", self.times.get(c.name), width))
             for c in self.stack.components
             if c.name in self.started
         ]
@@ -119,7 +120,7 @@ class Quiet:
         say.progress(f"Preparing {what} …")
 
     def starting(self, stack: Stack, names: Collection[str]) -> None:
-        self._waiting = [name for name in COMPONENTS if name in names]
+        self._waiting = [name for name in stack.names if name in names]
         self.tick()
 
     def ready(self, ready: Ready) -> None:

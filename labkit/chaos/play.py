@@ -15,7 +15,6 @@ from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
 from labkit.lab.scenario import Run
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS
 
 CUSTOMERS = 20
 LIMIT = "60.00"
@@ -153,7 +152,7 @@ def _order(run: Run, event: Event, customers: list[Customer], dice: random.Rando
 
 
 def _recent_message(run: Run, dice: random.Random) -> str:
-    schema = dice.choice(SCHEMAS)
+    schema = dice.choice(run.stack.profile.schemas)
     try:
         with sql.connected(run.stack.mysql, 2.0) as cursor:
             cursor.execute(f"SELECT id FROM {schema}.message WHERE destination NOT LIKE '%dead-letter' ORDER BY id DESC LIMIT 50")

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ import msgspec
 
 from labkit import handed_in
 from labkit.errors import ExitCode, UserError
-from labkit.stack.model import COMPONENTS, SERVICES
+from labkit.system.model import Profile
 
 GAP_S = (1.0, 4.0)  # between the begins of two faults
 LAST_S = (0.2, 2.5)  # how long one lasts
@@ -28,15 +28,6 @@ POINTS = {
     ),
     "order-history": ("view.before_write", "consumer.after_commit_before_ack"),
     "relay": ("relay.after_publish_before_mark",),
-}
-SUBSCRIBERS = ("customers", "orders", "order-history")
-CANDIDATES = {
-    "crash": tuple(POINTS),
-    "gate": SUBSCRIBERS,
-    "delay": SUBSCRIBERS,
-    "kill": COMPONENTS,
-    "pause": COMPONENTS,
-    "stop": SERVICES,
 }
 KINDS = {"kill": 4, "crash": 5, "pause": 3, "stop": 1, "gate": 2, "delay": 1, "duplicate": 2, "poison": 1, "lock": 1}
 
@@ -67,14 +58,29 @@ class Schedule:
     events: tuple[Event, ...]
 
 
-def draw(seed: int, seconds: float, rate: float, victims: Sequence[str] = COMPONENTS) -> Schedule:
-    """The same for the same arguments."""
+def candidates(profile: Profile) -> dict[str, tuple[str, ...]]:
+    """Which components each kind of fault may strike."""
+    services = tuple(service.name for service in profile.services)
+    subscribers = tuple(subscription.component for subscription in profile.subscriptions)
+    return {
+        "crash": tuple(name for name in services if name in POINTS),
+        "gate": subscribers,
+        "delay": subscribers,
+        "kill": profile.components,
+        "pause": profile.components,
+        "stop": services,
+    }
+
+
+def draw(seed: int, seconds: float, rate: float, profile: Profile, victims: Sequence[str] = ()) -> Schedule:
+    """The same for the same arguments. Without `victims` every component may be one."""
     dice = random.Random(f"chaos {seed}")
     events: list[Event] = []
-    free_from = dict.fromkeys(COMPONENTS, 0.0)
+    free_from = dict.fromkeys(profile.components, 0.0)
+    victims, may_strike = victims or profile.components, candidates(profile)
     at = SETTLE_S + dice.uniform(0, GAP_S[0])
     while at < seconds - SETTLE_S - LAST_S[1]:
-        event = _event(dice, at, [v for v in victims if free_from[v] <= at])
+        event = _event(dice, at, [v for v in victims if free_from[v] <= at], may_strike)
         if event is not None:
             events.append(event)
             if event.target:
@@ -83,13 +89,13 @@ def draw(seed: int, seconds: float, rate: float, victims: Sequence[str] = COMPON
     return Schedule(seed, seconds, rate, tuple(events))
 
 
-def _event(dice: random.Random, at: float, free: Sequence[str]) -> Event | None:
+def _event(dice: random.Random, at: float, free: Sequence[str], may_strike: Mapping[str, Sequence[str]]) -> Event | None:
     (verb,) = dice.choices(list(KINDS), weights=list(KINDS.values()))
     lasts = round(dice.uniform(*LAST_S), 2)
     at = round(at, 2)
-    if verb not in CANDIDATES:
+    if verb not in may_strike:
         return Event(at, verb, "", lasts)
-    possible = [name for name in free if name in CANDIDATES[verb]]
+    possible = [name for name in free if name in may_strike[verb]]
     if not possible:
         return None
     target = dice.choice(possible)
@@ -111,12 +117,12 @@ def write(schedule: Schedule, path: Path) -> None:
     path.write_text(json.dumps({"version": 1, **asdict(schedule)}, indent=1))
 
 
-def read(path: Path) -> Schedule:
-    """Raises UserError."""
+def read(path: Path, profile: Profile) -> Schedule:
+    """For a system of this profile. Raises UserError."""
     try:
         found = handed_in.as_type(handed_in.json_of(path), _Kept)
         for number, event in enumerate(found.events):
-            _check(event, f"events[{number}]")
+            _check(event, f"events[{number}]", candidates(profile))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
     except ValueError as error:
@@ -146,11 +152,11 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     events: Annotated[list[_KeptEvent], msgspec.Meta(max_length=10_000)]
 
 
-def _check(event: _KeptEvent, place: str) -> None:
+def _check(event: _KeptEvent, place: str, may_strike: Mapping[str, Sequence[str]]) -> None:
     """What `draw` can draw. Raises ValueError."""
     if event.verb not in KINDS:
         raise ValueError(f"{place}.verb: there is no fault {event.verb[:40]!r}")
-    if event.target not in CANDIDATES.get(event.verb, ("",)):
+    if event.target not in may_strike.get(event.verb, ("",)):
         raise ValueError(f"{place}.target: {event.verb} does not go with {event.target[:40]!r}")
     if (event.verb == "crash") != bool(event.point) or (event.point and event.point not in POINTS[event.target]):
         raise ValueError(f"{place}.point: {event.verb} {event.target} has no {event.point[:60]!r}")

@@ -16,7 +16,8 @@ from labkit.lab.author import SEED, Files
 from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
 from labkit.lab.check import Check, Outcome, Verdict
 from labkit.stack import lifecycle, runtimes, sources, sql, state
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
+from labkit.system.model import Profile
 from labkit.up_view import Table
 
 STACK = "author-test"
@@ -62,7 +63,6 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
     with state.exclusive(STACK, "author test") as directory:
         lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
         try:
-            lifecycle.bring_up(directory, STACK, folder, Silent(), runtime=taken)
             yield Proof(directory, files, taken)
         finally:
             interrupts.ignore()
@@ -80,6 +80,7 @@ class Proof:
     def prove(self, lab: Lab, *, record: bool, only: Sequence[str]) -> int:
         """How much of it is not as it should be."""
         self._wrong, self._kept = 0, {}
+        self._bring_up(lab)
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
@@ -180,11 +181,23 @@ class Proof:
         return outcomes
 
     def _as_the_files_are(self) -> Stack:
-        stack, wanted = state.load(STACK), sources.digests(self._files.folder)
-        stale = [name for name in SERVICES if stack[name].digest != wanted[name]]
-        if not stale:
-            return stack
-        brought = lifecycle.bring_up(self._directory, STACK, self._files.folder, Silent(), runtime=self._runtime, restart=stale)
+        stack = state.load(STACK)
+        wanted = sources.digests(self._files.folder, stack.services)
+        stale = [name for name in stack.services if stack[name].digest != wanted[name]]
+        return self._brought(stack.profile, stale) if stale else stack
+
+    def _bring_up(self, lab: Lab) -> None:
+        """The components of the lab's profile, on files that all of them start with."""
+        known, wanted = state.find(STACK), state.profile_of(lab.profile)
+        if known is None or known.profile != wanted:
+            lifecycle.take_down(self._directory, known, data=True)
+            self._files.lay(lab.solution)
+            self._brought(wanted)
+
+    def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:
+        brought = lifecycle.bring_up(
+            self._directory, STACK, self._files.folder, Silent(), runtime=self._runtime, profile=profile, restart=restart
+        )
         return brought.stack
 
     def _say(self, good: bool, what: str, outcome: Outcome | None = None) -> None:

@@ -23,7 +23,7 @@ from labkit.faults import components, told
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.scenario import scenario
 from labkit.stack import runtimes, state
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.verdict import Judgement, Verdict, judge
 
 EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
@@ -61,15 +61,14 @@ def chaos(
 ) -> ExitCode:
     """Exit code as of labkit verify."""
     stack = runtimes.load_running(stack_name)
-    if strange := [name for name in victims if name not in COMPONENTS]:
-        message = f"There is no component {strange[0]!r}; a stack has {', '.join(COMPONENTS)}."
-        raise UserError(message, "labkit chaos --victim orders", exit_code=ExitCode.USAGE)
+    if strange := [name for name in victims if name not in stack.names]:
+        raise stack.no_component(strange[0], f"labkit chaos --victim {stack.services[0]}")
     told.heal_all_first(stack, "labkit chaos", to_errors=as_json)
     _refuse_unready(stack)
     if kept is not None:
-        wanted = schedules.read(kept)
+        wanted = schedules.read(kept, stack.profile)
     else:
-        wanted = schedules.draw(secrets.randbelow(1_000_000) if seed is None else seed, seconds, rate, victims or COMPONENTS)
+        wanted = schedules.draw(secrets.randbelow(1_000_000) if seed is None else seed, seconds, rate, stack.profile, victims)
     quiet = as_json
     if not quiet:
         what = f"{wanted.seconds:g} s, {wanted.rate:g} orders/s, {len(wanted.events)} faults, seed {wanted.seed}"
@@ -97,7 +96,7 @@ def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bo
 def _refuse_unready(stack: Stack) -> None:
     """What is broken before the first fault proves nothing about faults."""
     runtime = runtimes.of_stack(stack)
-    down = [name for name in COMPONENTS if not runtime.runs(name)]
+    down = [name for name in stack.names if not runtime.runs(name)]
     why = {**components.not_ready(stack, READY_S), **dict.fromkeys(down, "it does not run")}
     if why:
         details = [f"{name}: {reason}" for name, reason in why.items()]

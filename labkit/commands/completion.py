@@ -164,9 +164,9 @@ def _outlines() -> list[tuple[str, str, Found]]:
 
 
 def _components() -> Found:
-    from labkit.stack.model import COMPONENTS
+    from labkit.system import find
 
-    return [(name, "") for name in COMPONENTS]
+    return [(name, "") for name in find.default().components]
 
 
 def _faults(given: _Given) -> Found:

@@ -10,6 +10,7 @@ from labkit.faults import engine
 from labkit.faults.ledger import Ledger
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
+from labkit.system import find as profiles
 
 
 def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
@@ -22,7 +23,8 @@ def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
         return ExitCode.OK
     with state.exclusive(stack_name, "down"):
         known = _known(stack_name, data=data)
-        ran = any(runtimes.of(name, directory).running() for name in ([known.runtime] if known else runtimes.usable()))
+        profile = known.profile if known else profiles.default()
+        ran = any(runtimes.of(name, directory, profile).running() for name in ([known.runtime] if known else runtimes.usable()))
         _forget_faults(directory)
         lifecycle.take_down(directory, known, data=data)
     if data:

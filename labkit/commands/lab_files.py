@@ -62,7 +62,7 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
     progress.change(space, started)
     say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)\n")
     tell(change)
-    done = fresh(stack_name, space.folder, command)
+    done = fresh(stack_name, space.folder, command, profile=state.profile_of(lab.profile))
     emptied = "All customers, orders and messages are gone; the" if done.emptied else "The"
     say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
     say.line(f"Next: labkit lab {lab.number}")

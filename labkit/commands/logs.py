@@ -6,20 +6,18 @@ from labkit import log_lines, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
 from labkit.stack import runtimes, state
-from labkit.stack.model import COMPONENTS, SUPERVISOR
+from labkit.stack.model import SUPERVISOR
 
 LINES_OF_ALL = 10
 
 
 def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None, as_json: bool) -> ExitCode:
     """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: a document a line."""
-    names = (*COMPONENTS, SUPERVISOR)
-    if component is not None and component not in names:
-        message = f"There is no component {component!r}; a stack has {', '.join(names)}."
-        raise UserError(message, f"labkit logs {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
     stack = state.load(stack_name)
+    if component is not None and component not in (*stack.names, SUPERVISOR):
+        raise stack.no_component(component, f"labkit logs {stack.services[0]}", (SUPERVISOR,))
     runtime = runtimes.of_stack(stack)
-    shown = [component] if component else [*COMPONENTS, *runtime.extra]
+    shown = [component] if component else [*stack.names, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None
     coming = runtime.follow(shown) if follow else iter(())  # first, so that no line falls between
     with nullcontext() if follow else say.paged():

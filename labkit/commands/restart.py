@@ -1,27 +1,26 @@
 """labkit restart: stop components and start them again, with the files as they are now."""
 
 from labkit import say
-from labkit.errors import ExitCode, UserError
+from labkit.errors import ExitCode
 from labkit.faults import told
 from labkit.lab import way_back
 from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.model import COMPONENTS
 from labkit.stack.wait import NotReady
 from labkit.up_view import Table
 
 
 def restart(stack_name: str, components: list[str]) -> ExitCode:
     """Ends when everything is ready again."""
+    known = state.load(stack_name)
     for component in components:
-        if component not in COMPONENTS:
-            message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
-            raise UserError(message, f"labkit restart {COMPONENTS[3]}", exit_code=ExitCode.USAGE)
+        if component not in known.names:
+            raise known.no_component(component, f"labkit restart {known.services[0]}")
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = runtimes.load_running(stack_name)
         with Table() as table:
             try:
-                lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, restart=components)
+                lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components)
             except NotReady as error:
                 if error.ended:
                     error.next_step = way_back.after(error, "the same again")

@@ -8,7 +8,7 @@ from labkit import say
 from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
 from labkit.stack import clients, native, processes, runtimes, state
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE, Runtime
 
 
@@ -16,9 +16,8 @@ def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
     """Gives this process to the store's client, or to a shell: in the container, or natively in the component's folder with its
     environment."""
     stack = state.load(stack_name)
-    if component not in COMPONENTS:
-        message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
-        raise UserError(message, f"labkit shell {COMPONENTS[0]}", exit_code=ExitCode.USAGE)
+    if component not in stack.names:
+        raise stack.no_component(component, f"labkit shell {stack.servers[0]}")
     runtime = runtimes.of_stack(stack)
     if not runtime.runs(component):
         raise UserError(f"{component} does not run.", "labkit up")

@@ -10,35 +10,40 @@ from labkit.faults import told
 from labkit.lab import next_step, progress, standing, way_back, workspace
 from labkit.lab.workspace import Workspace
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.servers import kafka
 from labkit.stack.wait import NotReady
+from labkit.system.model import Profile
 from labkit.up_view import LiveTable, Table
 
 
-def up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool, as_json: bool) -> ExitCode:
+def up(
+    stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool, as_json: bool
+) -> ExitCode:
     """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so. As JSON: what `labkit status` has."""
     if as_json:
         with say.silence():
-            _up(stack_name, runtime=runtime, services=services, open_wanted=open_wanted)
+            _up(stack_name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
         return status(stack_name, as_json=True)
-    return _up(stack_name, runtime=runtime, services=services, open_wanted=open_wanted)
+    return _up(stack_name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
 
 
-def _up(stack_name: str, *, runtime: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
+def _up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
     state.refuse_foreign_platform()
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()
     with state.exclusive(stack_name, "up") as directory:
         interrupts.on_termination()
-        choice = runtimes.choose(runtime, state.find(stack_name))
+        old = state.find(stack_name)
+        choice = runtimes.choose(runtime, old)
+        wanted = _profile(profile, old)
         here = workspace.find() if services is None else None
         services = services or (here.folder if here else None)
-        if not runtimes.of(choice.runtime, directory).running():
+        if not runtimes.of(choice.runtime, directory, wanted).running():
             say.line(f"{choice.why}\n")
         was_open = accounts.is_open(directory)
-        brought = _bring_up(directory, stack_name, services, choice.runtime, open_wanted)
+        brought = _bring_up(directory, stack_name, services, choice.runtime, wanted, open_wanted)
         told.after_repair(brought.stack)
         if was_open and not open_wanted:
             reopen = _command("up --open", stack_name)
@@ -47,11 +52,24 @@ def _up(stack_name: str, *, runtime: str | None, services: Path | None, open_wan
     return ExitCode.OK
 
 
-def _bring_up(directory: Path, stack_name: str, services: Path | None, runtime: str, open_wanted: bool) -> lifecycle.Brought:
+def _profile(wanted: str | None, old: Stack | None) -> Profile:
+    """The one that was asked for, else the one that the stack has. Raises UserError when the stack has another, whose data it keeps."""
+    if old is None or wanted in (None, old.profile.name):
+        return old.profile if old else state.profile_of(wanted)
+    asked, named = state.profile_of(wanted), state.named(old.name)
+    raise UserError(
+        f"The stack {old.name!r} has the profile {old.profile.name}, and its stores hold what that needs.",
+        f"labkit down --data{named}, then labkit up --profile {asked.name}{named}; or another stack beside it: --name other",
+    )
+
+
+def _bring_up(
+    directory: Path, stack_name: str, services: Path | None, runtime: str, profile: Profile, open_wanted: bool
+) -> lifecycle.Brought:
     source = services.absolute() if services else None
     with LiveTable() if say.on_terminal() else Table() as table:
         try:
-            return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, open_wanted=open_wanted)
+            return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, profile=profile, open_wanted=open_wanted)
         except NotReady as error:
             raise _explained(error, _command("up", stack_name)) from error
 
@@ -74,8 +92,8 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
         say.line("The reset that was interrupted is finished: all stores are empty.")
     if not brought.started:
         say.line(f"All is well: {runs}. The gateway is at {stack.url('gateway')}.")
-    elif len(brought.started) < len(COMPONENTS):
-        say.line(f"\nStarted {_enumerated(brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
+    elif len(brought.started) < len(stack.names):
+        say.line(f"\nStarted {_enumerated(stack, brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
     else:
         kept = f"Your data is kept between `{_command('down', stack.name)}` and `{_command('up', stack.name)}`."
         say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")
@@ -84,7 +102,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     _tell_of_edits(stack)
     if stack.accounts.open:
         say.line(accounts.OPEN)
-    if len(brought.started) in (0, len(COMPONENTS)):
+    if len(brought.started) in (0, len(stack.names)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)
     then = next_step.of_labs(standing.of_all(known), here) if here else next_step.first(stack.name)
@@ -99,15 +117,15 @@ def _show_addresses(gateway: str) -> None:
 
 
 def _tell_of_edits(stack: Stack) -> None:
-    digests = sources.digests(stack.source)
+    digests = sources.digests(stack.source, stack.services)
     stale = [c.name for c in stack.components if c.digest and c.digest != digests[c.name]]
     if stale:
         restart = " ".join(stale)
-        say.line(f"The services' files changed since {_enumerated(stale)} started: {_command(f'restart {restart}', stack.name)}")
+        say.line(f"The services' files changed since {_enumerated(stack, stale)} started: {_command(f'restart {restart}', stack.name)}")
 
 
-def _enumerated(names: "frozenset[str] | list[str]") -> str:
-    ordered = [name for name in COMPONENTS if name in names]
+def _enumerated(stack: Stack, names: "frozenset[str] | list[str]") -> str:
+    ordered = [name for name in stack.names if name in names]
     return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} and {ordered[-1]}"
 
 

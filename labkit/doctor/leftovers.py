@@ -14,7 +14,7 @@ from labkit.doctor.subject import ASK_TIMEOUT, Subject, containers_of
 from labkit.errors import Damaged
 from labkit.faults.ledger import Ledger
 from labkit.stack import compose, engine, lifecycle, processes, state
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
 
 REMOVE = {"container": "docker rm -f", "network": "docker network rm", "volume": "docker volume rm"}  # in this order
@@ -63,7 +63,7 @@ def _stack(subject: Subject, name: str, directory: Path, stack: Stack | None, op
     if stack.runtime == DOCKER:
         running = set(containers_of(subject.answers, compose.project_of(directory)))
     else:
-        running = {component for component in COMPONENTS if processes.running(directory, component)}
+        running = {component for component in stack.names if processes.running(directory, component)}
     if running:
         sentence = f"The stack {name!r} runs too: {len(running)} {WHAT_RUNS[stack.runtime]}."
         yield Finding(f"stack.{name}", NOTE, sentence, f"labkit status{option}", {"running": sorted(running)})

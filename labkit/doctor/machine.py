@@ -11,15 +11,15 @@ from labkit.doctor import folders, images
 from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
 from labkit.doctor.subject import Subject
 from labkit.stack import compose
-from labkit.stack.model import SERVICES
+from labkit.stack.model import SUPERVISOR
 from labkit.stack.runtime import DOCKER, NATIVE
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 # MB under the load of the labs; natively each process shares its libraries with the others.
 MEMORY_MB: Mapping[str, Mapping[str, int]] = {
-    NATIVE: {"mysql": 130, "kafka": 180, "redis": 12, **dict.fromkeys(SERVICES, 45), "supervisor": 10},
-    DOCKER: compose.MEMORY_NEEDED_MB,
+    NATIVE: {"mysql": 130, "kafka": 180, "redis": 12, "service": 45, "supervisor": 10},
+    DOCKER: {**compose.MEMORY_NEEDED_MB, "service": compose.SERVICE_NEEDS_MB},
 }
 # MB of data and logs after a day of labs.
 DISK_MB = {"mysql": 300, "kafka": 150, "redis": 10, "logs": 40}
@@ -47,7 +47,7 @@ def _architecture(subject: Subject) -> Finding:
 def _memory(subject: Subject) -> Finding:
     import psutil
 
-    parts = MEMORY_MB[subject.taken]
+    parts = _parts(subject)
     needs, machine = sum(parts.values()), psutil.virtual_memory()
     facts: dict[str, Any] = {
         "needed_mb": dict(parts),
@@ -60,25 +60,34 @@ def _memory(subject: Subject) -> Finding:
             return Finding("memory", UNKNOWN, "The Docker engine does not tell how much memory it has.", "docker info", facts)
         engine = facts["engine_mb"] = round(float(subject.answers.info["MemTotal"]) / 1e6)
         if engine < needs:
-            sentence = f"The Docker engine has {engine} MB of memory; the stack needs {needs} MB ({_by_part(parts)})."
+            sentence = f"The Docker engine has {engine} MB of memory; the stack needs {needs} MB ({_by_part(subject, parts)})."
             return Finding("memory", BAD, sentence, compose.MORE_MEMORY, facts)
         if engine < SAME_MACHINE * facts["machine_mb"]:
-            sentence = f"The Docker engine has {_size(engine)} of memory; the stack needs {needs} MB ({_by_part(parts)})."
+            sentence = f"The Docker engine has {_size(engine)} of memory; the stack needs {needs} MB ({_by_part(subject, parts)})."
             return Finding("memory", OK, sentence, facts=facts)
     if subject.running:
         sentence = f"{_size(facts['available_mb'])} of memory are free beside the running stack."
         return Finding("memory", OK, sentence, facts=facts)
-    sentence = f"{_size(facts['available_mb'])} of memory are free; the stack needs {needs} MB ({_by_part(parts)})."
+    sentence = f"{_size(facts['available_mb'])} of memory are free; the stack needs {needs} MB ({_by_part(subject, parts)})."
     if facts["available_mb"] < needs:
         return Finding("memory", BAD, sentence, "close other programs, or another stack: labkit down --name NAME", facts)
     return Finding("memory", OK, sentence, facts=facts)
 
 
-def _by_part(parts: Mapping[str, int]) -> str:
-    """`mysql 280, kafka 260, redis 15, services 5 x 55`"""
-    one = parts[SERVICES[0]]
-    servers = [f"{name} {size}" for name, size in parts.items() if name not in SERVICES]
-    return ", ".join([*servers[:3], f"{len(SERVICES)} services {one} each", *servers[3:]])
+def _parts(subject: Subject) -> dict[str, int]:
+    """By component."""
+    sizes = MEMORY_MB[subject.taken]
+    of_servers = {server.name: sizes[server.product] for server in subject.profile.servers}
+    of_services = {service.name: sizes["service"] for service in subject.profile.services}
+    return {**of_servers, **of_services, **({SUPERVISOR: sizes[SUPERVISOR]} if SUPERVISOR in sizes else {})}
+
+
+def _by_part(subject: Subject, parts: Mapping[str, int]) -> str:
+    """`mysql 280, kafka 260, redis 15, 5 services 55 each`"""
+    services = [service.name for service in subject.profile.services]
+    others = [f"{name} {size}" for name, size in parts.items() if name not in services]
+    servers = len(subject.profile.servers)
+    return ", ".join([*others[:servers], f"{len(services)} services {parts[services[0]]} each", *others[servers:]])
 
 
 def _disk(subject: Subject) -> Finding:

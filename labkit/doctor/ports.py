@@ -11,7 +11,6 @@ from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
 from labkit.stack import claims, ports, processes
-from labkit.stack.model import COMPONENTS, DEFAULT_PORTS
 
 SHOWN = 60  # characters of a command
 
@@ -32,7 +31,9 @@ class Holder:
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
-    wanted = {c: subject.stack[c].endpoint.port if subject.stack else DEFAULT_PORTS[c] for c in COMPONENTS}
+    wanted = {each.name: each.port for each in (*subject.profile.servers, *subject.profile.services)}
+    if subject.stack:
+        wanted = {component.name: component.endpoint.port for component in subject.stack.components}
     free = {c for c, port in wanted.items() if ports.is_free(port)}
     ours = set(subject.running) - free
     for identifier, said, those in (("ports.ours", "This stack holds its ports", ours), ("ports.free", "Free", free)):

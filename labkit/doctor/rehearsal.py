@@ -21,7 +21,8 @@ from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import find_lab
 from labkit.lab.check import Outcome, Verdict, worst
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.model import SERVERS, Stack
+from labkit.stack.model import Stack
+from labkit.system import find as profiles
 from labkit.up_view import LiveTable, Table
 
 STACK = "rehearsal"
@@ -89,9 +90,9 @@ def _up(directory: Path, result: Rehearsed, as_json: bool) -> Stack:
     _tell(f"A stack named {STACK!r} comes up {text.SPOKEN[result.runtime]}; your own is left alone.\n", as_json)
     begun = time.monotonic()
     with _Silent() if as_json else LiveTable() if say.on_terminal() else Table() as table:
-        brought = lifecycle.bring_up(directory, STACK, None, table, runtime=result.runtime)
+        brought = lifecycle.bring_up(directory, STACK, None, table, runtime=result.runtime, profile=profiles.default())
     result.up_s = time.monotonic() - begun
-    result.versions = {name: brought.stack[name].version for name in SERVERS}
+    result.versions = {name: brought.stack[name].version for name in brought.stack.servers}
     result.memory_bytes = sum(runtimes.of_stack(brought.stack).memory().values())
     _tell(f"\nReady in {result.up_s:.1f} s: {say.megabytes(result.memory_bytes)}.", as_json)
     return brought.stack

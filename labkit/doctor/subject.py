@@ -11,8 +11,10 @@ from labkit.errors import Damaged, UserError
 from labkit.stack import engine as engines
 from labkit.stack import processes, runtimes, state
 from labkit.stack.engine import Engine, NoEngine
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE
+from labkit.system import find as profiles
+from labkit.system.model import Profile
 
 ASK_TIMEOUT = 4.0  # seconds; an engine that is busy pulling answers late
 
@@ -40,6 +42,10 @@ class Subject:
     choice: runtimes.Choice | None
     refusal: UserError | None
     running: frozenset[str] = field(default_factory=frozenset)  # components of the stack
+
+    @property
+    def profile(self) -> Profile:
+        return self.stack.profile if self.stack else profiles.default()
 
     @property
     def taken(self) -> str:
@@ -91,7 +97,7 @@ def _running(directory: Path, stack: Stack | None, answers: Answers | None) -> f
     if stack is None:
         return frozenset()
     if stack.runtime == NATIVE:
-        return frozenset(name for name in COMPONENTS if processes.running(directory, name))
+        return frozenset(name for name in stack.names if processes.running(directory, name))
     from labkit.stack import compose
 
     return frozenset(containers_of(answers, compose.project_of(directory)))

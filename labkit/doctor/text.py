@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from labkit.doctor.examination import Examination
 from labkit.doctor.findings import BAD, MARKS, NOT_READY, OK, READY, UNKNOWN, Finding
 from labkit.stack import state
-from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import DOCKER, NATIVE
 
 SPOKEN = {DOCKER: "in containers (Docker)", NATIVE: "as processes on this machine"}
@@ -44,7 +43,7 @@ def conclusion(examination: Examination) -> Iterator[str]:
         assert choice is not None, "without a runtime something is in the way"
         running = examination.subject.running
         yield f"Ready. {choice.why}" if not running else f"Ready. The stack runs {SPOKEN[choice.runtime]}."
-        yield f"Next: labkit up{option}" if len(running) < len(COMPONENTS) else "Next: labkit labs"
+        yield f"Next: labkit up{option}" if len(running) < len(examination.subject.profile.components) else "Next: labkit labs"
     elif examination.verdict == NOT_READY:
         yield f"Not ready: {_things(len(bad))} in the way."
         yield f"Next: {bad[0].fix}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from labkit.errors import UserError
 from labkit.stack import last_words, probes, processes, runtimes
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
 from labkit.stack.wait import wait_all
 
@@ -86,7 +86,7 @@ def not_ready(stack: Stack, timeout: float | None = None, *, in_vain: Callable[[
     """Wait until all that runs is ready, as long as a start may take, and no longer than until it is in vain. Returns what is not ready
     when the time is up, and why."""
     runtime = runtimes.of_stack(stack)
-    waiting = {name: "" for name in COMPONENTS if runtime.runs(name)}
+    waiting = {name: "" for name in stack.names if runtime.runs(name)}
     if timeout is None:
         timeout = max((probes.start_timeout(stack, name) for name in waiting), default=0.0)
     deadline = time.monotonic() + timeout

@@ -14,7 +14,7 @@ from typing import Any
 from labkit.errors import ExitCode, UserError
 from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
 from labkit.stack import runtimes
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import CUT, FAILED, RUNNING, STOPPED
 
 VERSION = 1
@@ -57,14 +57,14 @@ def write_armed(ledger: Ledger) -> int:
             for entry in fault.settings.get("armed", [])
         ]
         folder = directory(ledger.directory)
-        generation = 1 + max([_generation(folder), *(ack.generation for name in SERVICES if (ack := acknowledged(ledger.directory, name)))])
+        own = {path.name for path in (folder / "hits").glob("*")}
+        known = [ack.generation for name in own if (ack := acknowledged(ledger.directory, name))]
+        generation = 1 + max([_generation(folder), *known])
         for part in (folder, folder / "armed", folder / "hits"):
             part.mkdir(exist_ok=True)
-        for name in SERVICES:
-            own = folder / "hits" / name
-            if not own.exists():
-                own.mkdir()
-                own.chmod(0o777)  # a container may run as another user
+        for name in {str(fault["target"]) for fault in faults if "target" in fault} - own:
+            (folder / "hits" / name).mkdir(exist_ok=True)
+            (folder / "hits" / name).chmod(0o777)  # a container may run as another user
         file = folder / "armed" / "armed.json"
         aside = file.with_name(f".armed.{os.getpid()}")
         with aside.open("w") as out:

@@ -10,7 +10,7 @@ from labkit.invariants.witness import Fact
 from labkit.judging.machine import Machine, machine_of
 from labkit.lab.check import Failed, NotJudged
 from labkit.stack import runtimes
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
 
 
 def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong: Failed, what: str) -> None:
@@ -26,7 +26,7 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
         raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
     if down := _down(stack):
         raise NotJudged(f"{what}; {', '.join(down)} does not run.", next_step="labkit up")
-    wrong.next_step = wrong.next_step or f"labkit logs {next((name for name in SERVICES if name in what), 'gateway')}"
+    wrong.next_step = wrong.next_step or f"labkit logs {next((name for name in stack.services if name in what), 'gateway')}"
 
 
 def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event]) -> Machine:
@@ -36,7 +36,7 @@ def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event
     events = [*environment.with_ports(stack, runtime, seen), *stalls]
     with closing(database.new()) as connection:
         database.insert(connection, "environment", [event.row() for event in events])
-        database.insert(connection, "last_words", last_words.rows(runtime, SERVICES, since, seen))
+        database.insert(connection, "last_words", last_words.rows(runtime, stack.services, since, seen))
         database.set_complete(connection, "environment", runtime.unwatched(since))
         return machine_of(connection)
 

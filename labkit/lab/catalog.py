@@ -30,6 +30,11 @@ class Lab:
         return self.about.number
 
     @property
+    def profile(self) -> str:
+        """The name of the arrangement of the system that the lab is about."""
+        return self.about.profile
+
+    @property
     def title(self) -> str:
         return self.about.title
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from labkit import interrupts, say
 from labkit.faults import told
 from labkit.stack import lifecycle, provision, runtimes, state
+from labkit.system import find as profiles
+from labkit.system.model import Profile
 from labkit.up_view import LiveTable, Quiet, Table
 
 
@@ -18,26 +20,30 @@ class Fresh:
     seconds: float
 
 
-def fresh(name: str, source: Path | None, command: str, *, cold: bool = False) -> Fresh:
+def fresh(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Fresh:
     """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
-    `source` is the folder that its services run from; None leaves that. Interrupted, the next `up` finishes it. Raises UserError."""
+    `source` is the folder that its services run from, `profile` what it is to consist of; None leaves that. Interrupted, the next `up` finishes it. Raises UserError."""
     begun = time.monotonic()
     with state.exclusive(name, command.removeprefix("labkit ")) as directory:
         interrupts.on_termination()
         old = state.find(name)
         choice = runtimes.choose(None, old)
-        runtime = runtimes.of(choice.runtime, directory)
+        wanted = profile or (old.profile if old else profiles.default())
+        runtime = runtimes.of(choice.runtime, directory, old.profile if old else wanted)
         runs = bool(runtime.running())
         if old is not None:
             runtime.refuse_unusable()  # what cannot be begun must not be finished by the next `up`
-            provision.statements(source or old.source)
+            provision.statements(source or old.source, wanted)
             told.heal_all_first(old, command) if runs and not cold else told.forget(old, command)
             lifecycle.intend_reset(directory, lifecycle.RESET_ALL if cold else lifecycle.RESET)
+        if runs and old is not None and old.profile != wanted:
+            lifecycle.take_down(directory, old, data=False)  # other components, on the same servers' data, which is emptied below
+            runs = False
         if not runs:
             say.line(f"{choice.why}\n")
         view = Quiet() if runs and not cold else LiveTable() if say.on_terminal() else Table()
         with view:
-            lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime)
+            lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime, profile=wanted)
         if not runs:
             say.line()
     return Fresh(old is not None, time.monotonic() - begun)

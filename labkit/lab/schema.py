@@ -7,6 +7,7 @@ import msgspec
 
 from labkit.errors import UserError
 from labkit.handed_in import Wrong, yaml_of
+from labkit.system.find import DEFAULT
 
 CHECK_ID = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 
@@ -61,11 +62,13 @@ class Mutant(_Strict, frozen=True):
 
 
 class LabYaml(_Strict, frozen=True):
-    """`given`: checks that pass in the starter already."""
+    """`given`: checks that pass in the starter already. `profile` names an arrangement of the system: one of labkit's own, or the lab's
+    profile.py."""
 
     number: int
     title: str
     minutes: int
+    profile: str = DEFAULT
     patterns: list[Pattern] = []
     given: list[str] = []
     steps: list[Step] = []

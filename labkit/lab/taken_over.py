@@ -4,13 +4,13 @@ from pathlib import Path
 
 from labkit.lab import way_back, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
 from labkit.stack.wait import NotReady
 from labkit.up_view import Quiet
 
 
 def take_over(stack: Stack) -> list[str]:
-    """Start again what was edited, wait until it is ready, and return which services that were, in the order of `SERVICES`.
+    """Start again what was edited, wait until it is ready, and return which services that were, in the order in which they start.
 
     In a workspace the services run from it afterwards, whatever they ran from before; elsewhere from where they run now. A stack that does
     not run is left alone, and so is a service that was stopped and whose files are the same. Raises UserError when another command is at
@@ -25,12 +25,12 @@ def take_over(stack: Stack) -> list[str]:
             return []
         try:
             with Quiet() as view:
-                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
+                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale)
         except NotReady as error:
             if error.ended:
                 error.next_step = way_back.after(error, "the same again")
             raise
-        return [name for name in SERVICES if name in brought.started]
+        return [name for name in stack.services if name in brought.started]
 
 
 def source_for(stack: Stack) -> Path:
@@ -41,6 +41,7 @@ def source_for(stack: Stack) -> Path:
 
 def _stale(name: str, source: Path) -> list[str]:
     """The services that do not run with the files of `source`; none when nothing of the stack runs."""
-    stack, wanted = state.load(name), sources.digests(source)
-    stale = [name for name in SERVICES if stack[name].digest != wanted[name] or stack.source != source]
+    stack = state.load(name)
+    wanted = sources.digests(source, stack.services)
+    stale = [name for name in stack.services if stack[name].digest != wanted[name] or stack.source != source]
     return stale if stale and runtimes.of_stack(stack).running() else []

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
+from labkit.system.model import Profile
 
 FILE = "accounts.json"
 ADMIN, OBSERVER = "admin", "observer"
-OF_SERVICE = {"customers": "customer_service", "orders": "order_service", "relay": "relay"}
-MYSQL_USERS = (ADMIN, OBSERVER, *OF_SERVICE.values())
 MYSQL_ROOT = "root"  # of a container; natively root has no password, and logs in over a socket that only the stack's user can reach
 KAFKA_USER, REDIS_USER = "labkit", "default"  # `default` is Redis's own name for whoever gives only a password
 KAFKA, REDIS = "kafka", "redis"
@@ -23,19 +22,19 @@ OPEN = (
     "The stack is open: Kafka and Redis ask for no password, and the services' accounts in MySQL have their names as passwords. "
     "Whoever works on this host can read and change what is in them."
 )
-PASSWORDS = (MYSQL_ROOT, *MYSQL_USERS, KAFKA, REDIS)
+PASSWORDS = (MYSQL_ROOT, ADMIN, OBSERVER, KAFKA, REDIS)  # beside those of the services
 BYTES = 24  # of chance in each password; as hexadecimal digits they need quoting nowhere
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """`drawn` has a password for each of PASSWORDS; `open`: not all of them are asked for."""
+    """`drawn` has a password for each of PASSWORDS and each service's account; `open`: not all of them are asked for."""
 
     drawn: Mapping[str, str]
     open: bool = False
 
     def mysql(self, user: str) -> str:
-        return user if self.open and user in OF_SERVICE.values() else self.drawn[user]
+        return user if self.open and user not in PASSWORDS else self.drawn[user]
 
     @property
     def kafka(self) -> str:
@@ -47,15 +46,21 @@ class Accounts:
         """Empty when none is asked for."""
         return "" if self.open else self.drawn[REDIS]
 
-    def digest(self) -> str:
-        """Another one for other MySQL passwords; tells nothing of them."""
-        import hashlib
 
-        return hashlib.sha256("\0".join(self.mysql(user) for user in MYSQL_USERS).encode()).hexdigest()[:16]
+class _Published(dict[str, str]):
+    """The password of each account was its name."""
+
+    def __missing__(self, name: str) -> str:
+        return name
 
 
 # What stacks had before each drew its own: so one that was brought up by an earlier labkit is reached until its next `up`.
-PUBLISHED = Accounts({**{name: name for name in PASSWORDS}, KAFKA: "", REDIS: ""})
+PUBLISHED = Accounts(_Published({KAFKA: "", REDIS: ""}))
+
+
+def mysql_users(profile: Profile) -> tuple[str, ...]:
+    """labkit's own accounts in MySQL, and those of the profile's services."""
+    return ADMIN, OBSERVER, *(service.account for service in profile.services if service.account)
 
 
 def of(directory: Path) -> Accounts:
@@ -77,10 +82,10 @@ def secrets_of(directory: Path) -> list[str]:
         found = _read(directory)
     except UserError:
         return []
-    return [found.drawn[name] for name in PASSWORDS] if found else []
+    return list(found.drawn.values()) if found else []
 
 
-def settle(directory: Path, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
+def settle(directory: Path, profile: Profile, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
     """Draw what is not drawn yet, or all of it, and keep it; None leaves it open or closed as it is. The caller holds the stack's lock."""
     import secrets
 
@@ -88,7 +93,8 @@ def settle(directory: Path, *, open_wanted: bool | None = None, draw_anew: bool 
         known = _read(directory)
     except UserError:
         known = None  # natively the new ones are set over the database's socket
-    drawn = {name: secrets.token_hex(BYTES) for name in PASSWORDS} | (dict(known.drawn) if known and not draw_anew else {})
+    wanted = dict.fromkeys((*PASSWORDS, *mysql_users(profile)))
+    drawn = {name: secrets.token_hex(BYTES) for name in wanted} | (dict(known.drawn) if known and not draw_anew else {})
     found = Accounts(drawn, known.open if known else False)
     if open_wanted is not None:
         found = replace(found, open=open_wanted)
@@ -105,4 +111,4 @@ def _read(directory: Path) -> Accounts | None:
     drawn = data.get("passwords")
     if not isinstance(drawn, dict) or not all(isinstance(drawn.get(name), str) and drawn[name] for name in PASSWORDS):
         raise Damaged(directory / FILE, "it does not hold every password of the stack", "labkit up")
-    return Accounts({name: drawn[name] for name in PASSWORDS}, bool(data.get("open")))
+    return Accounts({name: text for name, text in drawn.items() if isinstance(text, str) and text}, bool(data.get("open")))

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from labkit import paths
 from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, engine
-from labkit.stack.model import COMPONENTS, SERVICES, Stack
+from labkit.stack.model import Stack
 from labkit.stack.ports import PortTaken
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from labkit.images.catalog import Image
@@ -26,7 +27,8 @@ CONTROL = "control"
 NOBODYS = range(59_157, 60_000)  # numbers of users that machines do not give to theirs
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 # MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
-MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15, **dict.fromkeys(SERVICES, 55)}
+MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15}
+SERVICE_NEEDS_MB = 55
 MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {engine.NATIVELY}"
 
 
@@ -71,9 +73,10 @@ def check_version() -> None:
         raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
 
 
-def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]") -> None:
+def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]", profile: Profile) -> None:
     """Raises UserError before anything is started."""
-    has, needs = engine.memory_mb(found), sum(MEMORY_NEEDED_MB.values())
+    has = engine.memory_mb(found)
+    needs = sum(MEMORY_NEEDED_MB[server.product] for server in profile.servers) + SERVICE_NEEDS_MB * len(profile.services)
     if has < needs:
         raise UserError(
             f"The Docker engine has {has:.0f} MB of memory; the stack needs {needs} MB.",
@@ -84,7 +87,7 @@ def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]"
 def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[str, str | None], str]) -> None:
     """compose.env: every variable of compose.yaml that labkit decides. `subnet` finds one, from the project and what it had before."""
     uid, gid = service_user()
-    _make_control_directory(stack.directory / CONTROL, uid, gid)
+    _make_control_directory(stack.directory / CONTROL, stack.services, uid, gid)
     settings = {
         "LABKIT_NAME": stack.name,
         "LABKIT_DIRECTORY": str(stack.directory),
@@ -95,9 +98,9 @@ def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[st
         "LABKIT_CONTROL": str(stack.directory / CONTROL),
         "LABKIT_SUBNET": subnet(project_of(stack.directory), read_settings(stack.directory).get("LABKIT_SUBNET")),
         **{f"LABKIT_{kind.upper()}_IMAGE": reference for kind, reference in images.items()},
-        **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in COMPONENTS},
+        **{f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(stack[name].endpoint.port) for name in stack.names},
         **_passwords(stack),
-        **{f"LABKIT_ADDRESS_{name.upper().replace('-', '_')}": str(stack.own_address_bits(name)) for name in SERVICES},
+        **{f"LABKIT_ADDRESS_{name.upper().replace('-', '_')}": str(stack.own_address_bits(name)) for name in stack.services},
     }
     paths.write_private(stack.directory / SETTINGS, "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items()))
 
@@ -108,7 +111,7 @@ def _passwords(stack: Stack) -> dict[str, str]:
     return {
         "LABKIT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],  # compose asks for the default of what is set, too
         "LABKIT_ROOT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],
-        **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in accounts.MYSQL_USERS},
+        **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in accounts.mysql_users(stack.profile)},
         "LABKIT_BROKER_PASSWORD": known.drawn[accounts.KAFKA],
         "LABKIT_KAFKA_PASSWORD": known.kafka,
         "LABKIT_KAFKA_PROTOCOL": "SASL_PLAINTEXT" if known.kafka else "PLAINTEXT",
@@ -138,10 +141,10 @@ def service_user() -> tuple[int, int]:
     return free, free
 
 
-def _make_control_directory(control: Path, uid: int, gid: int) -> None:
+def _make_control_directory(control: Path, services: Collection[str], uid: int, gid: int) -> None:
     """What is mounted must be there, and what a service writes must be its user's."""
     (control / "armed").mkdir(parents=True, exist_ok=True)
-    for name in SERVICES:
+    for name in services:
         hits = control / "hits" / name
         hits.mkdir(parents=True, exist_ok=True)
         if os.getuid() == 0:

@@ -18,11 +18,12 @@ from typing import Any
 from labkit import paths
 from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, clients, compose, engine, event_log, log_files
-from labkit.stack.model import COMPONENTS, SERVICES, Account, Stack
+from labkit.stack.model import Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
+from labkit.system.model import Profile
 
 # Seconds to end by itself.
-GRACE = {"mysql": 20, "kafka": 3, "redis": 10, **dict.fromkeys(SERVICES, 4)}
+GRACE, SERVICE_GRACE = {"mysql": 20, "kafka": 3, "redis": 10}, 4
 ANSWER_TIMEOUT = 10.0
 DONE_TIMEOUT = 60.0
 FREEZE_TRIES = 10
@@ -42,8 +43,11 @@ class Docker:
     extra: Sequence[str] = ()
     refused: Mapping[str, UserError] = {}
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, profile: Profile) -> None:
         self._directory = directory
+        self._profile = profile
+        self._names = profile.components
+        self._services = frozenset(service.name for service in profile.services)
         self._project = compose.project_of(directory)
         self._looked, self._seen_then = 0.0, dict[str, dict[str, Any]]()
         self._lock = threading.Lock()
@@ -105,7 +109,7 @@ class Docker:
 
     def _waits(self, name: str) -> bool:
         """Has the service ended, and waits in its container for the word to begin again?"""
-        return name in SERVICES and (self._own(name) / WAITING).exists()
+        return name in self._services and (self._own(name) / WAITING).exists()
 
     def runs(self, component: str) -> bool:
         return component in self.running()
@@ -120,7 +124,7 @@ class Docker:
             if error.kind == engine.SILENT:
                 raise
             containers = {}
-        return dict(zip(COMPONENTS, self._each(COMPONENTS, lambda name: self._seen(containers.get(name))), strict=True))
+        return dict(zip(self._names, self._each(self._names, lambda name: self._seen(containers.get(name))), strict=True))
 
     def _seen(self, container: dict[str, Any] | None) -> Seen:
         if container is None:
@@ -152,7 +156,7 @@ class Docker:
 
     def memory(self) -> dict[str, int]:
         """What the engine counts for each container, without the files that it keeps in memory and could drop."""
-        names = sorted(self.running(), key=COMPONENTS.index)
+        names = sorted(self.running(), key=self._names.index)
         return {name: size for name, size in zip(names, self._each(names, self._memory_of), strict=True) if size is not None}
 
     def _memory_of(self, name: str) -> int | None:
@@ -240,8 +244,8 @@ class Docker:
 
     def wake(self) -> set[str]:
         with suppress(engine.NoEngine):
-            self.unpause(COMPONENTS)
-            self.join(COMPONENTS)
+            self.unpause(self._names)
+            self.join(self._names)
         return self.running()
 
     def refuse_unusable(self) -> None:
@@ -252,14 +256,14 @@ class Docker:
         """Compose takes up what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
-        if set(COMPONENTS) - self._containers().keys():
+        if set(self._names) - self._containers().keys():
             compose.check_version()
         from labkit.images import catalog, pull
 
         images = catalog.chosen(self._engine)
         if not alive:
-            compose.refuse_too_little_memory(self._engine, images)
-        if set(COMPONENTS) - set(alive):
+            compose.refuse_too_little_memory(self._engine, images, self._profile)
+        if set(self._names) - set(alive):
             pull.get_missing(self._engine, images, view)
         self._images = images
         return {kind: choice.description for kind, choice in images.items() if kind != "services"}
@@ -351,12 +355,12 @@ class Docker:
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not see that it is asked to end
-        self._act(names, RUNS, lambda name: self._on(name, f"stop?t={GRACE[name]}"))
+        self._act(names, RUNS, lambda name: self._on(name, f"stop?t={GRACE.get(name, SERVICE_GRACE)}"))
 
     def stop_to_restart(self, names: Collection[str]) -> None:
         """Services end and wait in their containers; what does not within a moment is stopped with its container."""
         self.unpause(names)
-        willing = sorted(self.running() & set(names) & set(SERVICES))
+        willing = sorted(self.running() & set(names) & self._services)
         event_log.announce(self._directory, willing)
         self._each(willing, lambda name: self._on(name, "kill?signal=SIGHUP"))
         deadline = time.monotonic() + ENDS_WITHIN
@@ -428,8 +432,8 @@ class Docker:
 
     def down(self, *, data: bool) -> None:
         self._keep_logs()
-        self.stop(SERVICES)
-        self.stop(COMPONENTS)
+        self.stop(self._services)
+        self.stop(self._names)
         compose.remove(self._api, self._project, volumes=data)
         for note in (self._directory / "cut").glob("*.json"):
             with suppress(OSError):

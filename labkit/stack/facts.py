@@ -5,7 +5,7 @@ from typing import Any
 
 from labkit.stack import accounts, probes, runtimes
 from labkit.stack.engine import NoEngine
-from labkit.stack.model import COMPONENTS, SUPERVISOR, Account, Stack
+from labkit.stack.model import SUPERVISOR, Account, Stack
 from labkit.stack.runtime import RUNNING, UNKNOWN, Seen
 
 PROBE_TIMEOUT, STARTING_S = 1.0, 15.0  # seconds
@@ -19,9 +19,9 @@ def facts(stack: Stack) -> dict[str, Any]:
     try:
         seen, memory = runtime.look(), runtime.memory()
     except NoEngine as silent:
-        seen, memory, reason = dict.fromkeys((*COMPONENTS, *runtime.extra), Seen(UNKNOWN)), {}, silent
-    missing = _missing(stack, [name for name in COMPONENTS if seen[name].state == RUNNING])
-    components = [_component(stack, name, seen[name], memory.get(name), missing.get(name)) for name in (*COMPONENTS, *runtime.extra)]
+        seen, memory, reason = dict.fromkeys((*stack.names, *runtime.extra), Seen(UNKNOWN)), {}, silent
+    missing = _missing(stack, [name for name in stack.names if seen[name].state == RUNNING])
+    components = [_component(stack, name, seen[name], memory.get(name), missing.get(name)) for name in (*stack.names, *runtime.extra)]
     mysql = stack.mysql
     return {
         "name": stack.name,
@@ -35,7 +35,7 @@ def facts(stack: Stack) -> dict[str, Any]:
             "redis": {"host": stack.redis.host, "port": stack.redis.port, **_login(stack.redis)},
         },
         "accounts": {
-            "mysql": {user: stack.accounts.mysql(user) for user in accounts.MYSQL_USERS},
+            "mysql": {user: stack.accounts.mysql(user) for user in accounts.mysql_users(stack.profile)},
             "kafka": {accounts.KAFKA_USER: stack.accounts.kafka or None},
             "redis": {accounts.REDIS_USER: stack.accounts.redis or None},
         },
@@ -49,7 +49,7 @@ def _login(account: Account) -> dict[str, str | None]:
 
 def _component(stack: Stack, name: str, seen: Seen, memory: int | None, missing: str | None) -> dict[str, Any]:
     """`missing` is why one that runs is not ready: it is starting, as long as it has not run for long."""
-    is_component = name in COMPONENTS
+    is_component = name in stack.names
     unready = STARTING if seen.uptime_s is None or seen.uptime_s < STARTING_S else NOT_READY
     return {
         "name": name,

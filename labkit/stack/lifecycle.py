@@ -14,12 +14,13 @@ from typing import Protocol
 from labkit import paths
 from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, claims, compose, ports, probes, provision, runtimes, sources, sql, starts, state, stores
-from labkit.stack.model import COMPONENTS, DEFAULT_PORTS, LOOPBACK, SERVERS, SERVICES, STORE_WRITERS, Component, Endpoint, Stack
+from labkit.stack.model import LOOPBACK, Component, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
 from labkit.stack.wait import Ready, wait_all
+from labkit.system import find as profiles
+from labkit.system.model import Profile
 
 PORT_TRIES = 3  # a port that is taken between choosing and using it is replaced by another
-VIEW = "order-history"
 RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
 
 
@@ -51,15 +52,16 @@ def bring_up(
     view: View,
     *,
     runtime: str,
+    profile: Profile,
     restart: Collection[str] = (),
     open_wanted: bool | None = None,
 ) -> Brought:
-    """Start what does not run, and `restart` anew, and wait until all is ready. `open_wanted`: see accounts.settle. The caller holds the
-    stack's lock. Raises UserError."""
+    """Start what does not run, and `restart` anew, and wait until all is ready. A stack that runs has the `profile` already. `open_wanted`:
+    see accounts.settle. The caller holds the stack's lock. Raises UserError."""
     for _ in range(PORT_TRIES):
         with suppress(ports.PortTaken):
-            return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart, open_wanted=open_wanted)
-    return _bring_up(directory, name, wanted_source, view, runtime=runtime, restart=restart, open_wanted=open_wanted)
+            return _bring_up(directory, name, wanted_source, view, runtime, profile, restart=restart, open_wanted=open_wanted)
+    return _bring_up(directory, name, wanted_source, view, runtime, profile, restart=restart, open_wanted=open_wanted)
 
 
 def _bring_up(
@@ -67,49 +69,59 @@ def _bring_up(
     name: str,
     wanted_source: Path | None,
     view: View,
-    *,
     runtime: str,
+    profile: Profile,
+    *,
     restart: Collection[str],
     open_wanted: bool | None,
 ) -> Brought:
+    services = {service.name for service in profile.services}
+    writers = [service.name for service in profile.services if service.writes]
     intent = reset_intent(directory)
     old = state.find(name)
     if intent == RESET_ALL:
         take_down(directory, old, data=True)
         old = intent = None
-    running = runtimes.of(runtime, directory)
+    running = runtimes.of(runtime, directory, profile)
     alive = running.wake()
     if not alive:
         running.clear()  # left by a labkit that was killed before it could write them down
-    source = (wanted_source or (old.source if old and alive & set(SERVICES) else paths.content())).absolute()
+    source = (wanted_source or (old.source if old and alive & services else paths.content())).absolute()
     if runtime == DOCKER:
         compose.refuse_paths(source, directory, paths.compose_directory())
-    provision.statements(source)  # is this a folder of services at all?
+    provision.statements(source, profile)  # is this a folder of services at all?
     versions = running.prepare(alive, view)
-    accounts.settle(directory, open_wanted=open_wanted)
-    stack = _describe(directory, name, runtime, source, versions, old, alive | running.holds_ports())
+    accounts.settle(directory, profile, open_wanted=open_wanted)
+    stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.holds_ports())
     if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
-        accounts.settle(directory, draw_anew=True)  # whoever took a store's port may have been told its password by those who sought it
+        accounts.settle(directory, profile, draw_anew=True)  # whoever took a store's port may have been told its password by those who sought it
     changed = running.plan(stack, alive)
-    must_stop = changed | alive & set(restart) | (alive & set(STORE_WRITERS) if intent else set())
+    must_stop = changed | alive & set(restart) | (alive & set(writers) if intent else set())
     running.stop(changed)
     running.stop_to_restart(must_stop - changed)
-    missing = set(COMPONENTS) - alive | must_stop
+    missing = set(stack.names) - alive | must_stop
     sources.forget_unsafe_bytecode(stack.source)
-    digests = sources.digests(stack.source)  # before they start: what is saved from now on is found to differ
-    if "redis" not in missing and VIEW in missing and old is not None and old[VIEW].digest not in ("", digests[VIEW]):
+    digests = sources.digests(stack.source, stack.services)  # before they start: what is saved from now on is found to differ
+    kept = {component.name: component.digest for component in old.components} if old else {}
+    if _view_is_of_other_code(stack, missing, kept, digests):
         stores.empty_view(stack)  # what other code wrote, positions too, is nothing to go on from
-    stack = _with_digests(stack, {c.name: "" if c.name in missing or old is None else old[c.name].digest for c in stack.components})
+    stack = _with_digests(stack, {c: "" if c in missing else kept.get(c, "") for c in stack.names})
     state.save(stack)
     try:
         _start_and_wait(running, stack, missing, view, intent=intent)
-        stack = _with_digests(stack, {name: digests[name] for name in missing & set(SERVICES)})
+        stack = _with_digests(stack, {name: digests[name] for name in missing & services})
         state.save(stack)
         claims.settle(directory, stack.ports)
     except KeyboardInterrupt:
-        _undo(running, missing)
+        _undo(running, stack, missing)
         raise
     return Brought(stack, running, frozenset(missing), reset_finished=intent is not None)
+
+
+def _view_is_of_other_code(stack: Stack, missing: Collection[str], before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Does somebody who keeps positions in Redis start again with other files than those that wrote them?"""
+    keepers = [s.component for s in stack.profile.subscriptions if s.keeps_positions and s.component in missing]
+    return "redis" not in missing and any(before.get(name, "") not in ("", now[name]) for name in keepers)
 
 
 def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: View, *, intent: str | None) -> None:
@@ -133,52 +145,62 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
         wait_all(waits, since=since, tell=tell, tick=tick)
 
     new_accounts = _is_due(stack)
-    first = missing - set(STORE_WRITERS) if intent else missing
-    since = runtime.start(sorted(first, key=COMPONENTS.index))
+    writers = [service.name for service in stack.profile.services if service.writes]
+    first = missing - set(writers) if intent else missing
+    since = runtime.start(sorted(first, key=stack.names.index))
     if intent:
-        wait_for(SERVERS, since)
-        provision.mend_tables(stack.source, runtime.first_access(stack), stack.accounts)
+        wait_for(stack.servers, since)
+        provision.mend_tables(stack, runtime.first_access(stack))
         stores.empty(stack)
-        since = runtime.start(STORE_WRITERS)
-    wait_for(COMPONENTS if not intent else SERVICES, since)
+        since = runtime.start(writers)
+    wait_for(stack.names if not intent else stack.services, since)
     if intent:
         (stack.directory / "reset.json").unlink()
     starts.note(stack.directory, took)
 
 
-def _undo(runtime: Runtime, started: set[str]) -> None:
+def _undo(runtime: Runtime, stack: Stack, started: set[str]) -> None:
     """After Ctrl-C: stop what this command started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if started == set(COMPONENTS):
+    if started == set(stack.names):
         runtime.down(data=False)
     else:
-        runtime.stop(started & set(SERVICES))
+        runtime.stop(started & set(stack.services))
         runtime.stop(started)
 
 
 def _describe(
-    directory: Path, name: str, runtime: str, source: Path, versions: dict[str, str], old: Stack | None, alive: set[str]
+    directory: Path,
+    name: str,
+    runtime: str,
+    profile: Profile,
+    source: Path,
+    versions: dict[str, str],
+    old: Stack | None,
+    alive: set[str],
 ) -> Stack:
     """The stack to be. What runs, or is held its ports for, keeps them (`alive`); what does not run keeps those that it had, if it can."""
-    wanted = {c: old[c].endpoint.port if old else DEFAULT_PORTS[c] for c in COMPONENTS if c not in alive}
+    had = {component.name: component for component in old.components} if old else {}
+    default = {each.name: each.port for each in (*profile.servers, *profile.services)}
+    wanted = {c: had[c].endpoint.port if c in had else default[c] for c in profile.components if c not in alive}
     if runtime == NATIVE and "kafka" not in alive:
         wanted["controller"] = old.controller_port if old else 0
     chosen = ports.choose(wanted, directory) if wanted else {}
+    kinds = {server.name: (server.product, "") for server in profile.servers}
 
     def component(c: str) -> Component:
         if c not in chosen:
-            assert old is not None
-            return old[c]
-        kind, scheme = (c, "") if c in SERVERS else ("service", "http")
+            return had[c]
+        kind, scheme = kinds.get(c, ("service", "http"))
         return Component(c, kind, Endpoint(LOOPBACK, chosen[c].number, scheme), versions.get(c, ""), chosen[c].note)
 
     controller = chosen["controller"].number if "controller" in chosen else old.controller_port if old else 0
     bits = old.address_bits if old else _new_address_bits()
-    return Stack(name, directory, runtime, source, bits, tuple(map(component, COMPONENTS)), controller)
+    return Stack(name, directory, runtime, profile, source, bits, tuple(map(component, profile.components)), controller)
 
 
 def _store_ports(stack: Stack) -> list[int]:
-    return [*(stack[name].endpoint.port for name in SERVERS), stack.controller_port]
+    return [*(stack[name].endpoint.port for name in stack.servers), stack.controller_port]
 
 
 def _new_address_bits() -> int:
@@ -206,14 +228,14 @@ def _provisioned(directory: Path) -> Path:
 
 def _is_due(stack: Stack) -> bool:
     """Has the database not all accounts and tables yet that it should have?"""
-    return _text_of(_provisioned(stack.directory)) != provision.digest(stack.source, stack.accounts)
+    return _text_of(_provisioned(stack.directory)) != provision.digest(stack)
 
 
 def _provision(stack: Stack, runtime: Runtime) -> None:
     """Accounts, and the tables that the services' files have and the database has not yet; the mark of the first start."""
     if _is_due(stack):
-        provision.apply(stack.source, runtime.first_access(stack), stack.accounts)
-        paths.write(_provisioned(stack.directory), provision.digest(stack.source, stack.accounts))
+        provision.apply(stack, runtime.first_access(stack))
+        paths.write(_provisioned(stack.directory), provision.digest(stack))
     if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
         stores.write_mark(stack.directory, sql.first_binlog_position(stack.mysql), {})
 
@@ -237,8 +259,9 @@ def intend_reset(directory: Path, empties: str) -> None:
 def take_down(directory: Path, stack: Stack | None, *, data: bool) -> None:
     """Stop every process of the stack; with `data`, forget all of it. The caller holds the stack's lock."""
     # A stack that was never written down was killed at its first start: nobody knows on which runtime.
+    profile = stack.profile if stack else profiles.default()
     for runtime in [stack.runtime] if stack else runtimes.usable():
-        runtimes.of(runtime, directory).down(data=data)
+        runtimes.of(runtime, directory, profile).down(data=data)
     with suppress(OSError, UserError):  # it counts no longer than the stack's description is there
         claims.give_back(directory)
     if data:

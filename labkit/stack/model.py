@@ -1,29 +1,16 @@
 """What runs, as data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.stack import accounts
+from labkit.system.model import Profile
 
 LOOPBACK = "127.0.0.1"
-SERVERS = ("mysql", "kafka", "redis")
-SERVICES = ("customers", "orders", "order-history", "relay", "gateway")
-STORE_WRITERS = ("relay", "customers", "orders", "order-history")  # must be stopped while stores are emptied
-COMPONENTS = (*SERVERS, *SERVICES)
 SUPERVISOR = "supervisor"
-SCHEMAS = ("customer_db", "order_db")
-DEFAULT_PORTS = {
-    "mysql": 3306,
-    "kafka": 9092,
-    "redis": 6379,
-    "customers": 8082,
-    "orders": 8083,
-    "order-history": 8084,
-    "relay": 8090,
-    "gateway": 8081,
-}
 
 
 @dataclass(frozen=True)
@@ -77,16 +64,36 @@ class Stack:
     name: str
     directory: Path
     runtime: str
+    profile: Profile  # which components it has
     source: Path  # the folder that its services run from
     address_bits: int  # 24 bits, this stack's own part of message ids
     components: tuple[Component, ...]
     controller_port: int  # Kafka's own second port
 
     def __getitem__(self, name: str) -> Component:
+        """Raises UserError for a component that the stack's profile does not have."""
         for component in self.components:
             if component.name == name:
                 return component
-        raise UserError(f"There is no component {name!r}; a stack has {', '.join(COMPONENTS)}.", "labkit status")
+        raise self.no_component(name, "labkit status")
+
+    def no_component(self, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
+        """For a name that a person gave; `others` are further names that would have done."""
+        known = ", ".join((*self.names, *others))
+        return UserError(f"There is no component {name!r}; a stack has {known}.", next_step, exit_code=ExitCode.USAGE)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all components, in the order in which they start."""
+        return self.profile.components
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.profile.services)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.profile.servers)
 
     def url(self, name: str) -> str:
         """`http://127.0.0.1:8081`"""
@@ -126,6 +133,11 @@ class Stack:
         return Account(endpoint.host, endpoint.port, accounts.REDIS_USER, self.accounts.redis)
 
     @property
+    def logins(self) -> dict[str, Account]:
+        """Of the servers that have one account for all their clients, by the server's name."""
+        return {"kafka": self.kafka, "redis": self.redis}
+
+    @property
     def ports(self) -> list[int]:
         """All that it listens on."""
         return [*(component.endpoint.port for component in self.components), *([self.controller_port] if self.controller_port else [])]
@@ -136,4 +148,4 @@ class Stack:
 
     def own_address_bits(self, service: str) -> int:
         """48 bits, the service's own part of message ids."""
-        return self.address_bits << 24 | (SERVICES.index(service) + 1) << 16
+        return self.address_bits << 24 | (self.services.index(service) + 1) << 16

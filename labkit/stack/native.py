@@ -11,18 +11,20 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, event_log, installed, log_files, processes
-from labkit.stack.model import COMPONENTS, SERVICES, SUPERVISOR, Stack
+from labkit.stack.model import SUPERVISOR, Account, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.stack.servers import kafka, mysql, redis
+from labkit.system.model import Profile
 
 # Seconds to end by itself. Kafka recovers as well from a kill, and one that is only just starting does not hear.
-GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0, **dict.fromkeys(SERVICES, 4.0)}
+GRACE, SERVICE_GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0}, 4.0
 STRAY_GRACE = 1.0
 HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
@@ -70,9 +72,9 @@ def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
     entries["mysql"]["env"] |= mysql.ENVIRONMENT
     for name, settings in (("kafka", kafka.settings_of(data / "kafka")), ("redis", redis.settings_of(data / "redis"))):
         entries[name]["settings"] = hashlib.sha256(settings.read_bytes()).hexdigest()
-    for name in SERVICES:
-        argv = [sys.executable, "-m", f"services.{name.replace('-', '_')}"]
-        entries[name] = {"argv": argv, "env": {**marker, **service_environment(stack, name)}, "cwd": str(stack.source)}
+    for service in stack.profile.services:
+        env = {**marker, **service_environment(stack, service.name)}
+        entries[service.name] = {"argv": [sys.executable, "-m", service.module], "env": env, "cwd": str(stack.source)}
     return entries
 
 
@@ -91,7 +93,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def service_environment(stack: Stack, name: str) -> dict[str, str]:
-    """A service's configuration; compose.yaml gives the same names."""
+    """A service's configuration: what every service gets, and its own as the profile says. compose.yaml gives the same names."""
     endpoint = stack[name].endpoint
     environment = {
         "LABKIT_STACK": stack.name,
@@ -100,25 +102,40 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
         "EVENTUATE_MAC_ADDRESS": str(stack.own_address_bits(name)),
         "HTTP_HOST": endpoint.host,
         "HTTP_PORT": str(endpoint.port),
-        "KAFKA_BOOTSTRAP": str(stack.kafka),
         "PYTHONPATH": str(stack.source),
         "PYTHONUNBUFFERED": "1",
         "LABKIT_CONTROL": str(stack.directory / "control"),
     }
-    if name != "gateway" and stack.kafka.password:
-        environment |= {"KAFKA_USERNAME": stack.kafka.user, "KAFKA_PASSWORD": stack.kafka.password}
-    if name in accounts.OF_SERVICE:
-        at, database = stack.mysql_as(accounts.OF_SERVICE[name]), {"customers": "customer_db", "orders": "order_db"}.get(name)
-        environment |= {"MYSQL_HOST": at.host, "MYSQL_PORT": str(at.port), "MYSQL_USER": at.user, "MYSQL_PASSWORD": at.password}
-        environment |= {"MYSQL_DATABASE": database} if database else {"RELAY_OUTBOXES": "customer_db,order_db"}
-        relay = stack["relay"].endpoint
-        environment |= {"RELAY_HINT": f"{relay.host}:{relay.port}"}
-    if name == "order-history":
-        environment |= {"REDIS_HOST": stack.redis.host, "REDIS_PORT": str(stack.redis.port)}
-        environment |= {"REDIS_PASSWORD": stack.redis.password} if stack.redis.password else {}
-    if name == "gateway":
-        environment |= {f"{other.upper().replace('-', '_')}_URL": stack.url(other) for other in ("customers", "orders", "order-history")}
-    return environment
+    service = next(service for service in stack.profile.services if service.name == name)
+    places = {component.name: _Place.of(component.endpoint) for component in stack.components}
+    places |= {server: _Place.of_account(account) for server, account in stack.logins.items()}
+    if service.account:
+        places["account"] = _Place.of_account(stack.mysql_as(service.account))
+    own = {variable: value.format_map(places) for variable, value in service.environment.items()}
+    return environment | {variable: value for variable, value in own.items() if value}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a profile may say of a component, or of an account: `{mysql.host}`. Without a password there is no user either."""
+
+    host: str
+    port: int
+    url: str = ""
+    user: str = ""
+    password: str = ""
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> "_Place":
+        return cls(endpoint.host, endpoint.port, str(endpoint))
+
+    @classmethod
+    def of_account(cls, account: Account) -> "_Place":
+        return cls(account.host, account.port, user=account.user if account.password else "", password=account.password)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 def mysql_socket_of(stack_directory: Path) -> Path:
@@ -135,15 +152,17 @@ class Native:
         )
     }
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, profile: Profile) -> None:
         self._directory = directory
+        self._profile = profile
+        self._names = profile.components
         self._socket = paths.socket_directory(directory) / "supervisor.sock"
         self._spawned: subprocess.Popen[bytes] | None = None
         self._has: installed.Installed | None = None
         self._plan: dict[str, Any] = {}
 
     def running(self) -> set[str]:
-        return {name for name in COMPONENTS if processes.running(self._directory, name)}
+        return {name for name in self._names if processes.running(self._directory, name)}
 
     def runs(self, component: str) -> bool:
         return processes.running(self._directory, component) is not None
@@ -152,7 +171,7 @@ class Native:
         return set()
 
     def look(self) -> dict[str, Seen]:
-        return {name: self._seen(name) for name in (*COMPONENTS, SUPERVISOR)}
+        return {name: self._seen(name) for name in (*self._names, SUPERVISOR)}
 
     def _seen(self, name: str) -> Seen:
         process = processes.running(self._directory, name)
@@ -167,7 +186,7 @@ class Native:
 
     def memory(self) -> dict[str, int]:
         """PSS; without the processes that have just ended."""
-        running = {name: processes.running(self._directory, name) for name in (*COMPONENTS, SUPERVISOR)}
+        running = {name: processes.running(self._directory, name) for name in (*self._names, SUPERVISOR)}
         sizes = {name: processes.memory(process.pid) for name, process in running.items() if process}
         return {name: size for name, size in sizes.items() if size is not None}
 
@@ -208,7 +227,7 @@ class Native:
         return None
 
     def halted(self) -> dict[str, str]:
-        found = {name: processes.running(self._directory, name) for name in COMPONENTS}
+        found = {name: processes.running(self._directory, name) for name in self._names}
         return {name: PAUSED for name, process in found.items() if process is not None and process.paused()}
 
     def log(self, component: str, count: int | None) -> list[str]:
@@ -235,8 +254,8 @@ class Native:
         return log_files.follow({name: log_files.of(self._directory, name) for name in components})
 
     def wake(self) -> set[str]:
-        processes.mend_records(self._directory, (*COMPONENTS, SUPERVISOR))
-        self.unpause(COMPONENTS)
+        processes.mend_records(self._directory, (*self._names, SUPERVISOR))
+        self.unpause(self._names)
         return self.running()
 
     def refuse_unusable(self) -> None:
@@ -323,7 +342,7 @@ class Native:
 
     def _grace(self, name: str) -> float:
         ready = name != "mysql" or self._greets(name)
-        return GRACE[name] if ready else HANGING_GRACE
+        return GRACE.get(name, SERVICE_GRACE) if ready else HANGING_GRACE
 
     def _greets(self, name: str) -> bool:
         """Does it speak first, as a MySQL does that takes connections?"""
@@ -371,7 +390,7 @@ class Native:
             supervisor.send(signal.SIGTERM)  # from now on it starts nothing more
         with suppress(OSError):
             (self._directory / PLAN).unlink(missing_ok=True)  # nor does one that is only just starting
-        services = self.running() & set(SERVICES)
+        services = self.running() & {service.name for service in self._profile.services}
         self.stop(services)
         self.stop(self.running())
         if supervisor and processes.wait_gone([supervisor], 2.0):

@@ -36,7 +36,7 @@ def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool
     probe = probe_of(stack, name)
     if name == "mysql" and new_accounts:
         probe = partial(mysql_first, runtime.first_access(stack))
-    return Waiting(name, runtime, probe, start_timeout(stack, name), tuple(stack.ports_of(name)))
+    return Waiting(name, runtime, probe, start_timeout(stack, name), tuple(stack.ports_of(name)), name in stack.services)
 
 
 def start_timeout(stack: Stack, name: str) -> float:

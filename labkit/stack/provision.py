@@ -10,25 +10,53 @@ from typing import Any
 from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
-from labkit.stack.accounts import Accounts
-from labkit.stack.model import Account
+from labkit.stack.accounts import ADMIN, OBSERVER, Accounts, mysql_users
+from labkit.stack.model import Account, Stack
+from labkit.system.model import Profile
 
 ROOT = Account("localhost", 0, "root", "")  # over the socket alone
 TIMEOUT = 30.0  # seconds a statement may take
 SOURCE = "SOURCE /labkit/"  # how provision.sql names a file of the services, as a container sees it
+MESSAGING = "services/messaging/schema.sql"  # the tables that each service's schema has
 OF_TABLES = ("CREATE DATABASE ", "USE ", "CREATE TABLE ")
+OF_LABKIT = (
+    f"GRANT SELECT, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{OBSERVER}'@'%'",
+    f"GRANT ALL ON *.* TO '{ADMIN}'@'%' WITH GRANT OPTION",
+    f"REVOKE FILE, SHUTDOWN, CREATE TABLESPACE ON *.* FROM '{ADMIN}'@'%'",
+)
 OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # what the administrator cannot run any more once it has run
 
 
-def statements(source: Path) -> list[str]:
+def statements(source: Path, profile: Profile) -> list[str]:
     """All of it as SQL that may run again at any time. Raises UserError when `source` is not a folder of services."""
     found = []
-    for statement in _split((paths.compose_directory() / "mysql/provision.sql").read_text(encoding="utf-8")):
+    for statement in plan(profile):
         if statement.startswith(SOURCE):
             found += _split(_file_of_services(source, statement.removeprefix(SOURCE)))
         else:
             found.append(statement)
     return found
+
+
+def plan(profile: Profile) -> list[str]:
+    """The statements of a profile; SOURCE names a file of the services, and ${X_PASSWORD} stands for the password of the account x.
+    For containers the same stands in compose/mysql/provision.sql, which the image runs."""
+    owners = [service for service in profile.services if service.schema]
+    of_services = [service for service in profile.services if service.account]
+    users = [*(service.account for service in of_services), OBSERVER, ADMIN]
+    found: list[str] = []
+    for service in owners:
+        found += [f"CREATE DATABASE IF NOT EXISTS {service.schema} CHARACTER SET utf8mb4", f"USE {service.schema}"]
+        found += [f"{SOURCE}{file}" for file in (MESSAGING, f"{service.module.replace('.', '/')}/schema.sql")]
+    found += ["SET SESSION sql_log_bin = 0", "DROP USER IF EXISTS 'root'@'%'"]
+    found += [f"CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '${{{user.upper()}_PASSWORD}}'" for user in users]
+    found += [f"ALTER USER '{user}'@'%' IDENTIFIED BY '${{{user.upper()}_PASSWORD}}'" for user in users]
+    for service in of_services:
+        if service.schema:
+            found.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {service.schema}.* TO '{service.account}'@'%'")
+        else:  # it reads the outboxes of others and marks what it has published
+            found += [f"GRANT SELECT, UPDATE ON {owner.schema}.message TO '{service.account}'@'%'" for owner in owners]
+    return [*found, *OF_LABKIT]
 
 
 def _split(text: str) -> list[str]:
@@ -62,8 +90,11 @@ def _columns_since(cursor: Any, statement: str) -> list[str]:
     return new + [f"ALTER TABLE {table[1]} MODIFY {name} {type.removesuffix('PRIMARY KEY')}" for name, type in other]
 
 
-def digest(source: Path, accounts: Accounts) -> str:
-    return hashlib.sha256("\0".join([*statements(source), accounts.digest()]).encode()).hexdigest()[:16]
+def digest(stack: Stack) -> str:
+    """Another one for other tables, accounts or passwords; tells nothing of these."""
+    passwords = "\0".join(stack.accounts.mysql(user) for user in mysql_users(stack.profile))
+    said = [*statements(stack.source, stack.profile), hashlib.sha256(passwords.encode()).hexdigest()[:16]]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
 def _with_passwords(statement: str, accounts: Accounts) -> str:
@@ -101,14 +132,15 @@ def connected(access: Account | Path, timeout: float) -> Iterator[Any]:
         yield cursor
 
 
-def apply(source: Path, accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+def apply(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     """Make what is missing, through the first of these that the server lets in. Raises UserError with the statement that failed."""
-    _run(statements(source), accesses, accounts)
+    _run(statements(stack.source, stack.profile), accesses, stack.accounts)
 
 
-def mend_tables(source: Path, accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+def mend_tables(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     """As apply, the schemas, tables and columns alone, which is quick: what somebody dropped or renamed is there again."""
-    _run([statement for statement in statements(source) if statement.startswith(OF_TABLES)], accesses, accounts)
+    wanted = statements(stack.source, stack.profile)
+    _run([statement for statement in wanted if statement.startswith(OF_TABLES)], accesses, stack.accounts)
 
 
 def _run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Accounts) -> None:

@@ -8,6 +8,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack import engine, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NAMES, NATIVE, Runtime
+from labkit.system.model import Profile
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,19 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
 _SPOKEN = {DOCKER: "This stack runs in containers.", NATIVE: "This stack runs as processes on this machine."}
 
 
-def of(name: str, directory: Path) -> Runtime:
-    """The stack's runtime; cheap, nothing is asked yet."""
+def of(name: str, directory: Path, profile: Profile) -> Runtime:
+    """The runtime of a stack with the components of this profile; cheap, nothing is asked yet."""
     if name == DOCKER:
         from labkit.stack.docker import Docker
 
-        return Docker(directory)
+        return Docker(directory, profile)
     from labkit.stack.native import Native
 
-    return Native(directory)
+    return Native(directory, profile)
 
 
 def of_stack(stack: Stack) -> Runtime:
-    return of(stack.runtime, stack.directory)
+    return of(stack.runtime, stack.directory, stack.profile)
 
 
 def usable() -> list[str]:

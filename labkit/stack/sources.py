@@ -8,12 +8,10 @@ that what is found is all of it or too much.
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-
-from labkit.stack.model import SERVICES
 
 ROOT = "services"
 MOST_BESIDE = 20_000  # files; beyond that it is no workspace but somebody's home
@@ -66,7 +64,7 @@ def _stats(paths: Iterable[tuple[str, Path]]) -> dict[str, tuple[int, int]]:
 def _loaded(source: Path, modules: object, beside: tuple[str, ...]) -> frozenset[str]:
     """What services load beside them; the same as long as `modules` and the names are."""
     everything = _Files(source, {name: source / name for name in beside})
-    return frozenset(path for service in SERVICES for path in everything.of(service))
+    return frozenset(path for service in everything.services for path in everything.of(service))
 
 
 def _paths(source: Path) -> Iterator[tuple[str, Path]]:
@@ -103,10 +101,10 @@ def _walk(source: Path, top: Path, *, without: str = "") -> Iterator[tuple[str, 
                 yield name if within == "." else f"{within}/{name}", path
 
 
-def digests(source: Path) -> dict[str, str]:
+def digests(source: Path, services: Collection[str]) -> dict[str, str]:
     """By service: 16 hexadecimal digits that change whenever one of its files does."""
     everything = _Files(source, dict(_beside(source)))
-    return {service: everything.digest(everything.of(service)) for service in SERVICES}
+    return {service: everything.digest(everything.of(service)) for service in services}
 
 
 def files_of(source: Path, service: str) -> set[str]:
@@ -121,6 +119,8 @@ class _Files:
         self._beside = beside
         self._modules = {**files(source), **_read((name, path) for name, path in beside.items() if name.endswith(".py"))}
         self._imports = _imports(self._modules)
+        starts = re.compile(rf"{ROOT}/(\w+)/__main__\.py")
+        self.services = [found[1] for path in self._modules if (found := starts.fullmatch(path))]
         self._data = [path for path in (*self._modules, *beside) if not path.endswith(".py")]
         self._packages = {path.rpartition("/")[0] for path in self._modules if path.endswith(".py")}
         self._texts: dict[str, str] = {}

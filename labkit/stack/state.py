@@ -22,8 +22,10 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, ExitCode, UserError
-from labkit.stack.model import COMPONENTS, Component, Endpoint, Stack
+from labkit.stack.model import Component, Endpoint, Stack
 from labkit.stack.runtime import NAMES
+from labkit.system import find as profiles
+from labkit.system.model import Profile
 
 FILE = "stack.json"
 _meant = ["default"]  # the stack that a command without --name is about
@@ -54,7 +56,7 @@ def read(directory: Path) -> Stack | None:
         stack = _stack(directory, data)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise Damaged(path, "it is not what labkit writes there", repair) from None
-    if stack.name != name or stack.runtime not in NAMES or tuple(c.name for c in stack.components) != COMPONENTS:
+    if stack.name != name or stack.runtime not in NAMES or tuple(c.name for c in stack.components) != stack.names:
         raise Damaged(path, "it is not what labkit writes there", repair)
     return stack
 
@@ -62,7 +64,18 @@ def read(directory: Path) -> Stack | None:
 def _stack(directory: Path, data: dict[str, Any]) -> Stack:
     parts = [{**c, "endpoint": Endpoint(**{**c["endpoint"], "port": int(c["endpoint"]["port"])})} for c in data["components"]]
     components = tuple(Component(**part) for part in parts)
-    return Stack(**{**data, "directory": directory, "source": Path(data["source"]), "components": components})
+    profile = profile_of(data.get("profile", profiles.DEFAULT))
+    return Stack(**{**data, "directory": directory, "profile": profile, "source": Path(data["source"]), "components": components})
+
+
+def profile_of(name: str | None) -> Profile:
+    """By its name; the usual one without. Raises UserError when there is none of this name."""
+    labs = paths.content() / "labs"
+    found = profiles.profile(name or profiles.DEFAULT, labs)
+    if found is None:
+        known = ", ".join(profiles.names(labs))
+        raise UserError(f"There is no profile {name!r}; there are {known}.", "labkit up --help", exit_code=ExitCode.USAGE)
+    return found
 
 
 def find_whole(name: str) -> Stack | None:
@@ -92,8 +105,15 @@ def load(name: str) -> Stack:
 
 
 def save(stack: Stack) -> None:
-    data = {**asdict(stack), "source": str(stack.source)}
-    del data["directory"]
+    data = {
+        "name": stack.name,
+        "runtime": stack.runtime,
+        "profile": stack.profile.name,
+        "source": str(stack.source),
+        "address_bits": stack.address_bits,
+        "components": [asdict(component) for component in stack.components],
+        "controller_port": stack.controller_port,
+    }
     paths.write(stack.directory / FILE, json.dumps(data, indent=1))
 
 

@@ -11,7 +11,7 @@ from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.kafka_wire import Broker
-from labkit.stack.model import SCHEMAS, Account, Stack
+from labkit.stack.model import Account, Stack
 
 TIMEOUT, QUICK = 30.0, 2.0  # seconds
 
@@ -48,7 +48,7 @@ def write_mark(directory: Path, binlog: dict[str, object], offsets: dict[str, li
 def _empty_mysql(stack: Stack) -> dict[str, object]:
     """Truncate all tables of the services. The binlog of before goes too: evidence begins at the position that is returned."""
     with ThreadPoolExecutor() as pool:  # each table waits for the disk, and they do so together
-        list(pool.map(lambda schema: _truncate(stack.mysql, schema), SCHEMAS))
+        list(pool.map(lambda schema: _truncate(stack.mysql, schema), stack.profile.schemas))
     with sql.connected(stack.mysql, TIMEOUT) as cursor:
         cursor.execute("FLUSH BINARY LOGS")
         mark = sql.binlog_position(cursor)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from labkit.errors import ExitCode, UserError
 from labkit.stack import last_words, ports, starts
-from labkit.stack.model import SERVICES
 from labkit.stack.runtime import End, Runtime
 
 INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
@@ -28,6 +27,7 @@ class Waiting:
     probe: Probe
     timeout: float
     ports: tuple[int, ...]  # that it listens on; the probe asks the first
+    is_service: bool
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class NotReady(UserError):
         runtime, component = waiting.runtime, waiting.component
         said = runtime.said(component, LINES_KEPT)
         self.log = runtime.log(component, LINES_KEPT) if said is None else said
-        self.mistake = last_words.mistake("\n".join(self.log)) if end is not None and component in SERVICES else None
+        self.mistake = last_words.mistake("\n".join(self.log)) if end is not None and waiting.is_service else None
         log = self.log[-LAST_LINES:]
         details = [f"last lines of its log (labkit logs {component}):", *(f"  {line}" for line in log)] if log else []
         if end is None and runtime.runs(component) and (doing := last_words.doing(runtime, component)) is not None:
             details = [doing, *(["", *details] if details else [])]
-        by_itself = end is not None and component in SERVICES and end.signal is None and end.exit_code != 0
+        by_itself = end is not None and waiting.is_service and end.signal is None and end.exit_code != 0
         exit_code = ExitCode.FAIL if by_itself else None
         message = f"{component} did not get ready in {seconds:.0f} s: {why.rstrip('.')}."
         if end is not None:

@@ -1,0 +1,1 @@
+"""The system under study, as data; see model.py."""

@@ -1,0 +1,1 @@
+"""One module for each profile, found by its file: `PROFILE` is the profile."""

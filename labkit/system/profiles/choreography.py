@@ -1,0 +1,43 @@
+"""The choreography-based saga over Kafka, with the order history as a CQRS view: labs 1 to 6.
+
+https://microservices.io/patterns/data/saga.html
+"""
+
+from labkit.system.customers_and_orders import CUSTOMER_DB, CUSTOMERS, GATEWAY, KAFKA, MYSQL, ORDER_DB, ORDER_HISTORY, ORDERS, REDIS, RELAY
+from labkit.system.model import Channel, Message, Profile, Reaction, Subscription
+
+PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
+ORDER = Channel(f"{PACKAGE}.orders.domain.Order", "Order", "order")
+CUSTOMER = Channel(f"{PACKAGE}.customers.domain.Customer", "Customer", "customer")
+
+FOR_CUSTOMERS, FOR_ORDERS, FOR_THE_VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
+ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
+
+PROFILE = Profile(
+    name="choreography",
+    sentence="Services react to each other's events; nobody is in charge.",
+    servers=(MYSQL, KAFKA, REDIS),
+    services=(CUSTOMERS, ORDERS, ORDER_HISTORY, RELAY, GATEWAY),
+    broker="kafka",
+    channels=(ORDER, CUSTOMER),
+    subscriptions=(
+        Subscription("customers", FOR_CUSTOMERS, (ORDER,), CUSTOMER_DB),
+        Subscription("orders", FOR_ORDERS, (CUSTOMER,), ORDER_DB),
+        Subscription("order-history", FOR_THE_VIEW, (ORDER, CUSTOMER), "redis"),
+    ),
+    messages=(
+        Message("CustomerCreated", CUSTOMER, "customers", tells="customer stored"),
+        Message("OrderCreated", ORDER, "orders", tells="order stored"),
+        Message("CustomerCreditReserved", CUSTOMER, "customers", tells="credit reserved", answers="granted"),
+        Message("CustomerCreditReservationFailed", CUSTOMER, "customers", answers="refused"),
+        Message("CustomerValidationFailed", CUSTOMER, "customers", answers="unknown customer"),
+        Message("OrderApproved", ORDER, "orders", tells="order approved"),
+        Message("OrderRejected", ORDER, "orders", tells="order rejected"),
+        Message("OrderCancelled", ORDER, "orders", tells="order cancelled"),
+    ),
+    reactions=(
+        Reaction(FOR_CUSTOMERS, "OrderCreated", "answer", then=ANSWERS),
+        Reaction(FOR_CUSTOMERS, "OrderCancelled", "release"),
+        *(Reaction(FOR_ORDERS, answer, "decision", then=("OrderApproved", "OrderRejected")) for answer in ANSWERS),
+    ),
+)
