@@ -72,7 +72,7 @@ def gate(
     from labkit.faults import make
 
     order = make.gate(subscriber, event_type=event_type, message_id=message, channel_name=channel, partition=partition, key=key)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="End a service at a named failpoint.")
@@ -91,7 +91,7 @@ def crash(
     from labkit.faults import make
 
     order = make.crash(component, point, hit=hit, message_id=message, event_type=event_type)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="Let two handlers meet at a failpoint.")
@@ -109,7 +109,7 @@ def barrier(
     from labkit.faults import make
 
     order = make.barrier(component, point, parties=parties, timeout_s=seconds(timeout) or 2.0)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="Publish an exact copy of a message.")
@@ -156,7 +156,7 @@ def lock(
     from labkit.faults import make
 
     order = make.lock(what, key)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 def _outage(verb: str, component: str, time: str | None, name: str, as_json: bool) -> int:
@@ -207,7 +207,7 @@ def delay(
     from labkit.faults import make
 
     order = make.delay(component, seconds(by) or 0.0, route=route, event_type=event_type)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="Publish a message that nobody can read.")
@@ -270,4 +270,4 @@ def switch(
     from labkit.faults import make
 
     order = make.switch(component, setting, value)
-    return fault(name, lambda _: order, seconds=seconds(time), as_json=as_json)
+    return fault(name, order, seconds=seconds(time), as_json=as_json)

@@ -5,17 +5,16 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from labkit.evidence import faults, redis, topology
+from labkit.evidence import faults, redis
 from labkit.evidence.environment import utc
 from labkit.evidence.kafka_positions import Positions
-from labkit.evidence.messages import channel
 from labkit.evidence.mysql import position_of
 from labkit.evidence.own_writes import touched
 from labkit.evidence.replication import Position
@@ -23,6 +22,7 @@ from labkit.stack import runtimes, sql, transactions
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
+from labkit.system.model import Profile
 
 APART = 0.25  # seconds between two looks that tell stillness
 PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
@@ -83,8 +83,7 @@ class Wave:
     @property
     def positions(self) -> tuple[Any, ...]:
         """What must be equal between two looks; of the application's own topics and groups only."""
-        own = {place: (self.starts.get(place), end) for place, end in self.ends.items() if topology.is_own(place[0])}
-        return self.binlog, self.redis, own, self.committed
+        return self.binlog, self.redis, self.starts, self.ends, self.committed
 
     @property
     def readable(self) -> bool:
@@ -223,16 +222,19 @@ class Watcher:
 
     def _mysql(self, cursor: Any, found: list[Outstanding]) -> tuple[Position, tuple[Waiting, ...]]:
         waiting = []
-        for schema in topology.OUTBOXES:
+        for schema in self.stack.profile.schemas:
             cursor.execute(f"SELECT COUNT(*), MIN(creation_time), MIN(id), MAX(id) FROM `{schema}`.message WHERE published = 0")
             count, oldest, first, last = cursor.fetchone()
             if count:
                 waiting.append(Waiting(schema, int(count), str(first), str(last)))
                 detail = f"{_count(count, 'message waits', 'messages wait')} in the outbox of {schema} to be published by the relay"
                 found.append(Outstanding("outbox", schema, detail, _seconds(oldest)))
-        for user, since, count in _open_transactions(cursor):
-            component = topology.ACCOUNT_COMPONENT[user]
-            found.append(Outstanding("transaction", user, f"{component} has {_count(count, 'transaction', 'transactions')} open", since))
+        workers = self.stack.profile.workers
+        for user, since, count in _open_transactions(cursor, workers):
+            component = workers[user]
+            found.append(
+                Outstanding("transaction", component, f"{component} has {_count(count, 'transaction', 'transactions')} open", since)
+            )
         return self._own_position(position_of(cursor)), tuple(waiting)
 
     def _own_position(self, position: Position) -> Position:
@@ -240,24 +242,26 @@ class Watcher:
         own that it writes to all the time."""
         if self._log is not None:
             seen, own = self._log
-            if position == seen or (seen < position and not touched(self.stack.observer, seen, position)):
+            if position == seen or (seen < position and not touched(self.stack, seen, position)):
                 self._log = position, own
                 return own
         self._log = position, position
         return position
 
     def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
-        topics = [topic for topic in broker.topics() if topology.is_own(topic.name)]
+        profile = self.stack.profile
+        topics = [topic for topic in broker.topics() if topic.name in profile.own_channels]
         starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
-        committed = {group: broker.committed(group) for group in topology.SUBSCRIPTIONS}
+        committed = {each.subscriber: broker.committed(each.subscriber) for each in profile.subscriptions}
         held: dict[Place, int] = {}
-        for group, subscribed in topology.SUBSCRIPTIONS.items():
+        for each in profile.subscriptions:
+            group, subscribed = each.subscriber, {channel.name for channel in each.channels}
             behind = broker.behind(committed[group], starts, {place: end for place, end in ends.items() if place[0] in subscribed})
             held |= behind.held
             if behind.lag:
-                found.append(_lag(broker, group, behind.lag, committed[group]))
+                found.append(_lag(broker, profile, group, behind.lag, committed[group]))
         for (topic, partition), offset in list(held.items())[:1]:
-            where = f"{channel(topic)}, partition {partition}, from offset {offset} on"
+            where = f"{profile.short(topic)}, partition {partition}, from offset {offset} on"
             found.append(Outstanding("held", "kafka", f"a producer's open transaction holds back {where}"))
         return starts, ends, committed
 
@@ -270,9 +274,9 @@ def _seconds(milliseconds: Any) -> float:
         return 0.0
 
 
-def _open_transactions(cursor: Any) -> Iterator[tuple[str, float, int]]:
-    """(account, since when, how many) for the accounts of services; whole seconds."""
-    cursor.execute("SELECT id, user FROM information_schema.processlist WHERE user IN %s", [list(topology.ACCOUNT_COMPONENT)])
+def _open_transactions(cursor: Any, accounts: Collection[str]) -> Iterator[tuple[str, float, int]]:
+    """(account, since when, how many) for these accounts; whole seconds."""
+    cursor.execute("SELECT id, user FROM information_schema.processlist WHERE user IN %s", [list(accounts)])
     users = dict(cursor.fetchall())
     ages: dict[str, list[int]] = {}
     for transaction in transactions.open_transactions(cursor):
@@ -282,7 +286,7 @@ def _open_transactions(cursor: Any) -> Iterator[tuple[str, float, int]]:
         yield user, time.time() - max(seconds), len(seconds)
 
 
-def _lag(broker: Positions, group: str, behind: Mapping[Place, int], committed: dict[Place, int]) -> Outstanding:
+def _lag(broker: Positions, profile: Profile, group: str, behind: Mapping[Place, int], committed: dict[Place, int]) -> Outstanding:
     described = broker.groups([group])
     members, strangers = sum(one.members for one in described), [who for one in described for who in one.strangers]
     (topic, partition), lag = max(behind.items(), key=lambda item: item[1])
@@ -291,7 +295,7 @@ def _lag(broker: Positions, group: str, behind: Mapping[Place, int], committed: 
     more = f" ({sum(behind.values())} on {len(behind)} partitions)" if len(behind) > 1 else ""
     who = {0: "; the group has no member", 1: ""}.get(members, f"; the group has {members} members")
     who += f", one of them a stranger: {', '.join(strangers)}" if strangers else ""
-    return Outstanding("lag", group, f"{group} stands at {place} of {channel(topic)}, partition {partition}, {lag} behind{more}{who}")
+    return Outstanding("lag", group, f"{group} stands at {place} of {profile.short(topic)}, partition {partition}, {lag} behind{more}{who}")
 
 
 def _is_no_answer(error: Exception) -> bool:

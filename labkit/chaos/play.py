@@ -136,15 +136,15 @@ def _order(run: Run, event: Event, customers: list[Customer], dice: random.Rando
     """Raises UserError."""
     match event.verb:
         case "crash":
-            return make.crash(event.target, event.point, hit=event.hit)
+            return make.crash(event.target, event.point, hit=event.hit)(run.stack)
         case "gate":
-            return make.gate(event.target)
+            return make.gate(event.target)(run.stack)
         case "delay":
-            return make.delay(event.target, 0.05)
+            return make.delay(event.target, 0.05)(run.stack)
         case "poison":
             return make.poison(run.stack, dice.choice(["order", "customer"]), key=str(dice.randint(1, 1000)))
         case "lock":
-            return make.lock("customer", dice.choice(customers).id)
+            return make.lock("customer", dice.choice(customers).id)(run.stack)
         case "duplicate":
             return make.duplicate(run.stack, _recent_message(run, dice))
         case verb:

@@ -10,10 +10,11 @@ from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import messages
 from labkit.evidence.kafka_positions import Positions
-from labkit.evidence.topology import SUBSCRIPTIONS, TOPICS
+from labkit.faults.targets import subscribers
 from labkit.stack import state
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -29,14 +30,14 @@ def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None,
     stack = state.load(stack_name)
     places = _places(stack)
     if unhandled:
-        places = {place: (start, end) for place, (start, end) in places.items() if start < end and _subscribers(place[0])}
+        places = {place: (start, end) for place, (start, end) in places.items() if start < end and subscribers(stack.profile, place[0])}
     found = sorted(_read(stack, places), key=lambda event: (event["time"] or 0, event["topic"], event["partition"], event["offset"]))
     if unhandled:
         committed = _committed(stack)
-        found = [{**event, "waiting_for": waiting} for event in found if (waiting := _waiting(event, committed))]
+        found = [{**event, "waiting_for": waiting} for event in found if (waiting := _waiting(stack.profile, event, committed))]
     with nullcontext() if follow else say.paged():
         for event in found[-lines:] if lines is not None else found:
-            _show(event, as_json=as_json)
+            _show(stack.profile, event, as_json=as_json)
     if not follow:
         if not found and not as_json:
             say.line("Every event has been taken by all that subscribe to it." if unhandled else "Kafka holds no event yet.")
@@ -47,7 +48,7 @@ def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None,
         now = _places(stack)
         news = {place: (ends.get(place, 0), end) for place, (_, end) in now.items() if ends.get(place, 0) < end}
         for event in sorted(_read(stack, news), key=lambda event: event["time"] or 0):
-            _show(event, as_json=as_json)
+            _show(stack.profile, event, as_json=as_json)
         ends |= {place: end for place, (_, end) in news.items()}
 
 
@@ -65,7 +66,7 @@ def _places(stack: Stack) -> dict[Place, tuple[int, int]]:
 def _committed(stack: Stack) -> dict[str, dict[Place, int]]:
     try:
         with Positions(stack.kafka, timeout=ANSWER_TIMEOUT) as broker:
-            return {group: broker.committed(group) for group in SUBSCRIPTIONS}
+            return {each.subscriber: broker.committed(each.subscriber) for each in stack.profile.subscriptions}
     except (OSError, ValueError) as error:
         raise _gone(error) from error
 
@@ -74,14 +75,11 @@ def _gone(error: Exception) -> UserError:
     return UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN)
 
 
-def _subscribers(topic: str) -> list[str]:
-    return [group for group, topics in SUBSCRIPTIONS.items() if topic in topics]
-
-
-def _waiting(event: Mapping[str, Any], committed: Mapping[str, Mapping[Place, int]]) -> list[str]:
+def _waiting(profile: Profile, event: Mapping[str, Any], committed: Mapping[str, Mapping[Place, int]]) -> list[str]:
     """The subscribers that have not taken it."""
     place = (event["topic"], event["partition"])
-    return [group for group in _subscribers(event["topic"]) if committed[group].get(place, 0) <= event["offset"]]
+    groups = [each.subscriber for each in subscribers(profile, event["topic"])]
+    return [group for group in groups if committed[group].get(place, 0) <= event["offset"]]
 
 
 def _read(stack: Stack, places: Mapping[Place, tuple[int, int]]) -> Iterator[dict[str, Any]]:
@@ -90,6 +88,7 @@ def _read(stack: Stack, places: Mapping[Place, tuple[int, int]]) -> Iterator[dic
     unread = {place: end for place, (start, end) in places.items() if start < end}
     if not unread:
         return
+    wire = messages.Wire(stack.profile)
     consumer = Consumer({**stack.kafka_client, "group.id": "labkit", "enable.auto.commit": False, "log_level": 0})
     try:
         consumer.assign([TopicPartition(*place, places[place][0]) for place in unread])
@@ -103,7 +102,7 @@ def _read(stack: Stack, places: Mapping[Place, tuple[int, int]]) -> Iterator[dic
                 place = (record.topic() or "", record.partition() or 0)
                 offset = record.offset() or 0
                 if place in unread and offset < unread[place]:
-                    yield from _events(record, place, offset)
+                    yield from _events(wire, record, place, offset)
                 if offset + 1 >= unread.get(place, 0):
                     unread.pop(place, None)
     finally:
@@ -114,28 +113,29 @@ def _close(consumer: "Consumer") -> None:
     consumer.close()
 
 
-def _events(record: "Message", place: Place, offset: int) -> Iterator[dict[str, Any]]:
+def _events(wire: messages.Wire, record: "Message", place: Place, offset: int) -> Iterator[dict[str, Any]]:
     value = record.value()
     data = value.encode() if isinstance(value, str) else value
     kind, milliseconds = record.timestamp()
     where = {"time": milliseconds / 1000 if kind else None, "topic": place[0], "partition": place[1], "offset": offset}
     found = messages.of_record(data)
     for headers, payload in found:
-        about = messages.about(headers, payload)
+        about = wire.about(headers, payload)
         yield {**where, "event": about.event, "aggregate_id": about.aggregate_id, "message_id": about.message_id, "payload": payload}
     if not found:
         yield {**where, "event": None, "aggregate_id": None, "message_id": None, "payload": (data or b"").decode(errors="replace")}
 
 
-def _show(event: Mapping[str, Any], *, as_json: bool) -> None:
+def _show(profile: Profile, event: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         say.raw(json.dumps(event))
         return
     at = time.strftime("%H:%M:%S", time.gmtime(event["time"])) + f".{event['time'] % 1 * 1000:03.0f}" if event["time"] else "no time"
     name = say.one_line(event["event"] or "(no message)")
     about = "" if event["aggregate_id"] is None else f" {say.one_line(str(event['aggregate_id']))}"
-    foreign = "" if event["topic"] in TOPICS else f"  {event['topic']}"
-    place = f"{messages.channel(event['topic'])}/{event['partition']}/{event['offset']}"
+    short = profile.short(event["topic"])
+    foreign = "" if short != event["topic"] else f"  {short}"
+    place = f"{short}/{event['partition']}/{event['offset']}"
     waiting = f"  waits for {', '.join(event['waiting_for'])}" if event.get("waiting_for") else ""
     line = f"{at}  {place:16}  {name + about:32}"
     left = screen.width() - len(line) - len(foreign) - len(waiting) - 2

@@ -10,11 +10,12 @@ from labkit.errors import ExitCode, UserError
 from labkit.faults import control, engine, told
 from labkit.faults.engine import Order
 from labkit.faults.ledger import Fault, Ledger
-from labkit.faults.records import subscribers
+from labkit.faults.targets import subscribers
 from labkit.stack import runtimes, state
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
+from labkit.system import messaging
+from labkit.system.model import Profile
 
-SCHEMA_OF = {"customers": "customer_db", "orders": "order_db"}
 LOOK_AT = {
     "gate": "labkit fault status shows what it holds",
     "crash": "labkit fault status shows when it fired; labkit status shows who is down",
@@ -43,7 +44,11 @@ def fault(stack_name: str, make: Callable[[Stack], Order], *, seconds: float | N
         say.raw(json.dumps(facts(stack, made), indent=2))
         return ExitCode.OK
     say.line(f"Fault {made.id}: {made.said}.")
-    for label, text in (("done", _done(made, time.monotonic() - begun)), ("look", _look(made)), ("undo", _undo(stack, made, seconds))):
+    for label, text in (
+        ("done", _done(made, time.monotonic() - begun)),
+        ("look", _look(stack, made)),
+        ("undo", _undo(stack, made, seconds)),
+    ):
         say.line(f"  {label}  {text}")
     return ExitCode.OK
 
@@ -68,19 +73,19 @@ def _done(made: Fault, took: float) -> str:
     return f"after {took * 1000:.0f} ms"
 
 
-def _look(made: Fault) -> str:
+def _look(stack: Stack, made: Fault) -> str:
     if made.verb == "poison":
-        return _look_at_poison(made)
+        return _look_at_poison(stack.profile, made)
     return LOOK_AT[made.verb].format(component="customers")
 
 
-def _look_at_poison(made: Fault) -> str:
+def _look_at_poison(profile: Profile, made: Fault) -> str:
     """Whoever subscribes parks it, in its own place; a message of a type that nobody knows is skipped."""
-    takers = subscribers(made.settings["channel"])
+    takers = subscribers(profile, made.settings["channel"])
     if made.settings.get("skipped_as_unknown"):
         return f"labkit fault status shows that {' and '.join(who.component for who in takers)} skip it; nothing is parked"
     places = [f"in Redis XRANGE deadletter:{who.subscriber} - +" if who.keeps_positions else
-              f"SELECT * FROM {SCHEMA_OF[who.component]}.dead_letter" for who in takers]  # fmt: skip
+              f"SELECT * FROM {who.store}.{messaging.DEAD_LETTERS}" for who in takers]  # fmt: skip
     return f"the dead letters: {', '.join(places)}"
 
 
@@ -168,7 +173,7 @@ def list_all(stack_name: str, *, as_json: bool) -> ExitCode:
     from labkit.faults.registry import PRIMITIVES
 
     stack = state.find_whole(stack_name)
-    said = {name: control.acknowledged(stack.directory, name) for name in SERVICES} if stack else {}
+    said = {name: control.acknowledged(stack.directory, name) for name in stack.services} if stack else {}
     points = {name: sorted(ack.points) for name, ack in said.items() if ack and ack.points}
     routes = {name: sorted(ack.routes) for name, ack in said.items() if ack and ack.routes}
     if as_json:

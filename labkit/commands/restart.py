@@ -20,7 +20,9 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
         stack = runtimes.load_running(stack_name)
         with Table() as table:
             try:
-                lifecycle.bring_up(directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components)
+                lifecycle.bring_up(
+                    directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
+                )
             except NotReady as error:
                 if error.ended:
                     error.next_step = way_back.after(error, "the same again")

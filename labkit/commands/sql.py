@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import say, screen
 from labkit.errors import ExitCode, UserError
-from labkit.evidence import database
+from labkit.evidence import database, observed
+from labkit.stack import state
+from labkit.system import find as profiles
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 WIDEST, NARROWEST = 60, 10  # characters of one value in a table on the screen
 SOURCES_OF_VIEWS = {
     "changes": {"binlog"},
-    **{f"{what}_commits": {"binlog"} for what in ("order", "customer", "reservation", "inbox")},
+    "inbox_commits": {"binlog"},
     "own_records": {"records"},
     "first_records": {"records"},
     "credit": {"tables"},
@@ -29,7 +32,7 @@ def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_c
     """Only the stores that the query names are read, as they are now."""
     if schema:
         with say.paged():
-            _show_schema(query)
+            _show_schema(query, _profile(stack_name))
         return ExitCode.OK
     if not query:
         raise UserError("labkit sql needs a query.", 'labkit sql "select * from orders", or labkit sql --schema', exit_code=ExitCode.USAGE)
@@ -40,11 +43,10 @@ def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_c
         finally:
             connection.close()
     from labkit.evidence.collect import collect
-    from labkit.stack import state
 
     stack = state.load(stack_name)
     with tempfile.TemporaryDirectory(prefix="labkit-sql-") as folder:
-        connection = collect(stack, Path(folder, "now.duckdb"), sources=sources_of(query), wait=False, tell=say.progress)
+        connection = collect(stack, Path(folder, "now.duckdb"), sources=sources_of(query, stack.profile), wait=False, tell=say.progress)
         say.progress("")
         try:
             code = _answer(connection, query, as_json=as_json, as_csv=as_csv)
@@ -55,13 +57,16 @@ def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_c
             connection.close()
 
 
-def sources_of(query: str) -> frozenset[str]:
+def sources_of(query: str, profile: Profile) -> frozenset[str]:
     """The sources whose tables a query names; all when it asks for something that only all can tell."""
     words = set(re.findall(r"\w+", query.lower()))
     found: set[str] = set()
     for source, tables in database.SOURCES.items():
         if words & set(tables):
             found.add(source)
+    for table in profile.tables:
+        found |= {"tables"} if table.name in words else set()
+        found |= {"binlog"} if words & {observed.changes_of(table), observed.commits_of(table)} else set()
     for view, sources in SOURCES_OF_VIEWS.items():
         if view in words:
             found |= sources
@@ -151,10 +156,16 @@ def _unread(connection: "DuckDBPyConnection") -> list[str]:
     return [reason for (reason,) in rows]
 
 
-def _show_schema(wanted: str | None) -> None:
+def _profile(stack_name: str) -> Profile:
+    """That of the stack; the usual one where there is none."""
+    stack = state.find_whole(stack_name)
+    return stack.profile if stack else profiles.default()
+
+
+def _show_schema(wanted: str | None, profile: Profile) -> None:
     """All tables, or those whose names are given."""
     names = set(re.findall(r"\w+", wanted or ""))
-    tables = [table for table in database.tables() if not names or table.name in names]
+    tables = [table for table in database.tables(profile) if not names or table.name in names]
     if not tables:
         raise UserError(f"There is no table {wanted!r}.", "labkit sql --schema", exit_code=ExitCode.USAGE)
     for table in tables:

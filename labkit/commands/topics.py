@@ -7,11 +7,10 @@ from typing import Any
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.kafka_positions import Group, Positions
-from labkit.evidence.messages import channel
-from labkit.evidence.topology import SUBSCRIPTIONS
 from labkit.stack import state
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
+from labkit.system.model import Profile
 
 ANSWER_TIMEOUT = 5.0
 
@@ -29,31 +28,37 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
             lags = {group.id: broker.behind(group.committed, starts, ends).lag for group in groups}
     except (OSError, ValueError) as error:
         raise UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
-    partitions = [_partition(place, starts, ends, groups, lags) for place in sorted(ends)]
+    partitions = [_partition(stack.profile, place, starts, ends, groups, lags) for place in sorted(ends)]
     if as_json:
         say.raw(json.dumps(partitions, indent=1))
         return ExitCode.OK
     for topic in sorted({place[0] for place in ends}):
-        say.line(f"{channel(topic)}\n  {topic}")  # which is too long to stand beside anything
+        say.line(f"{stack.profile.short(topic)}\n  {topic}")  # which is too long to stand beside anything
         for row in partitions:
             if row["topic"] == topic:
                 taken = ", ".join(_taken(group) for group in row["groups"])
                 held = f"offsets {row['start']} to {row['end']}  {row['end'] - row['start']:,} records"
                 say.line(f"  partition {row['partition']}  {held}  {taken}".rstrip())
     for group in groups:
-        foreign = "" if group.id in SUBSCRIPTIONS else ", not one of the stack's own"
-        if group.id in SUBSCRIPTIONS and group.strangers:
+        is_own = stack.profile.subscription(group.id) is not None
+        foreign = "" if is_own else ", not one of the stack's own"
+        if is_own and group.strangers:
             foreign = f", one of them a stranger: {', '.join(map(say.one_line, group.strangers))}"
         say.line(f"{group.id}: {group.state}, {group.members} {'member' if group.members == 1 else 'members'}{foreign}")
     return ExitCode.OK
 
 
 def _partition(
-    place: Place, starts: Mapping[Place, int], ends: Mapping[Place, int], groups: list[Group], lags: Mapping[str, Mapping[Place, int]]
+    profile: Profile,
+    place: Place,
+    starts: Mapping[Place, int],
+    ends: Mapping[Place, int],
+    groups: list[Group],
+    lags: Mapping[str, Mapping[Place, int]],
 ) -> dict[str, Any]:
     taking = []
     for group in groups:
-        if place in group.committed or place[0] in SUBSCRIPTIONS.get(group.id, ()):
+        if place in group.committed or place[0] in profile.taken_by(group.id):
             committed = group.committed.get(place)
             taking.append({"group": group.id, "committed": committed, "lag": lags[group.id].get(place, 0)})
     return {"topic": place[0], "partition": place[1], "start": starts[place], "end": ends[place], "groups": taking}

@@ -18,9 +18,7 @@ from labkit.system.model import Profile
 from labkit.up_view import LiveTable, Table
 
 
-def up(
-    stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool, as_json: bool
-) -> ExitCode:
+def up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool, as_json: bool) -> ExitCode:
     """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so. As JSON: what `labkit status` has."""
     if as_json:
         with say.silence():

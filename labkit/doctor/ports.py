@@ -31,7 +31,7 @@ class Holder:
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
-    wanted = {each.name: each.port for each in (*subject.profile.servers, *subject.profile.services)}
+    wanted = {each.name: each.port for each in subject.profile.parts}
     if subject.stack:
         wanted = {component.name: component.endpoint.port for component in subject.stack.components}
     free = {c for c, port in wanted.items() if ports.is_free(port)}

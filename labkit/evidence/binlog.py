@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit.evidence import charsets
-from labkit.evidence.changes import CHANGE_TABLES, WANTED, Change
+from labkit.evidence import changes, charsets
+from labkit.evidence.changes import Change, Wanted
 from labkit.evidence.charsets import Charsets
 from labkit.evidence.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.row_format import ALIVE, Decoder, TableMap, Unsupported, decoder, is_versioned, table_map, table_name
 from labkit.evidence.table_files import TableFile, TableFiles, quoted
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS, Account
+from labkit.stack.model import Account
+from labkit.system.model import Profile
 
 # Kinds of events by their number.
 QUERY, STOP, ROTATE, FORMAT_DESCRIPTION, XID, EXECUTE_LOAD, TABLE_MAP, INCIDENT, XA_PREPARE = 2, 3, 4, 15, 16, 18, 19, 26, 38
@@ -26,7 +27,6 @@ ROWS = (*WRITES, *UPDATES, *DELETES)
 COMPRESSED = range(165, 172)  # MariaDB's log_bin_compress: a query and rows of both versions
 BODY = 20  # where an event's body begins in its packet: after the OK byte and the header
 SECOND, MICROSECOND = 1_000_000, 1
-TABLES = ("transactions", "binlog_statements", *CHANGE_TABLES)
 
 
 @dataclass
@@ -57,6 +57,7 @@ class Reading:
 
 @dataclass
 class _Reader:
+    wanted: Wanted
     files: TableFiles
     start: Position
     stop: Position
@@ -73,6 +74,13 @@ class _Reader:
     prepared: dict[str, Pending] = field(default_factory=dict)  # XA transactions that wait for their end
     charsets: Charsets = field(default_factory=dict)
     commit_time: tuple[int, int] = (0, SECOND)
+
+    def __post_init__(self) -> None:
+        self.schemas = {schema for schema, _ in self.wanted}
+
+    def names_wanted(self, statement: str) -> bool:
+        """Is a table that verdicts rest on named in it?"""
+        return not {table for _, table in self.wanted}.isdisjoint(re.findall(r"\w+", statement))
 
     def note(self, reason: str) -> None:
         self.reading.reason = self.reading.reason or reason
@@ -120,7 +128,7 @@ class _Reader:
 
     def plan(self, described: bytes) -> Plan | None:
         schema, table = table_name(described)
-        change = WANTED.get((schema, table))
+        change = self.wanted.get((schema, table))
         if change is None:
             return None
         try:
@@ -237,14 +245,14 @@ class _Reader:
             self.roll_back(statement)
         elif word == "XA":
             self.xa(packet, statement)
-        elif schema in SCHEMAS or any(name in statement for name in SCHEMAS):
+        elif schema in self.schemas or any(name in statement for name in self.schemas):
             kind = STATEMENT_KINDS.get(word, "ddl")
             at = self.place(packet)
             fields = f"{self.reading.commits},{at.file},{at.offset},{quoted(schema)},{kind},{quoted(statement[:1000])}"
             self.files["binlog_statements"].add(fields)
             if kind == "truncate":
                 self.note(f"a table was emptied by {statement[:100]!r} after the mark")
-            elif kind == "ddl" and (engine := _ENGINE.search(statement)) and engine[1].upper() != "INNODB" and _wanted_in(statement):
+            elif kind == "ddl" and (engine := _ENGINE.search(statement)) and engine[1].upper() != "INNODB" and self.names_wanted(statement):
                 self.note(f"a table was given to {engine[1]}, which knows no transactions, by {statement[:100]!r} after the mark")
             elif kind == "dml":
                 self.note(f"a change was logged as a statement ({statement[:60]!r}), not as rows (binlog_format is not ROW)")
@@ -292,12 +300,6 @@ _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*\n|#[^\n]*\n", re.DOTALL)
 
 _TO = re.compile(r"^\s*ROLLBACK\b.*?\bTO\b", re.IGNORECASE | re.DOTALL)
 _ENGINE = re.compile(r"\bENGINE\s*=?\s*[`'\"]?(\w+)", re.IGNORECASE)
-_WANTED_NAMES = {table for _, table in WANTED}
-
-
-def _wanted_in(statement: str) -> bool:
-    """Is a table that verdicts rest on named in it?"""
-    return not _WANTED_NAMES.isdisjoint(re.findall(r"\w+", statement))
 
 
 def _savepoint(statement: str) -> str:
@@ -332,13 +334,15 @@ def _gtid_time(packet: bytes) -> tuple[int, int]:
     return int.from_bytes(packet[at : at + 7], "little") & (1 << 55) - 1, MICROSECOND
 
 
-def read(account: Account, start: Position, stop: Position, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Reading:
+def read(
+    account: Account, profile: Profile, start: Position, stop: Position, folder: Path, tell: Callable[[int], None] = lambda rows: None
+) -> Reading:
     """Write the changes from `start` up to exactly `stop` into files in `folder`, named like their tables. `tell` hears how many rows
     have been read. Raises BinlogUnreadable when the log from `start` on is not there, OSError when the server is gone."""
-    with TableFiles(folder, TABLES) as files:
+    with TableFiles(folder, ("transactions", "binlog_statements", *changes.tables(profile))) as files:
         with sql.connected(account) as cursor:
             known = charsets.read(cursor)
-        reader = _Reader(files, start, stop, tell, file=start.file, charsets=known)
+        reader = _Reader(changes.wanted(profile), files, start, stop, tell, file=start.file, charsets=known)
         if start < stop:
             with packets(account, start) as stream:
                 _read(reader, stream)

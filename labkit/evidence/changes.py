@@ -1,14 +1,13 @@
 """What is kept of a changed row: a line for the evidence from its images before and after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.evidence import messages
+from labkit.evidence import messages, observed
 from labkit.evidence.table_files import number, optional, quoted
-from labkit.stack.model import SCHEMAS
-
-CHANGE_TABLES = ("order_changes", "customer_changes", "reservation_changes", "outbox_changes", "inbox_changes")
+from labkit.system import messaging
+from labkit.system.model import Column, Form, ObservedTable, Profile
 
 Values = tuple[Any, ...]
 Line = Callable[[str, Values, Values], str]
@@ -27,55 +26,62 @@ class Change:
     raw: frozenset[str] = frozenset()
 
 
-def _order(_: str, before: Values, after: Values) -> str:
-    old, new = before or _NONE, after or _NONE
-    return f"{old[0] if before else new[0]},{_order_values(old)},{new[0]},{_order_values(new)}"
+Wanted = Mapping[tuple[str, str], Change]
+"""By schema and table."""
 
 
-def _order_values(row: Values) -> str:
-    _, customer_id, total, state, reason = row
-    return f"{customer_id},{total},{state},{REASONS.get(reason, reason)}"
+def wanted(profile: Profile) -> Wanted:
+    """The tables whose changes are kept: the observed ones, and the outbox and inbox of each schema."""
+    outbox, inbox = _outbox(messages.Wire(profile)), Change("inbox_changes", ("consumer_id", "message_id"), _inbox, updates=False)
+    return {
+        **{(table.schema, table.table): _observed(table) for table in profile.tables},
+        **{(schema, messaging.OUTBOX): outbox for schema in profile.schemas},
+        **{(schema, messaging.INBOX): inbox for schema in profile.schemas},
+    }
 
 
-_NONE = ("",) * 5
-_REASONS = ("INSUFFICIENT_CREDIT", "UNKNOWN_CUSTOMER")
-REASONS = {written: reason for number, reason in enumerate(_REASONS) for written in (number, str(number), quoted(str(number)))}
+def tables(profile: Profile) -> tuple[str, ...]:
+    """Those of the evidence that the changes go to."""
+    return (*map(observed.changes_of, profile.tables), "outbox_changes", "inbox_changes")
 
 
-def _customer(_: str, before: Values, after: Values) -> str:
-    old, new = before or _NONE, after or _NONE
-    return f"{old[0] if before else new[0]},{old[1]},{old[2]},{new[0]},{new[1]},{new[2]}"
+def _observed(table: ObservedTable) -> Change:
+    codes = [_codes(column) for column in table.followed]
+    nothing = "," * (len(codes) - 1)
+
+    def values(row: Values) -> str:
+        if not row:
+            return nothing
+        return ",".join([known.get(value, value) if known else value for value, known in zip(row, codes, strict=True)])
+
+    def line(_: str, before: Values, after: Values) -> str:
+        return f"{values(before)},{values(after)}"
+
+    return Change(observed.changes_of(table), tuple(column.source for column in table.followed), line)
 
 
-def _reservation(_: str, before: Values, after: Values) -> str:
-    old, new = before or _NONE, after or _NONE
-    return f"{old[0]},{old[1]},{old[2]},{new[0]},{new[1]},{new[2]}"
+def _codes(column: Column) -> dict[Any, str]:
+    """What each of its values stands for, however the column holds the number."""
+    if column.form is not Form.CODED:
+        return {}
+    return {written: text for code, text in enumerate(column.codes) for written in (code, str(code), quoted(str(code)))}
 
 
-def _outbox(schema: str, before: Values, after: Values) -> str:
-    message_id, destination, headers, payload = before or after
-    about = messages.about(headers or b"", payload or b"")
-    topic = (destination or b"").decode(errors="replace")
-    return (
-        f"{schema},{message_id},{quoted(topic)},{quoted(messages.channel(topic))},{optional(about.event)},"
-        f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)},{optional(about.key)}"
-    )
+_BODY = frozenset({"destination", "headers", "payload"})
+
+
+def _outbox(wire: messages.Wire) -> Change:
+    def line(schema: str, before: Values, after: Values) -> str:
+        message_id, destination, headers, payload = before or after
+        about = wire.about(headers or b"", payload or b"")
+        topic = (destination or b"").decode(errors="replace")
+        ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
+        told = f"{optional(about.key)},{optional(about.saga_id)},{optional(about.reply_to)}"
+        return f"{schema},{message_id},{quoted(topic)},{quoted(wire.channel(topic))},{optional(about.event)},{ids},{told}"
+
+    return Change("outbox_changes", ("id", *sorted(_BODY)), line, updates=False, raw=_BODY)
 
 
 def _inbox(schema: str, before: Values, after: Values) -> str:
     subscriber, message_id = before or after
     return f"{schema},{subscriber},{message_id}"
-
-
-_BODY = frozenset({"destination", "headers", "payload"})
-_MESSAGE = Change("outbox_changes", ("id", *sorted(_BODY)), _outbox, updates=False, raw=_BODY)
-_RECEIVED = Change("inbox_changes", ("consumer_id", "message_id"), _inbox, updates=False)
-WANTED = {
-    ("order_db", "orders"): Change("order_changes", ("id", "customer_id", "amount", "state", "rejection_reason"), _order),
-    ("customer_db", "customer"): Change("customer_changes", ("id", "name", "amount"), _customer),
-    ("customer_db", "customer_credit_reservations"): Change(
-        "reservation_changes", ("customer_id", "credit_reservations_key", "amount"), _reservation
-    ),
-    **{(schema, "message"): _MESSAGE for schema in SCHEMAS},
-    **{(schema, "received_messages"): _RECEIVED for schema in SCHEMAS},
-}

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from labkit import __version__, quiescence
 from labkit.evidence import database, environment, faults, handlers, last_words, mark, movers, partitions, replay, table_files, unread
 from labkit.evidence.replication import Position
-from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
 from labkit.quiescence import State, Stillness, Watcher, Wave
 from labkit.stack import last_words as last_said
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,7 +104,7 @@ def collect(
             sources |= {"tables"}  # whose position is where the changes end
         workers = {store: opened.enter_context(Worker(store)) for source, store in STORE_OF.items() if source in sources}
         watcher = opened.enter_context(Watcher(stack))
-        connection = database.new(unfinished)
+        connection = database.new(unfinished, stack.profile)
         try:
             started = time.time()
             collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory), sources)
@@ -160,7 +160,7 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
         before = collection.watcher.waves[-1]
         _end_state(collection)
         after = collection.watcher.look() if stillness.state is State.UNREAD else _readable(collection.watcher)
-        moved = movers.between(before, after)
+        moved = movers.between(before, after, collection.stack.profile)
         if not moved and after.outstanding and after.readable and stillness.state in (State.SETTLED, State.PENDING):
             moved = after.outstanding[0].detail
         if not moved or stillness.state in (State.REPEATING, State.MOVING, State.UNREAD):
@@ -187,6 +187,7 @@ def _end_state(collection: Collection) -> None:
         connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
         for table in {
             *(table for source in STORE_OF for table in database.SOURCES[source]),
+            *(table.name for table in stack.profile.tables),
             "partitions",
             "group_offsets",
             "planted_records",
@@ -194,15 +195,21 @@ def _end_state(collection: Collection) -> None:
             connection.execute(f"DELETE FROM {table}")
     folders = {source: collection.folder(source) for source in STORE_OF}
     if "tables" in collection.sources:
-        workers["mysql"].begin("tables", account=asdict(stack.observer), folder=str(folders["tables"]))
+        workers["mysql"].begin("tables", account=asdict(stack.observer), profile=stack.profile.name, folder=str(folders["tables"]))
     if "view" in collection.sources:
         workers["redis"].begin("view", account=asdict(stack.redis), folder=str(folders["view"]))
-    starts, ends = partitions.read(connection, stack.kafka, collection.begin)
+    starts, ends = partitions.read(connection, stack, collection.begin)
     if "records" in collection.sources:
         first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
         planters = faults.unanswered(stack)
         workers["kafka"].begin(
-            "records", account=asdict(stack.kafka), starts=first, ends=last, folder=str(folders["records"]), unanswered=planters
+            "records",
+            account=asdict(stack.kafka),
+            profile=stack.profile.name,
+            starts=first,
+            ends=last,
+            folder=str(folders["records"]),
+            unanswered=planters,
         )
     collection.snapshot = None
     for source, store in STORE_OF.items():
@@ -216,7 +223,7 @@ def _end_state(collection: Collection) -> None:
         except StoreGone as gone:
             database.set_complete(connection, source, f"{store} could not be read: {gone}", store)
             continue
-        not_read = unread.reason(table_files.load(connection, folders[source]))
+        not_read = unread.reason(table_files.load(connection, folders[source]), stack.profile)
         if source == "tables":
             _note_tables(collection, done)
         database.set_complete(connection, source, not_read)
@@ -244,7 +251,9 @@ def _over_time(collection: Collection) -> None:
         return
     folder = collection.folder("binlog")
     place = {"start": asdict(begin.binlog), "stop": asdict(stop)}
-    collection.workers["mysql"].begin("binlog", account=asdict(collection.stack.observer), folder=str(folder), **place)
+    collection.workers["mysql"].begin(
+        "binlog", account=asdict(collection.stack.observer), profile=collection.stack.profile.name, folder=str(folder), **place
+    )
     collection.tell("reading the binlog")
     try:
         done = collection.workers["mysql"].result(lambda count: collection.tell(f"reading the binlog: {count:,} changes"))
@@ -253,16 +262,18 @@ def _over_time(collection: Collection) -> None:
         database.set_complete(connection, "binlog", why, None if gone.unreadable else "mysql")
         return
     collection.tell("loading the changes")
-    not_read = unread.reason(table_files.load(connection, folder))
-    note_changes(connection, done["reason"], collection.unfit, not_read)
+    not_read = unread.reason(table_files.load(connection, folder), collection.stack.profile)
+    note_changes(connection, collection.stack.profile, done["reason"], collection.unfit, not_read)
 
 
-def note_changes(connection: "DuckDBPyConnection", reason: str | None, unfit: Sequence[str], not_read: str | None) -> None:
+def note_changes(
+    connection: "DuckDBPyConnection", profile: Profile, reason: str | None, unfit: Sequence[str], not_read: str | None
+) -> None:
     """Say whether the changes that were loaded are all: by what their reader said, by what the tables are, and by what they lead to."""
     reason = reason or next(iter(unfit), not_read)
     tables_read = connection.execute("SELECT complete FROM completeness WHERE source = 'tables'").fetchone()
     if reason is None and tables_read and tables_read[0]:
-        reason = replay.difference(connection)
+        reason = replay.difference(connection, profile)
     database.set_complete(connection, "binlog", reason)
 
 
@@ -291,11 +302,12 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     database.set_complete(connection, "faults")
     ended = {event.component for event in events if event.event == "end" and not event.by_labkit}
     outstanding = stillness.outstanding if stillness else ()
-    blamed = {SUBSCRIBER_COMPONENT.get(o.subject, o.subject) for o in outstanding}
+    takers = {each.subscriber: each.component for each in stack.profile.subscriptions}
+    blamed = {takers.get(o.subject, o.subject) for o in outstanding}
     blamed |= {"relay"} if any(o.condition == "outbox" for o in outstanding) else set()
-    words = last_words.rows(runtime, [name for name in SERVICES if name in ended | blamed], begun, events)
+    words = last_words.rows(runtime, [name for name in stack.services if name in ended | blamed], begun, events)
     database.insert(connection, "last_words", words)
-    for name in sorted(blamed & set(SERVICES) - {row["component"] for row in words}):
+    for name in sorted(blamed & set(stack.services) - {row["component"] for row in words}):
         if runtime.runs(name) and (doing := last_said.doing(runtime, name)) is not None:
             database.set_fact(connection, f"doing {name}", doing)
     handlers.load(connection, runtime)
@@ -313,7 +325,7 @@ def _facts(collection: Collection, scenario: Scenario, stillness: Stillness | No
         "ended": environment.utc(time.time()).isoformat(),
         "mark": json.dumps({"time": begin.time, "binlog": str(begin.binlog)}) if begin else None,
         "snapshot": str(collection.snapshot) if collection.snapshot else None,
-        "down": " ".join(name for name in SERVICES if not collection.watcher.runtime.runs(name)) or None,
+        "down": " ".join(name for name in stack.services if not collection.watcher.runtime.runs(name)) or None,
     }
     if stillness is not None:
         moving = stillness.state is State.MOVING

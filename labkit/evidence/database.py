@@ -1,4 +1,4 @@
-"""The evidence file: made, opened, described. Its tables are in schema.sql."""
+"""The evidence file: made, opened, described. Its tables are those of schema.sql and of the profile's observed tables (see observed.py)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,35 +8,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import ExitCode, UserError
+from labkit.evidence import flows, observed
+from labkit.stack import state
+from labkit.system import find
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FORMAT = 1  # raised when a table changes in a way that an older labkit cannot judge
+FORMAT = 2  # raised when a table changes in a way that an older labkit cannot judge
 HEADERS = 3 * 4096  # bytes before the first block of DuckDB's file
 MEMORY = "256MB"
 THREADS = 2
-SOURCES = {  # what is read together, and the tables that come of it
-    "tables": ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances"),
+SOURCES = {  # what is read together, and the tables that come of it, beside the observed ones
+    "tables": ("outbox", "inbox", "dead_letters", "saga_instances"),
     "records": ("records",),
     "view": ("view_customers", "view_orders", "view_positions", "dead_letters"),
-    "binlog": (
-        *("transactions", "order_changes", "customer_changes", "reservation_changes", "outbox_changes", "inbox_changes"),
-        "binlog_statements",
-    ),
+    "binlog": ("transactions", "outbox_changes", "inbox_changes", "binlog_statements"),
 }
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
 
-def new(path: Path | None = None) -> "DuckDBPyConnection":
-    """An empty evidence database in a file that must not exist yet, or in memory: the caller closes it."""
+def schema(profile: Profile) -> str:
+    """The statements that make the evidence of a profile, with a comment for each table and column."""
+    return f"{_SCHEMA.read_text(encoding='utf-8')}\n{observed.ddl(profile.tables)}\n{profile.views}"
+
+
+def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyConnection":
+    """An empty evidence database in a file that must not exist yet, or in memory: the caller closes it. Without a profile it is about the
+    usual one."""
     import duckdb
 
     connection = duckdb.connect(":memory:" if path is None else str(path), config=_config())
     connection.execute("SET TimeZone = 'UTC'")
     with together(connection):
-        connection.execute(_SCHEMA.read_text(encoding="utf-8"))
+        connection.execute(schema(profile or find.default()))
         set_fact(connection, "format", str(FORMAT))
+        set_fact(connection, "profile", (profile or find.default()).name)
+        flows.write(connection, profile or find.default())
     return connection
 
 
@@ -105,7 +114,7 @@ def _refuse_other_tables(connection: "DuckDBPyConnection", path: Path) -> None:
         " JOIN duckdb_tables() USING (database_name, schema_name, table_name)"
         " WHERE schema_name = 'main' ORDER BY table_name, column_index"
     )
-    model = new()
+    model = new(profile=profile_of(connection))
     try:
         expected = model.execute(columns).fetchall()
     finally:
@@ -128,6 +137,11 @@ def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None
     whole, size = HEADERS + int(found[0]) * int(found[1]), path.stat().st_size
     if size < whole:
         raise duckdb.IOException(f"it has {size:,} of {whole:,} bytes")
+
+
+def profile_of(connection: "DuckDBPyConnection") -> Profile:
+    """What the evidence is about. Raises UserError when that is not known here."""
+    return state.profile_of(facts(connection).get("profile"))
 
 
 def facts(connection: "DuckDBPyConnection") -> dict[str, str]:
@@ -175,10 +189,10 @@ _HEAD = re.compile(r"CREATE (TABLE|VIEW) (\w+)")
 _COLUMN = re.compile(r"\s+(\w+) ([A-Z]+(?:\([\d,]+\))?),?\s+-- (.*)")
 
 
-def tables() -> Iterator[Table]:
-    """All tables and views with their meaning, as schema.sql tells them."""
+def tables(profile: Profile) -> Iterator[Table]:
+    """All tables and views of a profile's evidence, with their meaning."""
     comment: list[str] = []
-    lines = iter(_SCHEMA.read_text(encoding="utf-8").splitlines())
+    lines = iter(schema(profile).splitlines())
     for line in lines:
         head = _HEAD.match(line)
         if line.startswith("-- "):

@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit.faults.blame import Span, span_behind
 from labkit.stack import event_log, last_words
-from labkit.stack.model import COMPONENTS, Stack
+from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
 MILLISECOND = 1000  # microseconds
@@ -82,7 +82,9 @@ def with_ports(stack: Stack, runtime: Runtime, found: Sequence[Event]) -> list[E
 
 def _port_taken(stack: Stack, runtime: Runtime, event: Event) -> str | None:
     by_itself = event.event == "end" and not event.by_labkit and event.signal is None and event.exit_code != 0
-    return last_words.port_taken(stack, runtime, event.component, event.happened) if by_itself and event.component in COMPONENTS else None
+    if not by_itself or event.component not in stack.names:
+        return None
+    return last_words.port_taken(stack, runtime, event.component, event.happened)
 
 
 @dataclass

@@ -21,6 +21,7 @@ UNREADABLE = (-198, -199)  # librdkafka's for a batch whose compression or form 
 
 def read(
     account: Account,
+    wire: messages.Wire,
     starts: Mapping[Place, int],
     ends: Mapping[Place, int],
     folder: Path,
@@ -52,7 +53,7 @@ def read(
         )
         try:
             consumer.assign([TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in unread])
-            return _read(consumer, unread, files, tell, unanswered)
+            return _read(consumer, unread, wire, files, tell, unanswered)
         except KafkaException as error:
             raise OSError(f"Kafka does not give its records: {error.args[0].str()}") from error
         finally:
@@ -60,13 +61,17 @@ def read(
 
 
 def _read(
-    consumer: "Consumer", unread: dict[Place, int], files: TableFiles, tell: Callable[[int], None], unanswered: Collection[str]
+    consumer: "Consumer",
+    unread: dict[Place, int],
+    wire: messages.Wire,
+    files: TableFiles,
+    tell: Callable[[int], None],
+    unanswered: Collection[str],
 ) -> int:
     from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
     count = 0
     reached = dict.fromkeys(unread, 0)
-    short = {topic: messages.channel(topic) for topic, _ in unread}
     while unread:
         batch = consumer.consume(BATCH, 0.02) or consumer.consume(1, ANSWER_TIMEOUT)
         if not batch:
@@ -87,7 +92,7 @@ def _read(
             if end is None or offset >= end:
                 unread.pop(place, None)
                 continue
-            _write(message, place, offset, short[place[0]], files["records"])
+            _write(message, place, offset, wire, files["records"])
             if unanswered and (fault := _planted_by(message)) in unanswered:
                 files["planted_records"].add(f"{fault},{quoted(place[0])},{place[1]},{offset},")
             count += 1
@@ -102,7 +107,7 @@ def _planted_by(message: "Message") -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _write(message: "Message", place: Place, offset: int, channel: str, file: TableFile) -> None:
+def _write(message: "Message", place: Place, offset: int, wire: messages.Wire, file: TableFile) -> None:
     topic, partition = place
     value = None if message.error() is not None else message.value()  # of an error, its text
     data = value.encode() if isinstance(value, str) else value
@@ -110,15 +115,17 @@ def _write(message: "Message", place: Place, offset: int, channel: str, file: Ta
     text_key = key.decode(errors="replace") if isinstance(key, bytes) else key
     kind, written = message.timestamp()
     appended = milliseconds(written) if kind else ""
-    head = f"{quoted(topic)},{quoted(channel)},{partition},{offset}"
+    head = f"{quoted(topic)},{quoted(wire.channel(topic))},{partition},{offset}"
     found = messages.of_record(data)
     if not found:
         whole = "" if data is None else data[:LONGEST].hex()
-        file.add(f"{head},0,{optional(text_key)},,,,,,,,,,,{whole},{appended}")
+        file.add(f"{head},0,{optional(text_key)},,,,,,,,,,,,,{whole},{appended}")
     for index, (headers, payload) in enumerate(found):
-        about = messages.about(headers, payload)
+        about = wire.about(headers, payload)
         ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
-        said = f"{optional(about.message_id)},{optional(about.event_type)},{optional(about.event)},{optional(about.aggregate_type)}"
+        said = f"{optional(about.message_id)},{optional(about.type)},{optional(about.event)},{optional(about.aggregate_type)}"
         usual = about.destination == topic and about.key == text_key
         texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload)}"
-        file.add(f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{texts},,{appended}")
+        file.add(
+            f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{optional(about.saga_id)},{optional(about.reply_to)},{texts},,{appended}"
+        )

@@ -1,4 +1,4 @@
-"""What a message says of itself: read alike from an outbox row, from the binlog and from a Kafka record."""
+"""What a message says of itself: read alike from an outbox row, from the binlog and from a record of the broker."""
 
 import struct
 from decimal import Decimal
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from labkit.evidence.topology import TOPICS
+from labkit.system.model import Profile
 
 LONGEST_ID = 100  # characters; a number beyond 64 bits is left out where it is stored
 MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
@@ -18,6 +18,11 @@ class _Headers(msgspec.Struct):
     event_type: str | None = msgspec.field(name="event-type", default=None)
     aggregate_type: str | None = msgspec.field(name="event-aggregate-type", default=None)
     aggregate_id: str | None = msgspec.field(name="event-aggregate-id", default=None)
+    command_type: str | None = None
+    command_saga_id: str | None = None
+    reply_type: str | None = None
+    reply_saga_id: str | None = msgspec.field(name="commandreply_saga_id", default=None)
+    reply_to: str | None = msgspec.field(name="reply_to_message_id", default=None)
 
 
 class _UsualHeaders(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,6 +50,7 @@ class _Payload(msgspec.Struct):
     orderId: int | None = None
     customerId: int | None = None
     orderDetails: _Details | None = None
+    orderTotal: _Money | None = None
 
 
 class Envelope(msgspec.Struct):
@@ -63,53 +69,90 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class About(msgspec.Struct, frozen=True):
-    """`message_id` is None for what has no usable headers. `destination` is that of an event whose headers are the usual ones, all of
-    which are here (but for DATE, the second in which it was made): they need not be kept."""
+    """`message_id` is None for what has no usable headers. `type` is the full name of an event, a command or a reply, and `event` what
+    people call it. `saga_id` and `reply_to`, the id of the command that is answered, are those of commands and replies. `destination` is
+    that of an event whose headers are the usual ones, all of which are here (but for DATE, the second in which it was made): they need not
+    be kept."""
 
     message_id: str | None = None
     key: str | None = None
-    event_type: str | None = None
+    type: str | None = None
     event: str | None = None
     aggregate_type: str | None = None
     aggregate_id: int | None = None
     order_id: int | None = None
     customer_id: int | None = None
     total: str | None = None
+    saga_id: str | None = None
+    reply_to: str | None = None
     destination: str | None = None
 
 
-def about(headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
-    """Never raises: what cannot be read is None."""
-    h: _UsualHeaders | _Headers
-    try:
-        h = _usual_headers.decode(headers)
-        destination = h.destination
-    except _UNREADABLE:
+class Wire:
+    """Reads the messages of a system."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._short = {channel.name: channel.short for channel in profile.channels}
+        self._about = {channel.name: channel.about for channel in profile.channels}
+
+    def channel(self, topic: str) -> str:
+        """`io.….orders.domain.Order` → `Order`; a topic that is none of the system's keeps its whole name."""
+        return self._short.get(topic, topic)
+
+    def about(self, headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
+        """Never raises: what cannot be read is None."""
         try:
-            h, destination = _headers.decode(headers), None
+            usual = _usual_headers.decode(headers)
+        except _UNREADABLE:
+            return self._unusual(headers, payload)
+        order_id, customer_id, total = _told(payload)
+        aggregate = _number(usual.aggregate_id)
+        match self._about.get(usual.aggregate_type):
+            case "order":
+                order_id = aggregate
+            case "customer":
+                customer_id = aggregate
+        return About(
+            *(usual.id, usual.key, usual.event_type, short_type(usual.event_type), usual.aggregate_type, aggregate),
+            *(order_id, customer_id, total, None, None, usual.destination),
+        )
+
+    def _unusual(self, headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
+        """A command, a reply, or an event with other headers than the usual ones."""
+        try:
+            h = _headers.decode(headers)
         except _UNREADABLE:
             return About()
-    order_id: int | None = None
-    customer_id: int | None = None
-    total = None
+        order_id, customer_id, total = _told(payload)
+        aggregate = _number(h.aggregate_id)
+        match self._about.get(h.aggregate_type or ""):
+            case "order":
+                order_id = aggregate
+            case "customer":
+                customer_id = aggregate
+        full = h.event_type or h.reply_type or h.command_type
+        saga_id = h.reply_saga_id if h.reply_type is not None else h.command_saga_id
+        event = None if full is None else short_type(full)
+        return About(h.id, h.key, full, event, h.aggregate_type, aggregate, order_id, customer_id, total, saga_id, h.reply_to)
+
+
+def _told(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
+    """The order, the customer and the total that a payload names."""
     try:
         p = _payload.decode(payload)
-        order_id, customer_id = p.orderId, p.customerId
-        if (details := p.orderDetails) is not None:
-            if customer_id is None:
-                customer_id = details.customerId
-            if details.orderTotal is not None and details.orderTotal.amount is not None:
-                total = money(str(details.orderTotal.amount))
     except _UNREADABLE:
-        pass
-    of = channel(h.aggregate_type or "")
-    aggregate = _number(h.aggregate_id)
-    if of == "Order":
-        order_id = aggregate
-    elif of == "Customer":
-        customer_id = aggregate
-    event = None if h.event_type is None else short_event(h.event_type)
-    return About(h.id, h.key, h.event_type, event, h.aggregate_type, aggregate, order_id, customer_id, total, destination)
+        return None, None, None
+    customer_id, money_of = p.customerId, p.orderTotal
+    if (details := p.orderDetails) is not None:
+        customer_id = details.customerId if customer_id is None else customer_id
+        money_of = details.orderTotal or money_of
+    total = money(str(money_of.amount)) if money_of is not None and money_of.amount is not None else None
+    return p.orderId, customer_id, total
+
+
+def order_of(payload: bytes | str) -> int | None:
+    """The order that a JSON document names."""
+    return _told(payload)[0]
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
@@ -154,15 +197,9 @@ def _frame(data: bytes) -> list[bytes]:
 
 
 @lru_cache(maxsize=10_000)
-def channel(topic: str) -> str:
-    """`io.….orders.domain.Order` → `Order`; a topic that is none of the application's keeps its whole name."""
-    return topic.rpartition(".")[2] if topic in TOPICS else topic
-
-
-@lru_cache(maxsize=10_000)
-def short_event(event_type: str) -> str:
-    """`io.….OrderCreatedEvent` → `OrderCreated`"""
-    return event_type.rpartition(".")[2].removesuffix("Event")
+def short_type(full: str) -> str:
+    """`io.….OrderCreatedEvent` → `OrderCreated`, `io.….ReserveCreditCommand` → `ReserveCredit`"""
+    return full.rpartition(".")[2].removesuffix("Event").removesuffix("Command")
 
 
 @lru_cache(maxsize=10_000)

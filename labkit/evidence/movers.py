@@ -4,21 +4,20 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from labkit.evidence import topology
 from labkit.evidence.binlog import first_word
-from labkit.evidence.messages import channel
-from labkit.stack import sql
+from labkit.stack import accounts, sql
 from labkit.stack.model import Stack
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from labkit.quiescence import Wave
 
 LOOKED_FOR_S = 2.0
 WRITING = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "COMMIT", "CALL", "TRUNCATE", "ALTER", "CREATE", "DROP", "RENAME", "XA"}
-KNOWN = {*topology.ACCOUNT_COMPONENT, "relay", "observer", "root", "system user", "event_scheduler", "unauthenticated user"}
+OF_THE_SERVER = {"root", "system user", "event_scheduler", "unauthenticated user"}
 
 
-def between(before: "Wave", after: "Wave") -> str:
+def between(before: "Wave", after: "Wave", profile: Profile) -> str:
     """In a few words; empty when nothing moved."""
     if before.positions == after.positions:
         return ""
@@ -28,7 +27,7 @@ def between(before: "Wave", after: "Wave") -> str:
     for topic in sorted({topic for topic, _ in after.ends}):
         more = sum(end - before.ends.get(place, 0) for place, end in after.ends.items() if place[0] == topic)
         if more:
-            moved.append(f"{channel(topic)} got {more} records")
+            moved.append(f"{profile.short(topic)} got {more} records")
     if before.committed != after.committed:
         groups = [group for group, places in after.committed.items() if before.committed.get(group) != places]
         moved.append(f"{', '.join(groups) or 'groups'} went on")
@@ -40,6 +39,7 @@ def between(before: "Wave", after: "Wave") -> str:
 def writer(stack: Stack) -> str | None:
     """Who writes: an account that is neither a service's nor the server's, seen with a statement that changes something or in a
     transaction that has; else one that is connected and may. None when none shows, or nobody can be asked."""
+    known = {*accounts.mysql_users(stack.profile), *OF_THE_SERVER} - {accounts.ADMIN}
     deadline, connected = time.monotonic() + LOOKED_FOR_S, set[str]()
     try:
         with sql.connected(stack.mysql) as cursor:
@@ -49,7 +49,7 @@ def writer(stack: Stack) -> str | None:
                     " LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id WHERE p.id <> CONNECTION_ID()"
                 )
                 for user, statement, rows in cursor.fetchall():
-                    if user not in KNOWN:
+                    if user not in known:
                         if rows or first_word(statement or "") in WRITING:
                             return f"the account {user}"
                         connected.add(str(user))

@@ -1,10 +1,9 @@
-"""Both schemas as of one moment whose binlog position is known, written as files for the evidence."""
+"""The services' schemas as of one moment whose binlog position is known, written as files for the evidence."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,15 @@ from labkit.evidence import messages
 from labkit.evidence.replication import Position
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS, Account
+from labkit.stack.model import Account
+from labkit.system import messaging
+from labkit.system.model import Form, ObservedTable, Profile
 
 TIMEOUT = 60.0  # seconds the server may be silent
 READ_BUFFER = 1 << 20
 SNAPSHOT_TRIES = 20
 ANEW = "labkit reset creates it again"
 COM_QUERY = 3
-TABLES = ("customers", "orders", "reservations", "outbox", "inbox", "dead_letters", "saga_instances")
 Row = list[bytes | None]
 
 
@@ -43,38 +43,32 @@ class Found:
     columns: dict[str, tuple[str, str]]  # the name as written, the type
 
 
-class Kind(Enum):
-    NUMBER = "number"
-    TEXT = "text"
-    REASON = "reason"  # of a rejection: a number or a text
-    MILLISECONDS = "milliseconds"
-    BYTES = "bytes"
-
-
-NUMBER, TEXT, REASON, MILLISECONDS, BYTES = Kind.NUMBER, Kind.TEXT, Kind.REASON, Kind.MILLISECONDS, Kind.BYTES
+NUMBER, MONEY, TEXT, CODED, MILLISECONDS, FLAG, BYTES = Form
+NUMBERS = (NUMBER, MONEY)
 NUMERIC = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year"})
 _QUOTE = "CHAR(2 USING utf8mb4)"
 _QUOTED = f"IFNULL(CONCAT({_QUOTE}, REPLACE({{0}}, {_QUOTE}, CONCAT({_QUOTE}, {_QUOTE})), {_QUOTE}), '')"
 
 
-def _selected(kind: Kind, name: str, type: str) -> str:
+def _selected(kind: Form, name: str, type: str) -> str:
     """The expression that brings a column's value, whatever the type of the column."""
     column = "`" + name.replace("`", "``") + "`"
     if kind is BYTES:
         return f"HEX({column})"
     if type == "bit":
         return f"({column} + 0)"
-    return f"CAST({column} AS DECIMAL(65,2))" if kind is NUMBER and type in ("float", "double") else column
+    return f"CAST({column} AS DECIMAL(65,2))" if kind in NUMBERS and type in ("float", "double") else column
 
 
-def _field(kind: Kind, selected: str, type: str) -> str:
+def _field(kind: Form, selected: str, type: str, codes: Sequence[str] = ()) -> str:
     """The expression that makes a field of a line from it."""
     text = f"CONVERT({selected} USING utf8mb4)"  # texts of two character sets cannot always be joined
-    if kind is REASON:
-        return f"CASE {text} WHEN '0' THEN 'INSUFFICIENT_CREDIT' WHEN '1' THEN 'UNKNOWN_CUSTOMER' ELSE {_QUOTED.format(text)} END"
+    if codes:
+        known = " ".join(f"WHEN '{code}' THEN '{told}'" for code, told in enumerate(codes))
+        return f"CASE {text} {known} ELSE {_QUOTED.format(text)} END"
     if kind is MILLISECONDS:
         return f"IFNULL(CONCAT({selected}, '000'), '')" if type in NUMERIC else "''"
-    return f"IFNULL({selected}, '')" if kind is NUMBER and type in NUMERIC else _QUOTED.format(text)
+    return f"IFNULL({selected}, '')" if kind in NUMBERS and type in NUMERIC else _QUOTED.format(text)
 
 
 def _as_sent(_: str, row: Row) -> str:
@@ -89,36 +83,37 @@ class Source:
 
     table: str
     schemas: tuple[str, ...]
-    columns: dict[str, Kind]
+    columns: dict[str, Form]
     into: str
     line: Callable[[str, Row], str] = _as_sent
     optional: frozenset[str] = frozenset()
     required: bool = True
+    codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def sent(self) -> bool:
         return self.line is _as_sent
 
 
-def _customer(_: str, row: Row) -> str:
-    return f"{_number(row[0])},{_text(row[1])},{_number(row[2])},{milliseconds(row[3])},{_number(row[4])}"
+def _message(wire: messages.Wire) -> Callable[[str, Row], str]:
+    def line(schema: str, row: Row) -> str:
+        message_id, destination, headers, payload, published, created = row
+        about = wire.about(headers or b"", payload or b"")
+        topic = (destination or b"").decode(errors="replace")
+        usual = about.destination == topic and about.message_id == (message_id or b"").decode(errors="replace")
+        mark = "true" if published not in (None, b"0") else "false"
+        return (
+            f"{schema},{_text(message_id)},{quoted(topic)},{quoted(wire.channel(topic))},{_about(about)},"
+            f"{'' if usual else _text(headers)},{_text(payload)},{mark},{milliseconds(created)}"
+        )
 
-
-def _message(schema: str, row: Row) -> str:
-    message_id, destination, headers, payload, published, created = row
-    about = messages.about(headers or b"", payload or b"")
-    topic = (destination or b"").decode(errors="replace")
-    usual = about.destination == topic and about.message_id == (message_id or b"").decode(errors="replace")
-    return (
-        f"{schema},{_text(message_id)},{quoted(topic)},{quoted(messages.channel(topic))},{_about(about)},"
-        f"{'' if usual else _text(headers)},{_text(payload)},{'true' if published not in (None, b'0') else 'false'},{milliseconds(created)}"
-    )
+    return line
 
 
 def _about(about: messages.About) -> str:
     a = about
     ids = f"{number(a.aggregate_id)},{number(a.order_id)},{number(a.customer_id)}"
-    return f"{optional(a.key)},{optional(a.event_type)},{optional(a.event)},{ids},{a.total or ''}"
+    return f"{optional(a.key)},{optional(a.type)},{optional(a.event)},{ids},{a.total or ''},{optional(a.saga_id)},{optional(a.reply_to)}"
 
 
 def _dead_letter(schema: str, row: Row) -> str:
@@ -130,86 +125,82 @@ def _dead_letter(schema: str, row: Row) -> str:
 def _saga(schema: str, row: Row) -> str:
     saga_type, saga_id, state, request, end, compensating, failed, data = row
     flags = ",".join("" if flag is None else "true" if flag in (b"1", b"\1") else "false" for flag in (end, compensating, failed))
-    order_id = messages.about(b"{}", data or b"").order_id
+    order_id = messages.order_of(data or b"")
     return f"{schema},{_text(saga_type)},{_text(saga_id)},{_text(state)},{_text(request)},{flags},{number(order_id)},{_text(data)}"
 
 
-SOURCES = (
-    Source(
-        "customer",
-        ("customer_db",),
-        {"id": NUMBER, "name": TEXT, "amount": NUMBER, "creation_time": MILLISECONDS, "version": NUMBER},
-        "customers",
-        _customer,
-        optional=frozenset({"creation_time", "version"}),
-    ),
-    Source(
-        "orders",
-        ("order_db",),
-        {"id": NUMBER, "customer_id": NUMBER, "amount": NUMBER, "state": TEXT, "rejection_reason": REASON, "version": NUMBER},
-        "orders",
-        optional=frozenset({"version"}),
-    ),
-    Source(
-        "customer_credit_reservations",
-        ("customer_db",),
-        {"customer_id": NUMBER, "credit_reservations_key": NUMBER, "amount": NUMBER},
-        "reservations",
-    ),
-    Source(
-        "message",
-        SCHEMAS,
-        {"id": TEXT, "destination": TEXT, "headers": TEXT, "payload": TEXT, "published": NUMBER, "creation_time": MILLISECONDS},
-        "outbox",
-        _message,
-        optional=frozenset({"published", "creation_time"}),
-    ),
-    Source(
-        "received_messages",
-        SCHEMAS,
-        {"consumer_id": TEXT, "message_id": TEXT, "creation_time": MILLISECONDS},
-        "inbox",
-        optional=frozenset({"creation_time"}),
-    ),
-    Source(
-        "dead_letter",
-        SCHEMAS,
-        {
-            **{"subscriber": TEXT, "channel": TEXT, "channel_partition": NUMBER, "position": NUMBER, "message_index": NUMBER},
-            **{"message_id": TEXT, "cause": TEXT, "record_key": BYTES, "record_value": BYTES, "creation_time": MILLISECONDS},
-        },
-        "dead_letters",
-        _dead_letter,
-        optional=frozenset({"creation_time"}),
-        required=False,
-    ),
-    Source(
-        "saga_instance",
-        SCHEMAS,
-        {
-            **{"saga_type": TEXT, "saga_id": TEXT, "state_name": TEXT, "last_request_id": TEXT},
-            **{"end_state": NUMBER, "compensating": NUMBER, "failed": NUMBER, "saga_data_json": TEXT},
-        },
-        "saga_instances",
-        _saga,
-        required=False,
-    ),
-)
+def _sources(profile: Profile) -> list[Source]:
+    return [*map(_observed, profile.tables), *_of_messaging(profile.schemas, messages.Wire(profile))]
 
 
-def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Tables:
+def _observed(table: ObservedTable) -> Source:
+    return Source(
+        table.table,
+        (table.schema,),
+        {column.source: column.form for column in table.columns},
+        table.name,
+        optional=frozenset(column.source for column in table.columns if column.optional),
+        codes={column.source: column.codes for column in table.columns if column.codes},
+    )
+
+
+def _of_messaging(schemas: tuple[str, ...], wire: messages.Wire) -> tuple[Source, ...]:
+    return (
+        Source(
+            messaging.OUTBOX,
+            schemas,
+            {"id": TEXT, "destination": TEXT, "headers": TEXT, "payload": TEXT, "published": NUMBER, "creation_time": MILLISECONDS},
+            "outbox",
+            _message(wire),
+            optional=frozenset({"published", "creation_time"}),
+        ),
+        Source(
+            messaging.INBOX,
+            schemas,
+            {"consumer_id": TEXT, "message_id": TEXT, "creation_time": MILLISECONDS},
+            "inbox",
+            optional=frozenset({"creation_time"}),
+        ),
+        Source(
+            messaging.DEAD_LETTERS,
+            schemas,
+            {
+                **{"subscriber": TEXT, "channel": TEXT, "channel_partition": NUMBER, "position": NUMBER, "message_index": NUMBER},
+                **{"message_id": TEXT, "cause": TEXT, "record_key": BYTES, "record_value": BYTES, "creation_time": MILLISECONDS},
+            },
+            "dead_letters",
+            _dead_letter,
+            optional=frozenset({"creation_time"}),
+            required=False,
+        ),
+        Source(
+            messaging.SAGAS,
+            schemas,
+            {
+                **{"saga_type": TEXT, "saga_id": TEXT, "state_name": TEXT, "last_request_id": TEXT},
+                **{"end_state": NUMBER, "compensating": NUMBER, "failed": NUMBER, "saga_data_json": TEXT},
+            },
+            "saga_instances",
+            _saga,
+            required=False,
+        ),
+    )
+
+
+def read(account: Account, profile: Profile, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Tables:
     """Write all tables into files in `folder`. `account` must be allowed to read all. Raises OSError when the server is gone."""
-    with sql.connected(account, TIMEOUT) as cursor, TableFiles(folder, TABLES) as files:
+    sources = _sources(profile)
+    with sql.connected(account, TIMEOUT) as cursor, TableFiles(folder, [source.into for source in sources]) as files:
         connection = cursor.connection
         connection._rfile = connection._sock.makefile("rb", buffering=READ_BUFFER)  # nothing is outstanding
         cursor.execute("SELECT VERSION()")
         version = str(cursor.fetchone()[0])
         kind = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         cursor.execute("SET NAMES utf8mb4")
-        found = _found(cursor)
+        found = _found(cursor, profile.schemas)
         with _snapshot(cursor, kind) as position:
             tables = Tables(position, kind, version)
-            for source in SOURCES:
+            for source in sources:
                 for schema in source.schemas:
                     table = found.get((schema, source.table))
                     if table is not None:
@@ -225,12 +216,12 @@ def _no_table(found: Mapping[tuple[str, str], Found], schema: str, name: str) ->
     return f"there is no table {schema}.{name}{capitals}; {ANEW}"
 
 
-def _found(cursor: Any) -> dict[tuple[str, str], Found]:
+def _found(cursor: Any, schemas: Sequence[str]) -> dict[tuple[str, str], Found]:
     # Two questions: MariaDB 10.11 has been seen to end with SIGSEGV in a join of these two.
-    cursor.execute("SELECT table_schema, table_name, engine FROM information_schema.tables WHERE table_schema IN %s", [list(SCHEMAS)])
+    cursor.execute("SELECT table_schema, table_name, engine FROM information_schema.tables WHERE table_schema IN %s", [list(schemas)])
     tables = {(schema, table): Found(str(engine or "a view"), {}) for schema, table, engine in cursor.fetchall()}
     cursor.execute(
-        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN %s", [list(SCHEMAS)]
+        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN %s", [list(schemas)]
     )
     for schema, table, column, type in cursor.fetchall():
         if found := tables.get((schema, table)):  # one that was made between the two is not there yet
@@ -283,7 +274,7 @@ def _read_table(
     selected = []
     for name, (written, type) in columns.items():
         value = _selected(source.columns[name], written, type) if written else "NULL"
-        selected.append(_field(source.columns[name], value, type) if source.sent else value)
+        selected.append(_field(source.columns[name], value, type, source.codes.get(name, ())) if source.sent else value)
     if source.sent:
         first = [f"'{schema}'"] if source.into == "inbox" else []
         selected = [f"CONCAT_WS(',', {', '.join([*first, *selected])})"]

@@ -12,24 +12,24 @@ from labkit.evidence.binlog import (
     first_word,
     statement_of,
 )
-from labkit.evidence.changes import WANTED
 from labkit.evidence.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.row_format import table_name
-from labkit.stack.model import SCHEMAS, Account
+from labkit.stack.model import Stack
+from labkit.system import messaging
+from labkit.system.model import Profile
 
-OWN = frozenset({*WANTED, *((schema, table) for schema in SCHEMAS for table in ("dead_letter", "saga_instance"))})
-NAMES = frozenset(table for _, table in OWN)
 FARTHEST = 8 << 20  # bytes of log that are looked through: so much was written by more than a heartbeat
 WITHIN_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA")
 
 
-def touched(account: Account, start: Position, stop: Position) -> bool:
+def touched(stack: Stack, start: Position, stop: Position) -> bool:
     """True also where it cannot be told. Raises OSError when the server is gone."""
+    own = _own(stack.profile)
     if start.file == stop.file and stop.offset - start.offset > FARTHEST:
         return True
     checksum, file = 0, start.file
     try:
-        with packets(account, start) as stream:
+        with packets(stack.observer, start) as stream:
             for packet in stream:
                 kind = packet[5]
                 if kind == FORMAT_DESCRIPTION:
@@ -37,10 +37,10 @@ def touched(account: Account, start: Position, stop: Position) -> bool:
                 elif kind == ROTATE:
                     file = packet[BODY + 8 :].decode(errors="replace")[: len(stop.file)]
                 elif kind == TABLE_MAP:
-                    if table_name(packet[BODY + 8 :]) in OWN:
+                    if table_name(packet[BODY + 8 :]) in own:
                         return True
                 elif kind == QUERY:
-                    if _is_own(statement_of(packet, checksum)[1]):
+                    if _is_own(statement_of(packet, checksum)[1], own):
                         return True
                 elif kind in (PARTIAL_UPDATE, TRANSACTION_PAYLOAD) or kind in COMPRESSED:
                     return True
@@ -51,9 +51,15 @@ def touched(account: Account, start: Position, stop: Position) -> bool:
     return False
 
 
-def _is_own(statement: str) -> bool:
+def _own(profile: Profile) -> frozenset[tuple[str, str]]:
+    """Schemas and tables."""
+    of_messaging = {(schema, table) for schema in profile.schemas for table in messaging.TABLES}
+    return frozenset({*((table.schema, table.table) for table in profile.tables), *of_messaging})
+
+
+def _is_own(statement: str, own: frozenset[tuple[str, str]]) -> bool:
     """The end of an XA transaction makes rows count that were written before."""
     word = first_word(statement)
     if word in WITHIN_TRANSACTIONS:
         return word == "XA" and "COMMIT" in statement.upper()
-    return any(name in statement for name in NAMES)
+    return any(table in statement for _, table in own)

@@ -2,7 +2,12 @@
 all of them, and nothing over time can be judged. The log lacks what a foreign key's cascade did, what ALTER TABLE made of values, and what
 was written with sql_log_bin = 0."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from labkit.evidence import observed
+from labkit.system import messaging
+from labkit.system.model import ObservedTable, Profile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -11,7 +16,7 @@ if TYPE_CHECKING:
 # they found. What a step found must be what the step before it under that key left: nothing, for the first.
 _STEPS = """
 WITH steps AS (
-  SELECT 0 AS change_no, 0 AS part, {key} AS row_key, NULL AS found, {now} AS made FROM starting_{table}
+  SELECT 0 AS change_no, 0 AS part, {key} AS row_key, NULL AS found, {now} AS made FROM {starting}
   UNION ALL BY NAME
   SELECT change_no, 1 AS part, {before_key} AS row_key, {before} AS found, NULL AS made FROM {changes} WHERE op <> 'insert'
   UNION ALL BY NAME
@@ -25,39 +30,6 @@ WITH steps AS (
 SELECT row_key::VARCHAR, part, led_to::VARCHAR, found::VARCHAR, made::VARCHAR FROM checked
 WHERE found IS DISTINCT FROM led_to OR (is_last AND made IS NOT NULL) ORDER BY change_no, part, row_key LIMIT 1
 """
-_TABLES = (
-    {
-        "table": "orders",
-        "changes": "order_changes",
-        "key": "id",
-        "before_key": "order_id",
-        "after_key": "after_id",
-        "now": "row(customer_id, total, state, rejection_reason)",
-        "before": "row(before_customer_id, before_total, before_state, before_reason)",
-        "after": "row(after_customer_id, after_total, after_state, after_reason)",
-    },
-    {
-        "table": "customers",
-        "changes": "customer_changes",
-        "key": "id",
-        "before_key": "customer_id",
-        "after_key": "after_id",
-        "now": "row(name, credit_limit)",
-        "before": "row(before_name, before_limit)",
-        "after": "row(after_name, after_limit)",
-    },
-    {
-        "table": "reservations",
-        "changes": "reservation_changes",
-        "key": "row(customer_id, order_id)",
-        "before_key": "row(before_customer_id, before_order_id)",
-        "after_key": "row(after_customer_id, after_order_id)",
-        "now": "row(amount)",
-        "before": "row(before_amount)",
-        "after": "row(after_amount)",
-    },
-)
-_NAMES = {"orders": "order_db.orders", "customers": "customer_db.customer", "reservations": "customer_db.customer_credit_reservations"}
 # Outbox and inbox rows: those that are there, and those that came and did not go.
 _ROWS = """
 WITH logged AS (SELECT schema_name, {key} AS id FROM {changes} GROUP BY ALL HAVING arg_max(op, change_no) = 'insert')
@@ -66,21 +38,40 @@ FROM (SELECT DISTINCT schema_name, {id} AS id FROM {table}) f FULL JOIN logged l
 WHERE f.id IS NULL OR l.id IS NULL ORDER BY ALL LIMIT 1
 """
 _MESSAGES = (
-    {"table": "outbox", "name": "message", "changes": "outbox_changes", "key": "message_id", "id": "id"},
+    {"table": "outbox", "name": messaging.OUTBOX, "changes": "outbox_changes", "key": "message_id", "id": "id"},
     {
-        **{"table": "inbox", "name": "received_messages", "changes": "inbox_changes"},
+        **{"table": "inbox", "name": messaging.INBOX, "changes": "inbox_changes"},
         **{"key": "row(subscriber, message_id)", "id": "row(subscriber, message_id)"},
     },
 )
 
 
-def difference(connection: "DuckDBPyConnection") -> str | None:
+def _steps(table: ObservedTable) -> str:
+    """The first step of a table that does not follow from the one before it."""
+    others = [column.name for column in table.followed if column.name not in table.key]
+
+    def row(names: Sequence[str], side: str = "") -> str:
+        return f"row({', '.join(side + name for name in names)})"
+
+    def key(side: str = "") -> str:
+        return f"{side}{table.key[0]}" if len(table.key) == 1 else row(table.key, side)
+
+    return _STEPS.format(
+        table=table.name,
+        starting=observed.starting(table),
+        changes=observed.changes_of(table),
+        **{"key": key(), "before_key": key("before_"), "after_key": key("after_")},
+        **{"now": row(others), "before": row(others, "before_"), "after": row(others, "after_")},
+    )
+
+
+def difference(connection: "DuckDBPyConnection", profile: Profile) -> str | None:
     """Why the changes cannot be all, as a sentence without its full stop; None when they lead to the tables."""
-    for table in _TABLES:
-        row = connection.execute(_STEPS.format(**table)).fetchone()
+    for observed_table in profile.tables:
+        row = connection.execute(_steps(observed_table)).fetchone()
         if row is not None:
             key, part, led_to, found, made = row
-            name, led_to = _NAMES[table["table"]], led_to or "no row"
+            name, led_to = str(observed_table), led_to or "no row"
             if part == 3:
                 reason = f"{name} has {found} for {key}, where the changes in the binlog lead to {led_to}"
             elif found is None and led_to == "no row":  # what is last there is not in the table

@@ -7,6 +7,42 @@ CREATE TABLE facts (
   value VARCHAR                 -- as text; structures as JSON
 );
 
+-- What flows between the components, as the profile says: the channels of the broker.
+CREATE TABLE channels (
+  topic VARCHAR,                -- full name
+  channel VARCHAR,              -- the name that people read: Order, Customer
+  about VARCHAR                 -- the kind of aggregate whose id is the key of its messages: order, customer; NULL: another key
+);
+
+-- Who subscribes to what.
+CREATE TABLE subscriptions (
+  subscriber VARCHAR,           -- the group on the broker, and the consumer_id in the inbox
+  component VARCHAR,            -- whose subscriber it is
+  topic VARCHAR,                -- a channel that it takes
+  store VARCHAR                 -- where it notes what it has taken: a schema, or redis
+);
+
+-- The types of messages: events, commands and replies.
+CREATE TABLE message_types (
+  event VARCHAR,                -- as in outbox
+  channel VARCHAR,              -- as in outbox
+  sender VARCHAR,               -- the component that sends it
+  schema_name VARCHAR,          -- whose outbox that is
+  tells VARCHAR,                -- the change that it tells of: order stored, order approved, credit reserved, …; NULL: of none
+  answers VARCHAR,              -- the answer about an order's credit that it carries: granted, refused, unknown customer; NULL: none
+  state VARCHAR,                -- what that answer makes of an order
+  rejection_reason VARCHAR      -- and why
+);
+
+-- What a subscriber must do when it takes a message: the effect, once, in the transaction that notes the message as received.
+CREATE TABLE reactions (
+  subscriber VARCHAR,           -- see subscriptions
+  component VARCHAR,            -- see subscriptions
+  schema_name VARCHAR,          -- whose inbox that is
+  event VARCHAR,                -- the message that it takes
+  effect VARCHAR                -- answer, decision, release
+);
+
 -- Which parts could be read whole. A source that is missing here was not asked.
 CREATE TABLE completeness (
   source VARCHAR,               -- rest, tables, binlog, records, groups, view, faults, environment, moment (all read at one standing moment)
@@ -34,45 +70,21 @@ CREATE TABLE requests (
   ended TIMESTAMP               -- labkit's clock, microseconds
 );
 
--- customer_db.customer as of the moment of the collection.
-CREATE TABLE customers (
-  id BIGINT,                    -- primary key
-  name VARCHAR,                 -- as given at creation
-  credit_limit DECIMAL(38,2),   -- customer.amount
-  created TIMESTAMP,            -- customer.creation_time: the service's clock, milliseconds
-  version BIGINT                -- counts changes
-);
-
--- order_db.orders as of the same moment.
-CREATE TABLE orders (
-  id BIGINT,                    -- primary key
-  customer_id BIGINT,           -- as the client named it; there need be no such customer
-  total DECIMAL(38,2),          -- orders.amount
-  state VARCHAR,                -- PENDING, APPROVED, REJECTED, CANCELLED
-  rejection_reason VARCHAR,     -- INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, or NULL
-  version BIGINT                -- counts changes
-);
-
--- customer_db.customer_credit_reservations as of the same moment.
-CREATE TABLE reservations (
-  customer_id BIGINT,           -- whose credit
-  order_id BIGINT,              -- for which order (credit_reservations_key)
-  amount DECIMAL(38,2)          -- how much
-);
-
 -- Both `message` tables (the transactional outboxes) as of the same moment.
 CREATE TABLE outbox (
-  schema_name VARCHAR,          -- customer_db or order_db
+  schema_name VARCHAR,          -- of which service
   id VARCHAR,                   -- the message id, which sorts by time within one service instance
   topic VARCHAR,                -- message.destination: the topic's full name
   channel VARCHAR,              -- the last part of the topic's name: Order, Customer
   key VARCHAR,                  -- header PARTITION_ID: the record's key
-  event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
-  event VARCHAR,                -- the short name: OrderCreated
+  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
+  event VARCHAR,                -- the short name: OrderCreated, ReserveCredit
   aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
-  order_id BIGINT,              -- the order that the event is about: the aggregate's id on Order, else payload orderId
-  customer_id BIGINT,           -- the customer that the event is about: the aggregate's id on Customer, else the payload's orderDetails.customerId
-  total DECIMAL(38,2),          -- payload orderDetails.orderTotal.amount, where there is one
+  order_id BIGINT,              -- the order that it is about: the aggregate's id on Order, else payload orderId; of a reply, that of its command
+  customer_id BIGINT,           -- the customer that it is about: the aggregate's id on Customer, else the payload's customerId; of a reply, that of its command
+  total DECIMAL(38,2),          -- payload orderTotal.amount, in orderDetails or by itself, where there is one
+  saga_id VARCHAR,              -- header command_saga_id or commandreply_saga_id; NULL: neither command nor reply
+  reply_to VARCHAR,             -- header reply_to_message_id: the command that is answered; NULL: no reply
   headers VARCHAR,              -- JSON as stored; NULL for the usual seven of an event, which id, key, topic, event_type … tell
   payload VARCHAR,              -- JSON as stored
   published BOOLEAN,            -- the relay's mark; decides no verdict
@@ -81,8 +93,8 @@ CREATE TABLE outbox (
 
 -- Both `received_messages` tables (the inboxes) as of the same moment.
 CREATE TABLE inbox (
-  schema_name VARCHAR,          -- customer_db or order_db
-  subscriber VARCHAR,           -- consumer_id: OrderEventConsumer, customerServiceEvents
+  schema_name VARCHAR,          -- of which service
+  subscriber VARCHAR,           -- consumer_id: the name of the subscriber
   message_id VARCHAR,           -- the message that was taken
   received TIMESTAMP            -- creation_time: the service's clock, milliseconds
 );
@@ -117,27 +129,6 @@ CREATE TABLE saga_instances (
   data VARCHAR                  -- saga_data_json
 );
 
--- Where the row changes below begin, when that is not emptiness: the customers as of the starting position.
-CREATE TABLE starting_customers (
-  id BIGINT,                    -- as in customers
-  name VARCHAR,                 -- as in customers
-  credit_limit DECIMAL(38,2)    -- as in customers
-);
--- The same of orders.
-CREATE TABLE starting_orders (
-  id BIGINT,                    -- as in orders
-  customer_id BIGINT,           -- as in orders
-  total DECIMAL(38,2),          -- as in orders
-  state VARCHAR,                -- as in orders
-  rejection_reason VARCHAR      -- as in orders
-);
--- The same of reservations.
-CREATE TABLE starting_reservations (
-  customer_id BIGINT,           -- as in reservations
-  order_id BIGINT,              -- as in reservations
-  amount DECIMAL(38,2)          -- as in reservations
-);
-
 -- Committed transactions in commit order, from the binlog: those that changed a row of the tables below.
 CREATE TABLE transactions (
   commit_no BIGINT,             -- 1, 2, 3 … in commit order; what all change tables refer to
@@ -147,55 +138,12 @@ CREATE TABLE transactions (
   precision_us BIGINT           -- microseconds that this time may be off: 1000000 on MariaDB, 1 on MySQL 8 and later
 );
 
--- Row changes of order_db.orders. change_no counts the changes of all tables in the order in which they happened.
-CREATE TABLE order_changes (
-  commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- order of changes over all tables, also within one transaction
-  op VARCHAR,                   -- insert, update, delete
-  order_id BIGINT,              -- the id of the row (before a change of the id, if ever there is one)
-  before_customer_id BIGINT,    -- before; all before_ columns are NULL for an insert
-  before_total DECIMAL(38,2),   -- before
-  before_state VARCHAR,         -- before
-  before_reason VARCHAR,        -- rejection reason before
-  after_id BIGINT,              -- after; all after_ columns are NULL for a delete
-  after_customer_id BIGINT,     -- after
-  after_total DECIMAL(38,2),    -- after
-  after_state VARCHAR,          -- after
-  after_reason VARCHAR          -- rejection reason after
-);
-
--- Row changes of customer_db.customer.
-CREATE TABLE customer_changes (
-  commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- see order_changes
-  op VARCHAR,                   -- insert, update, delete
-  customer_id BIGINT,           -- the id of the row
-  before_name VARCHAR,          -- before
-  before_limit DECIMAL(38,2),   -- credit limit before
-  after_id BIGINT,              -- after
-  after_name VARCHAR,           -- after
-  after_limit DECIMAL(38,2)     -- credit limit after
-);
-
--- Row changes of customer_db.customer_credit_reservations.
-CREATE TABLE reservation_changes (
-  commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- see order_changes
-  op VARCHAR,                   -- insert, update, delete
-  before_customer_id BIGINT,    -- before
-  before_order_id BIGINT,       -- before
-  before_amount DECIMAL(38,2),  -- before
-  after_customer_id BIGINT,     -- after
-  after_order_id BIGINT,        -- after
-  after_amount DECIMAL(38,2)    -- after
-);
-
 -- Outbox rows that were inserted or deleted, in commit order. Updates are left out: they are the relay's marks.
 CREATE TABLE outbox_changes (
   commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- see order_changes
+  change_no BIGINT,             -- order of the changes of all tables, also within one transaction
   op VARCHAR,                   -- insert, delete
-  schema_name VARCHAR,          -- customer_db or order_db
+  schema_name VARCHAR,          -- of which service
   message_id VARCHAR,           -- message.id
   topic VARCHAR,                -- as in outbox
   channel VARCHAR,              -- as in outbox
@@ -203,15 +151,17 @@ CREATE TABLE outbox_changes (
   aggregate_id BIGINT,          -- as in outbox
   order_id BIGINT,              -- as in outbox
   customer_id BIGINT,           -- as in outbox
-  key VARCHAR                   -- as in outbox
+  key VARCHAR,                  -- as in outbox
+  saga_id VARCHAR,              -- as in outbox
+  reply_to VARCHAR              -- as in outbox
 );
 
 -- Inbox rows that were inserted or deleted, in commit order: the transaction that holds the row holds the effect of the message.
 CREATE TABLE inbox_changes (
   commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- see order_changes
+  change_no BIGINT,             -- order of the changes of all tables, also within one transaction
   op VARCHAR,                   -- insert, delete
-  schema_name VARCHAR,          -- customer_db or order_db
+  schema_name VARCHAR,          -- of which service
   subscriber VARCHAR,           -- as in inbox
   message_id VARCHAR            -- as in inbox
 );
@@ -235,13 +185,15 @@ CREATE TABLE records (
   message_index INTEGER,        -- which message of the record, 0 for the first
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID
-  event_type VARCHAR,           -- header event-type: full name, NULL when it is no event
-  event VARCHAR,                -- the short name: OrderCreated
+  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
+  event VARCHAR,                -- the short name: OrderCreated, ReserveCredit
   aggregate_type VARCHAR,       -- header event-aggregate-type
   aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
   order_id BIGINT,              -- as in outbox
   customer_id BIGINT,           -- as in outbox
   total DECIMAL(38,2),          -- as in outbox
+  saga_id VARCHAR,              -- as in outbox
+  reply_to VARCHAR,             -- as in outbox
   headers VARCHAR,              -- JSON; NULL for the usual seven of an event, which message_id, key, topic, event_type … tell
   payload VARCHAR,              -- the message's payload
   value BLOB,                   -- the record's bytes, only where they are no message
@@ -396,93 +348,11 @@ CREATE TABLE warnings (
   text VARCHAR                  -- the warning with its file and line
 );
 
--- What each commit made of a row, as others can see it: one line for a row that is not what it was before. Statements within the transaction
--- that led there do not count, nor do columns that no rule is about. change_no is that of the last change.
-CREATE VIEW order_commits AS
-  WITH images AS (
-    SELECT commit_no, change_no, 0 AS side, order_id AS id,
-      {'customer_id': before_customer_id, 'total': before_total, 'state': before_state, 'reason': before_reason} AS image
-    FROM order_changes WHERE op <> 'insert'
-    UNION ALL
-    SELECT commit_no, change_no, 1, after_id, {'customer_id': after_customer_id, 'total': after_total, 'state': after_state, 'reason': after_reason}
-    FROM order_changes WHERE op <> 'delete'
-  ), commits AS (
-    SELECT commit_no, max(change_no) AS change_no, id, CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(image, (change_no, side)) END AS before,
-      CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(image, (change_no, side)) END AS after
-    FROM images GROUP BY commit_no, id
-  )
-  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op, id AS order_id,
-    before.customer_id AS before_customer_id, before.total AS before_total, before.state AS before_state, before.reason AS before_reason,
-    after.customer_id AS after_customer_id, after.total AS after_total, after.state AS after_state, after.reason AS after_reason
-  FROM commits WHERE before IS DISTINCT FROM after;
-
--- The same of customers.
-CREATE VIEW customer_commits AS
-  WITH images AS (
-    SELECT commit_no, change_no, 0 AS side, customer_id AS id, {'name': before_name, 'credit_limit': before_limit} AS image
-    FROM customer_changes WHERE op <> 'insert'
-    UNION ALL
-    SELECT commit_no, change_no, 1, after_id, {'name': after_name, 'credit_limit': after_limit} FROM customer_changes WHERE op <> 'delete'
-  ), commits AS (
-    SELECT commit_no, max(change_no) AS change_no, id, CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(image, (change_no, side)) END AS before,
-      CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(image, (change_no, side)) END AS after
-    FROM images GROUP BY commit_no, id
-  )
-  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op, id AS customer_id,
-    before.name AS before_name, before.credit_limit AS before_limit, after.name AS after_name, after.credit_limit AS after_limit
-  FROM commits WHERE before IS DISTINCT FROM after;
-
--- A reservation over 0.00 holds nothing: amounts are NULL where nothing is held.
-CREATE VIEW reservation_commits AS
-  WITH images AS (
-    SELECT commit_no, change_no, 0 AS side, before_customer_id AS customer_id, before_order_id AS order_id, before_amount AS amount
-    FROM reservation_changes WHERE op <> 'insert'
-    UNION ALL
-    SELECT commit_no, change_no, 1, after_customer_id, after_order_id, after_amount FROM reservation_changes WHERE op <> 'delete'
-  ), commits AS (
-    SELECT commit_no, max(change_no) AS change_no, customer_id, order_id,
-      nullif(CASE WHEN arg_min(side, (change_no, side)) = 0 THEN arg_min(amount, (change_no, side)) END, 0) AS before_amount,
-      nullif(CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(amount, (change_no, side)) END, 0) AS after_amount
-    FROM images GROUP BY commit_no, customer_id, order_id
-  )
-  SELECT commit_no, change_no, CASE WHEN before_amount IS NULL THEN 'insert' WHEN after_amount IS NULL THEN 'delete' ELSE 'update' END AS op,
-    customer_id, order_id, before_amount, after_amount
-  FROM commits WHERE before_amount IS DISTINCT FROM after_amount;
-
 -- Messages that were noted as received and still were when their transaction was committed.
 CREATE VIEW inbox_commits AS
   SELECT commit_no, max(change_no) AS change_no, schema_name, subscriber, message_id
   FROM inbox_changes GROUP BY commit_no, schema_name, subscriber, message_id
   HAVING arg_max(op, change_no) = 'insert' AND arg_min(op, change_no) = 'insert';
-
--- Row changes of all tables in one sequence; before and after as JSON.
-CREATE VIEW changes AS
-  SELECT c.*, t.binlog_file, t.position, t.committed FROM (
-    SELECT commit_no, change_no, 'order_db' AS schema_name, 'orders' AS table_name, op, coalesce(order_id, after_id)::VARCHAR AS row_key,
-      CASE WHEN op <> 'insert' THEN json_object('id', order_id, 'customer_id', before_customer_id, 'total', before_total::VARCHAR, 'state', before_state, 'rejection_reason', before_reason) END AS before,
-      CASE WHEN op <> 'delete' THEN json_object('id', after_id, 'customer_id', after_customer_id, 'total', after_total::VARCHAR, 'state', after_state, 'rejection_reason', after_reason) END AS after
-    FROM order_changes
-    UNION ALL
-    SELECT commit_no, change_no, 'customer_db', 'customer', op, coalesce(customer_id, after_id)::VARCHAR,
-      CASE WHEN op <> 'insert' THEN json_object('id', customer_id, 'name', before_name, 'credit_limit', before_limit::VARCHAR) END,
-      CASE WHEN op <> 'delete' THEN json_object('id', after_id, 'name', after_name, 'credit_limit', after_limit::VARCHAR) END
-    FROM customer_changes
-    UNION ALL
-    SELECT commit_no, change_no, 'customer_db', 'customer_credit_reservations', op, coalesce(before_customer_id, after_customer_id) || ':' || coalesce(before_order_id, after_order_id),
-      CASE WHEN op <> 'insert' THEN json_object('customer_id', before_customer_id, 'order_id', before_order_id, 'amount', before_amount::VARCHAR) END,
-      CASE WHEN op <> 'delete' THEN json_object('customer_id', after_customer_id, 'order_id', after_order_id, 'amount', after_amount::VARCHAR) END
-    FROM reservation_changes
-    UNION ALL
-    SELECT commit_no, change_no, schema_name, 'message', op, message_id,
-      CASE WHEN op = 'delete' THEN json_object('id', message_id, 'event', event, 'aggregate_id', aggregate_id) END,
-      CASE WHEN op = 'insert' THEN json_object('id', message_id, 'event', event, 'aggregate_id', aggregate_id) END
-    FROM outbox_changes
-    UNION ALL
-    SELECT commit_no, change_no, schema_name, 'received_messages', op, subscriber || ':' || message_id,
-      CASE WHEN op = 'delete' THEN json_object('subscriber', subscriber, 'message_id', message_id) END,
-      CASE WHEN op = 'insert' THEN json_object('subscriber', subscriber, 'message_id', message_id) END
-    FROM inbox_changes
-  ) c LEFT JOIN transactions t USING (commit_no);
 
 -- Records without those that labkit planted: what I4, I5 and I10 are about.
 CREATE VIEW own_records AS
@@ -493,8 +363,3 @@ CREATE VIEW own_records AS
 CREATE VIEW first_records AS
   SELECT * FROM own_records WHERE message_id IS NOT NULL
   QUALIFY row_number() OVER (PARTITION BY topic, message_id ORDER BY partition_no, offset_no) = 1;
-
--- What each customer may still spend, by the tables.
-CREATE VIEW credit AS
-  SELECT c.id AS customer_id, c.name, c.credit_limit, coalesce(sum(r.amount), 0) AS reserved, c.credit_limit - coalesce(sum(r.amount), 0) AS available
-  FROM customers c LEFT JOIN reservations r ON r.customer_id = c.id GROUP BY c.id, c.name, c.credit_limit;

@@ -108,36 +108,47 @@ def _answer(task: dict[str, Any], output: TextIO) -> None:
         say(error=str(error), unreadable=False)
 
 
-def _tables(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
+def _tables(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
     from labkit.evidence import mysql
+    from labkit.stack import state
     from labkit.stack.model import Account
 
-    tables = mysql.read(Account(**account), Path(folder), tell)
+    tables = mysql.read(Account(**account), state.profile_of(profile), Path(folder), tell)
     place = {"file": tables.position.file, "offset": tables.position.offset}
     return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "unfit": tables.unfit}
 
 
 def _binlog(
-    tell: Callable[[int], None], account: dict[str, Any], start: dict[str, Any], stop: dict[str, Any], folder: str
+    tell: Callable[[int], None], account: dict[str, Any], profile: str, start: dict[str, Any], stop: dict[str, Any], folder: str
 ) -> dict[str, Any]:
     from labkit.evidence import binlog
     from labkit.evidence.replication import Position
+    from labkit.stack import state
     from labkit.stack.model import Account
 
-    reading = binlog.read(Account(**account), Position(**start), Position(**stop), Path(folder), tell)
+    reading = binlog.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), tell)
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
 
 
 def _records(
-    tell: Callable[[int], None], account: dict[str, Any], starts: list[Any], ends: list[Any], folder: str, unanswered: list[str]
+    tell: Callable[[int], None],
+    account: dict[str, Any],
+    profile: str,
+    starts: list[Any],
+    ends: list[Any],
+    folder: str,
+    unanswered: list[str],
 ) -> dict[str, Any]:
     from labkit.evidence import kafka
+    from labkit.evidence.messages import Wire
+    from labkit.stack import state
     from labkit.stack.model import Account
 
     def places(rows: list[Any]) -> dict[tuple[str, int], int]:
         return {(topic, partition): offset for topic, partition, offset in rows}
 
-    return {"records": kafka.read(Account(**account), places(starts), places(ends), Path(folder), tell, unanswered)}
+    wire = Wire(state.profile_of(profile))
+    return {"records": kafka.read(Account(**account), wire, places(starts), places(ends), Path(folder), tell, unanswered)}
 
 
 def _view(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from labkit.errors import UserError
 from labkit.faults import components, control, places
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
-from labkit.faults.targets import BY_SUBSCRIBER
+from labkit.faults.targets import subscription
 from labkit.stack import processes
-from labkit.stack.model import SCHEMAS, Stack
+from labkit.stack.model import Stack
+from labkit.system import messaging
 
 CRASH_EXIT_CODE = 137
 END_S = 5.0
@@ -105,7 +106,7 @@ def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     if (released := _hits(stack, fault, "released")) and released[-1]["position"] == hit["position"]:
         service = service.replace(" holds ", " held ")
     if not fault.over and fault.state == "active":
-        taken = places.taken_up_to(stack, BY_SUBSCRIBER[hit["subscriber"]], hit["channel"], hit["partition"])
+        taken = places.taken_up_to(stack, subscription(stack.profile, hit["subscriber"]), hit["channel"], hit["partition"])
         _, end = places.bounds(stack, hit["channel"], hit["partition"])
         if (taken or 0) <= hit["position"] < end:
             return Proof(service, f"{hit['subscriber']} has taken up to offset {taken or 0} of {end}")
@@ -146,11 +147,12 @@ def _committed_after(stack: Stack, message_ids: list[str], moment: float) -> str
     from labkit.stack.sql import connected
 
     some = ", ".join(["%s"] * len(message_ids))
-    query = " UNION ALL ".join(f"SELECT message_id FROM {s}.received_messages WHERE message_id IN ({some})" for s in SCHEMAS)
+    schemas = stack.profile.schemas
+    query = " UNION ALL ".join(f"SELECT message_id FROM {s}.{messaging.INBOX} WHERE message_id IN ({some})" for s in schemas)
     deadline = time.monotonic() + 2.0
     while time.monotonic() < deadline:
         with connected(stack.mysql) as cursor:
-            cursor.execute(query, message_ids * 2)
+            cursor.execute(query, message_ids * len(schemas))
             found = {row[0] for row in cursor.fetchall()}
         if found == set(message_ids):
             return f"all {len(found)} are in the inbox, committed after {time.strftime('%H:%M:%S', time.localtime(moment))}"

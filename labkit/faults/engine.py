@@ -25,6 +25,10 @@ class Order:
     settings: dict[str, object]
 
 
+Wanted = Callable[[Stack], Order]
+"""What a fault is to be, on whichever stack it is brought about."""
+
+
 def primitive(verb: str) -> Primitive:
     from labkit.faults.registry import PRIMITIVES
 

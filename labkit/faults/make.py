@@ -7,16 +7,12 @@ from typing import Any
 
 from labkit.errors import ExitCode, UserError
 from labkit.faults import components, places
-from labkit.faults.engine import Order
-from labkit.faults.records import new_message_id, outbox_row, subscribers, value_of, watches
-from labkit.faults.targets import CHANNELS, TIME, channel, short, subscription
-from labkit.stack.model import COMPONENTS, SERVICES, Stack
+from labkit.faults.engine import Order, Wanted
+from labkit.faults.records import new_message_id, outbox_row, value_of, watches
+from labkit.faults.targets import TIME, channel, short, subscribers, subscription
+from labkit.stack.model import Stack
+from labkit.system.model import Profile
 
-TABLES = {
-    "customer": ("customer_db.customer", "id"),
-    "order": ("order_db.orders", "id"),
-    "reservation": ("customer_db.customer_credit_reservations", "credit_reservations_key"),
-}
 OUTAGES = {
     "kill": "{} is killed at once",
     "stop": "{} is stopped",
@@ -33,53 +29,69 @@ def gate(
     channel_name: str | None = None,
     partition: int | None = None,
     key: str | None = None,
-) -> Order:
+) -> Wanted:
     """`who` is a component or a subscriber."""
-    target = subscription(who)
-    match = _match(event_type, message_id, channel_name, partition, key)
-    entry = {"kind": "gate", "target": target.component, "subscriber": target.subscriber, **match}
-    return Order("gate", target.component, f"{target.component} waits before {_what(match)}", {"armed": [entry]})
+
+    def on(stack: Stack) -> Order:
+        target = subscription(stack.profile, who)
+        match = _match(stack.profile, event_type, message_id, channel_name, partition, key)
+        entry = {"kind": "gate", "target": target.component, "subscriber": target.subscriber, **match}
+        return Order("gate", target.component, f"{target.component} waits before {_what(stack.profile, match)}", {"armed": [entry]})
+
+    return on
 
 
-def crash(component: str, point: str, *, hit: int = 1, message_id: str | None = None, event_type: str | None = None) -> Order:
-    _service(component)
-    if hit < 1:
-        raise UserError("Hits are counted from 1.", "labkit fault list", exit_code=ExitCode.USAGE)
-    match = _match(event_type, message_id, None, None, None)
-    entry = {"kind": "crash", "target": component, "point": point, "hit": hit, **match}
-    when = "" if hit == 1 else f" when it comes there for the {hit}. time"
-    return Order("crash", component, f"{component} ends at {point}{when}", {"armed": [entry]})
+def crash(component: str, point: str, *, hit: int = 1, message_id: str | None = None, event_type: str | None = None) -> Wanted:
+    def on(stack: Stack) -> Order:
+        _service(stack, component)
+        if hit < 1:
+            raise UserError("Hits are counted from 1.", "labkit fault list", exit_code=ExitCode.USAGE)
+        match = _match(stack.profile, event_type, message_id, None, None, None)
+        entry = {"kind": "crash", "target": component, "point": point, "hit": hit, **match}
+        when = "" if hit == 1 else f" when it comes there for the {hit}. time"
+        return Order("crash", component, f"{component} ends at {point}{when}", {"armed": [entry]})
+
+    return on
 
 
-def barrier(component: str, point: str, *, parties: int = 2, timeout_s: float = 2.0) -> Order:
-    _service(component)
-    entry = {"kind": "barrier", "target": component, "point": point, "parties": parties, "timeout_s": timeout_s}
-    return Order("barrier", component, f"{parties} handlers of {component} meet at {point}", {"armed": [entry]})
+def barrier(component: str, point: str, *, parties: int = 2, timeout_s: float = 2.0) -> Wanted:
+    def on(stack: Stack) -> Order:
+        _service(stack, component)
+        entry = {"kind": "barrier", "target": component, "point": point, "parties": parties, "timeout_s": timeout_s}
+        return Order("barrier", component, f"{parties} handlers of {component} meet at {point}", {"armed": [entry]})
+
+    return on
 
 
-def delay(component: str, seconds: float, *, route: str | None = None, event_type: str | None = None) -> Order:
+def delay(component: str, seconds: float, *, route: str | None = None, event_type: str | None = None) -> Wanted:
     """Of one route, `POST /orders`, or of a subscriber, before it takes each message."""
-    if route is not None:
-        _service(component)
-        entry: dict[str, Any] = {"kind": "delay", "target": component, "route": route, "delay_s": seconds}
-        return Order("delay", component, f"{component} answers {route} {seconds * 1000:.0f} ms later", {"armed": [entry]})
-    target = subscription(component)
-    match = _match(event_type, None, None, None, None)
-    entry = {"kind": "delay", "target": target.component, "subscriber": target.subscriber, "delay_s": seconds, **match}
-    said = f"{target.component} takes {seconds * 1000:.0f} ms more for {_what(match)}"
-    return Order("delay", target.component, said, {"armed": [entry]})
+
+    def on(stack: Stack) -> Order:
+        if route is not None:
+            _service(stack, component)
+            entry: dict[str, Any] = {"kind": "delay", "target": component, "route": route, "delay_s": seconds}
+            return Order("delay", component, f"{component} answers {route} {seconds * 1000:.0f} ms later", {"armed": [entry]})
+        target = subscription(stack.profile, component)
+        match = _match(stack.profile, event_type, None, None, None, None)
+        entry = {"kind": "delay", "target": target.component, "subscriber": target.subscriber, "delay_s": seconds, **match}
+        said = f"{target.component} takes {seconds * 1000:.0f} ms more for {_what(stack.profile, match)}"
+        return Order("delay", target.component, said, {"armed": [entry]})
+
+    return on
 
 
-def switch(component: str, name: str, value: str) -> Order:
-    _service(component)
-    entry = {"kind": "switch", "target": component, "name": name, "value": value}
-    return Order("switch", component, f"{name} of {component} is {value}", {"armed": [entry]})
+def switch(component: str, name: str, value: str) -> Wanted:
+    def on(stack: Stack) -> Order:
+        _service(stack, component)
+        entry = {"kind": "switch", "target": component, "name": name, "value": value}
+        return Order("switch", component, f"{name} of {component} is {value}", {"armed": [entry]})
+
+    return on
 
 
 def outage(stack: Stack, verb: str, component: str) -> Order:
-    if component not in COMPONENTS:
-        message = f"There is no component {component!r}; a stack has {', '.join(COMPONENTS)}."
-        raise UserError(message, "labkit status", exit_code=ExitCode.USAGE)
+    if component not in stack.names:
+        raise stack.no_component(component, "labkit status")
     components.refuse(stack, verb, component)
     return Order(verb, component, OUTAGES[verb].format(component), {})
 
@@ -87,9 +99,9 @@ def outage(stack: Stack, verb: str, component: str) -> Order:
 def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int | None = None, who: str | None = None) -> Order:
     """Of `who` alone, when given, is it awaited that it takes the copy: the others may be down."""
     row = outbox_row(stack, message_id)
-    armed = watches(row["channel"], message_id=message_id)
+    armed = watches(stack.profile, row["channel"], message_id=message_id)
     settings = {
-        "armed": [entry for entry in armed if who is None or entry["target"] == subscription(who).component],
+        "armed": [entry for entry in armed if who is None or entry["target"] == subscription(stack.profile, who).component],
         "channel": row["channel"],
         "key": row["key"],
         "value": value_of(row["headers"], row["payload"]).hex(),
@@ -98,14 +110,14 @@ def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int |
     }
     often = "once more" if times == 1 else f"{times} times more"
     where = "" if partition is None else f" to partition {partition}"
-    return Order("duplicate", short(row["channel"]), f"message {message_id} is published {often}{where}", settings)
+    return Order("duplicate", short(stack.profile, row["channel"]), f"message {message_id} is published {often}{where}", settings)
 
 
 def copies(stack: Stack, message_ids: Sequence[str]) -> Order:
     """Each of these is published once more, one after the other; nobody is awaited: who is to take them may be down."""
     rows = [outbox_row(stack, message_id) for message_id in message_ids]
     records = [{"channel": row["channel"], "key": row["key"], "value": value_of(row["headers"], row["payload"]).hex()} for row in rows]
-    channels = ", ".join(sorted({short(row["channel"]) for row in rows}))
+    channels = ", ".join(sorted({short(stack.profile, row["channel"]) for row in rows}))
     return Order("duplicate", channels, f"{len(rows)} messages are published once more", {"armed": [], "records": records})
 
 
@@ -118,10 +130,10 @@ def said_again(stack: Stack, messages: Sequence[tuple[str, str]]) -> Order:
         headers: dict[str, str] = json.loads(row["headers"])
         headers |= {"ID": new_message_id(stack), "event-type": f"{headers['event-type'].rpartition('.')[0]}.{event}Event"}
         time.sleep(0.001)  # ids are made of milliseconds
-        armed += watches(row["channel"], message_id=headers["ID"])
+        armed += watches(stack.profile, row["channel"], message_id=headers["ID"])
         records.append({"channel": row["channel"], "key": row["key"], "value": value_of(json.dumps(headers), row["payload"]).hex()})
         said.append(f"{event} with the payload of message {message_id}")
-    channels = ", ".join(sorted({short(str(record["channel"])) for record in records}))
+    channels = ", ".join(sorted({short(stack.profile, str(record["channel"])) for record in records}))
     return Order("duplicate", channels, f"new messages are published: {'; '.join(said)}", {"armed": armed, "records": records})
 
 
@@ -130,7 +142,7 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> O
     held, first = outbox_row(stack, late), outbox_row(stack, early)
     if held["channel"] != first["channel"]:
         raise UserError("The two messages are on different channels.", "labkit fault gate", exit_code=ExitCode.USAGE)
-    takers = [subscription(who)] if who else subscribers(held["channel"])
+    takers = [subscription(stack.profile, who)] if who else subscribers(stack.profile, held["channel"])
     entries = [
         {"kind": "gate", "target": t.component, "subscriber": t.subscriber, "message_id": late, "release_after": early} for t in takers
     ]
@@ -141,7 +153,7 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> O
         if count < 2:
             raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
         settings |= {"value": value_of(first["headers"], first["payload"]).hex(), "partition": (own + 1) % count}
-    return Order("reorder", short(held["channel"]), f"message {early} is taken before {late}", settings)
+    return Order("reorder", short(stack.profile, held["channel"]), f"message {early} is taken before {late}", settings)
 
 
 def partition_of(key: str, count: int) -> int:
@@ -161,31 +173,40 @@ def partition_of(key: str, count: int) -> int:
 
 def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | None = None, unknown_type: bool = False) -> Order:
     """A record that is not a message; with `unknown_type` a message of a type that nobody knows, which services must skip."""
-    name = channel(channel_name)
+    name = channel(stack.profile, channel_name)
     settings: dict[str, Any] = {"channel": name, "key": key, "partition": partition}
     if unknown_type:
         message_id = new_message_id(stack)
         value = value_of(_headers(message_id, name, key, "Unheard"), "{}")
-        settings |= {"armed": watches(name, message_id=message_id), "skipped_as_unknown": True}
+        settings |= {"armed": watches(stack.profile, name, message_id=message_id), "skipped_as_unknown": True}
     else:
         value = b'{"payload": "{", "headers": '
-        settings |= {"armed": watches(name, key=key)}
+        settings |= {"armed": watches(stack.profile, name, key=key)}
     if not settings["armed"]:
-        raise UserError(f"Nobody subscribes to {name}; channels are {', '.join(CHANNELS)}.", "labkit fault list", exit_code=ExitCode.USAGE)
+        known = ", ".join(each.short.lower() for each in stack.profile.channels)
+        raise UserError(f"Nobody subscribes to {name}; channels are {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
     kind = "a message of an unknown type" if unknown_type else "a record that is not a message"
-    return Order("poison", short(name), f"{kind} is published on {short(name)} with key {key}", {**settings, "value": value.hex()})
+    return Order(
+        "poison",
+        short(stack.profile, name),
+        f"{kind} is published on {short(stack.profile, name)} with key {key}",
+        {**settings, "value": value.hex()},
+    )
 
 
 def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), before: int | None = None) -> Order:
     """Delete all records, or those before an offset."""
-    name = channel(channel_name)
+    name = channel(stack.profile, channel_name)
     chosen = list(partitions) or list(range(places.partitions(stack, name)))
     if not chosen:
         raise UserError(f"There is no channel {name}.", "labkit fault list", exit_code=ExitCode.USAGE)
     which = "all records" if before is None else f"all records before offset {before}"
     where = "" if not partitions else f", partition {', '.join(map(str, partitions))}"
     return Order(
-        "trim", short(name), f"{which} of {short(name)}{where} are deleted", {"channel": name, "partitions": chosen, "before": before}
+        "trim",
+        short(stack.profile, name),
+        f"{which} of {short(stack.profile, name)}{where} are deleted",
+        {"channel": name, "partitions": chosen, "before": before},
     )
 
 
@@ -201,12 +222,19 @@ def tick(stack: Stack, *, hours: int = 1, hour: int | None = None) -> Order:
     return Order("tick", "time", f"services hear that {often} passed", {"messages": messages})
 
 
-def lock(what: str, key: int) -> Order:
+def lock(what: str, key: int) -> Wanted:
     """`what` is customer, order or reservation (by its order's id)."""
-    if what not in TABLES:
-        raise UserError(f"There is no row {what!r} to lock; there are {', '.join(TABLES)}.", "labkit fault list", exit_code=ExitCode.USAGE)
-    table, column = TABLES[what]
-    return Order("lock", f"{what} {key}", f"the row of {what} {key} is locked", {"table": table, "column": column, "key": key})
+
+    def on(stack: Stack) -> Order:
+        tables = {table.one: table for table in stack.profile.tables}
+        if what not in tables:
+            message = f"There is no row {what!r} to lock; there are {', '.join(tables)}."
+            raise UserError(message, "labkit fault list", exit_code=ExitCode.USAGE)
+        table = tables[what]
+        column = next(column.source for column in table.columns if column.name == table.key[-1])
+        return Order("lock", f"{what} {key}", f"the row of {what} {key} is locked", {"table": str(table), "column": column, "key": key})
+
+    return on
 
 
 def _headers(message_id: str, channel_name: str, key: str, event_type: str) -> str:
@@ -216,19 +244,19 @@ def _headers(message_id: str, channel_name: str, key: str, event_type: str) -> s
 
 
 def _match(
-    event_type: str | None, message_id: str | None, channel_name: str | None, partition: int | None, key: str | None
+    profile: Profile, event_type: str | None, message_id: str | None, channel_name: str | None, partition: int | None, key: str | None
 ) -> dict[str, Any]:
-    chosen = None if channel_name is None else channel(channel_name)
+    chosen = None if channel_name is None else channel(profile, channel_name)
     every = {"event_type": event_type, "message_id": message_id, "channel": chosen, "partition": partition, "key": key}
     return {name: value for name, value in every.items() if value is not None}
 
 
-def _what(match: dict[str, Any]) -> str:
+def _what(profile: Profile, match: dict[str, Any]) -> str:
     words = [f"each {match['event_type']}" if "event_type" in match else "each message"]
     if "message_id" in match:
         words = [f"message {match['message_id']}"]
     if "channel" in match:
-        words.append(f"on {short(match['channel'])}")
+        words.append(f"on {short(profile, match['channel'])}")
     if "partition" in match:
         words.append(f"in partition {match['partition']}")
     if "key" in match:
@@ -236,7 +264,7 @@ def _what(match: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def _service(component: str) -> None:
-    if component not in SERVICES:
-        message = f"{component!r} is not a service; services are {', '.join(SERVICES)}."
+def _service(stack: Stack, component: str) -> None:
+    if component not in stack.services:
+        message = f"{component!r} is not a service; services are {', '.join(stack.services)}."
         raise UserError(message, "labkit fault list", exit_code=ExitCode.USAGE)

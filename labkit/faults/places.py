@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 from labkit.errors import UserError
-from labkit.faults.targets import Subscription
 from labkit.stack import sql, stores
 from labkit.stack.model import Stack
+from labkit.system.model import Subscription
 
 ANSWER_S = 5.0
 

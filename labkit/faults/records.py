@@ -14,9 +14,11 @@ from labkit.errors import UserError
 from labkit.faults import armed, components, control, places, stops
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
-from labkit.faults.targets import BY_SUBSCRIBER, PLANTED_BY, SUBSCRIPTIONS, TIME, Subscription
+from labkit.faults.targets import PLANTED_BY, TIME, subscribers, subscription
 from labkit.stack import sql
-from labkit.stack.model import SCHEMAS, Stack
+from labkit.stack.model import Stack
+from labkit.system import messaging
+from labkit.system.model import Profile, Subscription
 
 ANSWER_S = 5.0
 TAKEN_S = 5.0
@@ -36,10 +38,11 @@ def value_of(headers: str, payload: str) -> bytes:
 
 def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
     """`channel`, `headers`, `payload` and `key` of a message. Raises UserError when no outbox has it."""
-    query = " UNION ALL ".join(f"SELECT destination, headers, payload FROM {schema}.message WHERE id = %s" for schema in SCHEMAS)
+    schemas = stack.profile.schemas
+    query = " UNION ALL ".join(f"SELECT destination, headers, payload FROM {s}.{messaging.OUTBOX} WHERE id = %s" for s in schemas)
     try:
         with sql.connected(stack.mysql) as cursor:
-            cursor.execute(query, [message_id] * len(SCHEMAS))
+            cursor.execute(query, [message_id] * len(schemas))
             row = cursor.fetchone()
     except OSError as error:
         raise UserError(f"MySQL does not answer: {error}.", "labkit status") from error
@@ -78,13 +81,12 @@ def _publish(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes,
     return {"topic": channel, "partition": message.partition(), "offset": message.offset()}
 
 
-def subscribers(channel: str) -> list[Subscription]:
-    return [who for who in SUBSCRIPTIONS if channel in who.channels]
-
-
-def watches(channel: str, **match: object) -> list[dict[str, Any]]:
+def watches(profile: Profile, channel: str, **match: object) -> list[dict[str, Any]]:
     """Entries of the armed file: each subscriber of the channel tells when it has taken such a message."""
-    return [{"kind": "watch", "target": w.component, "subscriber": w.subscriber, "channel": channel, **match} for w in subscribers(channel)]
+    return [
+        {"kind": "watch", "target": w.component, "subscriber": w.subscriber, "channel": channel, **match}
+        for w in subscribers(profile, channel)
+    ]
 
 
 def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
@@ -124,13 +126,13 @@ def prove_planted(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
         return Proof()
     taken = {h["component"] for h in control.hits(stack.directory, fault) if h["what"] == "taken"}
     service = f"{', '.join(sorted(taken))} took it" if taken else None
-    behind = [who.subscriber for who in _all_subscribers(fault) if not _past(stack, who, planted)]
+    behind = [who.subscriber for who in _all_subscribers(stack, fault) if not _past(stack, who, planted)]
     places_said = ", ".join(f"partition {p['partition']}, offset {p['offset']}" for p in planted)
     return Proof(service, None if behind else f"{places_said}: every group is past it")
 
 
-def _all_subscribers(fault: Fault) -> list[Subscription]:
-    return [BY_SUBSCRIBER[entry["subscriber"]] for entry in fault.settings["armed"]]
+def _all_subscribers(stack: Stack, fault: Fault) -> list[Subscription]:
+    return [subscription(stack.profile, entry["subscriber"]) for entry in fault.settings["armed"]]
 
 
 def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> bool:
@@ -167,12 +169,13 @@ def prove_reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 def _taken_in_order(stack: Stack, subscriber: str, early: str, late: str) -> str | None:
     query = " UNION ALL ".join(
-        f"SELECT message_id, creation_time FROM {s}.received_messages WHERE consumer_id = %s AND message_id IN (%s, %s)" for s in SCHEMAS
+        f"SELECT message_id, creation_time FROM {s}.{messaging.INBOX} WHERE consumer_id = %s AND message_id IN (%s, %s)"
+        for s in stack.profile.schemas
     )
     deadline = time.monotonic() + TAKEN_S
     while time.monotonic() < deadline:
         with sql.connected(stack.mysql) as cursor:
-            cursor.execute(query, [subscriber, early, late] * len(SCHEMAS))
+            cursor.execute(query, [subscriber, early, late] * len(stack.profile.schemas))
             times: dict[str, int] = dict(cursor.fetchall())
         if early in times and late in times:
             return f"the inbox has {early} first" if times[early] <= times[late] else None
@@ -184,7 +187,7 @@ def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """A subscriber that cannot get past it is stopped, moved behind it and started again."""
     facts = armed.disarm(stack, ledger, fault)
     skipped = []
-    for who in _all_subscribers(fault):
+    for who in _all_subscribers(stack, fault):
         for place in fault.facts.get("planted", []):
             if components.works(stack, who.component) and not _past(stack, who, [place]):
                 taken = places.taken_up_to(stack, who, place["topic"], place["partition"]) or 0

@@ -1,48 +1,31 @@
-"""Who subscribes to what, as anybody can see it from outside: groups and topics on Kafka, positions in Redis."""
-
-from dataclasses import dataclass
+"""Subscribers and channels by the names that people give them."""
 
 from labkit.errors import ExitCode, UserError
+from labkit.system.model import Profile, Subscription
 
-PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
-PLANTED_BY = "labkit-fault"  # the Kafka header of records that labkit plants: the fault's id
-ORDERS = f"{PACKAGE}.orders.domain.Order"
-CUSTOMERS = f"{PACKAGE}.customers.domain.Customer"
-CHANNELS = {"order": ORDERS, "customer": CUSTOMERS}
-TIME = f"{PACKAGE}.time.PassageOfTime"
+PLANTED_BY = "labkit-fault"  # the header of records that labkit plants: the fault's id
+TIME = "io.eventuate.examples.tram.ordersandcustomers.time.PassageOfTime"
 
 
-@dataclass(frozen=True)
-class Subscription:
-    """A component's subscriber, which is its group on Kafka, and the channels that it takes."""
-
-    component: str
-    subscriber: str
-    channels: tuple[str, ...]
-    keeps_positions: bool = False  # in Redis, in the hash `positions:<subscriber>`
-
-
-SUBSCRIPTIONS = (
-    Subscription("customers", "OrderEventConsumer", (ORDERS,)),
-    Subscription("orders", "customerServiceEvents", (CUSTOMERS,)),
-    Subscription("order-history", "customerHistoryServiceEvents", (ORDERS, CUSTOMERS), keeps_positions=True),
-)
-BY_SUBSCRIBER = {s.subscriber: s for s in SUBSCRIPTIONS}
-
-
-def subscription(name: str) -> Subscription:
+def subscription(profile: Profile, name: str) -> Subscription:
     """By the name of a component or of a subscriber. Raises UserError."""
-    for each in SUBSCRIPTIONS:
+    for each in profile.subscriptions:
         if name in (each.component, each.subscriber):
             return each
-    known = ", ".join(f"{s.component} ({s.subscriber})" for s in SUBSCRIPTIONS)
+    known = ", ".join(f"{s.component} ({s.subscriber})" for s in profile.subscriptions)
     raise UserError(f"{name!r} subscribes to nothing; those that do: {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
 
 
-def channel(name: str) -> str:
-    """A channel by its short name `order` or `customer`, or as it is."""
-    return CHANNELS.get(name.lower(), name)
+def subscribers(profile: Profile, channel: str) -> list[Subscription]:
+    """Of a channel by its full name."""
+    return [each for each in profile.subscriptions if channel in profile.taken_by(each.subscriber)]
 
 
-def short(channel: str) -> str:
-    return next((name for name, full in CHANNELS.items() if full == channel), channel)
+def channel(profile: Profile, name: str) -> str:
+    """The full name of a channel that is given by its short name, `order` or `customer`, or as it is."""
+    return next((each.name for each in profile.channels if each.short.lower() == name.lower()), name)
+
+
+def short(profile: Profile, channel: str) -> str:
+    """`order`; a channel that is none of the system's as it is."""
+    return next((each.short.lower() for each in profile.channels if each.name == channel), channel)

@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.evidence.topology import OWN_TOPICS
-
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -15,7 +13,7 @@ _FOLDER = Path(__file__).parent
 _OWN_ORDERS = """
 CREATE TEMP TABLE own_orders AS
   SELECT id AS order_id FROM evidence.main.orders WHERE customer_id IN (FROM evidence.main.scope)
-  UNION SELECT coalesce(order_id, after_id) FROM evidence.main.order_changes
+  UNION SELECT coalesce(before_id, after_id) FROM evidence.main.order_changes
     WHERE before_customer_id IN (FROM evidence.main.scope) OR after_customer_id IN (FROM evidence.main.scope)
   UNION SELECT order_id FROM evidence.main.requests WHERE operation = 'create_order' AND order_id IS NOT NULL;
 CREATE TEMP MACRO own_order(an_id) AS an_id IN (FROM own_orders);
@@ -26,7 +24,10 @@ CREATE TEMP MACRO own_order(an_id) AS true;
 CREATE TEMP MACRO own_customer(an_id) AS true
 """
 # What others keep in topics of their own is no concern of the application's.
-_OWN_TOPICS = f"CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN {OWN_TOPICS}"
+_OWN_TOPICS = """
+CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN
+  (SELECT topic FROM evidence.main.channels UNION SELECT subscriber || '.dead-letter' FROM evidence.main.subscriptions)
+"""
 
 
 @contextmanager
@@ -35,8 +36,7 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
     (scoped,) = _one(connection, "SELECT count(*) FROM scope")
     (database,) = _one(connection, "SELECT current_database()")
     try:
-        connection.execute(_OWN_TOPICS)
-        for text in (_OWN_ORDERS if scoped else _EVERYTHING, _text("views.sql")):
+        for text in (_OWN_TOPICS, _OWN_ORDERS if scoped else _EVERYTHING, _text("views.sql")):
             connection.execute(text.replace("evidence.main.", f'"{database}".main.'))
         yield
     finally:

@@ -42,25 +42,27 @@ CREATE TEMP VIEW order_steps AS
   SELECT 0 AS commit_no, 0 AS change_no, id AS order_id, customer_id, total, NULL AS state_before, state AS state_after, rejection_reason AS reason_after
   FROM evidence.main.starting_orders WHERE own_order(id)
   UNION ALL
-  SELECT commit_no, change_no, order_id, coalesce(after_customer_id, before_customer_id), coalesce(after_total, before_total),
-    before_state, after_state, after_reason
-  FROM evidence.main.order_commits WHERE own_order(order_id);
+  SELECT commit_no, change_no, id, coalesce(after_customer_id, before_customer_id), coalesce(after_total, before_total),
+    before_state, after_state, after_rejection_reason
+  FROM evidence.main.order_commits WHERE own_order(id);
 
 CREATE TEMP VIEW customer_steps AS
   SELECT 0 AS commit_no, 0 AS change_no, id AS customer_id, name, NULL::DECIMAL(38,2) AS limit_before, credit_limit AS limit_after,
     false AS exists_before, true AS exists_after
   FROM evidence.main.starting_customers WHERE own_customer(id)
   UNION ALL
-  SELECT commit_no, change_no, customer_id, coalesce(after_name, before_name), before_limit, after_limit, op <> 'insert', op <> 'delete'
-  FROM evidence.main.customer_commits WHERE own_customer(customer_id);
+  SELECT commit_no, change_no, id, coalesce(after_name, before_name), before_credit_limit, after_credit_limit, op <> 'insert', op <> 'delete'
+  FROM evidence.main.customer_commits WHERE own_customer(id);
 
--- One row for each reservation that came, went or changed; a row that moved to another customer or order went and came.
+-- One row for each reservation that came, went or changed; a row that moved to another customer or order went and came. One over 0.00 holds
+-- nothing.
 CREATE TEMP VIEW reservation_steps AS
   SELECT 0 AS commit_no, 0 AS change_no, customer_id, order_id, NULL::DECIMAL(38,2) AS before, amount AS after
   FROM evidence.main.starting_reservations WHERE own_customer(customer_id) OR own_order(order_id)
   UNION ALL
-  SELECT commit_no, change_no, customer_id, order_id, before_amount, after_amount
-  FROM evidence.main.reservation_commits WHERE own_customer(customer_id) OR own_order(order_id);
+  SELECT commit_no, change_no, customer_id, order_id, nullif(before_amount, 0), nullif(after_amount, 0)
+  FROM evidence.main.reservation_commits
+  WHERE (own_customer(customer_id) OR own_order(order_id)) AND nullif(before_amount, 0) IS DISTINCT FROM nullif(after_amount, 0);
 
 -- Each row that came or went by itself, to be added up: where a table has lost its key, two rows of one order are two.
 CREATE TEMP VIEW reservation_moves AS

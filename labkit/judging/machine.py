@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from labkit.evidence.topology import SUBSCRIBER_COMPONENT
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 
@@ -97,7 +96,8 @@ def _strangers(connection: Any) -> Iterator[Disturbance]:
     """Who takes records that a service should take."""
     found = connection.execute("SELECT value FROM facts WHERE name = 'strangers'").fetchone()
     for group, members in (json.loads(found[0]) if found else {}).items():
-        component = SUBSCRIBER_COMPONENT.get(group, group)
+        taker = connection.execute("SELECT component FROM subscriptions WHERE subscriber = ? LIMIT 1", [group]).fetchone()
+        component = str(taker[0]) if taker else group
         who = ", ".join(members)
         yield Disturbance(
             component, None, f"a stranger is in the group {group} ({who}) and takes records that {component} should take", False

@@ -10,7 +10,6 @@ from labkit.judging.machine import Machine
 
 LOOP = 20  # outbox rows about one order; a whole saga with a cancelling makes four
 TRACEBACK_LINES = 12
-GROUP_OWNER = {"OrderEventConsumer": "customers", "customerServiceEvents": "orders", "customerHistoryServiceEvents": "order-history"}
 
 PLACES = {
     "outbox": "the outboxes",
@@ -179,21 +178,16 @@ def _who_is_stuck(connection: Any) -> tuple[str, str]:
     for condition in ("paused", "lag", "outbox", "transaction"):
         for found, subject, detail in rows:
             if found == condition:
-                return _owner(condition, str(subject)), detail or f"{condition} of {subject}"
+                return _owner(connection, condition, str(subject)), detail or f"{condition} of {subject}"
     found, subject, detail = rows[0] if rows else ("", "", "")
     return "the system", detail or (f"{found} of {subject}" if found else "")
 
 
-def _owner(condition: str, subject: str) -> str:
-    match condition:
-        case "lag":
-            group = subject.partition(" ")[0].rstrip(",")
-            return GROUP_OWNER.get(group, group)
-        case "outbox":
-            return "relay"
-        case "transaction":
-            return "customers" if "customer" in subject else "orders" if "order" in subject else subject
-    return subject
+def _owner(connection: Any, condition: str, subject: str) -> str:
+    if condition == "lag":
+        taker = connection.execute("SELECT component FROM subscriptions WHERE subscriber = ? LIMIT 1", [subject]).fetchone()
+        return str(taker[0]) if taker else subject
+    return "relay" if condition == "outbox" else subject
 
 
 def _faults(connection: Any) -> tuple[str, ...]:

@@ -3,8 +3,8 @@ SELECT started AS seen, 'client' AS lane, 'client' AS kind, operation || ' ' || 
 FROM requests
 UNION ALL
 SELECT t.committed, 'orders', 'write',
-  'order ' || c.order_id || ' ' || coalesce(c.before_state || ' → ', '') || coalesce(c.after_state, 'deleted'),
-  c.order_id, coalesce(c.after_customer_id, c.before_customer_id)
+  'order ' || c.id || ' ' || coalesce(c.before_state || ' → ', '') || coalesce(c.after_state, 'deleted'),
+  c.id, coalesce(c.after_customer_id, c.before_customer_id)
 FROM order_commits c JOIN transactions t USING (commit_no)
 UNION ALL
 SELECT t.committed, 'customers', 'write',
@@ -16,18 +16,19 @@ SELECT t.committed, 'customers', 'write',
   order_id, customer_id
 FROM reservation_commits JOIN transactions t USING (commit_no)
 UNION ALL
-SELECT t.committed, 'customers', 'write', 'customer ' || customer_id || ' may spend ' || after_limit, NULL, customer_id
+SELECT t.committed, 'customers', 'write', 'customer ' || id || ' may spend ' || after_credit_limit, NULL, id
 FROM customer_commits JOIN transactions t USING (commit_no) WHERE op <> 'delete'
 UNION ALL
-SELECT created, CASE schema_name WHEN 'order_db' THEN 'orders' ELSE 'customers' END, 'event', coalesce(event, 'message') || ' written', order_id, customer_id
-FROM outbox
+SELECT created, (SELECT any_value(m.sender) FROM message_types m WHERE m.schema_name = o.schema_name), 'event', coalesce(event, 'message') || ' written',
+  order_id, customer_id
+FROM outbox o
 UNION ALL
 SELECT appended, 'relay', 'record', coalesce(event, 'no message') || ' published', order_id, customer_id FROM records
 UNION ALL
 SELECT appended, 'Kafka ' || channel || ' ' || partition_no, 'record', coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
 FROM records
 UNION ALL
-SELECT i.received, CASE i.schema_name WHEN 'order_db' THEN 'orders' ELSE 'customers' END, 'received', 'received ' || coalesce(o.event, i.message_id),
+SELECT i.received, (SELECT any_value(s.component) FROM subscriptions s WHERE s.subscriber = i.subscriber), 'received', 'received ' || coalesce(o.event, i.message_id),
   o.order_id, o.customer_id
 FROM inbox i LEFT JOIN outbox o ON o.id = i.message_id
 UNION ALL

@@ -13,6 +13,7 @@ from labkit.errors import UserError
 from labkit.lab import diagram
 from labkit.lab.catalog import Lab, Mutant
 from labkit.lab.check import Outcome
+from labkit.stack import state
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")
@@ -120,8 +121,8 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
     if not lab.guide.is_file():
         yield "there is no guide.md"
         return
-    text = lab.guide.read_text(encoding="utf-8")
-    if diagram.drawn(text) != text:
+    text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
+    if diagram.drawn(text, profile) != text:
         yield f"guide.md: a picture is not what the stack is; `labkit author test {lab.number} --record` draws it anew"
     headings = [line for line in _CODE.sub("", text).splitlines() if line.startswith("## ")]
     for check in checks:
@@ -208,9 +209,9 @@ def recorded(lab: Lab) -> dict[str, str]:
 def draw(lab: Lab) -> None:
     """The pictures of its guide, anew."""
     if lab.guide.is_file():
-        text = lab.guide.read_text(encoding="utf-8")
-        if diagram.drawn(text) != text:
-            paths.write(lab.guide, diagram.drawn(text))
+        text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
+        if diagram.drawn(text, profile) != text:
+            paths.write(lab.guide, diagram.drawn(text, profile))
 
 
 def mutant_file(lab: Lab, mutant: Mutant) -> Path:

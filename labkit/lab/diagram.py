@@ -2,29 +2,35 @@
 
 import re
 
-from labkit.faults.targets import CHANNELS, SUBSCRIPTIONS
+from labkit.system.model import Profile
 
+ENTRANCE = "gateway"
+PRODUCTS = {"kafka": "Kafka", "redis": "Redis"}
 WIDTH = 14  # of a component's name
 _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
-_OWNER = {"customers": ("customer_db", "customer"), "orders": ("order_db", "order")}
 
 
-def stack() -> str:
+def stack(profile: Profile) -> str:
     """
     customers ─▶ MySQL customer_db with outbox
                  ─▶ relay ─▶ Kafka Customer ─▶ orders, order-history
     """
-    lines = ["you ─▶ gateway ─▶ customers, orders, order-history", ""]
-    for service, (schema, channel) in _OWNER.items():
-        takers = ", ".join(s.component for s in SUBSCRIPTIONS if CHANNELS[channel] in s.channels)
-        topic = CHANNELS[channel].rpartition(".")[2]
-        lines.append(f"{service:{WIDTH}}─▶ MySQL {schema} with outbox")
-        lines.append(f"{'':{WIDTH}}   ─▶ relay ─▶ Kafka {topic} ─▶ {takers}")
-    views = [s.component for s in SUBSCRIPTIONS if s.keeps_positions]
+    behind = ", ".join(each.name for each in profile.services if f"{{{each.name}.url}}" in profile.service(ENTRANCE).environment.values())
+    broker = PRODUCTS.get(profile.broker, profile.broker)
+    lines = [f"you ─▶ {ENTRANCE} ─▶ {behind}", ""]
+    for service in profile.services:
+        if not service.schema:
+            continue
+        lines.append(f"{service.name:{WIDTH}}─▶ MySQL {service.schema} with outbox")
+        for channel in profile.channels:
+            if any(message.sender == service.name and message.channel == channel for message in profile.messages):
+                takers = ", ".join(each.component for each in profile.subscriptions if channel in each.channels)
+                lines.append(f"{'':{WIDTH}}   ─▶ relay ─▶ {broker} {channel.short} ─▶ {takers}")
+    views = [each.component for each in profile.subscriptions if each.keeps_positions]
     lines += [f"{view:{WIDTH}}─▶ Redis" for view in views]
     return "\n".join(lines) + "\n"
 
 
-def drawn(guide: str) -> str:
+def drawn(guide: str, profile: Profile) -> str:
     """The guide with its pictures as they should be."""
-    return _BLOCK.sub(lambda block: f"{block[1]}{stack()}{block[3]}", guide)
+    return _BLOCK.sub(lambda block: f"{block[1]}{stack(profile)}{block[3]}", guide)

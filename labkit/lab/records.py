@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labkit.evidence.kafka_positions import Positions
-from labkit.evidence.messages import channel
-from labkit.evidence.topology import is_own
 from labkit.lab.check import NotJudged
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
@@ -43,7 +41,7 @@ def starts(stack: Stack) -> dict[Place, int]:
 def _offsets(stack: Stack, which: int) -> dict[Place, int]:
     try:
         with Positions(stack.kafka, timeout=ANSWER_S) as broker:
-            return broker.offsets([topic for topic in broker.topics() if is_own(topic.name)], which)
+            return broker.offsets([topic for topic in broker.topics() if topic.name in stack.profile.own_channels], which)
     except (OSError, ValueError) as error:
         raise NotJudged(f"Kafka does not answer: {error}.", next_step="labkit status") from error
 
@@ -64,7 +62,7 @@ def since(stack: Stack, before: Mapping[Place, int]) -> list[Published]:
             if (error := message.error()) is not None:
                 raise KafkaException(error)
             topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
-            found.append(_published(topic, partition, offset, message.value()))
+            found.append(_published(stack.profile.short(topic), partition, offset, message.value()))
             if offset + 1 >= now.get((topic, partition), 0):
                 now.pop((topic, partition), None)
     except KafkaException as error:
@@ -74,12 +72,12 @@ def since(stack: Stack, before: Mapping[Place, int]) -> list[Published]:
     return found
 
 
-def _published(topic: str, partition: int, offset: int, value: object) -> Published:
+def _published(channel: str, partition: int, offset: int, value: object) -> Published:
     try:
         data = json.loads(value if isinstance(value, bytes) else b"")
         headers, payload = data["headers"], json.loads(data["payload"])
         event = str(headers.get("event-type", "")).rpartition(".")[2].removesuffix("Event")
         order = payload.get("orderId") or (headers["event-aggregate-id"] if event.startswith("Order") else None)
-        return Published(channel(topic), partition, offset, event, None if order is None else int(order), headers.get("ID"))
+        return Published(channel, partition, offset, event, None if order is None else int(order), headers.get("ID"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Published(channel(topic), partition, offset, "a record that is not a message", None, None)
+        return Published(channel, partition, offset, "a record that is not a message", None, None)

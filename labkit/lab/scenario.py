@@ -24,6 +24,7 @@ from typing import Any, TextIO, TypeVar
 from labkit.errors import ExitCode, UserError
 from labkit.faults import components, control, engine
 from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.engine import Wanted
 from labkit.faults.ledger import SCENARIO, Fault, Ledger, Owner, this_process
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Client, PlacedOrder
@@ -47,12 +48,16 @@ class Run(Client):
 
     # faults
 
-    async def fault(self, order: FaultOrder, *, seconds: float | None = None) -> Fault:
+    async def fault(self, wanted: FaultOrder | Wanted, *, seconds: float | None = None) -> Fault:
         """Bring it about; returns when it is there (armed: when every target has acknowledged). Raises NotJudged when it cannot be."""
         try:
-            return await asyncio.to_thread(engine.apply, self.stack, order, self._owner, seconds=seconds)
+            return await asyncio.to_thread(self._apply, wanted, seconds)
         except UserError as error:
             raise NotJudged(error.message, next_step=error.next_step or "labkit status") from error
+
+    def _apply(self, wanted: FaultOrder | Wanted, seconds: float | None) -> Fault:
+        order = wanted if isinstance(wanted, FaultOrder) else wanted(self.stack)
+        return engine.apply(self.stack, order, self._owner, seconds=seconds)
 
     async def heal(self, fault: Fault) -> Fault:
         """Undo it, and see that nothing of it is left. Raises NotJudged when something is."""
@@ -88,7 +93,7 @@ class Run(Client):
             raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
 
     @asynccontextmanager
-    async def while_there(self, order: FaultOrder) -> AsyncIterator[Fault]:
+    async def while_there(self, order: FaultOrder | Wanted) -> AsyncIterator[Fault]:
         """Have a fault for the length of a block; afterwards `downtime` tells the binlog positions of it."""
         made = await self.fault(order)
         try:

@@ -6,9 +6,8 @@ from contextlib import suppress
 
 import pymysql
 
-from labkit.evidence import topology
 from labkit.faults import make
-from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.engine import Wanted
 from labkit.faults.ledger import Fault
 from labkit.lab.check import NotJudged
 from labkit.lab.trial import Trial
@@ -18,7 +17,7 @@ from labkit.stack.model import Stack
 NOBODY_ELSE = 1_000  # parties of a barrier that never meet: the first one waits until it is taken away
 
 
-def before_commit(component: str, work: str) -> FaultOrder:
+def before_commit(component: str, work: str) -> Wanted:
     """The service waits with all its statements sent and the COMMIT not."""
     return make.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
 
@@ -34,7 +33,7 @@ async def take_back(trial: Trial, waiting: Fault, *, past: Callable[[], Awaitabl
 
 def _end_transactions(stack: Stack, component: str) -> int:
     """How many were open."""
-    accounts = [account for account, owner in topology.ACCOUNT_COMPONENT.items() if owner == component]
+    accounts = [account for account, owner in stack.profile.workers.items() if owner == component]
     with sql.connected(stack.mysql) as cursor:
         cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", [accounts])
         own = {int(row[0]) for row in cursor.fetchall()}

@@ -25,7 +25,9 @@ def take_over(stack: Stack) -> list[str]:
             return []
         try:
             with Quiet() as view:
-                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale)
+                brought = lifecycle.bring_up(
+                    directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale
+                )
         except NotReady as error:
             if error.ended:
                 error.next_step = way_back.after(error, "the same again")

@@ -94,7 +94,9 @@ def _bring_up(
     accounts.settle(directory, profile, open_wanted=open_wanted)
     stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.holds_ports())
     if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
-        accounts.settle(directory, profile, draw_anew=True)  # whoever took a store's port may have been told its password by those who sought it
+        accounts.settle(
+            directory, profile, draw_anew=True
+        )  # whoever took a store's port may have been told its password by those who sought it
     changed = running.plan(stack, alive)
     must_stop = changed | alive & set(restart) | (alive & set(writers) if intent else set())
     running.stop(changed)
@@ -181,7 +183,7 @@ def _describe(
 ) -> Stack:
     """The stack to be. What runs, or is held its ports for, keeps them (`alive`); what does not run keeps those that it had, if it can."""
     had = {component.name: component for component in old.components} if old else {}
-    default = {each.name: each.port for each in (*profile.servers, *profile.services)}
+    default = {each.name: each.port for each in profile.parts}
     wanted = {c: had[c].endpoint.port if c in had else default[c] for c in profile.components if c not in alive}
     if runtime == NATIVE and "kafka" not in alive:
         wanted["controller"] = old.controller_port if old else 0

@@ -6,6 +6,7 @@ profile instead of naming a topic, group, schema, account, table or event type i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,58 @@ class Service:
     @property
     def module(self) -> str:
         return f"services.{self.name.replace('-', '_')}"
+
+
+class Form(Enum):
+    """How a column's value is brought into the evidence."""
+
+    NUMBER = "number"
+    MONEY = "money"
+    TEXT = "text"
+    CODED = "coded"  # a number that stands for a text, see Column.codes, or the text itself
+    MILLISECONDS = "milliseconds"  # since 1970
+    FLAG = "flag"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a service's table, and what it is called in the evidence.
+
+    Only a column that is `followed` is part of the row changes, which are read from the binlog. An `optional` one may be missing in the
+    database: it is NULL then, and no verdict rests on it."""
+
+    name: str
+    form: Form
+    meaning: str
+    column: str = ""  # in the database; empty: as in the evidence
+    followed: bool = True
+    optional: bool = False
+    codes: tuple[str, ...] = ()  # CODED: the texts that 0, 1, 2, … stand for
+
+    @property
+    def source(self) -> str:
+        return self.column or self.name
+
+
+@dataclass(frozen=True)
+class ObservedTable:
+    """A table of a service that the evidence holds: under `name`, the row changes under `one`_changes, what each commit made of a row under
+    `one`_commits, and where the changes begin under starting_`name`."""
+
+    name: str
+    one: str
+    schema: str
+    table: str
+    key: tuple[str, ...]  # names of columns
+    columns: tuple[Column, ...]
+
+    @property
+    def followed(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.followed)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
 
 
 @dataclass(frozen=True)
@@ -117,11 +170,17 @@ class Profile:
     sentence: str
     servers: tuple[Server, ...]
     services: tuple[Service, ...]
+    tables: tuple[ObservedTable, ...]  # beside those of transactional messaging, which every schema has
+    views: str  # SQL: views of the evidence on these tables, each with its meaning as a comment
     broker: str  # the name of the server that carries the messages
     channels: tuple[Channel, ...]
     subscriptions: tuple[Subscription, ...]
     messages: tuple[Message, ...]
     reactions: tuple[Reaction, ...]
+
+    @property
+    def parts(self) -> "tuple[Server | Service, ...]":
+        return (*self.servers, *self.services)
 
     @property
     def schemas(self) -> tuple[str, ...]:
@@ -130,4 +189,36 @@ class Profile:
 
     @property
     def components(self) -> tuple[str, ...]:
-        return tuple(component.name for component in (*self.servers, *self.services))
+        return tuple(part.name for part in self.parts)
+
+    def service(self, name: str) -> Service:
+        """Raises KeyError for a name that no service has."""
+        return {service.name: service for service in self.services}[name]
+
+    def subscription(self, subscriber: str) -> Subscription | None:
+        return next((each for each in self.subscriptions if each.subscriber == subscriber), None)
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The component whose tables a schema has, by the schema."""
+        return {service.schema: service.name for service in self.services if service.schema}
+
+    @property
+    def workers(self) -> dict[str, str]:
+        """The component of each account whose open transactions are work in hand: those of services with tables of their own."""
+        return {service.account: service.name for service in self.services if service.account and service.schema}
+
+    @property
+    def own_channels(self) -> frozenset[str]:
+        """The names of all channels that belong to the system, also those of messages that a subscriber gave up. Whatever else uses the same
+        broker is shown and decides nothing."""
+        given_up = (f"{subscription.subscriber}.dead-letter" for subscription in self.subscriptions)
+        return frozenset((*(channel.name for channel in self.channels), *given_up))
+
+    def taken_by(self, subscriber: str) -> frozenset[str]:
+        """The names of the channels that a subscriber takes; none for a stranger."""
+        return frozenset(channel.name for each in self.subscriptions if each.subscriber == subscriber for channel in each.channels)
+
+    def short(self, channel: str) -> str:
+        """What people call a channel: `Order`; a channel that is none of the system's keeps its whole name."""
+        return next((each.short for each in self.channels if each.name == channel), channel)

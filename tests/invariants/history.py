@@ -60,9 +60,7 @@ class History:
     def customer(self, customer_id: int, name: str = "Ada", limit: str = "15.00", *, view: bool = True) -> None:
         with self.commit():
             self.add("customers", id=customer_id, name=name, credit_limit=Decimal(limit), version=0)
-            self.change(
-                "customer_changes", "insert", customer_id=customer_id, after_id=customer_id, after_name=name, after_limit=Decimal(limit)
-            )
+            self.change("customer_changes", "insert", after_id=customer_id, after_name=name, after_credit_limit=Decimal(limit))
             self.publish("CustomerCreated", customer_id=customer_id)
         if view:
             self.see_customer(customer_id, name, limit)
@@ -79,7 +77,6 @@ class History:
             self.change(
                 "order_changes",
                 "insert",
-                order_id=order_id,
                 after_id=order_id,
                 after_customer_id=customer_id,
                 after_total=Decimal(total),
@@ -206,16 +203,16 @@ class History:
         self.change(
             "order_changes",
             "update",
-            order_id=order_id,
+            before_id=order_id,
             before_customer_id=customer_id,
             before_total=total,
             before_state=before,
-            before_reason=before_reason,
+            before_rejection_reason=before_reason,
             after_id=order_id,
             after_customer_id=customer_id,
             after_total=total,
             after_state=state,
-            after_reason=reason,
+            after_rejection_reason=reason,
         )
 
     def publish(

@@ -93,7 +93,9 @@ def test_an_answer_that_was_turned_round() -> None:
         history.state(17, "REJECTED", "INSUFFICIENT_CREDIT")
         history.publish("OrderRejected", order_id=17)
     history.rejected(18, 4, "99.00")
-    history.con.execute("update order_changes set after_reason = 'UNKNOWN_CUSTOMER' where order_id = 18 and after_state = 'REJECTED'")
+    history.con.execute(
+        "update order_changes set after_rejection_reason = 'UNKNOWN_CUSTOMER' where after_id = 18 and after_state = 'REJECTED'"
+    )
     assert kinds(history, "I11") == ["wrong_cause", "wrong_cause"]
 
 

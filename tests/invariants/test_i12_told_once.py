@@ -46,7 +46,7 @@ def reserved_and_told_later(history: History) -> None:
 
 def customer_told_later(history: History) -> None:
     with history.commit():
-        history.change("customer_changes", "insert", customer_id=6, after_id=6, after_name="Cyd", after_limit=Decimal("1.00"))
+        history.change("customer_changes", "insert", after_id=6, after_name="Cyd", after_credit_limit=Decimal("1.00"))
     with history.commit():
         history.publish("CustomerCreated", customer_id=6)
 

@@ -78,7 +78,14 @@ def test_a_limit_that_was_lowered_below_what_is_reserved() -> None:
     with history.commit():
         history.con.execute("update customers set credit_limit = 5 where id = 4")
         history.change(
-            "customer_changes", "update", customer_id=4, before_name="Ada", before_limit=15, after_id=4, after_name="Ada", after_limit=5
+            "customer_changes",
+            "update",
+            before_id=4,
+            before_name="Ada",
+            before_credit_limit=15,
+            after_id=4,
+            after_name="Ada",
+            after_credit_limit=5,
         )
     assert kinds(history, "I1") == ["over"]
 

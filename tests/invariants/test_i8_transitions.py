@@ -46,7 +46,7 @@ def test_pending_to_cancelled_born_approved_and_deleted() -> None:
     history.saga(11, 4, "3.00")
     with history.commit():
         history.con.execute("delete from orders where id = 11")
-        history.change("order_changes", "delete", order_id=11, before_customer_id=4, before_total=3, before_state="APPROVED")
+        history.change("order_changes", "delete", before_id=11, before_customer_id=4, before_total=3, before_state="APPROVED")
     assert kinds(history, "I8") == ["illegal", "born", "removed"]
 
 

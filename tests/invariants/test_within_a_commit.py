@@ -102,9 +102,15 @@ def released_by_setting_it_to_nothing(history: History) -> None:
 def customer_without_a_limit_first(history: History) -> None:
     with history.commit():
         history.add("customers", id=6, name="Cleo", credit_limit=Decimal("10.00"), version=0)
-        history.change("customer_changes", "insert", customer_id=6, after_id=6, after_name="Cleo")
+        history.change("customer_changes", "insert", after_id=6, after_name="Cleo")
         history.change(
-            "customer_changes", "update", customer_id=6, before_name="Cleo", after_id=6, after_name="Cleo", after_limit=Decimal("10.00")
+            "customer_changes",
+            "update",
+            before_id=6,
+            before_name="Cleo",
+            after_id=6,
+            after_name="Cleo",
+            after_credit_limit=Decimal("10.00"),
         )
         history.publish("CustomerCreated", customer_id=6)
     history.see_customer(6, "Cleo", "10.00")

@@ -3,7 +3,20 @@
 https://microservices.io/patterns/data/saga.html
 """
 
-from labkit.system.customers_and_orders import CUSTOMER_DB, CUSTOMERS, GATEWAY, KAFKA, MYSQL, ORDER_DB, ORDER_HISTORY, ORDERS, REDIS, RELAY
+from labkit.system.customers_and_orders import (
+    CUSTOMER_DB,
+    CUSTOMERS,
+    GATEWAY,
+    KAFKA,
+    MYSQL,
+    ORDER_DB,
+    ORDER_HISTORY,
+    ORDERS,
+    REDIS,
+    RELAY,
+    TABLES,
+    VIEWS,
+)
 from labkit.system.model import Channel, Message, Profile, Reaction, Subscription
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
@@ -18,6 +31,8 @@ PROFILE = Profile(
     sentence="Services react to each other's events; nobody is in charge.",
     servers=(MYSQL, KAFKA, REDIS),
     services=(CUSTOMERS, ORDERS, ORDER_HISTORY, RELAY, GATEWAY),
+    tables=TABLES,
+    views=VIEWS,
     broker="kafka",
     channels=(ORDER, CUSTOMER),
     subscriptions=(
