@@ -1,0 +1,52 @@
+"""The orchestration-based saga over Kafka: an orchestrator in orders tells customers what to do, and waits for its reply.
+
+https://microservices.io/patterns/data/saga.html
+"""
+
+from labkit.system.customers_and_orders import (
+    CUSTOMER_DB,
+    CUSTOMERS,
+    GATEWAY,
+    KAFKA,
+    MYSQL,
+    ORDER_DB,
+    ORDER_HISTORY,
+    ORDERS,
+    REDIS,
+    RELAY,
+    TABLES,
+    VIEWS,
+)
+from labkit.system.model import Channel, Message, Profile, Reaction, Subscription
+
+SAGA = "io.eventuate.examples.tram.sagas.customersandorders.orders.sagas.CreateOrderSaga"
+COMMANDS = Channel("customerService", "customerService")
+REPLIES = Channel(f"{SAGA}-reply", "CreateOrderSaga-reply")
+
+FOR_CUSTOMERS, FOR_THE_SAGA = "customerCommandDispatcher", f"{SAGA}-consumer"
+REPLIED = ("CustomerCreditReserved", "CustomerCreditLimitExceeded", "CustomerNotFound")
+
+PROFILE = Profile(
+    name="orchestration",
+    sentence="An orchestrator in orders tells the others what to do.",
+    servers=(MYSQL, KAFKA, REDIS),
+    services=(CUSTOMERS, ORDERS, ORDER_HISTORY, RELAY, GATEWAY),
+    tables=TABLES,
+    views=VIEWS,
+    broker="kafka",
+    channels=(COMMANDS, REPLIES),
+    subscriptions=(
+        Subscription("customers", FOR_CUSTOMERS, (COMMANDS,), CUSTOMER_DB),
+        Subscription("orders", FOR_THE_SAGA, (REPLIES,), ORDER_DB),
+    ),
+    messages=(
+        Message("ReserveCredit", COMMANDS, "orders", tells="order stored"),
+        Message("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted"),
+        Message("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused"),
+        Message("CustomerNotFound", REPLIES, "customers", answers="unknown customer"),
+    ),
+    reactions=(
+        Reaction(FOR_CUSTOMERS, "ReserveCredit", "answer", then=REPLIED),
+        *(Reaction(FOR_THE_SAGA, reply, "decision") for reply in REPLIED),
+    ),
+)
