@@ -5,7 +5,6 @@ from pathlib import Path
 from labkit.lab import way_back, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import SERVICES, Stack
-from labkit.stack.wait import NotReady
 from labkit.up_view import Quiet
 
 
@@ -23,13 +22,8 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        try:
-            with Quiet() as view:
-                brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
-        except NotReady as error:
-            if error.ended:
-                error.next_step = way_back.after(error, "the same again")
-            raise
+        with way_back.next_step_added(), Quiet() as view:
+            brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, restart=stale)
         return [name for name in SERVICES if name in brought.started]
 
 
