@@ -6,7 +6,7 @@ from labkit.faults import told
 from labkit.lab import way_back
 from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.wait import NotReady
+from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
 
 
@@ -18,15 +18,10 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             raise known.no_component(component, f"labkit restart {known.services[0]}")
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = runtimes.load_running(stack_name)
-        with Table() as table:
-            try:
-                lifecycle.bring_up(
-                    directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
-                )
-            except NotReady as error:
-                if error.ended:
-                    error.next_step = way_back.after(error, "the same again")
-                raise
+        with way_back.next_step_added(), Table() as table:
+            lifecycle.bring_up(
+                directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
+            )
         told.after_repair(stack)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from labkit.lab import way_back, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
-from labkit.stack.model import Stack
-from labkit.stack.wait import NotReady
+from labkit.stack.model import SERVICES, Stack
 from labkit.up_view import Quiet
 
 
@@ -23,16 +22,9 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        try:
-            with Quiet() as view:
-                brought = lifecycle.bring_up(
-                    directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale
-                )
-        except NotReady as error:
-            if error.ended:
-                error.next_step = way_back.after(error, "the same again")
-            raise
-        return [name for name in stack.services if name in brought.started]
+        with way_back.next_step_added(), Quiet() as view:
+            brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale)
+        return [name for name in SERVICES if name in brought.started]
 
 
 def source_for(stack: Stack) -> Path:

@@ -1,5 +1,8 @@
 """What to do about a service that does not start with the files as they are."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from labkit.lab import workspace
 from labkit.lab.laid import laid
 from labkit.stack.wait import NotReady
@@ -16,3 +19,14 @@ def after(error: NotReady, again: str) -> str:
     if space is None:
         return f"git checkout {mistake.missing}, then {again}"
     return f"labkit lab {laid(space).lab or 1} restore {mistake.missing}, then {again}"
+
+
+@contextmanager
+def next_step_added() -> Iterator[None]:
+    """A component that ends while it is waited for is told with its way back."""
+    try:
+        yield
+    except NotReady as error:
+        if error.ended:
+            error.next_step = after(error, "the same again")
+        raise

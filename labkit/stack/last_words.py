@@ -104,11 +104,9 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
     numbers, is_service = stack.ports_of(component), stack[component].kind == "service"
     lines = runtime.said(component, LINES, ended)
     complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], *numbers)
-    if (complains or lines is None or not is_service) and not runtime.runs(component):
-        for port in numbers:
-            if not ports.is_free(port):
-                return f"its port {port} is held by {ports.holder(port)}"
-    return f"its port {numbers[0]} was held by another program when it started" if complains else None
+    if (complains or lines is None or not is_service) and not runtime.runs(component) and (held := ports.first_held(numbers)) is not None:
+        return f"its port {held} is held by {ports.holder(held)}"
+    return f"its port {' or '.join(map(str, numbers))} was held by another program when it started" if complains else None
 
 
 def doing(runtime: Runtime, component: str) -> str | None:

@@ -140,7 +140,7 @@ class Stack:
     @property
     def ports(self) -> list[int]:
         """All that it listens on."""
-        return [*(component.endpoint.port for component in self.components), *([self.controller_port] if self.controller_port else [])]
+        return [port for component in self.components for port in self.ports_of(component.name)]
 
     def ports_of(self, name: str) -> list[int]:
         """All that one component listens on, first the one that others ask."""

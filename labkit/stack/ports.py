@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,11 @@ def is_free(port: int) -> bool:
     with socket.socket() as probe:  # elsewhere one may bind beside a listener on 0.0.0.0
         probe.settimeout(0.2)
         return probe.connect_ex((LOOPBACK, port)) != 0
+
+
+def first_held(numbers: Iterable[int]) -> int | None:
+    """The first of these ports that is not free."""
+    return next((port for port in numbers if not is_free(port)), None)
 
 
 def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:

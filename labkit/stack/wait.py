@@ -119,9 +119,8 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
 
 def _port_taken(waiting: Waiting) -> str | None:
     """Who took one of its ports after they were chosen, perhaps for a moment: a sentence. None when it did not end because of that."""
-    for port in waiting.ports:
-        if not ports.is_free(port):
-            return f"Port {port}, which was free for {waiting.component}, is held by {ports.holder(port)}."
+    if (held := ports.first_held(waiting.ports)) is not None:
+        return f"Port {held}, which was free for {waiting.component}, is held by {ports.holder(held)}."
     lines = waiting.runtime.said(waiting.component, last_words.COMPLAINTS) or []
     if last_words.complains_of_port(lines, *waiting.ports) and last_words.mistake("\n".join(lines)) is None:
         return f"A port that was free for {waiting.component} was held by another program when it started."

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +38,9 @@ def clone(tmp_path: Path) -> Path:
     script = folder / ".venv/bin/labkit"
     script.write_text(f"#!/bin/sh\nexec '{folder}/.venv/bin/python' -m labkit \"$@\"\n")
     script.chmod(0o755)
-    time.sleep(0.01)
-    (folder / ".venv/installed").touch()  # newer than pyproject.toml: make has nothing to install
+    installed, newer = folder / ".venv/installed", (folder / "pyproject.toml").stat().st_mtime + 1
+    installed.touch()
+    os.utime(installed, (newer, newer))  # make has nothing to install
     return folder
 
 

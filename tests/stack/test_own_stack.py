@@ -123,7 +123,7 @@ def test_a_port_that_is_taken_before_kafka_gets_to_it(labkit: Labkit, which: str
     starting = labkit.begin("up")
     with socket.socket() as taken:
         wait_until(lambda: any("kafka.Kafka" in command for command in labkit.processes().values()), "Kafka's process runs")
-        (known,) = [state.read(labkit.directory)]
+        known = state.read(labkit.directory)
         assert known is not None
         port = known.controller_port if which == "controller_port" else known["kafka"].endpoint.port
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
