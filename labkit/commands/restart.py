@@ -6,7 +6,6 @@ from labkit.faults import told
 from labkit.lab import way_back
 from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.model import COMPONENTS
 from labkit.up_view import Table
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from labkit.lab import way_back, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
 from labkit.up_view import Quiet
 
 
@@ -24,7 +24,7 @@ def take_over(stack: Stack) -> list[str]:
             return []
         with way_back.next_step_added(), Quiet() as view:
             brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale)
-        return [name for name in SERVICES if name in brought.started]
+        return [name for name in stack.services if name in brought.started]
 
 
 def source_for(stack: Stack) -> Path:

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
 from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.accounts import ADMIN, OBSERVER, Accounts, mysql_users
