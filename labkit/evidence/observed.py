@@ -71,8 +71,8 @@ def _commits(table: ObservedTable) -> str:
         return ", ".join([*(f"{side}_{key} AS {key}" for key in keys), f"{{{values}}} AS image"])
 
     shown = ", ".join(f"{side}.{name} AS {side}_{name}" for side in ("before", "after") for name in others)
-    return f"""-- What each commit made of a row of {table}, as others can see it: one line for a row that is not what it was before. The steps
--- within the transaction do not count. change_no is that of the last change.
+    return f"""-- What each commit made of a row of {table}, as others can see it: one line for a row that is not what it was before.
+-- The steps within the transaction do not count. change_no is that of the last change.
 CREATE VIEW {commits_of(table)} AS
   WITH images AS (
     SELECT commit_no, change_no, 0 AS side, {image("before")} FROM {changes_of(table)} WHERE op <> 'insert'
