@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import __version__, quiescence
-from labkit.evidence import database, environment, faults, handlers, last_words, mark, movers, partitions, replay, table_files, unread
+from labkit.evidence import (
+    database,
+    environment,
+    faults,
+    handlers,
+    last_words,
+    mark,
+    movers,
+    partitions,
+    replay,
+    replies,
+    table_files,
+    unread,
+)
 from labkit.evidence.replication import Position
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
@@ -115,6 +128,7 @@ def collect(
                 _end_state(collection)
             if "binlog" in sources:
                 _over_time(collection)
+            replies.resolve(connection)
             with database.together(connection):
                 _surroundings(collection, scenario, stillness, stalls)
                 _facts(collection, scenario, stillness, started)
