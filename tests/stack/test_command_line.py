@@ -21,7 +21,6 @@ HEAVY = (
     "httpx",
     "rich",
     "yaml",
-    "aiohttp",
     "confluent_kafka",
     "pymysql",
     "redis",
