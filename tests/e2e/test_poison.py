@@ -24,14 +24,14 @@ def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> in
     return offsets[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def left_empty(shared_stack: RunningStack) -> Iterator[None]:
     yield
     shared_stack.labkit("reset", "--yes")
 
 
 @pytest.fixture
-def emptied(left_empty: None, stack: RunningStack) -> None:
+def emptied(stack: RunningStack) -> None:
     """What others left is not there, and what is parked here is there for no other file."""
     stack.labkit("reset", "--yes")
 

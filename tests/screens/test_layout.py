@@ -33,9 +33,6 @@ def test_columns_says_how_wide_it_is_and_60_is_the_least(columns: str, width: in
     assert screen.width() == width
 
 
-GREEN = "\x1b[32m✓\x1b[0m fine"
-
-
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
