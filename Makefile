@@ -1,6 +1,6 @@
 # make up      the stack, from nothing: Python environment, servers, everything running
 # make test    all tests, on real servers
-# make lint    style, types, dead code
+# make lint    style, types, dead code, and who may import whom
 # make bench   one table of start-up, checks, memory, latency and throughput
 # make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
 # make readme  the transcripts of README.md, recorded anew
@@ -41,6 +41,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vulture
+	$(BIN)/lint-imports --no-logo --no-cache
 
 bench: native
 	$(BIN)/python -m bench
