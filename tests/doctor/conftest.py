@@ -50,9 +50,10 @@ def _of_others() -> list[BusyPort]:
     """The one first whose process has run longest: others' tests start their components again and again."""
     found = []
     for connection in psutil.net_connections("tcp4"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in DEFAULT_PORTS.values() and connection.pid:
+        at, pid = connection.laddr, connection.pid
+        if connection.status == psutil.CONN_LISTEN and at and at.port in DEFAULT_PORTS.values() and pid:
             with suppress(psutil.Error):
-                found.append((psutil.Process(connection.pid).create_time(), connection.laddr.port, connection.pid))
+                found.append((psutil.Process(pid).create_time(), at.port, pid))
     return [BusyPort.of(port, pid) for _, port, pid in sorted(found) if psutil.pid_exists(pid)]
 
 
