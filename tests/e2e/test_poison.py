@@ -17,10 +17,11 @@ POISON = b'{"payload": "\xff not a message'
 
 def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> int:
     """Returns the offset."""
-    offsets: list[int] = []
+    offsets: list[int | None] = []
     producer = Producer(stack.kafka_client)
     producer.produce(topic, key=b"poison", value=value, partition=partition, on_delivery=lambda _, m: offsets.append(m.offset()))
     assert producer.flush(30) == 0
+    assert offsets[0] is not None
     return offsets[0]
 
 
