@@ -41,6 +41,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.typed_labs
 	$(BIN)/vulture
 	$(BIN)/lint-imports --no-logo --no-cache
 
