@@ -14,12 +14,14 @@ TREES = ("starter", "solution")
 
 
 def main() -> int:
-    failed = [folder for folder, modules in _folders() if not _is_typed(folder, modules)]
+    folders = [(folder, modules) for folder, modules in _folders() if modules]
+    failed = [folder for folder, modules in folders if not _is_typed(folder, modules)]
+    print(f"{len(failed)} of {len(folders)} folders of labs have type errors.")
     return 1 if failed else 0
 
 
 def _folders() -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder with modules, and its modules."""
+    """Each folder that may hold modules, and its modules."""
     for lab in sorted(found for pattern in LABS for found in ROOT.glob(pattern)):
         trees = [lab / name for name in TREES]
         yield lab, [module for module in lab.rglob("*.py") if not any(module.is_relative_to(tree) for tree in trees)]
@@ -27,8 +29,6 @@ def _folders() -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _is_typed(folder: Path, modules: list[Path]) -> bool:
-    if not modules:
-        return True
     command = [sys.executable, "-m", "mypy", "--explicit-package-bases", "--no-error-summary", *map(str, modules)]
     return subprocess.run(command, cwd=ROOT, env=os.environ | {"MYPYPATH": str(folder)}, check=False).returncode == 0
 
