@@ -36,9 +36,9 @@ def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
         found = next((found for port in DEFAULT_PORTS.values() if port not in taken and (found := _listening(port))), None)
     if found is not None:
         port, process = found
-        yield BusyPort.of(port, process.pid)
-        process.kill()
-        process.wait()
+        with process:
+            yield BusyPort.of(port, process.pid)
+            process.kill()
         return
     theirs = _of_others()
     if not theirs:
@@ -62,5 +62,5 @@ def _listening(port: int) -> "tuple[int, subprocess.Popen[bytes]] | None":
     assert process.stdout is not None
     if process.stdout.readline() == b"on\n":
         return port, process
-    process.wait()
+    process.communicate()
     return None
