@@ -1,13 +1,14 @@
 # make up      the stack, from nothing: Python environment, servers, everything running
 # make test    all tests, on real servers
-# make lint    ruff and mypy
+# make lint    style, types, dead code, and who may import whom
 # make bench   one table of start-up, checks, memory, latency and throughput
 # make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
 # make readme  the transcripts of README.md, recorded anew
+# make cli-reference   docs/cli.md, written from the command line
 # make soak    the long repetitions
 
 SHELL := /bin/sh
-.PHONY: up test lint bench bench-evidence readme soak setup native
+.PHONY: up test lint bench bench-evidence readme cli-reference soak setup native
 .DEFAULT_GOAL := up
 
 ifeq ($(OS),Windows_NT)
@@ -40,6 +41,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.typed_labs
+	$(BIN)/vulture
+	$(BIN)/lint-imports --no-logo --no-cache
 
 bench: native
 	$(BIN)/python -m bench
@@ -49,6 +53,9 @@ bench-evidence: native
 
 readme: native
 	$(BIN)/python -m bench.readme
+
+cli-reference: $(STAMP)
+	$(BIN)/python -m tools.cli_reference
 
 # The last line: all tests that use a stack, the long repetitions too, on Docker; nothing to do where no engine answers.
 soak: native

@@ -16,7 +16,7 @@ from bench.machine import pss_mb
 from labkit.load import Target
 
 NAME = "bench"
-SILENT = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+SILENT = subprocess.DEVNULL
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Labkit:
         import psutil
 
         most = 0.0
-        with subprocess.Popen([*self._command, *arguments], env=self._environment, **SILENT) as running:
+        words = [*self._command, *arguments]
+        with subprocess.Popen(words, env=self._environment, stdin=SILENT, stdout=SILENT, stderr=SILENT) as running:
             while running.poll() is None:
                 with suppress(psutil.Error, OSError):
                     family = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]

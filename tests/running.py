@@ -89,8 +89,13 @@ class Labkit:
 
     def when_ready(self) -> dict[str, Any]:
         """The status once all is ready: it asks each component for a second at most, and a machine can stand still for longer."""
-        seen = [self.status()]
-        wait_until(lambda: seen[-1]["ready"] or seen.append(self.status()), "all components are ready")
+        seen: list[dict[str, Any]] = []
+
+        def all_ready() -> bool:
+            seen.append(self.status())
+            return bool(seen[-1]["ready"])
+
+        wait_until(all_ready, "all components are ready")
         return seen[-1]
 
     def processes(self) -> dict[int, str]:

@@ -1,7 +1,6 @@
 """labkit lab N start, restore, reset and solution: what replaces the learner's files. Earlier work is always kept first."""
 
 import difflib
-import json
 import time
 
 from labkit import say
@@ -163,7 +162,3 @@ def _print_diff(now: trees.Tree, lab: Lab) -> None:
             say.raw(line)
     say.line("" if found else "Your files are those of the solution.")
     say.line(f"Next: labkit lab {lab.number} check" if not found else f"Next: labkit lab {lab.number} solution --apply; or edit, and check")
-
-
-def snapshots_as_json(space: Workspace) -> str:
-    return json.dumps([{"name": s.name, "lab": s.lab, "made": s.made, "why": s.why} for s in snapshots.all_of(space)], indent=2)

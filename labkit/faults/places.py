@@ -78,13 +78,6 @@ def _position_in_redis(stack: Stack, subscriber: str, topic: str, partition: int
     return None if stored is None else int(stored)
 
 
-def redis_answers(stack: Stack) -> bool:
-    try:
-        return stores.ask_redis(stack.redis, "PING", timeout=1.0) == "+PONG"
-    except OSError:
-        return False
-
-
 def delete_records(stack: Stack, topic: str, partition: int, before: int) -> int:
     """Returns where the partition starts now. Raises UserError."""
     from confluent_kafka import KafkaException, TopicPartition

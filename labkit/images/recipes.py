@@ -84,7 +84,7 @@ def load(kind: str) -> Recipe:
 
 
 def bounded(names: tuple[str, ...]) -> tuple[str, ...]:
-    """`aiohttp` as `aiohttp<4,>=3.11`: with the bounds, and extras, that labkit's own package states."""
+    """`starlette` as `starlette<2,>=1`: with the bounds, and extras, that labkit's own package states."""
     wanted = {_plain(name) for name in names}
     stated = [re.sub(r"\s*;.*", "", line) for line in metadata.requires("labkit") or [] if "extra ==" not in line]
     return tuple(sorted(line for line in stated if _plain(line) in wanted))

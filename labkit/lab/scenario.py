@@ -313,8 +313,3 @@ def _ended_by_sigterm() -> Iterator[None]:
     finally:
         with suppress(ValueError, RuntimeError):
             loop.remove_signal_handler(signal.SIGTERM)
-
-
-def requests_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """All REST calls of these runs, as rows of the evidence."""
-    return [row for run in runs for row in run.requests]

@@ -35,9 +35,9 @@ def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
         found = next((found for port in DEFAULT_PORTS.values() if port not in taken and (found := _listening(port))), None)
     if found is not None:
         port, process = found
-        yield BusyPort.of(port, process.pid)
-        process.kill()
-        process.wait()
+        with process:
+            yield BusyPort.of(port, process.pid)
+            process.kill()
         return
     theirs = _of_others()
     if not theirs:
@@ -49,9 +49,10 @@ def _of_others() -> list[BusyPort]:
     """The one first whose process has run longest: others' tests start their components again and again."""
     found = []
     for connection in psutil.net_connections("tcp4"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in DEFAULT_PORTS.values() and connection.pid:
+        at, pid = connection.laddr, connection.pid
+        if connection.status == psutil.CONN_LISTEN and at and at.port in DEFAULT_PORTS.values() and pid:
             with suppress(psutil.Error):
-                found.append((psutil.Process(connection.pid).create_time(), connection.laddr.port, connection.pid))
+                found.append((psutil.Process(pid).create_time(), at.port, pid))
     return [BusyPort.of(port, pid) for _, port, pid in sorted(found) if psutil.pid_exists(pid)]
 
 
@@ -60,5 +61,5 @@ def _listening(port: int) -> "tuple[int, subprocess.Popen[bytes]] | None":
     assert process.stdout is not None
     if process.stdout.readline() == b"on\n":
         return port, process
-    process.wait()
+    process.communicate()
     return None

@@ -61,7 +61,7 @@ class BusyPort:
 
 
 def _listeners(number: int) -> list[int]:
-    found = [c for c in psutil.net_connections("tcp4") if c.status == psutil.CONN_LISTEN and c.laddr.port == number]
+    found = [c for c in psutil.net_connections("tcp4") if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == number]
     return [c.pid for c in found if c.pid]
 
 

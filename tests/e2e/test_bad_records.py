@@ -14,6 +14,7 @@ from confluent_kafka import Message, Producer
 from services.customers.handlers import order_events
 from services.messaging.broker import Record
 from services.messaging.delivery import Delivery, decode
+from services.messaging.events import EventHandlers
 from services.order_history.view import history_events
 from services.orders.handlers import customer_events
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
@@ -109,10 +110,10 @@ def parked_by_the_view(stack: RunningStack) -> list[tuple[str, int, int]]:
     return [(e[b"channel"].decode(), int(e[b"partition"]), int(e[b"position"])) for e in entries]
 
 
-def decoded(flood: Flood, topic: str | None, handlers: object) -> Iterator[tuple[tuple[str, int, int], Delivery]]:
+def decoded(flood: Flood, topic: str | None, handlers: EventHandlers) -> Iterator[tuple[tuple[str, int, int], Delivery]]:
     for place, bad in flood.records.items():
         if topic in (None, place[0]):
-            for delivery in decode(Record(*place, bad.key, bad.value), handlers):  # type: ignore[arg-type]
+            for delivery in decode(Record(*place, bad.key, bad.value), handlers):
                 yield place, delivery
 
 
@@ -123,20 +124,7 @@ def pids(stack: RunningStack) -> Mapping[str, int | None]:
 def check(stack: RunningStack, flood: Flood) -> None:
     """Each was taken or parked, by each subscriber."""
     for topic, (subscriber, schema, handlers) in SUBSCRIBERS.items():
-        for_it = list(decoded(flood, topic, handlers))
-        to_park = {(*place, d.index) for place, d in for_it if d.undecodable is not None}
-        to_take = {d.message.id: (*place, d.index) for place, d in for_it if d.undecodable is None and d.message}
-        eventually(lambda to_park=to_park, topic=topic: to_park - parked_in_sql(stack, topic), set())
-        query = f"select message_id as m from {schema}.received_messages where consumer_id = %s"
-
-        def neither(topic: str = topic, subscriber: str = subscriber, query: str = query, to_take: object = to_take) -> list[object]:
-            taken, parked = {row["m"] for row in stack.sql(query, subscriber)}, parked_in_sql(stack, topic)
-            return [place for message, place in to_take.items() if message not in taken and place not in parked]  # type: ignore[attr-defined]
-
-        eventually(neither, [])
-        told = stack.sql(f"select count(*) as n from {schema}.message where destination = %s", f"{subscriber}.dead-letter")[0]["n"]
-        assert told == len(parked_in_sql(stack, topic))
-        eventually(lambda schema=schema: stack.sql(f"select count(*) as n from {schema}.message where published <> 1")[0]["n"], 0)
+        check_subscriber(stack, list(decoded(flood, topic, handlers)), topic, subscriber, schema)
     positions = {place: offset + 1 for place, offset in sorted((record[:2], record[2]) for record in flood.records)}
     names = {f"{topic}:{partition}": end for (topic, partition), end in positions.items()}
     eventually(
@@ -145,6 +133,24 @@ def check(stack: RunningStack, flood: Flood) -> None:
     )
     to_park = sorted(place for place, d in decoded(flood, None, history_events) if d.undecodable is not None)
     assert sorted(parked_by_the_view(stack)) == to_park
+
+
+def check_subscriber(
+    stack: RunningStack, for_it: list[tuple[tuple[str, int, int], Delivery]], topic: str, subscriber: str, schema: str
+) -> None:
+    to_park = {(*place, d.index) for place, d in for_it if d.undecodable is not None}
+    to_take = {d.message.id: (*place, d.index) for place, d in for_it if d.undecodable is None and d.message}
+    eventually(lambda: to_park - parked_in_sql(stack, topic), set())
+    query = f"select message_id as m from {schema}.received_messages where consumer_id = %s"
+
+    def neither() -> list[tuple[str, int, int, int]]:
+        taken, parked = {row["m"] for row in stack.sql(query, subscriber)}, parked_in_sql(stack, topic)
+        return [place for message, place in to_take.items() if message not in taken and place not in parked]
+
+    eventually(neither, [])
+    told = stack.sql(f"select count(*) as n from {schema}.message where destination = %s", f"{subscriber}.dead-letter")[0]["n"]
+    assert told == len(parked_in_sql(stack, topic))
+    eventually(lambda: stack.sql(f"select count(*) as n from {schema}.message where published <> 1")[0]["n"], 0)
 
 
 @pytest.mark.usefixtures("emptied")

@@ -17,21 +17,22 @@ POISON = b'{"payload": "\xff not a message'
 
 def produce(stack: RunningStack, topic: str, partition: int, value: bytes) -> int:
     """Returns the offset."""
-    offsets: list[int] = []
+    offsets: list[int | None] = []
     producer = Producer(stack.kafka_client)
     producer.produce(topic, key=b"poison", value=value, partition=partition, on_delivery=lambda _, m: offsets.append(m.offset()))
     assert producer.flush(30) == 0
+    assert offsets[0] is not None
     return offsets[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def left_empty(shared_stack: RunningStack) -> Iterator[None]:
     yield
     shared_stack.labkit("reset", "--yes")
 
 
 @pytest.fixture
-def emptied(left_empty: None, stack: RunningStack) -> None:
+def emptied(stack: RunningStack) -> None:
     """What others left is not there, and what is parked here is there for no other file."""
     stack.labkit("reset", "--yes")
 

@@ -131,7 +131,6 @@ class Case:
         self.numbers += 1
         row = f"INSERT INTO {CUSTOMER} (id, name, amount, version) VALUES ({self.numbers}, '{name}', {limit}.00, 0)"
         self.transaction([row, self.message("customer_db", "CustomerCreated", self.numbers, {"name": name})[1]])
-        self.orders_so_far = 0
 
     def order(self, customer: int, total: str) -> None:
         number = self.made = getattr(self, "made", 0) + 1

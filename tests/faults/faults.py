@@ -105,7 +105,7 @@ class Faults:
     def message_of(self, order: int, event: str = "OrderCreatedEvent") -> str:
         """The id of an order's message in the outbox."""
         rows = self.stack.sql("select id, headers from order_db.message where headers like %s order by id", f"%{event}%")
-        return next(row["id"] for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
+        return next(str(row["id"]) for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
 
     def end(self, component: str, since: float) -> End:
         """How its parent, the supervisor or the engine, saw it end; awaited."""

@@ -8,6 +8,7 @@ too; here what the fault and its proof add is the same for each, so that CI take
 import json
 import signal
 import time
+from functools import partial
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_handlers_that_cannot_meet_are_told_and_go_on(faults: Faults) -> None:
     customer = new_customer(faults.gateway)
     orders = [new_order(faults.gateway, customer, "10.00") for _ in range(6)]
     faults.await_hit("customers", barrier, "not met")
-    states = sorted(eventually(lambda order=order: faults.state(order), lambda s: s != "PENDING") for order in orders)  # type: ignore[misc]
+    states = sorted(eventually(partial(faults.state, order), lambda s: s != "PENDING") for order in orders)
     assert states == ["APPROVED"] + ["REJECTED"] * 5
     assert not faults.get(barrier)["fired"]
     assert "did not meet" in faults.labkit("fault", "status").stdout

@@ -157,14 +157,13 @@ def endless(stack: RunningStack) -> "Iterator[subprocess.Popen[str]]":
     engine = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(stack.labkit.home), **engine}
     command = [sys.executable, "-c", ENDLESS, stack.labkit.name]
-    run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert run.stdout is not None
-        assert run.stdout.readline() == "there\n"
-        yield run
-    finally:
-        run.kill()
-        run.wait()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "there\n"
+            yield run
+        finally:
+            run.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

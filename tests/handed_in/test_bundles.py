@@ -64,13 +64,15 @@ def test_a_bundle_that_is_right(tmp_path: Path) -> None:
 
 
 FIELDS = ("format", "labkit", "architecture", "bytes", "raw_bytes", "sha256", "images")
+VALUES: tuple[object, ...] = (None, 7.5, -1, [], {}, "x", True, [[]], "\x1b[2J")
+VALUES_OF_AN_IMAGE: tuple[object, ...] = (7.5, [], {}, "", "-v/:/x", "a b", True, ["x"])
 MANIFESTS: list[dict[str, Any]] = [{name: ...} for name in FIELDS]
-MANIFESTS += [{name: value} for name in FIELDS for value in (None, 7.5, -1, [], {}, "x", True, [[]], "\x1b[2J")]
-MANIFESTS += [{"images": [{**IMAGE, name: value}]} for name in IMAGE for value in (7.5, [], {}, "", "-v/:/x", "a b", True, ["x"])]
+MANIFESTS += [{name: value} for name in FIELDS for value in VALUES]
+MANIFESTS += [{"images": [{**IMAGE, name: value}]} for name in IMAGE for value in VALUES_OF_AN_IMAGE]
 MANIFESTS += [{"images": [{n: v for n, v in IMAGE.items() if n != name}]} for name in ("kind", "reference", "version", "layers")]
 MANIFESTS += [{"images": [IMAGE, IMAGE]}, {"images": [IMAGE] * 100}, {"bytes": 2**70}, {"raw_bytes": 2**70}, {"raw_bytes": 5}]
-FINE = ({"labkit": "x"}, {"labkit": "\x1b[2J"}, {"images": [{**IMAGE, "version": ""}]}, {"images": [{**IMAGE, "version": "-v/:/x"}]})
-FINE += ({"images": [{**IMAGE, "version": "a b"}]},)
+FINE: list[dict[str, Any]] = [{"labkit": "x"}, {"labkit": "\x1b[2J"}]
+FINE += [{"images": [{**IMAGE, "version": version}]} for version in ("", "-v/:/x", "a b")]
 
 
 def test_a_manifest_is_checked_before_anything_else(tmp_path: Path) -> None:

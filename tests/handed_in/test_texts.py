@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def take_progress(path: Path) -> None:
     assert progress.load(space).labs.keys() == theirs.labs.keys()
     for lab in progress.load(space).labs.values():
         for record in lab.checks.values():
-            assert progress_command.time.localtime(record.when or 0)
+            assert time.localtime(record.when or 0)
     progress.path_of(space).unlink()
 
 

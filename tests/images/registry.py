@@ -56,9 +56,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         path = self.path.removeprefix("/v2/")
+        name, _, tag = path.partition("/manifests/")
         if not path:
             self._send(b"{}", "application/json", body=body)
-        elif "/manifests/" in path and (found := self.content.manifests.get(tuple(path.split("/manifests/")))):  # type: ignore[call-overload]
+        elif found := self.content.manifests.get((name, tag)):
             self._send(found, MANIFEST, body=body)
         elif "/blobs/" in path and (file := self.content.blobs.get(path.split("/blobs/")[1])):
             self._send(file.read_bytes(), "application/octet-stream", body=body, cut=body and next(self.content.drops))

@@ -221,7 +221,7 @@ def test_what_is_no_http_is_no_answer(tmp_path: Path, reply: bytes) -> None:
 
 
 def test_any_document_can_be_compared() -> None:
-    values = [
+    values: list[object] = [
         None,
         1,
         True,

@@ -29,7 +29,7 @@ class Bad:
     value: bytes | None
     key: bytes | None = b"1"
     said: str = ""
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    headers: list[tuple[str, str | bytes | None]] = field(default_factory=list)
 
 
 def deep(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
@@ -212,5 +212,5 @@ def bad_records(seed: int, count: int, topic: str | None = None) -> Iterator[Bad
             frame = _frame(r, [value, *others] if r.random() < 0.9 else [])
             whole, said = (frame, "a frame") if r.random() < 0.6 else (frame[: r.randrange(33, len(frame) + 1)], "a frame that is cut off")
         key = r.choice([b"1", str(FAR + number).encode(), b"", None, r.randbytes(5), b"k" * 5_000, b"\xff\xfe", b"1 ", b"\x1b[2J"])
-        headers = [("x", None), ("\u00e9", b"\xff")] if r.random() < 0.05 else []
+        headers: list[tuple[str, str | bytes | None]] = [("x", None), ("\u00e9", b"\xff")] if r.random() < 0.05 else []
         yield Bad(to, whole, key, said, headers)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labkit.faults import control
-from labkit.faults.ledger import Fault
+from labkit.faults.ledger import BY_HAND, Fault, Owner
 from services.messaging.hint import AT_ONCE, HintListener
 from services.messaging.hits import Hits
 
@@ -72,7 +72,7 @@ def test_a_hit_is_read_as_json_however_it_is_written(tmp_path: Path, line: str) 
     own.mkdir(parents=True)
     (own / "hits.jsonl").write_text("\n".join([*NO_LINES, line, *NO_LINES]))
     settings = {"armed": [{"target": "customers"}]}
-    fault = Fault(id="14", verb="crash", target="customers", said="", settings=settings, owner=None, made=0.0)  # type: ignore[arg-type]
+    fault = Fault(id="14", verb="crash", target="customers", said="", settings=settings, owner=Owner(BY_HAND, 1, ""), made=0.0)
     assert [(hit["component"], hit["what"]) for hit in control.hits(tmp_path, fault)] == [("customers", "crash")]
 
 

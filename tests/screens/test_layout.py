@@ -1,5 +1,7 @@
 """How text is laid out for a screen: what is too long goes on under its own text, no word is broken, and marks have their colours."""
 
+from collections.abc import Callable
+
 import pytest
 
 from labkit import say, screen
@@ -31,9 +33,6 @@ def test_a_cell_goes_on_in_its_own_column() -> None:
 def test_columns_says_how_wide_it_is_and_60_is_the_least(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert screen.width() == width
-
-
-GREEN = "\x1b[32m✓\x1b[0m fine"
 
 
 @pytest.mark.parametrize(
@@ -69,8 +68,8 @@ STORY = Story("Order 17", 4, 'customer 4 "Ada"', None, "PENDING", "", HOPS, None
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("form", [render.as_text, render.as_diagram])
-def test_a_story_fits(columns: int, form: object) -> None:
-    shown = form(STORY, columns).split("\n")  # type: ignore[operator]
+def test_a_story_fits(columns: int, form: Callable[[Story, int], str]) -> None:
+    shown = form(STORY, columns).split("\n")
     assert [line for line in shown if len(line) > columns] == []
     assert "000001a20f52fb23-0df5850200000000" in " ".join(shown) or form is render.as_diagram
 

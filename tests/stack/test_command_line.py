@@ -21,7 +21,6 @@ HEAVY = (
     "httpx",
     "rich",
     "yaml",
-    "aiohttp",
     "confluent_kafka",
     "pymysql",
     "redis",
@@ -33,8 +32,10 @@ HEAVY = (
 NOT_FOR_LABS = (*(name for name in HEAVY if name != "yaml"), "hashlib", "platformdirs")
 
 
-SECTIONS = ("Begin (labkit up):", "Look (labkit trace order 17):", "Break (labkit fault gate customers):")
-SECTIONS += ("Judge (labkit lab 2 check):", "Teach (labkit jump 3):")
+SECTIONS = (
+    *("Begin (labkit up):", "Look (labkit trace order 17):", "Break (labkit fault gate customers):"),
+    *("Judge (labkit lab 2 check):", "Teach (labkit jump 3):"),
+)
 
 
 def test_help_lists_every_command_with_one_line_in_its_section(labkit: Labkit) -> None:

@@ -54,20 +54,18 @@ def test_down_leaves_no_process_and_keeps_the_data(labkit: Labkit) -> None:
 
 @pytest.mark.parametrize("seed", [0, *in_soak(1, 2, 3)])
 def test_after_labkit_was_killed_during_up_down_leaves_nothing(labkit: Labkit, seed: int) -> None:
-    starting = labkit.begin("up")
     wanted = random.Random(seed).randint(1, 9)
-    wait_until(lambda: len(labkit.processes()) >= wanted, f"{wanted} processes run")
-    starting.kill()
-    starting.wait()
+    with labkit.begin("up") as starting:
+        wait_until(lambda: len(labkit.processes()) >= wanted, f"{wanted} processes run")
+        starting.kill()
     labkit("down")
     assert labkit.processes() == {}
 
 
 def test_up_after_labkit_was_killed_during_up(labkit: Labkit) -> None:
-    starting = labkit.begin("up")
-    wait_until(lambda: len(labkit.processes()) >= 3, "3 processes run")
-    starting.kill()
-    starting.wait()
+    with labkit.begin("up") as starting:
+        wait_until(lambda: len(labkit.processes()) >= 3, "3 processes run")
+        starting.kill()
     labkit("up")
     assert_ready(labkit)
     assert len(labkit.processes()) == 9
@@ -76,10 +74,10 @@ def test_up_after_labkit_was_killed_during_up(labkit: Labkit) -> None:
 def test_ctrl_c_during_up_stops_what_it_started(labkit: Labkit, tmp_path: Path) -> None:
     """A relay that never gets ready: `up` does not end before it is interrupted."""
     (with_services(tmp_path) / "services" / "relay" / "__main__.py").write_text(NEVER_READY)
-    starting = labkit.begin("up", "--services", str(tmp_path))
-    wait_until(lambda: len(labkit.processes()) >= 9, "all processes run")
-    os.killpg(starting.pid, signal.SIGINT)
-    assert starting.wait(TIMEOUT) == 130
+    with labkit.begin("up", "--services", str(tmp_path)) as starting:
+        wait_until(lambda: len(labkit.processes()) >= 9, "all processes run")
+        os.killpg(starting.pid, signal.SIGINT)
+        assert starting.wait(TIMEOUT) == 130
     assert labkit.processes() == {}
 
 
@@ -229,11 +227,11 @@ def test_ctrl_c_during_a_repair_leaves_what_ran_before(services: Path, stack: Ru
     (services / "relay" / "__main__.py").write_text(NEVER_READY)
     for component in ("kafka", "relay"):
         stack.kill(component)
-    repairing = stack.labkit.begin("up")
     runtime = stack.runtime
-    wait_until(lambda: {"kafka", "relay"} <= runtime.running(), "both are started")
-    os.killpg(repairing.pid, signal.SIGINT)
-    assert repairing.wait(TIMEOUT) == 130
+    with stack.labkit.begin("up") as repairing:
+        wait_until(lambda: {"kafka", "relay"} <= runtime.running(), "both are started")
+        os.killpg(repairing.pid, signal.SIGINT)
+        assert repairing.wait(TIMEOUT) == 130
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {"kafka", "relay"}
     assert (after["kafka"], after["relay"]) == (None, None)

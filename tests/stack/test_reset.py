@@ -1,7 +1,6 @@
 """labkit reset: nothing of before remains, and an interrupted one is finished."""
 
 import json
-import signal
 import time
 
 import pytest
@@ -82,10 +81,9 @@ def test_an_interrupted_reset_is_finished_by_up(stack: RunningStack) -> None:
     some_history(stack)
     with stack.transaction() as cursor:
         cursor.execute("select * from order_db.orders")  # it cannot come to its end: a table in use is not emptied
-        resetting = stack.labkit.begin("reset", "--yes")
-        wait_until((stack.labkit.directory / "reset.json").exists, "the reset has begun")
-        resetting.send_signal(signal.SIGKILL)
-        resetting.wait()
+        with stack.labkit.begin("reset", "--yes") as resetting:
+            wait_until((stack.labkit.directory / "reset.json").exists, "the reset has begun")
+            resetting.kill()
     assert "The reset that was interrupted is finished" in stack.labkit("up").stdout
     assert rows(stack) == 0
     some_history(stack)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_status_as_json_has_the_agreed_shape(stack: RunningStack) -> None:
 
 @pytest.mark.native
 def test_the_supervisor_is_small(stack: RunningStack) -> None:
-    status = open(f"/proc/{stack.pid('supervisor')}/status").read()  # noqa: SIM115, PTH123
+    status = Path(f"/proc/{stack.pid('supervisor')}/status").read_text()
     assert int(status.partition("VmRSS:")[2].split()[0]) <= 12 * 1024
 
 
@@ -137,14 +138,14 @@ def test_logs_of_one_component_and_of_all(stack: RunningStack) -> None:
 
 @pytest.mark.native
 def test_logs_can_be_followed(stack: RunningStack) -> None:
-    following = stack.labkit.begin("logs", "redis", "-f", "-n", "1")
-    assert following.stdout is not None
-    following.stdout.readline()
-    with (stack.labkit.directory / "logs" / "redis.log").open("a") as log:
-        log.write("a new line\n")
-    assert "a new line\n" in iter(following.stdout.readline, "")  # redis, too, may write one
-    following.send_signal(signal.SIGINT)
-    assert following.wait(60) == 130
+    with stack.labkit.begin("logs", "redis", "-f", "-n", "1") as following:
+        assert following.stdout is not None
+        following.stdout.readline()
+        with (stack.labkit.directory / "logs" / "redis.log").open("a") as log:
+            log.write("a new line\n")
+        assert "a new line\n" in iter(following.stdout.readline, "")  # redis, too, may write one
+        following.send_signal(signal.SIGINT)
+        assert following.wait(60) == 130
 
 
 @pytest.mark.native

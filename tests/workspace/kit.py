@@ -109,19 +109,18 @@ class Learner:
     @contextmanager
     def begun(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
         """A command that goes on until it is interrupted; killed if it was not."""
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "labkit", *arguments],
             cwd=self.folder,
             env={**self.labkit._environment(), "PYTHONPATH": str(self.kit)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def write(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text)

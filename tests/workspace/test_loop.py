@@ -102,7 +102,8 @@ def test_inject_takes_over_edits_and_refuses_what_it_cannot_play(seat: Learner) 
     assert done.returncode == 254
 
 
-def test_restart_takes_the_edited_files_of_the_workspace(seat: Learner, at_home: None) -> None:
+@pytest.mark.usefixtures("at_home")
+def test_restart_takes_the_edited_files_of_the_workspace(seat: Learner) -> None:
     seat("lab", "7", "reset", "--yes")
     seat.write("services/orders/handlers.py", seat.read("services/orders/handlers.py") + "\nprint('edited', flush=True)\n")
     seat("restart", "orders")
@@ -287,7 +288,8 @@ def test_on_a_terminal_the_guide_is_read_section_by_section(learner: Learner, co
         assert screen.shows("Next: labkit lab 7 start")
 
 
-def test_the_stack_runs_from_the_workspace_once_it_is_up(seat: Learner, at_home: None) -> None:
+@pytest.mark.usefixtures("at_home")
+def test_the_stack_runs_from_the_workspace_once_it_is_up(seat: Learner) -> None:
     found = state.find(seat.labkit.name)
     assert found is not None
     assert found.source == seat.folder

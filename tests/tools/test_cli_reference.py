@@ -1,0 +1,7 @@
+"""docs/cli.md is what `make cli-reference` writes today."""
+
+from tools import cli_reference
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert cli_reference.FILE.read_text(encoding="utf-8") == cli_reference.reference(), "run `make cli-reference`"
