@@ -7,8 +7,8 @@ from typing import Any
 import typer
 
 from labkit.cli import app
-from labkit.cli_groups import SECTIONS
-from labkit.ending import JUDGING
+from labkit.cli.ending import JUDGING
+from labkit.cli.groups import SECTIONS
 from labkit.errors import ExitCode
 
 FILE = Path(__file__).parents[1] / "docs" / "cli.md"

@@ -204,7 +204,7 @@ def _first_row(server: DatabaseServer, start: Position, wanted: list[str]) -> tu
     from labkit.evidence.replication import packets
 
     checksum, found = 0, None
-    with packets(server.observer, PROFILE, start) as stream:
+    with packets(server.observer, start) as stream:
         for packet in stream:
             if packet[5] == binlog.FORMAT_DESCRIPTION:
                 checksum = 4 if packet[-5] == 1 else 0
