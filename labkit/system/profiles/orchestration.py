@@ -40,10 +40,10 @@ PROFILE = Profile(
         Subscription("orders", FOR_THE_SAGA, (REPLIES,), ORDER_DB),
     ),
     messages=(
-        Message("ReserveCredit", COMMANDS, "orders", tells="order stored"),
-        Message("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted"),
-        Message("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused"),
-        Message("CustomerNotFound", REPLIES, "customers", answers="unknown customer"),
+        Message("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command"),
+        Message("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted", kind="reply"),
+        Message("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused", kind="reply"),
+        Message("CustomerNotFound", REPLIES, "customers", answers="unknown customer", kind="reply"),
     ),
     reactions=(
         Reaction(FOR_CUSTOMERS, "ReserveCredit", "answer", then=REPLIED),
