@@ -10,22 +10,33 @@ if TYPE_CHECKING:
 
 
 def write(connection: "DuckDBPyConnection", profile: Profile) -> None:
+    tables: dict[str, list[list[Any]]] = {}
     for table, row in _rows(profile):
-        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        tables.setdefault(table, []).append(row)
+    for table, rows in tables.items():
+        places = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+        connection.execute(f"INSERT INTO {table} VALUES {places}", [value for row in rows for value in row])
 
 
 def _rows(profile: Profile) -> Iterator[tuple[str, list[Any]]]:
     """(table, its values)"""
     schemas = {service.name: service.schema or None for service in profile.services}
+    for server in profile.servers:
+        parts = [server.name == name for name in (profile.database, profile.broker, profile.view_store)]
+        yield "servers", [server.name, server.title, *parts]
+    for table in profile.tables:
+        yield "observed_tables", [table.name, table.schema, table.table, profile.owners.get(table.schema)]
     for channel in profile.channels:
         yield "channels", [channel.name, channel.short, channel.about or None]
-    for subscription in profile.subscriptions:
-        for channel in subscription.channels:
-            yield "subscriptions", [subscription.subscriber, subscription.component, channel.name, subscription.store]
+    for each in profile.subscriptions:
+        for channel in each.channels:
+            yield "subscriptions", [each.subscriber, each.component, channel.name, each.store, each.dead_letters]
     for message in profile.messages:
         state, reason = ANSWERS[message.answers] if message.answers else (None, None)
-        told = [message.tells or None, message.answers or None, state, reason]
-        yield "message_types", [message.name, message.channel.short, message.sender, schemas[message.sender], *told]
+        meaning = [message.tells or None, message.answers or None, state, reason]
+        yield "message_types", [message.name, message.kind, message.channel.short, message.sender, schemas[message.sender], *meaning]
+        for name, form in message.fields.items():
+            yield "message_fields", [message.name, name, form.value]
     for reaction in profile.reactions:
         taker = next(each for each in profile.subscriptions if each.subscriber == reaction.subscriber)
         yield "reactions", [reaction.subscriber, taker.component, taker.store, reaction.message, reaction.effect]

@@ -7,6 +7,23 @@ CREATE TABLE facts (
   value VARCHAR                 -- as text; structures as JSON
 );
 
+-- The servers that the services share, as the profile says.
+CREATE TABLE servers (
+  component VARCHAR,            -- its name: mysql
+  title VARCHAR,                -- its name in a sentence: MySQL
+  is_database BOOLEAN,          -- the services' tables are in it
+  is_broker BOOLEAN,            -- it carries the messages
+  is_view BOOLEAN               -- the view is in it
+);
+
+-- Where the tables of services are that this file holds under names of its own.
+CREATE TABLE observed_tables (
+  name VARCHAR,                 -- in this file: customers, orders, reservations
+  schema_name VARCHAR,          -- where it is
+  table_name VARCHAR,           -- what it is called there
+  component VARCHAR             -- whose table it is
+);
+
 -- What flows between the components, as the profile says: the channels of the broker.
 CREATE TABLE channels (
   topic VARCHAR,                -- full name
@@ -19,12 +36,14 @@ CREATE TABLE subscriptions (
   subscriber VARCHAR,           -- the group on the broker, and the consumer_id in the inbox
   component VARCHAR,            -- whose subscriber it is
   topic VARCHAR,                -- a channel that it takes
-  store VARCHAR                 -- where it notes what it has taken: a schema, or redis
+  store VARCHAR,                -- where it notes what it has taken: a schema, or redis
+  dead_letters VARCHAR          -- the topic where it says what it gave up
 );
 
 -- The types of messages: events, commands and replies.
 CREATE TABLE message_types (
   event VARCHAR,                -- as in outbox
+  kind VARCHAR,                 -- event, command, reply
   channel VARCHAR,              -- as in outbox
   sender VARCHAR,               -- the component that sends it
   schema_name VARCHAR,          -- whose outbox that is
@@ -32,6 +51,13 @@ CREATE TABLE message_types (
   answers VARCHAR,              -- the answer about an order's credit that it carries: granted, refused, unknown customer; NULL: none
   state VARCHAR,                -- what that answer makes of an order
   rejection_reason VARCHAR      -- and why
+);
+
+-- What the payload of a message must have.
+CREATE TABLE message_fields (
+  event VARCHAR,                -- see message_types
+  field VARCHAR,                -- its path in the payload: orderDetails.customerId
+  form VARCHAR                  -- number, money, text
 );
 
 -- What a subscriber must do when it takes a message: the effect, once, in the transaction that notes the message as received.

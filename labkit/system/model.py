@@ -11,11 +11,12 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Server:
-    """A server that the services share. `product` says which program it is: mysql, kafka or redis."""
+    """A server that the services share. `product` says which program it is: mysql, kafka or redis. `title` is its name in a sentence."""
 
     name: str
     product: str
     port: int  # the default one
+    title: str
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,19 @@ class Subscription:
     def keeps_positions(self) -> bool:
         return self.store == "redis"
 
+    @property
+    def dead_letters(self) -> str:
+        """The name of the channel where it says which messages it gave up."""
+        return f"{self.subscriber}.dead-letter"
+
 
 @dataclass(frozen=True)
 class Message:
-    """A type of message: an event, a command or a reply.
+    """A type of message. `kind`: event, command or reply.
 
     `tells` is the change that it tells of, which belongs in the transaction that writes it (see CHANGES), empty where it tells of none.
     `answers` is the answer about an order's credit that it carries (see ANSWERS), empty where it carries none.
+    `fields` are those that its payload must have, each with its form: `orderDetails.customerId`, a NUMBER.
     """
 
     name: str
@@ -131,6 +138,8 @@ class Message:
     sender: str
     tells: str = ""
     answers: str = ""
+    kind: str = "event"
+    fields: Mapping[str, Form] = field(default_factory=dict)
 
 
 CHANGES = (
@@ -177,6 +186,8 @@ class Profile:
     subscriptions: tuple[Subscription, ...]
     messages: tuple[Message, ...]
     reactions: tuple[Reaction, ...]
+    database: str = "mysql"  # the name of the server that has the services' tables
+    view_store: str = "redis"  # the name of the server that has the view
 
     @property
     def parts(self) -> "tuple[Server | Service, ...]":
@@ -212,7 +223,7 @@ class Profile:
     def own_channels(self) -> frozenset[str]:
         """The names of all channels that belong to the system, also those of messages that a subscriber gave up. Whatever else uses the
         same broker is shown and decides nothing."""
-        given_up = (f"{subscription.subscriber}.dead-letter" for subscription in self.subscriptions)
+        given_up = (subscription.dead_letters for subscription in self.subscriptions)
         return frozenset((*(channel.name for channel in self.channels), *given_up))
 
     def taken_by(self, subscriber: str) -> frozenset[str]:
