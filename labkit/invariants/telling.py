@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from labkit.story.handling import asked
-from labkit.story.model import CUSTOMERS, ORDERS, SERVICE_OF, Story, told_about
+from labkit.story.handler import handler_words
+from labkit.story.model import Story, facts_of
 from labkit.story.order import story_of
 from labkit.story.tables import Tables
 
@@ -102,7 +102,7 @@ def _i2(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     story = story_of_own(tables, order_id)
     if kind == "kept" and row["state"] == "CANCELLED":
         hops = [h for h in story.of("OrderCancelled") if h.key != "outbox"]
-        return fields, list(told_about(hops)) or reservations, story.diagnosis.text if story.diagnosis else ""
+        return fields, list(facts_of(hops)) or reservations, story.diagnosis.text if story.diagnosis else ""
     if kind == "kept":
         so = _cross_question(tables, order_id, str(row["state"]))
         return fields, [_became(tables, order_id, row["state"]), *_answers(tables, order_id), *reservations], so
@@ -178,7 +178,7 @@ def _i3(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
         hops = [hop for hop in story.hops if hop.key not in ("view", "outbox")]
         missing = [hop for hop in story.hops if hop.mark.value == "✗" and hop.key == "outbox"]
         so = story.diagnosis.text if story.diagnosis else "nobody reacts to what was said about this order."
-        return {}, list(told_about([*hops, *missing])), so
+        return {}, list(facts_of([*hops, *missing])), so
     if kind == "saga_open":
         return {}, [(f"the saga {row['saga']} of order {order_id} is in {row['state']}", "saga_instance")], ""
     if kind == "lost":
@@ -231,7 +231,7 @@ def _i4(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
 
 
 def _i5(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str]:
-    told = {m.id: m for m in (*tables.told("id = ?", row["before_id"]), *tables.told("id = ?", row["message_id"]))}
+    told = {m.id: m for m in (tables.message(row["before_id"]), tables.message(row["message_id"])) if m}
     facts = []
     for message_id, event, partition, offset, key in (
         (row["before_id"], row["before_event"], row["before_partition"], row["before_offset"], row["before_key"]),
@@ -245,8 +245,8 @@ def _i5(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
 
 def _i6(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str]:
     subscriber = row["subscriber"]
-    schema = "customer_db" if subscriber == CUSTOMERS else "order_db"
-    service = SERVICE_OF[subscriber]
+    taker = tables.system.subscribers[subscriber]
+    schema, service = taker.store, taker.component
     message = tables.message(row["message_id"])
     facts: Facts = []
     if message and message.first:
@@ -267,7 +267,7 @@ def _i6(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
     if not row["effect_commits"]:
         facts.append((f"there is no {words.removeprefix('an ').removeprefix('the ')}", table))
     shown = " and ".join(names) if row["kind"] == "twice" and names else words
-    who = asked(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
+    who = handler_words(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
     so = "" if who.endswith("?") else f"{service} committed the inbox row and not the effect: {who}"
     return {"service": service, "effect_words": shown}, facts, so
 
@@ -296,7 +296,7 @@ def _i7(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str
         row["expected"], "OrderCreated"
     )
     hops = [h for h in story.of(state) if h.key in ("state", "broker", "relay")] or [h for h in story.hops if h.key == "row"]
-    facts = [*told_about(hops), (f"the view holds {row['found']} for order {order_id}", key)]
+    facts = [*facts_of(hops), (f"the view holds {row['found']} for order {order_id}", key)]
     view = [h for h in story.hops if h.key == "view" and h.mark.value == "✗"]
     return {}, facts, story.diagnosis.text if story.diagnosis and view else f"order-history does not show what {state} says."
 
@@ -347,6 +347,13 @@ def _i10(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, st
     return {"where": where}, facts, ""
 
 
+def _decider(tables: Tables) -> str:
+    """The subscriber that takes the answers."""
+    decision = tables.system.reaction("decision")
+    assert decision
+    return decision.subscriber.name
+
+
 def _i11(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, str]:
     commit = tables.commit(row["commit_no"])
     reason = f" {row['reason']}" if row["reason"] else ""
@@ -355,15 +362,15 @@ def _i11(tables: Tables, row: dict[str, Any]) -> tuple[dict[str, Any], Facts, st
         got = tables.rows(
             "SELECT event, message_id FROM inbox_inserts WHERE commit_no = ? AND order_id = ?", row["commit_no"], row["order_id"]
         )
-        facts += [(f"in that transaction orders received {event}", f"order_db.received_messages, {ORDERS}") for event, _ in got] or [
-            ("that transaction holds no inbox row of an answer about it", "order_db.received_messages")
-        ]
+        facts += [
+            (f"in that transaction orders received {event}", f"order_db.received_messages, {_decider(tables)}") for event, _ in got
+        ] or [("that transaction holds no inbox row of an answer about it", "order_db.received_messages")]
         so = ""
         if row["kind"] == "no_cause":
             apart = tables.rows(
                 "SELECT event, commit_no FROM inbox_inserts WHERE order_id = ? AND subscriber = ? ORDER BY commit_no",
                 row["order_id"],
-                ORDERS,
+                _decider(tables),
             )
             facts += [
                 (f"orders noted {e} as received in another transaction", _at("order_db.received_messages", tables.commit(c)))

@@ -7,7 +7,6 @@ from typing import Any
 
 from labkit.invariants.catalog import Anomaly, Invariant
 from labkit.invariants.telling import TELL
-from labkit.story.model import LANE_OF
 from labkit.story.tables import Tables
 
 
@@ -80,7 +79,7 @@ def _common(tables: Tables, row: Mapping[str, Any]) -> dict[str, Any]:
         if order_id is not None
         else "nobody known",
         "event": row.get("event") or "A message of no known type",
-        "sender": LANE_OF.get(str(row.get("schema_name")), "its service"),
+        "sender": tables.system.component(row.get("schema_name")) or "its service",
     }
 
 

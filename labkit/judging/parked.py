@@ -6,14 +6,13 @@ from typing import Any
 
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
-from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
+from labkit.story.model import last_line
 from labkit.story.payload import UNREADABLE, published_wrongly
 from labkit.story.tables import Tables
 
 TRACEBACK_LINES = 12
 KINDS = 3  # of causes of one subscriber that are told by themselves
 OTHERS = "other causes"
-PUBLISHER = {"customer_db": "customers", "order_db": "orders"}
 _PARKED = """
 SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.store, r.event, r.order_id, r.customer_id
 FROM dead_letters d
@@ -55,11 +54,12 @@ def _told(kinds: dict[str, list[tuple[Any, ...]]]) -> Iterator[tuple[str, list[t
 def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, ...]]) -> Finding:
     _, topic, _, _, message_id, cause, store, event, order_id, customer_id = rows[0]
     exception = last_line(cause)
-    service = SERVICE_OF.get(subscriber, subscriber)
+    taker = tables.system.subscribers.get(subscriber)
+    service = taker.component if taker else subscriber
     about = f"order {order_id}" if order_id is not None else tables.customer(customer_id) if customer_id is not None else None
     what = f"{event or 'a message'} of {about}" if about else event or "a record that it could not read"
     place = _place(rows[0])
-    where = f"{SCHEMA_OF.get(subscriber)}.dead_letter" if store == "mysql" else f"Redis, deadletter:{subscriber}"
+    where = f"{taker.store if taker else None}.dead_letter" if store == "mysql" else f"Redis, deadletter:{subscriber}"
     others = len(rows) - 1
     why = f"{others:,} more for {OTHERS}" if kind == OTHERS else f"{others:,} more for the same reason"
     more = f", and {why}" if others else ""
@@ -100,5 +100,5 @@ def _so(tables: Tables, service: str, event: str | None, topic: str, message_id:
     published = tables.row("SELECT schema_name FROM outbox WHERE id = ?", message_id)
     if published is None:
         return f"it is in no outbox, so no service published it: who wrote it to the topic {topic.rpartition('.')[2]}?"
-    publisher = PUBLISHER.get(published[0], published[0])
+    publisher = tables.system.component(published[0]) or published[0]
     return f"{publisher} published it like that; {service} does right to give it up. See how {publisher} makes {event or 'its events'}."
