@@ -11,8 +11,8 @@ _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 
 def stack(profile: Profile) -> str:
     """
-    customers ─▶ MySQL customer_db with outbox
-                 ─▶ relay ─▶ Kafka Customer ─▶ orders, order-history
+    service ─▶ database and schema with outbox
+               ─▶ relay ─▶ channel of the broker ─▶ who takes it
     """
     behind = ", ".join(each.name for each in profile.services if f"{{{each.name}.url}}" in profile.service(ENTRANCE).environment.values())
     titles = {server.name: server.title for server in profile.servers}

@@ -4,7 +4,7 @@ from labkit.story.tables import Tables
 
 
 def handler_words(tables: Tables, service: str, event: str, message_id: str | None) -> str:
-    """The end of a sentence such as "customers took OrderCancelled and did nothing with it: …", as far as the service's log says."""
+    """The end of a sentence that says that a service took a message and did nothing with it, as far as the service's log says."""
     called = tables.rows("SELECT DISTINCT handler FROM handlings WHERE component = ? AND message_id = ?", service, message_id)
     names = [str(name) for (name,) in called if name is not None]
     if not names:
