@@ -1,14 +1,21 @@
-"""Hand-written evidence: a history is told commit by commit, as the services would make it or otherwise, and the tables follow from it.
+"""Hand-written evidence: a history is written commit by commit, as the services would make it or otherwise, and the tables follow from it.
 
 h = History()
 h.customer(4, "Ada", "15.00")
 h.order(9, 4, "12.34")          # the row and OrderCreated, in one commit
 h.reserve(9)                    # customers: inbox, reservation, CustomerCreditReserved
 h.approve(9)                    # orders: inbox, state, OrderApproved
+
+Which messages there are comes from the profile. With an orchestrator, History(ORCHESTRATION):
+
+h.order(9, 4, "12.34")          # the row, its saga and the command ReserveCredit, in one commit
+h.reserve(9)                    # customers: inbox, reservation, the reply CustomerCreditReserved
+h.approve(9)                    # orders: inbox, state, the end of the saga
 """
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -16,26 +23,30 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from labkit.evidence import database
+from labkit.system.model import ANSWERS, Message, Profile
+from labkit.system.profiles import choreography, orchestration
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
-TOPICS = {"Order": f"{PACKAGE}.orders.domain.Order", "Customer": f"{PACKAGE}.customers.domain.Customer"}
-CUSTOMERS, ORDERS, VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
+CHOREOGRAPHY, ORCHESTRATION = choreography.PROFILE, orchestration.PROFILE
+TOPICS = {channel.short: channel.name for channel in CHOREOGRAPHY.channels}
+CUSTOMERS, ORDERS, VIEW = choreography.FOR_CUSTOMERS, choreography.FOR_ORDERS, choreography.FOR_THE_VIEW
 NOON = datetime(2026, 1, 5, 12, 0, 0)
 PARTITIONS = 4
 
 
 class History:
-    def __init__(self) -> None:
-        self._con = database.new()
+    def __init__(self, profile: Profile = CHOREOGRAPHY) -> None:
+        self.profile = profile
+        self._con = database.new(profile=profile)
         self._unwritten: list[tuple[str, dict[str, Any]]] = []  # written together, when somebody looks
         self._state: dict[int, tuple[str | None, str | None]] = {}
         self.commit_no = self._change_no = self._requests = 0
-        self._ends = dict.fromkeys(((t, p) for t in TOPICS.values() for p in range(PARTITIONS)), 0)
+        self._ends = dict.fromkeys(((channel.name, p) for channel in profile.channels for p in range(PARTITIONS)), 0)
         self._events: dict[tuple[str, int], str] = {}  # (event, order or customer) → message id
         self._orders: dict[int, tuple[int, Decimal]] = {}
+        self._sagas: dict[int, dict[str, Any]] = {}  # rows of saga_instances by order
         for source in ("tables", "binlog", "records", "groups", "view", "faults", "environment", "moment", "rest"):
             database.set_complete(self.con, source)
         database.set_fact(self.con, "stillness", "settled")
@@ -44,7 +55,7 @@ class History:
 
     @property
     def con(self) -> "DuckDBPyConnection":
-        """The evidence, as far as it has been told."""
+        """The evidence, as far as it has been written."""
         groups: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
         for table, row in self._unwritten:
             groups.setdefault((table, tuple(row)), []).append(row)
@@ -61,7 +72,7 @@ class History:
         with self.commit():
             self.add("customers", id=customer_id, name=name, credit_limit=Decimal(limit), version=0)
             self.change("customer_changes", "insert", after_id=customer_id, after_name=name, after_credit_limit=Decimal(limit))
-            self.publish("CustomerCreated", customer_id=customer_id)
+            self.announce("customer stored", customer_id=customer_id)
         if view:
             self.see_customer(customer_id, name, limit)
 
@@ -82,8 +93,10 @@ class History:
                 after_total=Decimal(total),
                 after_state=state,
             )
+            if self.orchestrated:
+                self._begin_saga(order_id)
             if published:
-                self.publish("OrderCreated", order_id=order_id)
+                self.announce("order stored", order_id=order_id)
         self.see_order(order_id, state)
 
     def reserve(
@@ -97,26 +110,29 @@ class History:
     ) -> None:
         customer_id, total = self._orders[order_id]
         if inbox:
-            self.receive(CUSTOMERS, "OrderCreated", order_id)
+            self._take("answer", order_id)
         self.hold(holder or customer_id, order_id, Decimal(amount) if amount else total)
         if answer:
-            self.publish("CustomerCreditReserved", order_id=order_id, customer_id=customer_id)
+            self.answer(order_id, "granted")
 
-    def refuse(self, order_id: int, event: str = "CustomerCreditReservationFailed", *, inbox: bool = True) -> None:
+    def refuse(self, order_id: int, event: str = "", *, inbox: bool = True) -> None:
         with self.commit():
             self.refuse_within(order_id, event, inbox=inbox)
 
-    def refuse_within(self, order_id: int, event: str = "CustomerCreditReservationFailed", *, inbox: bool = True) -> None:
+    def refuse_within(self, order_id: int, event: str = "", *, inbox: bool = True) -> None:
         if inbox:
-            self.receive(CUSTOMERS, "OrderCreated", order_id)
-        self.publish(event, order_id=order_id, customer_id=self._orders[order_id][0])
+            self._take("answer", order_id)
+        self.publish(event or self.answering("refused"), order_id=order_id, customer_id=self._orders[order_id][0])
+
+    def answer(self, order_id: int, answer: str) -> None:
+        """granted, refused, unknown customer"""
+        self.publish(self.answering(answer), order_id=order_id, customer_id=self._orders[order_id][0])
 
     def approve(self, order_id: int, **how: Any) -> None:
-        self.decide(order_id, "APPROVED", None, "CustomerCreditReserved", "OrderApproved", **how)
+        self.decide(order_id, "APPROVED", None, self.answering("granted"), "order approved", **how)
 
     def reject(self, order_id: int, reason: str = "INSUFFICIENT_CREDIT", **how: Any) -> None:
-        cause = {"INSUFFICIENT_CREDIT": "CustomerCreditReservationFailed"}.get(reason, "CustomerValidationFailed")
-        self.decide(order_id, "REJECTED", reason, cause, "OrderRejected", **how)
+        self.decide(order_id, "REJECTED", reason, self._refusing(reason), "order rejected", **how)
 
     def decide(
         self,
@@ -124,18 +140,22 @@ class History:
         state: str,
         reason: str | None,
         cause: str,
-        event: str,
+        change: str,
         *,
         inbox: bool = True,
         published: bool = True,
         seen: bool = True,
+        compensating: bool | None = None,
     ) -> None:
+        """`compensating`: the saga ran backwards; without, it did when the order is REJECTED."""
         with self.commit():
             if inbox:
-                self.receive(ORDERS, cause, order_id)
+                self.receive(self._reacting("decision"), cause, order_id)
             self.state(order_id, state, reason)
+            if self.orchestrated:
+                self.end_saga(order_id, compensating=state == "REJECTED" if compensating is None else compensating)
             if published:
-                self.publish(event, order_id=order_id)
+                self.announce(change, order_id=order_id)
         if seen:
             self.see_order(order_id, state)
 
@@ -144,12 +164,12 @@ class History:
             self.request("cancel_order", "ok", order_id=order_id)
         with self.commit():
             self.state(order_id, "CANCELLED")
-            self.publish("OrderCancelled", order_id=order_id)
+            self.announce("order cancelled", order_id=order_id)
         self.see_order(order_id, "CANCELLED")
 
     def release(self, order_id: int, *, held: bool = True) -> None:
         with self.commit():
-            self.receive(CUSTOMERS, "OrderCancelled", order_id)
+            self._take("release", order_id)
             if held:
                 self.let_go(self._orders[order_id][0], order_id)
 
@@ -161,8 +181,63 @@ class History:
 
     def rejected(self, order_id: int, customer_id: int, total: str, reason: str = "INSUFFICIENT_CREDIT") -> None:
         self.order(order_id, customer_id, total)
-        self.refuse(order_id, {"INSUFFICIENT_CREDIT": "CustomerCreditReservationFailed"}.get(reason, "CustomerValidationFailed"))
+        self.refuse(order_id, self._refusing(reason))
         self.reject(order_id, reason)
+
+    # which messages do it, by the profile
+
+    @property
+    def orchestrated(self) -> bool:
+        return any(message.kind == "command" for message in self.profile.messages)
+
+    def type_of(self, event: str) -> Message:
+        return next(message for message in self.profile.messages if message.name == event)
+
+    def announce(self, change: str, **about: int) -> None:
+        """Write the message that tells of a change, where there is one."""
+        for message in self.profile.messages:
+            if message.tells == change:
+                self.publish(message.name, **about)
+
+    def answering(self, answer: str) -> str:
+        return next(message.name for message in self.profile.messages if message.answers == answer)
+
+    def _refusing(self, reason: str) -> str:
+        return self.answering(next(answer for answer, (_, why) in ANSWERS.items() if why == reason))
+
+    def _reacting(self, effect: str) -> str:
+        return next(reaction.subscriber for reaction in self.profile.reactions if reaction.effect == effect)
+
+    def _take(self, effect: str, order_id: int) -> None:
+        """Whoever must have this effect notes the message as received."""
+        reaction = next(reaction for reaction in self.profile.reactions if reaction.effect == effect)
+        self.receive(reaction.subscriber, reaction.message, order_id)
+
+    def _schema(self, subscriber: str) -> str:
+        subscription = self.profile.subscription(subscriber)
+        assert subscription is not None
+        return subscription.store
+
+    # what an orchestrator does
+
+    def _begin_saga(self, order_id: int) -> None:
+        self._sagas[order_id] = {
+            "schema_name": self._schema(self._reacting("decision")),
+            "saga_type": orchestration.SAGA,
+            "saga_id": f"{0x19D47EF7A00 + order_id:016x}-0242ac1200060000",
+            "state_name": '{"currentlyExecuting":1,"compensating":false,"endState":false,"failed":false}',
+            "end_state": False,
+            "compensating": False,
+            "failed": False,
+            "order_id": order_id,
+        }
+        self.add("saga_instances", **self._sagas[order_id])
+
+    def end_saga(self, order_id: int, *, compensating: bool = False, failed: bool = False) -> None:
+        self._forget("saga_instances", order_id=order_id)
+        state = f'{{"currentlyExecuting":0,"compensating":false,"endState":true,"failed":{str(failed).lower()}}}'
+        ended = {"state_name": state, "end_state": True, "compensating": compensating, "failed": failed}
+        self.add("saga_instances", **{**self._sagas[order_id], **ended})
 
     # the parts of it
 
@@ -219,41 +294,44 @@ class History:
         self, event: str, *, order_id: int | None = None, customer_id: int | None = None, relayed: bool = True, **place: Any
     ) -> str:
         """An outbox row in the current commit and, when relayed, its record."""
-        channel = "Customer" if event.startswith("Customer") else "Order"
-        aggregate = order_id if channel == "Order" else customer_id
-        assert aggregate is not None
-        if channel == "Order" and order_id in self._orders:
-            customer_id = self._orders[order_id][0]
+        message = self.type_of(event)
+        channel, schema = message.channel, self.profile.service(message.sender).schema
+        if order_id in self._orders:
+            customer_id = customer_id or self._orders[order_id][0]
         message_id = f"{0x19D47EF7A00 + self._change_no:016x}-0242ac1200050000"
+        aggregate = {"order": order_id, "customer": customer_id}.get(channel.about)
         about = {
-            "topic": TOPICS[channel],
-            "channel": channel,
+            "topic": channel.name,
+            "channel": channel.short,
             "event": event,
             "aggregate_id": aggregate,
             "order_id": order_id,
             "customer_id": customer_id,
-            "key": str(aggregate),
+            "key": str(aggregate) if channel.about else str(uuid.UUID(int=self._change_no)),  # commands and replies are in no order
         }
+        if message.kind != "event" and order_id in self._sagas:
+            about["saga_id"] = self._sagas[order_id]["saga_id"]
+        if message.kind == "reply":
+            command = next(reaction.message for reaction in self.profile.reactions if event in reaction.then)
+            about["reply_to"] = self._events.get((command, order_id or 0))
         self._events[event, order_id or customer_id or 0] = message_id
         self.add(
             "outbox",
             id=message_id,
-            schema_name="order_db" if channel == "Order" else "customer_db",
+            schema_name=schema,
             published=relayed,
             created=self.now(),
             headers=json.dumps({"ID": message_id}),
             payload="{}",
             **about,
         )
-        self.change(
-            "outbox_changes", "insert", schema_name="order_db" if channel == "Order" else "customer_db", message_id=message_id, **about
-        )
+        self.change("outbox_changes", "insert", schema_name=schema, message_id=message_id, **about)
         if relayed:
             self.record(message_id, **{**about, **place})
         return message_id
 
     def record(self, message_id: str | None, *, partition_no: int | None = None, **about: Any) -> tuple[str, int, int]:
-        topic = about.get("topic") or TOPICS["Order"]
+        topic = about.get("topic") or self.profile.channels[0].name
         if partition_no is None:
             partition_no = int(hashlib.md5(str(about.get("key")).encode()).hexdigest(), 16) % PARTITIONS
         offset = self._ends[topic, partition_no]
@@ -265,7 +343,7 @@ class History:
             offset_no=offset,
             message_index=0,
             appended=self.now(),
-            **{"topic": topic, "channel": topic.rpartition(".")[2], **about},
+            **{"topic": topic, "channel": self.profile.short(topic), **about},
         )
         return topic, partition_no, offset
 
@@ -280,7 +358,7 @@ class History:
 
     def receive(self, subscriber: str, event: str, subject: int) -> None:
         message_id = self._events.get((event, subject), f"no such {event}")
-        schema = "customer_db" if subscriber == CUSTOMERS else "order_db"
+        schema = self._schema(subscriber)
         self.add("inbox", schema_name=schema, subscriber=subscriber, message_id=message_id, received=self.now())
         self.change("inbox_changes", "insert", schema_name=schema, subscriber=subscriber, message_id=message_id)
 
@@ -292,7 +370,7 @@ class History:
         self.add(
             "dead_letters",
             store="mysql",
-            schema_name="customer_db" if subscriber == CUSTOMERS else "order_db",
+            schema_name=self._schema(subscriber),
             subscriber=subscriber,
             topic=topic,
             partition_no=partition,
@@ -303,7 +381,13 @@ class History:
             parked=self.now(),
         )
 
+    @property
+    def _has_view(self) -> bool:
+        return any(subscription.keeps_positions for subscription in self.profile.subscriptions)
+
     def see_customer(self, customer_id: int, name: str | None, limit: str | None) -> None:
+        if not self._has_view:
+            return
         self._forget("view_customers", id=customer_id)
         self.add(
             "view_customers",
@@ -315,6 +399,8 @@ class History:
         )
 
     def see_order(self, order_id: int, state: str | None) -> None:
+        if not self._has_view:
+            return
         customer_id, total = self._orders[order_id]
         if self._pending("view_customers", id=customer_id) is None and not self.one(
             "select count(*) from view_customers where id = ?", customer_id
