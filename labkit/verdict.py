@@ -12,13 +12,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from labkit.invariants import catalog
-from labkit.invariants.catalog import Invariant
-from labkit.invariants.scoped import narrowed, queries
+from labkit.invariants.model import Invariant
+from labkit.invariants.narrowed import narrowed
 from labkit.invariants.witness import Witness, witness
 from labkit.judging.finding import Finding
 from labkit.judging.machine import Machine, machine_of
 from labkit.judging.parked import parked_findings
 from labkit.judging.rest import Rest, rest_of
+from labkit.system import find as profiles
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -66,17 +67,25 @@ class Judgement:
     run: dict[str, str]
 
 
-def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] = catalog.ALL, *, must_judge: Iterable[str] = ()) -> Judgement:
-    """`must_judge`: ids of invariants that a check needs: with nothing to judge they are unknown."""
+def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None = None, *, must_judge: Iterable[str] = ()) -> Judgement:
+    """`invariants`: without, all that concern the profile of the run. `must_judge`: ids of those that a check needs: with nothing to judge
+    they are unknown."""
     with narrowed(connection):
         return _judge(connection, invariants, set(must_judge))
 
 
-def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant], needed: set[str]) -> Judgement:
+def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None, needed: set[str]) -> Judgement:
     run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
+    profile = run.get("profile", profiles.DEFAULT)
+    if invariants is None:
+        invariants = catalog.of_profile(profile)
     machine, parked = machine_of(connection), parked_findings(connection)
     rest = rest_of(connection, run, machine)
-    results = tuple(_judged(connection, i, machine, rest, {o for f in parked for o in f.orders}, i.id in needed) for i in invariants)
+    parked_orders = {order for finding in parked for order in finding.orders}
+    results = tuple(
+        _judged(connection, i, machine, rest, parked_orders, i.id in needed) if i.holds_for(profile) else _not_applicable(i, i.id in needed)
+        for i in invariants
+    )
     findings = (*parked, *machine.findings, *rest.findings)
     return Judgement(_worst(findings, results), findings, results, (*rest.notes, *machine.notes), run)
 
@@ -90,6 +99,11 @@ def _worst(findings: Sequence[Finding], results: Sequence[Result]) -> Verdict:
     return Verdict.PASS
 
 
+def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:
+    reason = f"only for the profile {' or '.join(invariant.profiles)}"
+    return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOT_APPLICABLE, reason=reason)
+
+
 def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
     try:
         return _run(connection, invariant, machine, rest, parked_orders, is_needed)
@@ -100,15 +114,12 @@ def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest,
 
 
 def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
-    if invariant.profile == "orchestration" and not connection.execute("SELECT count(*) FROM saga_instances").fetchone()[0]:
-        return Result(invariant, Standing.NOT_APPLICABLE, reason="no orchestrated sagas in this run")
     if gap := _gap(connection, invariant.needs):
         return Result(invariant, Standing.UNKNOWN, reason=gap, next_step=machine.next_step)
     if invariant.at_rest and not rest.reached:
         return Result(invariant, Standing.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
-    violations, how_many = queries(invariant.file)
-    (judged,) = connection.execute(how_many).fetchone()
-    found = _rows(connection, violations)
+    (judged,) = connection.execute(invariant.judged).fetchone()
+    found = _rows(connection, invariant.violations)
     doubtful = {source: kinds for source, kinds in invariant.rests_on.items() if _gap(connection, [source])}
     rows = [row for row in found if not any(row["kind"] in kinds for kinds in doubtful.values())]
     if not rows:

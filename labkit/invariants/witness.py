@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from labkit.invariants.catalog import Anomaly, Invariant
-from labkit.invariants.telling import TELL
+from labkit.invariants.model import Anomaly, Invariant
+from labkit.invariants.wording import Words, common
 from labkit.story.tables import Tables
 
 
@@ -36,13 +35,13 @@ def witness(connection: Any, invariant: Invariant, row: Mapping[str, Any]) -> Wi
     """Only for the few violations that are shown: it asks the evidence again."""
     tables = Tables(connection)
     anomaly: Anomaly = invariant.anomalies[row["kind"]]
-    fields, because, so = TELL[invariant.id](tables, dict(row))
-    words = _Words({**_common(tables, row), **fields})
-    so = so or anomaly.so.format_map(words)
+    details = invariant.details(tables, dict(row))
+    words = Words({**common(tables, row), **details.fields})
+    so = details.so or anomaly.so.format_map(words)
     return Witness(
         row["kind"],
         anomaly.witness.format_map(words),
-        tuple(Fact(*fact) for fact in because),
+        tuple(Fact(*fact) for fact in details.because),
         so,
         anomaly.next.format_map(words),
         row.get("order_id"),
@@ -51,38 +50,3 @@ def witness(connection: Any, invariant: Invariant, row: Mapping[str, Any]) -> Wi
         row.get("commit_no"),
         row,
     )
-
-
-class _Words(dict[str, Any]):
-    def __missing__(self, name: str) -> str:
-        if name[0].isupper():
-            text = str(self[name.lower()])
-            return text[0].upper() + text[1:]
-        return f"({name}?)"
-
-
-def _common(tables: Tables, row: Mapping[str, Any]) -> dict[str, Any]:
-    order_id, customer_id = row.get("order_id"), row.get("customer_id")
-    total = row.get("total")
-    if total is None and order_id is not None:
-        found = tables.row("SELECT total FROM all_orders WHERE id = ?", order_id)
-        total = found[0] if found else None
-    order = f"order {order_id} ({total})" if total is not None else f"order {order_id}" if order_id is not None else "an order"
-    words = {name: _plain(value) for name, value in row.items()}
-    return {
-        **words,
-        "order": order,
-        "customer": tables.customer(customer_id),
-        "subject": tables.customer(customer_id)
-        if row.get("channel") == "Customer" and customer_id is not None
-        else order
-        if order_id is not None
-        else "nobody known",
-        "event": row.get("event") or "A message of no known type",
-        "sender": tables.system.component(row.get("schema_name")) or "its service",
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Amounts always with their cents."""
-    return value.quantize(Decimal("0.01")) if isinstance(value, Decimal) else value

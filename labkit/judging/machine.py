@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 
-SERVERS = {"mysql": "MySQL", "kafka": "Kafka", "redis": "Redis", "labkit": "labkit", "supervisor": "labkit's supervisor"}
+LABKIT = {"labkit": "labkit", "supervisor": "labkit's supervisor"}
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
 PORT = "its port "  # begins the detail of an end for which somebody else's hold on the port was the reason
 TRACEBACK_LINES, NOTES = 12, 3
 STRANGER_NEXT = "labkit topics; end that consumer (or give it a group of its own), then labkit reset"
-TOLERANCE = timedelta(seconds=2)  # between the clocks of MySQL and of the supervisor
+TOLERANCE = timedelta(seconds=2)  # between the clocks of the database and of the supervisor
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,11 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Machine:
+    """`titles` are those of servers and of labkit's own processes: what happens to them is not the code's doing."""
+
     disturbances: tuple[Disturbance, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...]
+    titles: Mapping[str, str]
     unwatched: str | None = None
     """Why it is not known what happened to the processes."""
 
@@ -48,7 +51,7 @@ class Machine:
         for d in self.disturbances:
             if by is not None and d.component not in by:
                 continue
-            if not d.is_over or (d.component in SERVERS and since and d.happened and d.happened >= since - TOLERANCE):
+            if not d.is_over or (d.component in self.titles and since and d.happened and d.happened >= since - TOLERANCE):
                 return d.text
         return self.unwatched if by is None else None
 
@@ -75,21 +78,23 @@ def machine_of(connection: Any) -> Machine:
         " FROM environment e WHERE event IN ('end', 'oom', 'pause', 'stall') AND by_labkit IS DISTINCT FROM "
         "true ORDER BY happened, component, event"
     ).fetchall()
+    titles = {**dict(connection.execute("SELECT component, title FROM servers").fetchall()), **LABKIT}
     findings: dict[str, Finding] = {}
     disturbances: list[Disturbance] = []
     for *row, is_over in rows:
         component, event, happened, exit_code = row[:4]
+        name = titles.get(component, component)
         if component == "supervisor" and exit_code == 0:
             continue  # it ends with the last of its processes
         if event == "end" and (row[6] or "").startswith(PORT):
-            disturbances.append(Disturbance(component, happened, f"{SERVERS.get(component, component)} could not start: {row[6]}", is_over))
+            disturbances.append(Disturbance(component, happened, f"{name} could not start: {row[6]}", is_over))
             if not is_over:
-                findings.setdefault(component, _port_taken(component, happened, row[6]))
-        elif component in SERVERS or not _by_itself(*row[1:]):
-            disturbances.append(Disturbance(component, happened, _told(*row), is_over or event == "stall"))
+                findings.setdefault(component, _port_taken(component, name, happened, row[6]))
+        elif component in titles or not _by_itself(*row[1:]):
+            disturbances.append(Disturbance(component, happened, _words(name, *row[1:]), is_over or event == "stall"))
         elif component not in findings:
             findings[component] = _crash(connection, *row)
-    return Machine((*disturbances, *_strangers(connection)), tuple(findings.values()), _unwatched(connection))
+    return Machine((*disturbances, *_strangers(connection)), tuple(findings.values()), titles, _unwatched(connection))
 
 
 def _strangers(connection: Any) -> Iterator[Disturbance]:
@@ -104,8 +109,7 @@ def _strangers(connection: Any) -> Iterator[Disturbance]:
         )
 
 
-def _port_taken(component: str, happened: datetime | None, taken: str) -> Finding:
-    name = SERVERS.get(component, component)
+def _port_taken(component: str, name: str, happened: datetime | None, taken: str) -> Finding:
     because = (
         Fact(f"{component} ended{f' at {happened:%H:%M:%S}' if happened else ''}", "events.jsonl"),
         Fact(taken, "the machine's ports"),
@@ -124,8 +128,7 @@ def _by_itself(event: str, _: Any, exit_code: int | None, number: int | None, by
     return exit_code is not None and (exit_code not in ASKED_TO or (exit_code == 0 and by_labkit is False))
 
 
-def _told(component: str, event: str, happened: Any, exit_code: int | None, number: int | None, _: bool | None, detail: str | None) -> str:
-    name = SERVERS.get(component, component)
+def _words(name: str, event: str, happened: Any, exit_code: int | None, number: int | None, _: bool | None, detail: str | None) -> str:
     at = f" at {happened:%H:%M:%S}" if happened else ""
     match event:
         case "pause":

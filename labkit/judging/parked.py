@@ -4,17 +4,19 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from labkit.invariants import wording
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.story.model import last_line
 from labkit.story.payload import UNREADABLE, published_wrongly
 from labkit.story.tables import Tables
+from labkit.system import messaging
 
 TRACEBACK_LINES = 12
 KINDS = 3  # of causes of one subscriber that are told by themselves
 OTHERS = "other causes"
 _PARKED = """
-SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.store, r.event, r.order_id, r.customer_id
+SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.schema_name, r.event, r.order_id, r.customer_id
 FROM dead_letters d
 LEFT JOIN (SELECT DISTINCT topic, partition_no, offset_no, message_index, event, order_id, customer_id FROM records) r
   ON r.topic = d.topic AND r.partition_no = d.partition_no AND r.offset_no = d.offset_no AND r.message_index = coalesce(d.message_index, 0)
@@ -52,23 +54,22 @@ def _told(kinds: dict[str, list[tuple[Any, ...]]]) -> Iterator[tuple[str, list[t
 
 
 def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, ...]]) -> Finding:
-    _, topic, _, _, message_id, cause, store, event, order_id, customer_id = rows[0]
+    _, topic, _, _, message_id, cause, schema, event, order_id, customer_id = rows[0]
     exception = last_line(cause)
-    taker = tables.system.subscribers.get(subscriber)
-    service = taker.component if taker else subscriber
+    service, _ = wording.subscriber_of(tables, subscriber)
     about = f"order {order_id}" if order_id is not None else tables.customer(customer_id) if customer_id is not None else None
     what = f"{event or 'a message'} of {about}" if about else event or "a record that it could not read"
     place = _place(rows[0])
-    where = f"{taker.store if taker else None}.dead_letter" if store == "mysql" else f"Redis, deadletter:{subscriber}"
+    where = f"{schema}.{messaging.DEAD_LETTERS}" if schema else f"{wording.view_store(tables)}, deadletter:{subscriber}"
     others = len(rows) - 1
     why = f"{others:,} more for {OTHERS}" if kind == OTHERS else f"{others:,} more for the same reason"
     more = f", and {why}" if others else ""
     waiting = tables.row("SELECT state FROM all_orders WHERE id = ?", order_id) if order_id is not None else None
-    facts = [Fact(f"{event or 'the record'} is in Kafka", place), Fact(f"{service} gave it up: {exception}", where)]
+    facts = [Fact(f"{event or 'the record'} is in {wording.broker(tables)}", place), Fact(f"{service} gave it up: {exception}", where)]
     if others:
         facts.append(Fact(f"the last of these {len(rows):,} is {rows[-1][7] or 'a record'}: {last_line(rows[-1][5])}", _place(rows[-1])))
     if waiting:
-        facts.append(Fact(f"order {order_id} is {waiting[0]}", "order_db.orders"))
+        facts.append(Fact(f"order {order_id} is {waiting[0]}", wording.table(tables, "orders")))
     sentence = f"{service} gave up {what} and parked it{more}: {exception}"
     if fault := published_wrongly(tables, message_id, exception):
         publisher, wrong, payload = fault
@@ -100,5 +101,5 @@ def _so(tables: Tables, service: str, event: str | None, topic: str, message_id:
     published = tables.row("SELECT schema_name FROM outbox WHERE id = ?", message_id)
     if published is None:
         return f"it is in no outbox, so no service published it: who wrote it to the topic {topic.rpartition('.')[2]}?"
-    publisher = tables.system.component(published[0]) or published[0]
+    publisher = wording.component(tables, published[0]) or published[0]
     return f"{publisher} published it like that; {service} does right to give it up. See how {publisher} makes {event or 'its events'}."

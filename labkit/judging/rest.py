@@ -1,20 +1,23 @@
 """Was the system at rest when it was looked at? What holds only at rest is judged only then; not coming to rest may itself be a failure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from labkit.invariants import wording
 from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.judging.machine import Machine
+from labkit.story.tables import Tables
 
 LOOP = 20  # outbox rows about one order; a whole saga with a cancelling makes four
 TRACEBACK_LINES = 12
 
 PLACES = {
     "outbox": "the outboxes",
-    "lag": "Kafka's consumer groups",
-    "held": "Kafka's partitions",
+    "lag": "{broker}'s consumer groups",
+    "held": "{broker}'s partitions",
     "transaction": "InnoDB's list of transactions",
     "gate": "the ledger",
     "paused": "the process table",
@@ -38,13 +41,15 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
     moment = connection.execute("SELECT complete, reason, component FROM completeness WHERE source = 'moment'").fetchone()
     if outcome in ("still", "settled") and (moment is None or moment[0]):
         return Rest(True, (), notes=notes)
-    open_now = _outstanding(connection)
+    tables = Tables(connection)
+    open_now = _outstanding(tables)
+    facts = tuple(fact for found in open_now.values() for fact in found)
     if outcome == "stuck":
-        return _stuck(connection, run, machine, open_now, notes)
-    if outcome == "repeating" and (again := _repeating(connection, run, machine, notes)) is not None:
+        return _stuck(connection, run, machine, open_now, facts, notes)
+    if outcome == "repeating" and (again := _repeating(tables, run, machine, notes)) is not None:
         return again
     if outcome == "moving":
-        return _moving(connection, run, notes)
+        return _moving(tables, run, notes)
     moved = moment[1] if moment and not moment[0] and outcome in ("still", "settled") else None
     reason = moved or run.get("stillness_detail") or (moment and moment[1]) or "it is not known whether anything was still under way"
     writer = run.get("stillness_writer")
@@ -54,10 +59,17 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
         reason = f"{reason}; {excuse}"
     sentence, next_step = f"{_capital(reason)}.", machine.next_step if machine.disturbances else "labkit status, then labkit verify"
     kind, title = ("unread", "A store could not be read") if outcome == "unread" else ("moving", "Not at rest")
-    return Rest(False, (Finding(kind, False, title, sentence, tuple(open_now), "", next_step),), sentence, next_step, notes)
+    return Rest(False, (Finding(kind, False, title, sentence, facts, "", next_step),), sentence, next_step, notes)
 
 
-def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: list[Fact], notes: tuple[str, ...]) -> Rest:
+def _stuck(
+    connection: Any,
+    run: dict[str, str],
+    machine: Machine,
+    open_now: Mapping[str, list[Fact]],
+    facts: tuple[Fact, ...],
+    notes: tuple[str, ...],
+) -> Rest:
     component, what = _who_is_stuck(connection)
     what = what or run.get("stillness_detail", "something is outstanding")
     faults = connection.execute("SELECT id, primitive, target FROM faults WHERE healed IS NULL ORDER BY id").fetchall()
@@ -65,40 +77,39 @@ def _stuck(connection: Any, run: dict[str, str], machine: Machine, open_now: lis
     if faults:
         fault_id, primitive, target = faults[0]
         sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
-        finding = Finding("disturbed", False, "Held up by a fault", sentence, tuple(open_now), "", f"labkit heal {fault_id}")
+        finding = Finding("disturbed", False, "Held up by a fault", sentence, facts, "", f"labkit heal {fault_id}")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if (stopped := _stopped(connection, run, component, open_now)) is not None:
-        finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", tuple(open_now), "", "labkit up")
+        finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", facts, "", "labkit up")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
-    held = [fact for fact in open_now if fact.source == PLACES["held"]]
-    if held and not any(fact.source in (PLACES["outbox"], PLACES["lag"]) for fact in open_now):
-        finding = Finding("disturbed", False, "Held up by an open transaction", f"{_capital(why)}.", tuple(open_now), "", "labkit topics")
+    if "held" in open_now and not {"outbox", "lag"} & open_now.keys():
+        finding = Finding("disturbed", False, "Held up by an open transaction", f"{_capital(why)}.", facts, "", "labkit topics")
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if excuse := machine.standing_excuse(_started(run)):
         sentence = f"{_capital(why)}; but {excuse}."
-        finding = Finding("disturbed", False, "Held up from outside", sentence, tuple(open_now), "", machine.next_step)
+        finding = Finding("disturbed", False, "Held up from outside", sentence, facts, "", machine.next_step)
         return Rest(False, (finding,), sentence, machine.next_step, notes)
     words = connection.execute(
         "SELECT text, message_id FROM last_words WHERE component = ? AND ended IS NULL ORDER BY said DESC NULLS LAST LIMIT 1", [component]
     ).fetchone()
     lines = tuple(words[0].strip().splitlines()[-TRACEBACK_LINES:]) if words else ()
-    facts = list(open_now)
+    known = list(facts)
     if lines:
-        facts.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
+        known.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
     if words and words[1]:
-        facts.append(Fact(f"it had message {words[1]} in hand", f"labkit logs {component}"))
+        known.append(Fact(f"it had message {words[1]} in hand", f"labkit logs {component}"))
     if not words and (doing := run.get(f"doing {component}")):
-        facts.append(Fact(doing, f"labkit logs {component}"))
+        known.append(Fact(doing, f"labkit logs {component}"))
     so = f"{component} does not go on: it hangs, waits for ever, or tries the same again and again."
     finding = Finding(
-        "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(facts), so, f"labkit logs {component}", traceback=lines
+        "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(known), so, f"labkit logs {component}", traceback=lines
     )
     return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
 
 
-def _stopped(connection: Any, run: dict[str, str], component: str, open_now: list[Fact]) -> str | None:
+def _stopped(connection: Any, run: dict[str, str], component: str, open_now: Mapping[str, list[Fact]]) -> str | None:
     """Somebody suspended the component, or labkit stopped it and nobody has started it again, or it did not even run when this began."""
-    if any(fact.source == PLACES["paused"] for fact in open_now):
+    if "paused" in open_now:
         return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
     last = connection.execute(
         "SELECT event, by_labkit FROM environment WHERE component = ? AND event IN ('start', 'adopt', 'end') "
@@ -110,20 +121,16 @@ def _stopped(connection: Any, run: dict[str, str], component: str, open_now: lis
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 
-def _moving(connection: Any, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
+def _moving(tables: Tables, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
     rate = f" ({run['stillness_rate']} a second)" if run.get("stillness_rate") else ""
-    loops = connection.execute(
+    loops = tables.rows(
         "SELECT order_id, count(*) AS n, mode(event) FROM outbox WHERE order_id IS NOT NULL GROUP BY order_id "
         "HAVING n > ? ORDER BY n DESC, order_id",
-        [LOOP],
-    ).fetchall()
+        LOOP,
+    )
     if loops:
         order_id, rows, event = loops[0]
-        facts = (
-            Fact(
-                f"the outboxes hold {rows} messages about order {order_id}, most of them {event}", "customer_db.message, order_db.message"
-            ),
-        )
+        facts = (Fact(f"the outboxes hold {rows} messages about order {order_id}, most of them {event}", wording.outboxes(tables)),)
         sentence = f"Order {order_id} goes round in circles: {rows} messages were written about it, and there is no end{rate}."
         so = f"two handlers answer each other for ever: who publishes {event} when it receives what {event} causes?"
         finding = Finding(
@@ -137,13 +144,13 @@ def _moving(connection: Any, run: dict[str, str], notes: tuple[str, ...]) -> Res
     return Rest(False, (Finding("moving", False, "Still moving", f"{_capital(why)}.", (), "", next_step),), why, next_step, notes)
 
 
-def _repeating(connection: Any, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
+def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
     """None when the records do not show it."""
-    row = connection.execute(
+    row = tables.row(
         "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies FROM outbox o "
         "JOIN records r ON r.message_id = o.id LEFT JOIN orders t ON t.id = o.order_id "
         "WHERE NOT o.published GROUP BY ALL HAVING copies > 1 ORDER BY o.order_id NULLS LAST, o.id LIMIT 1"
-    ).fetchone()
+    )
     if row is None:
         return None
     message_id, event, order_id, total, schema, channel, partition, copies = row
@@ -151,9 +158,10 @@ def _repeating(connection: Any, run: dict[str, str], machine: Machine, notes: tu
     sentence = f"The relay published {about} {copies} times, and its row is still not marked as published."
     facts = (
         Fact(f"{copies} records carry the id {message_id}", f"{channel}, partition {partition}"),
-        Fact("its row is not marked as published", f"{schema}.message"),
+        Fact("its row is not marked as published", wording.outbox(schema)),
     )
-    if excuse := machine.standing_excuse(_started(run), by=("kafka", "mysql")):
+    servers = [str(name) for (name,) in tables.rows("SELECT component FROM servers WHERE is_broker OR is_database")]
+    if excuse := machine.standing_excuse(_started(run), by=servers):
         finding = Finding("disturbed", False, "Held up from outside", f"{sentence[:-1]}; but {excuse}.", facts, "", machine.next_step)
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     so = "the relay finds the same rows in each round: it does not mark what the broker has acknowledged, or marks other rows."
@@ -162,12 +170,15 @@ def _repeating(connection: Any, run: dict[str, str], machine: Machine, notes: tu
     return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
 
 
-def _outstanding(connection: Any) -> list[Fact]:
-    """What was open in the last look."""
-    rows = connection.execute(
+def _outstanding(tables: Tables) -> dict[str, list[Fact]]:
+    """What was open in the last look, by condition."""
+    found: dict[str, list[Fact]] = {}
+    for condition, subject, detail in tables.rows(
         "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
-    ).fetchall()
-    return [Fact(detail or f"{condition} of {subject}", PLACES.get(condition, condition)) for condition, subject, detail in rows]
+    ):
+        place = PLACES.get(condition, condition).format(broker=wording.broker(tables))
+        found.setdefault(condition, []).append(Fact(detail or f"{condition} of {subject}", place))
+    return found
 
 
 def _who_is_stuck(connection: Any) -> tuple[str, str]:

@@ -25,7 +25,8 @@ FROM outbox o
 UNION ALL
 SELECT appended, 'relay', 'record', coalesce(event, 'no message') || ' published', order_id, customer_id FROM records
 UNION ALL
-SELECT appended, 'Kafka ' || channel || ' ' || partition_no, 'record', coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
+SELECT appended, (SELECT title FROM servers WHERE is_broker) || ' ' || channel || ' ' || partition_no, 'record',
+  coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
 FROM records
 UNION ALL
 SELECT i.received, (SELECT any_value(s.component) FROM subscriptions s WHERE s.subscriber = i.subscriber), 'received', 'received ' || coalesce(o.event, i.message_id),

@@ -52,7 +52,7 @@ def judged(case: Case, folder: Path) -> Judgement:
         for source in ("groups", "environment", "moment"):
             database.set_complete(connection, source)
         database.set_fact(connection, "stillness", "settled")
-        return judge(connection, [i for i in catalog.ALL if i.id not in BESIDE])
+        return judge(connection, [i for i in catalog.all_invariants() if i.id not in BESIDE])
     finally:
         connection.close()
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from labkit.invariants import catalog
-from labkit.invariants.scoped import narrowed, queries
+from labkit.invariants.narrowed import narrowed
+from labkit.system.model import Profile
 from labkit.verdict import Result, Standing, judge
-from tests.invariants.history import History
+from tests.invariants.history import CHOREOGRAPHY, History
 
 NOTHING, PASS, FAIL, UNKNOWN = Standing.NOTHING, Standing.PASS, Standing.FAIL, Standing.UNKNOWN
 
@@ -20,7 +21,7 @@ def standing(history: History, invariant_id: str) -> Standing:
 
 def rows(history: History, invariant_id: str) -> list[dict[str, Any]]:
     with narrowed(history.con):
-        found = history.con.execute(queries(catalog.find(invariant_id).file)[0])
+        found = history.con.execute(catalog.find(invariant_id).violations)
         names = [column[0] for column in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -29,9 +30,9 @@ def kinds(history: History, invariant_id: str) -> list[str]:
     return [row["kind"] for row in rows(history, invariant_id)]
 
 
-def shop() -> History:
+def shop(profile: Profile = CHOREOGRAPHY) -> History:
     """Ada may spend 15.00, Bob 100.00."""
-    history = History()
+    history = History(profile)
     history.customer(4, "Ada", "15.00")
     history.customer(5, "Bob", "100.00")
     return history

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from labkit.evidence import database
-from tests.invariants.history import CUSTOMERS, NOON, ORDERS, TOPICS, History
+from tests.invariants.history import CUSTOMERS, NOON, ORCHESTRATION, ORDERS, TOPICS, History
 from tests.invariants.judged import shop
 
 STORIES: dict[str, Callable[[], History]] = {}
@@ -96,10 +96,10 @@ def approved_after_it_was_cancelled() -> History:
 
 @story("I9")
 def a_saga_that_did_not_compensate() -> History:
-    history = shop()
-    history.rejected(17, 4, "123.40")
-    history.add("saga_instances", schema_name="order_db", saga_type="CreateOrderSaga", saga_id="0000019d47ef7a00", state_name="ended",
-                end_state=True, compensating=False, failed=False, order_id=17)  # fmt: skip
+    history = shop(ORCHESTRATION)
+    history.order(17, 4, "123.40")
+    history.refuse(17)
+    history.reject(17, compensating=False)
     return history
 
 

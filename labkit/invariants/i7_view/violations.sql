@@ -1,8 +1,10 @@
 -- I7 View: the order history shows each customer as the owners' tables hold them: name, limit, every order with its total and state.
 --
--- Anomaly: the history of customer 4 shows order 17 as PENDING, and orders holds it as APPROVED. The view took OrderApproved first and then
--- wrote PENDING over it, when OrderCreated came late.
-WITH wanted AS (SELECT id FROM customers UNION SELECT customer_id FROM orders),
+-- Anomaly: the history of customer 4 shows order 17 as PENDING, and orders holds it as APPROVED. The view took the
+-- approval first and then wrote PENDING over it, when the message about the creation came late.
+WITH wanted AS (  -- nobody's view is missing where nobody writes views
+    SELECT id FROM (SELECT id FROM customers UNION SELECT customer_id FROM orders) WHERE EXISTS (FROM subscriptions JOIN servers ON servers.component = subscriptions.store WHERE is_view)
+  ),
   shown AS (SELECT id FROM view_customers UNION SELECT customer_id FROM view_orders),
   pairs AS (
     SELECT coalesce(o.customer_id, v.customer_id) AS customer_id, coalesce(o.id, v.order_id) AS order_id, o.id, v.order_id AS shown_id,
@@ -31,6 +33,3 @@ UNION ALL
 SELECT 'total', customer_id, order_id, total::VARCHAR, coalesce(total_text, 'no total'), 2 FROM pairs
 WHERE id IS NOT NULL AND shown_id IS NOT NULL AND total IS DISTINCT FROM shown_total
 ORDER BY customer_id, order_id NULLS FIRST, kind;
-
--- Customers who have a view, or should.
-SELECT count(*) FROM (SELECT id FROM customers UNION SELECT customer_id FROM orders UNION SELECT id FROM view_customers);

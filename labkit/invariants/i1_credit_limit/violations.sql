@@ -19,6 +19,3 @@ FROM spells GROUP BY customer_id, spell
 UNION ALL
 SELECT 'over_now', customer_id, NULL, NULL, NULL, credit_limit, reserved, reserved - credit_limit FROM by_tables
 ORDER BY commit_no, customer_id;
-
--- Customers with a reservation, now or ever.
-SELECT count(DISTINCT customer_id) FROM (SELECT customer_id FROM reservation_steps UNION ALL SELECT customer_id FROM reservations);

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_FOLDER = Path(__file__).parent
+_VIEWS = Path(__file__).with_name("views.sql")
 _OWN_ORDERS = """
 CREATE TEMP TABLE own_orders AS
   SELECT id AS order_id FROM evidence.main.orders WHERE customer_id IN (FROM evidence.main.scope)
@@ -26,7 +25,7 @@ CREATE TEMP MACRO own_customer(an_id) AS true
 # What others keep in topics of their own is no concern of the application's.
 _OWN_TOPICS = """
 CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN
-  (SELECT topic FROM evidence.main.channels UNION SELECT subscriber || '.dead-letter' FROM evidence.main.subscriptions)
+  (SELECT topic FROM evidence.main.channels UNION SELECT dead_letters FROM evidence.main.subscriptions)
 """
 
 
@@ -36,7 +35,7 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
     (scoped,) = _one(connection, "SELECT count(*) FROM scope")
     (database,) = _one(connection, "SELECT current_database()")
     try:
-        for text in (_OWN_TOPICS, _OWN_ORDERS if scoped else _EVERYTHING, _text("views.sql")):
+        for text in (_OWN_TOPICS, _OWN_ORDERS if scoped else _EVERYTHING, _VIEWS.read_text(encoding="utf-8")):
             connection.execute(text.replace("evidence.main.", f'"{database}".main.'))
         yield
     finally:
@@ -46,17 +45,6 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
             "DROP MACRO IF EXISTS temp.main.own_topic; DROP MACRO IF EXISTS temp.main.own_order;"
             " DROP MACRO IF EXISTS temp.main.own_customer; DROP TABLE IF EXISTS temp.main.own_orders"
         )
-
-
-def queries(file: str) -> tuple[str, str]:
-    """The two queries of an invariant: its violations, and how much there was to judge."""
-    violations, judged = _text(file).split(";\n\n")
-    return violations, judged
-
-
-@cache
-def _text(file: str) -> str:
-    return (_FOLDER / file).read_text(encoding="utf-8")
 
 
 def _one(connection: "DuckDBPyConnection", query: str) -> tuple[int | str, ...]:

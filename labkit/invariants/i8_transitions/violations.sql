@@ -11,6 +11,3 @@ WHERE commit_no > 0 AND state_before IS DISTINCT FROM state_after
     ('APPROVED', 'CANCELLED'), ('APPROVED', 'CANCEL_PENDING'), ('CANCEL_PENDING', 'CANCELLED'), ('CANCEL_PENDING', 'APPROVED')
   )
 ORDER BY commit_no, order_id;
-
--- Commits that gave an order a state.
-SELECT count(*) FROM order_steps WHERE commit_no > 0;

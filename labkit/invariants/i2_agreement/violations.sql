@@ -23,6 +23,3 @@ WHERE CASE o.state
         ELSE h.n IS NOT NULL
       END
 ORDER BY coalesce(o.id, h.order_id);
-
--- Orders that have an answer, and reservations.
-SELECT (SELECT count(*) FROM orders WHERE state <> 'PENDING') + (SELECT count(*) FROM reservations ANTI JOIN orders ON orders.id = reservations.order_id);

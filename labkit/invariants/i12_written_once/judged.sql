@@ -1,0 +1,2 @@
+-- Messages that tell of a change.
+SELECT count(*) FROM outbox_inserts WHERE event IN (SELECT event FROM message_types WHERE tells IS NOT NULL);

@@ -1,0 +1,2 @@
+-- Orders, and requests for one.
+SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM requests WHERE operation = 'create_order');

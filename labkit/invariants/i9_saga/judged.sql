@@ -1,0 +1,2 @@
+-- Sagas.
+SELECT count(*) FROM saga_instances;

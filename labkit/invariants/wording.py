@@ -1,0 +1,220 @@
+"""The words that invariants share: what things are called in this run, and facts about limits, answers and commits.
+
+Names of messages, tables and servers come from the evidence, which has them from the profile.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from labkit.story.tables import Tables
+from labkit.system import messaging
+
+SHOWN = 5  # of things of one kind in a sentence or a list of facts
+
+Facts = list[tuple[str, str]]
+"""(what is so, where it was read)"""
+
+
+# what things are called
+
+
+def joined(parts: Sequence[str]) -> str:
+    """`a, b and c`; the first few where there are many."""
+    if len(parts) > SHOWN:
+        parts = [*parts[: SHOWN - 1], f"{len(parts) - SHOWN + 1} more"]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "nothing"
+
+
+def at(place: str, commit: str | None) -> str:
+    return f"{place}, {commit}" if commit else place
+
+
+def order_words(order_id: int | None, total: Any = None) -> str:
+    """`order 17 (12.34)`"""
+    if order_id is None:
+        return "an order"
+    return f"order {order_id} ({total})" if total is not None else f"order {order_id}"
+
+
+def table(tables: Tables, name: str) -> str:
+    """Where a table is that the evidence holds under this name: `SCHEMA.TABLE`."""
+    found = tables.row("SELECT schema_name || '.' || table_name FROM observed_tables WHERE name = ?", name)
+    return str(found[0]) if found else name
+
+
+def outbox(schema: str) -> str:
+    return f"{schema}.{messaging.OUTBOX}"
+
+
+def inbox(schema: str) -> str:
+    return f"{schema}.{messaging.INBOX}"
+
+
+def outboxes(tables: Tables) -> str:
+    """All of them, as one place."""
+    schemas = tables.rows("SELECT DISTINCT schema_name FROM message_types WHERE schema_name IS NOT NULL ORDER BY schema_name")
+    return ", ".join(outbox(schema) for (schema,) in schemas)
+
+
+def broker(tables: Tables) -> str:
+    """The name of the server that carries the messages."""
+    return _server(tables, "is_broker", "the broker")
+
+
+def view_store(tables: Tables) -> str:
+    """The name of the server that has the view."""
+    return _server(tables, "is_view", "the view's store")
+
+
+def _server(tables: Tables, part: str, otherwise: str) -> str:
+    found = tables.row(f"SELECT title FROM servers WHERE {part}")
+    return str(found[0]) if found else otherwise
+
+
+def component(tables: Tables, schema: str | None) -> str | None:
+    """Whose schema it is."""
+    found = tables.row(
+        "SELECT sender FROM message_types WHERE schema_name = ? UNION ALL SELECT component FROM observed_tables WHERE schema_name = ?",
+        *(schema, schema),
+    )
+    return str(found[0]) if found else None
+
+
+def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
+    """(component, where it notes what it has taken) of a subscriber."""
+    found = tables.row("SELECT component, store FROM subscriptions WHERE subscriber = ?", subscriber)
+    return (str(found[0]), str(found[1])) if found else (subscriber, subscriber)
+
+
+# messages
+
+
+def kind(tables: Tables, event: str | None) -> str:
+    """event, command, reply"""
+    found = tables.row("SELECT kind FROM message_types WHERE event = ?", event)
+    return str(found[0]) if found else "event"
+
+
+def message_words(tables: Tables, event: str | None) -> str:
+    """The name of an event, else `the command NAME`, `the reply NAME`."""
+    if event is None:
+        return "a message of no known type"
+    known = kind(tables, event)
+    return event if known == "event" else f"the {known} {event}"
+
+
+def that_tells(tables: Tables, change: str) -> str:
+    """The message that tells of a change such as `order stored`."""
+    found = tables.row("SELECT event FROM message_types WHERE tells = ?", change)
+    return str(found[0]) if found else "the message that tells of it"
+
+
+def answering(tables: Tables, answer: str) -> str:
+    """The message that carries an answer: granted, refused, unknown customer."""
+    found = tables.row("SELECT event FROM message_types WHERE answers = ?", answer)
+    return str(found[0]) if found else answer
+
+
+def request(tables: Tables) -> str:
+    """The message that asks for an answer about an order's credit."""
+    found = tables.row("SELECT event FROM reactions WHERE effect = 'answer'")
+    return str(found[0]) if found else "the message that asks for it"
+
+
+def answer_kind(tables: Tables) -> str:
+    """What the messages that carry an answer are: answers of their own accord, or replies to a command."""
+    return "reply" if kind(tables, answering(tables, "granted")) == "reply" else "answer"
+
+
+def answered(tables: Tables) -> str:
+    return {"reply": "replied"}.get(answer_kind(tables), "answered")
+
+
+def decider(tables: Tables) -> str:
+    """Who ends an order."""
+    found = tables.row("SELECT component FROM reactions WHERE effect = 'decision'")
+    who = str(found[0]) if found else "its service"
+    return f"the saga of {who}" if answer_kind(tables) == "reply" else who
+
+
+# facts
+
+
+def limit(tables: Tables, customer_id: int | None) -> Facts:
+    row = tables.row("SELECT credit_limit FROM all_customers WHERE id = ?", customer_id)
+    return [(f"{tables.customer(customer_id)} may spend {row[0]}", table(tables, "customers"))] if row else []
+
+
+def became(tables: Tables, order_id: int, state: str | None) -> tuple[str, str]:
+    found = tables.row(
+        "SELECT commit_no FROM order_steps WHERE order_id = ? AND state_after = ? AND state_before IS DISTINCT "
+        "FROM state_after ORDER BY commit_no DESC",
+        *(order_id, state),
+    )
+    return f"order {order_id} became {state}", at(table(tables, "orders"), tables.commit(found[0]) if found else None)
+
+
+def has_answer(tables: Tables, order_id: int, answer: str) -> bool:
+    wanted = answering(tables, answer)
+    return any(m.event == wanted for m in tables.messages(order_id))
+
+
+def answers(tables: Tables, order_id: int) -> Facts:
+    """What customers said about an order's credit."""
+    senders = {event: (str(sender), str(schema)) for event, sender, schema in tables.rows(
+        "SELECT event, sender, schema_name FROM message_types WHERE answers IS NOT NULL"
+    )}  # fmt: skip
+    verb = answered(tables)
+    found = [
+        (f"{senders[m.event][0]} {verb} {m.event}", m.first.place if m.first else at(outbox(senders[m.event][1]), m.commit))
+        for m in tables.messages(order_id)
+        if m.event in senders
+    ]
+    return found or [(f"{sender} {verb} nothing", outbox(schema)) for sender, schema in sorted(set(senders.values()))]
+
+
+# what all templates may name
+
+
+def common(tables: Tables, row: Mapping[str, Any]) -> "Words":
+    """The columns of a violation's row, and order, customer, subject (the one of the two that its message is about), event, sender, broker,
+    request, answer_kind (answer, reply), answered, decider."""
+    order_id, customer_id = row.get("order_id"), row.get("customer_id")
+    total = row.get("total")
+    if total is None and order_id is not None:
+        found = tables.row("SELECT total FROM all_orders WHERE id = ?", order_id)
+        total = found[0] if found else None
+    order, customer = order_words(order_id, total), tables.customer(customer_id)
+    about = row.get("about") or next(iter(tables.row("SELECT about FROM channels WHERE channel = ?", row.get("channel")) or ()), None)
+    subject = customer if about == "customer" and customer_id is not None else order if order_id is not None else "nobody known"
+    return Words(
+        {
+            "request": message_words(tables, request(tables)),
+            "broker": broker(tables),
+            "answer_kind": answer_kind(tables),
+            "answered": answered(tables),
+            "decider": decider(tables),
+            **{name: _plain(value) for name, value in row.items()},
+            "order": order,
+            "customer": customer,
+            "subject": subject,
+            "event": message_words(tables, row.get("event")),
+            "sender": component(tables, row.get("schema_name")) or "its service",
+        }
+    )
+
+
+class Words(dict[str, Any]):
+    """For templates: a name that begins with a capital has its text with one."""
+
+    def __missing__(self, name: str) -> str:
+        if name[0].isupper():
+            text = str(self[name.lower()])
+            return text[0].upper() + text[1:]
+        return f"({name}?)"
+
+
+def _plain(value: Any) -> Any:
+    """Amounts always with their cents."""
+    return value.quantize(Decimal("0.01")) if isinstance(value, Decimal) else value
