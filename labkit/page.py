@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import colours, paths, say, screen
 from labkit.explain import as_text
+from labkit.story import system
+from labkit.story.delivery import RELAY
+from labkit.story.system import System
 from labkit.verdict import Judgement, Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+CLIENT, VIEW, ENTRANCE = "client", "view", "gateway"
 EVENTS = 4000  # at most; around the witnesses when there are more
 ROW, LEFT, WIDTH, TOP = 26, 150, 1160, 24
 WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}
@@ -48,6 +52,7 @@ def write_page(path: Path, connection: "DuckDBPyConnection", judgement: Judgemen
 def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
     orders = _witnessed(judgement)
     points, left_out = _points(connection, orders)
+    described = system.read(connection)
     run = judgement.run
     about = ", ".join(f"{name} {run[name]}" for name in ("stack", "runtime", "mysql_kind", "mysql_version", "ended") if name in run)
     note = f"<p>{left_out} of the events are not drawn: only those around the witnesses are.</p>" if left_out else ""
@@ -62,7 +67,7 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
             "Point at a mark to read it; click on it to show only its order.</p>",
             _legend(),
             note,
-            f"<div class='scroll'>{_drawing(points, _bands(connection), orders)}</div>",
+            f"<div class='scroll'>{_drawing(points, _lanes(described, points), _bands(connection, described), orders)}</div>",
             f"<script>{_SCRIPT}</script></html>",
         ]
     )
@@ -93,10 +98,10 @@ def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
     return [Point(*row) for row in rows], count - len(rows)
 
 
-def _bands(connection: Any) -> list[tuple[str, datetime, datetime | None, str]]:
+def _bands(connection: Any, described: System) -> list[tuple[str, datetime, datetime | None, str]]:
     """(lane or "" for all, from, until, text): faults, and components that did not run."""
     bands: list[tuple[str, datetime, datetime | None, str]] = [
-        (_lane(target), armed, healed, f"fault {fault_id}: {primitive} {target}")
+        (_lane(described, target), armed, healed, f"fault {fault_id}: {primitive} {target}")
         for fault_id, primitive, target, armed, healed in connection.execute(
             "SELECT id, primitive, target, armed, healed FROM faults WHERE armed IS NOT NULL ORDER BY id"
         ).fetchall()
@@ -108,25 +113,38 @@ def _bands(connection: Any) -> list[tuple[str, datetime, datetime | None, str]]:
         if event in ("end", "pause", "oom"):
             down.setdefault(component, happened)
         elif component in down:
-            bands.append((_lane(component), down.pop(component), happened, f"{component} did not run"))
-    bands += [(_lane(component), since, None, f"{component} did not run") for component, since in down.items()]
+            bands.append((_lane(described, component), down.pop(component), happened, f"{component} did not run"))
+    bands += [(_lane(described, component), since, None, f"{component} did not run") for component, since in down.items()]
     return bands
 
 
-def _lane(component: str | None) -> str:
+def _lane(described: System, component: str | None) -> str:
+    """The lane of a component; empty for one that has none of its own."""
     name = (component or "").partition(" ")[0]
-    return {"order-history": "view", "gateway": "client"}.get(name, name if name in ("customers", "orders", "relay") else "")
+    if name == ENTRANCE:
+        return CLIENT
+    if (keeper := described.view_keeper) and name == keeper.component:
+        return VIEW
+    return name if name in _components(described) else ""
 
 
-def _lanes(points: Iterable[Point]) -> list[str]:
-    kafka = sorted({point.lane for point in points if point.lane.startswith("Kafka")})
-    return ["client", "customers", "orders", "relay", *kafka, "view"]
+def _components(described: System) -> list[str]:
+    """Those with tables in the order of their tables, and the relay."""
+    return [*dict.fromkeys(described.owners.values()), RELAY]
 
 
-def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datetime | None, str]], orders: set[int]) -> str:
+def _lanes(described: System, points: Iterable[Point]) -> list[str]:
+    """The broker's partitions have a lane each, between the components that write to it and the view."""
+    named = [CLIENT, *_components(described)]
+    partitions = sorted({point.lane for point in points} - {*named, VIEW})
+    return [*named, *partitions, *([VIEW] if described.view_keeper else [])]
+
+
+def _drawing(
+    points: Sequence[Point], lanes: Sequence[str], bands: Sequence[tuple[str, datetime, datetime | None, str]], orders: set[int]
+) -> str:
     if not points:
         return "<p>Nothing has happened yet.</p>"
-    lanes = _lanes(points)
     begin, end = points[0].at, points[-1].at
     span = max((end - begin).total_seconds(), 0.001)
     height = TOP + ROW * len(lanes) + 10

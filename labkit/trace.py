@@ -1,4 +1,4 @@
-"""Reads a running stack as it is now, and follows one order, customer or message through it; waits for nothing and heals nothing."""
+"""Reads a running stack as it is now, to follow one order, customer or message through it. It waits for nothing and heals nothing."""
 
 import tempfile
 import time
@@ -8,22 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit.story.customer import customer_story
+from labkit.story.message import message_story
 from labkit.story.model import Story
 from labkit.story.order import story_of
-from labkit.story.subjects import customer_story, message_story
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from labkit.stack.model import Stack
 
-OPENS: dict[str, Callable[[Any, Any], Story]] = {"order": story_of, "customer": customer_story, "message": message_story}
-FRESH = 120.0  # seconds; an older complaint is about something else
+STORIES: dict[str, Callable[[Any, Any], Story]] = {"order": story_of, "customer": customer_story, "message": message_story}
+RECENT_S = 120.0  # an older complaint is about something else
 
 
 @contextmanager
-def looked_at(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
-    """The stores as they are now, as far as they answer, in a database that is gone afterwards."""
+def evidence_of_now(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
+    """The stores as they are now, as far as they answer, in a database that is deleted afterwards."""
     from labkit.evidence.collect import collect
 
     with tempfile.TemporaryDirectory(prefix="labkit-trace-") as folder:
@@ -36,7 +37,7 @@ def looked_at(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
 
 
 def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
-    """What no store tells: who is suspended or does not run at this moment, and what each service complained about last."""
+    """What is in no store: who is suspended or does not run at this moment, and what each service complained about last."""
     from labkit.evidence import database, last_words
     from labkit.stack import runtimes
 
@@ -50,6 +51,6 @@ def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
     ]
     database.insert(connection, "environment", rows)
     connection.execute("DELETE FROM last_words")
-    words = [w for w in last_words.rows(runtime, stack.services, time.time() - FRESH) if w["said"]]
+    words = [w for w in last_words.rows(runtime, stack.services, time.time() - RECENT_S) if w["said"]]
     database.insert(connection, "last_words", words)
     database.set_fact(connection, "now", now.isoformat())

@@ -1,4 +1,4 @@
-"""labkit trace: where an order, a customer or a message stands, hop by hop, and what is missing first."""
+"""labkit trace: how far an order, a customer or a message has come, hop by hop, and which hop is missing first."""
 
 import json
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from labkit.cli.numbers import whole
 from labkit.errors import ExitCode, UserError
 from labkit.story import render
 from labkit.story.model import Mark
-from labkit.trace import OPENS, looked_at
+from labkit.trace import STORIES, evidence_of_now
 
 FORMS = ("text", "json", "diagram", "mermaid")
 HOW_TO_FIND = {
@@ -23,14 +23,14 @@ HOW_TO_FIND = {
 
 def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence: Path | None) -> ExitCode:
     """Exit code 0 when every hop is there, 1 when one is missing, 2 when one could not be read."""
-    if subject not in OPENS:
+    if subject not in STORIES:
         raise UserError(
             f"labkit trace knows order, customer and message, and no {subject!r}.", "labkit trace order 1", exit_code=ExitCode.USAGE
         )
     wanted: Any = subject_id if subject == "message" else _number(subject, subject_id)
     with ExitStack() as opened:
         connection = opened.enter_context(_source(stack_name, evidence))
-        story = OPENS[subject](connection, wanted)
+        story = STORIES[subject](connection, wanted)
         now = connection.execute("SELECT value FROM facts WHERE name IN ('now', 'ended') ORDER BY name = 'now' DESC LIMIT 1").fetchone()
     first = story.hops[0] if story.hops else None
     if (
@@ -66,7 +66,7 @@ def _source(stack_name: str, evidence: Path | None) -> Any:
     stack = state.load(stack_name)
     for line in told.notes(stack):
         say.problem(line)
-    return looked_at(stack)
+    return evidence_of_now(stack)
 
 
 def _number(subject: str, text: str) -> int:

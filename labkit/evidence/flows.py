@@ -35,6 +35,8 @@ def _rows(profile: Profile) -> Iterator[tuple[str, list[Any]]]:
         state, reason = ANSWERS[message.answers] if message.answers else (None, None)
         meaning = [message.tells or None, message.answers or None, state, reason]
         yield "message_types", [message.name, message.kind, message.channel.short, message.sender, schemas[message.sender], *meaning]
+        for name, form in message.fields.items():
+            yield "message_fields", [message.name, name, form.value]
     for reaction in profile.reactions:
         taker = next(each for each in profile.subscriptions if each.subscriber == reaction.subscriber)
         yield "reactions", [reaction.subscriber, taker.component, taker.store, reaction.message, reaction.effect]

@@ -9,6 +9,8 @@ from typing import Any
 from labkit.evidence import messages
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, quoted
 from labkit.stack.model import Account
+from labkit.system import messaging
+from labkit.system.customers_and_orders import VIEW_KEY
 
 TIMEOUT = 30.0  # seconds
 BATCH = 200  # keys in one request
@@ -16,7 +18,7 @@ WRONG_TYPE = "WRONGTYPE"  # how the error begins that Redis gives to one who tak
 TABLES = ("view_customers", "view_orders", "view_positions", "dead_letters")
 CUSTOMERS = b"customerviews"
 LONGEST_ID = 100  # characters: longer ones are not even made into numbers
-VIEW, POSITIONS, DEAD_LETTERS = b"customerview:", b"positions:", b"deadletter:"
+VIEW, POSITIONS, DEAD_LETTERS = VIEW_KEY.encode(), messaging.POSITIONS.encode(), messaging.DEAD_LETTER_STREAM.encode()
 _RAISE = object()
 # Commands that change nothing; calls of any other count as writes.
 _READS = """

@@ -53,6 +53,13 @@ CREATE TABLE message_types (
   rejection_reason VARCHAR      -- and why
 );
 
+-- What the payload of a message must have.
+CREATE TABLE message_fields (
+  event VARCHAR,                -- see message_types
+  field VARCHAR,                -- its path in the payload: orderDetails.customerId
+  form VARCHAR                  -- number, money, text
+);
+
 -- What a subscriber must do when it takes a message: the effect, once, in the transaction that notes the message as received.
 CREATE TABLE reactions (
   subscriber VARCHAR,           -- see subscriptions

@@ -5,29 +5,27 @@ import re
 from labkit.system.model import Profile
 
 ENTRANCE = "gateway"
-PRODUCTS = {"kafka": "Kafka", "redis": "Redis"}
 WIDTH = 14  # of a component's name
 _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 
 
 def stack(profile: Profile) -> str:
     """
-    customers ─▶ MySQL customer_db with outbox
-                 ─▶ relay ─▶ Kafka Customer ─▶ orders, order-history
+    service ─▶ database and schema with outbox
+               ─▶ relay ─▶ channel of the broker ─▶ who takes it
     """
     behind = ", ".join(each.name for each in profile.services if f"{{{each.name}.url}}" in profile.service(ENTRANCE).environment.values())
-    broker = PRODUCTS.get(profile.broker, profile.broker)
+    titles = {server.name: server.title for server in profile.servers}
     lines = [f"you ─▶ {ENTRANCE} ─▶ {behind}", ""]
     for service in profile.services:
         if not service.schema:
             continue
-        lines.append(f"{service.name:{WIDTH}}─▶ MySQL {service.schema} with outbox")
+        lines.append(f"{service.name:{WIDTH}}─▶ {titles[profile.database]} {service.schema} with outbox")
         for channel in profile.channels:
             if any(message.sender == service.name and message.channel == channel for message in profile.messages):
                 takers = ", ".join(each.component for each in profile.subscriptions if channel in each.channels)
-                lines.append(f"{'':{WIDTH}}   ─▶ relay ─▶ {broker} {channel.short} ─▶ {takers}")
-    views = [each.component for each in profile.subscriptions if each.keeps_positions]
-    lines += [f"{view:{WIDTH}}─▶ Redis" for view in views]
+                lines.append(f"{'':{WIDTH}}   ─▶ relay ─▶ {titles[profile.broker]} {channel.short} ─▶ {takers}")
+    lines += [f"{each.component:{WIDTH}}─▶ {titles[each.store]}" for each in profile.subscriptions if each.keeps_positions]
     return "\n".join(lines) + "\n"
 
 

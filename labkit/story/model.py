@@ -6,18 +6,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-CUSTOMERS, ORDERS, VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
-SERVICE_OF = {CUSTOMERS: "customers", ORDERS: "orders", VIEW: "order-history"}
-SCHEMA_OF = {CUSTOMERS: "customer_db", ORDERS: "order_db"}
-LANE_OF = {"customer_db": "customers", "order_db": "orders"}
-ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
-ENDS = {"APPROVED": "OrderApproved", "REJECTED": "OrderRejected", "CANCELLED": "OrderCancelled"}
-ANSWER_TO = {
-    "CustomerCreditReserved": "APPROVED",
-    "CustomerCreditReservationFailed": "REJECTED INSUFFICIENT_CREDIT",
-    "CustomerValidationFailed": "REJECTED UNKNOWN_CUSTOMER",
-}
-
 
 class Mark(Enum):
     OK = "✓"
@@ -39,17 +27,13 @@ class Copy:
     key: str | None = None
 
     @property
-    def lane(self) -> str:
-        return f"{self.channel} {self.partition}"
-
-    @property
     def place(self) -> str:
         return f"{self.channel}, partition {self.partition}, offset {self.offset}"
 
 
 @dataclass(frozen=True)
-class Told:
-    """One message: where it was written, where it is in Kafka, who has taken it."""
+class Message:
+    """One message: where it was written, where the broker has it, who has taken it."""
 
     id: str
     event: str
@@ -75,13 +59,16 @@ class Told:
 
 @dataclass(frozen=True)
 class Hop:
-    key: str  # request, row, outbox, relay, broker, consumer, effect, state, view
+    """One step of the way. It ends in `lane`, a component or the broker; where it comes from another one, that is `origin`."""
+
+    key: str  # request, row, outbox, relay, broker, consumer, effect, state, saga, view
     mark: Mark
     text: str
     source: str = ""
     at: datetime | None = None
     coarse: bool = False  # the time is no finer than a second
     lane: str = ""
+    origin: str = ""
     event: str = ""
 
 
@@ -121,8 +108,8 @@ def last_line(cause: str) -> str:
     return lines[-1].strip() if lines else "for a reason that was not noted"
 
 
-def told_about(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:
-    """(fact, source) of each hop, as `because` shows them."""
+def facts_of(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:
+    """(fact, source) of each hop, as `because` shows them; a hop that is only waited for is not a fact."""
     for hop in hops:
         if hop.mark is Mark.WAITING:
             continue

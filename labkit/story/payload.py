@@ -1,21 +1,15 @@
-"""What an event must hold, and who is at fault when it does not: whoever published it, not whoever could not read it."""
+"""What a message's payload must have, and who is at fault when it does not: whoever published it, not whoever could not read it."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from labkit.story.model import LANE_OF
 from labkit.story.tables import Tables
 
 UNREADABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
 SHOWN = 80  # characters of a payload in a message
-_ANSWER: dict[str, type] = {"customerId": int, "orderId": int}
-_ORDER: dict[str, type] = {"orderDetails.customerId": int, "orderDetails.orderTotal": Decimal}
-FIELDS: dict[str, dict[str, type]] = {
-    **dict.fromkeys(("OrderCreated", "OrderApproved", "OrderRejected", "OrderCancelled"), _ORDER),
-    **dict.fromkeys(("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed"), _ANSWER),
-    "CustomerCreated": {"name": str, "creditLimit": Decimal},
-}
+KINDS: dict[str, type] = {"number": int, "money": Decimal, "text": str}  # by the forms of message_fields
 _WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
 
 
@@ -25,23 +19,29 @@ def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tup
     if not cause.startswith(UNREADABLE):
         return None
     row = tables.row("SELECT schema_name, event, payload FROM outbox WHERE id = ?", message_id) if message_id else None
-    if row is None or row[0] not in LANE_OF:
+    if row is None:
         return None
     schema, event, payload = row
-    wrong = fault_of(event, payload or "")
-    return (LANE_OF[schema], wrong, " ".join((payload or "").split())[:SHOWN]) if wrong else None
+    publisher = tables.system.component(schema)
+    wrong = fault_of(fields_of(tables, event), payload or "")
+    return (publisher, wrong, " ".join((payload or "").split())[:SHOWN]) if publisher and wrong else None
 
 
-def fault_of(event: str | None, payload: str) -> str | None:
-    """`without orderDetails.customerId`, `with name = 4, which is not a text`; None for what is as it must be, and for other events."""
-    wanted = FIELDS.get(event or "")
-    if wanted is None:
+def fields_of(tables: Tables, event: str | None) -> dict[str, str]:
+    """What the payload of this type of message must have, each field with its form."""
+    return dict(tables.rows("SELECT field, form FROM message_fields WHERE event = ? ORDER BY rowid", event))
+
+
+def fault_of(fields: Mapping[str, str], payload: str) -> str | None:
+    """`without orderDetails.customerId`, `with name = 4, which is not a text`; None for what is as it must be."""
+    if not fields:
         return None
     try:
         found = json.loads(payload, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
         return "with a payload that is not JSON"
-    for field, kind in wanted.items():
+    for field, form in fields.items():
+        kind = KINDS[form]
         value: Any = found
         for name in field.split("."):
             if not isinstance(value, dict) or name not in value:

@@ -1,7 +1,7 @@
 """A story as text, as JSON, as a sequence drawn in the terminal, and as Mermaid."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,6 @@ from labkit.say import one_line
 from labkit.story.model import Hop, Mark, Story
 
 KEYS = 8  # columns of a hop's name
-LANES = ("client", "orders", "relay", "Kafka", "customers", "order-history")
 LANE_WIDTH, LEAST_LABEL = 15, 28  # at most, and at least, in a diagram
 ROW_SOURCES = frozenset({"row", "state", "effect", "outbox"})
 
@@ -117,35 +116,32 @@ def steps(story: Story) -> Iterator[Step]:
     """The hops as a sequence of arrows; what only waits is left out."""
     for hop in story.hops:
         missing = hop.mark is not Mark.OK
-        if hop.mark is Mark.WAITING:
+        if hop.mark is Mark.WAITING or (hop.key == "relay" and not missing):
             continue
-        event = hop.event or ""
-        match hop.key:
-            case "request":
-                yield Step("client", "orders", hop.text)
-            case "outbox" if missing:
-                yield Step(hop.lane or "orders", "relay", hop.text, True)
-            case "outbox":
-                yield Step(hop.lane or "orders", "relay", f"{event} in the outbox")
-            case "relay" if missing:
-                yield Step("relay", "Kafka", hop.text, True)
-            case "broker":
-                yield Step("relay", "Kafka", hop.text if missing else f"{event} → {hop.text}", missing)
-            case "consumer":
-                yield Step("Kafka", hop.lane or "customers", hop.text if missing else f"{event or 'taken'}", missing)
-            case "view":
-                yield Step("Kafka", "order-history", hop.text, missing)
-            case "relay":
-                continue
-            case _:
-                lane = hop.lane if hop.lane in LANES else "orders"
-                yield Step(lane, lane, hop.text, missing)
+        yield Step(hop.origin or hop.lane, hop.lane, hop.text if missing else _arrived(hop), missing)
+
+
+def _arrived(hop: Hop) -> str:
+    match hop.key:
+        case "outbox":
+            return f"{hop.event} in the outbox"
+        case "broker":
+            return f"{hop.event} → {hop.text}"
+        case "consumer":
+            return hop.event or "taken"
+        case _:
+            return hop.text
+
+
+def _lanes(shown: Sequence[Step]) -> list[str]:
+    """In the order in which the story comes to them."""
+    return list(dict.fromkeys(lane for step in shown for lane in (step.source, step.target)))
 
 
 def as_mermaid(story: Story) -> str:
     """A sequence diagram as text: https://mermaid.js.org/syntax/sequenceDiagram.html"""
     shown = list(steps(story))
-    used = [lane for lane in LANES if any(lane in (step.source, step.target) for step in shown)]
+    used = _lanes(shown)
     lines = ["sequenceDiagram", f"  title {story.title}"]
     lines += [f"  participant {_name(lane)} as {lane}" for lane in used]
     for step in shown:
@@ -165,7 +161,7 @@ def _name(lane: str) -> str:
 def as_diagram(story: Story, columns: int) -> str:
     """The sequence with one lane a component, on a screen of so many columns."""
     shown = list(steps(story))
-    used = [lane for lane in LANES if any(lane in (step.source, step.target) for step in shown)]
+    used = _lanes(shown)
     width = min(LANE_WIDTH, (columns - 2) // max(1, len(used)))
     at = {lane: 2 + width * index + width // 2 for index, lane in enumerate(used)}
     lines = list(_names(used, width))

@@ -10,6 +10,7 @@ KAFKA = Server("kafka", "kafka", 9092, "Kafka")
 REDIS = Server("redis", "redis", 6379, "Redis")
 
 CUSTOMER_DB, ORDER_DB = "customer_db", "order_db"
+VIEW_KEY = "customerview:"  # how the key of a customer's view begins
 
 OF_KAFKA = {
     "KAFKA_BOOTSTRAP": "{kafka.address}",

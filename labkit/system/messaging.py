@@ -7,4 +7,6 @@ OUTBOX = "message"
 INBOX = "received_messages"
 DEAD_LETTERS = "dead_letter"
 SAGAS = "saga_instance"
+POSITIONS, DEAD_LETTER_STREAM = "positions:", "deadletter:"
+"""How the keys begin where a subscriber without an inbox notes what it has taken, and what it gave up; the subscriber's name follows."""
 TABLES = (OUTBOX, INBOX, DEAD_LETTERS, SAGAS)

@@ -130,6 +130,7 @@ class Message:
 
     `tells` is the change that it tells of, which belongs in the transaction that writes it (see CHANGES), empty where it tells of none.
     `answers` is the answer about an order's credit that it carries (see ANSWERS), empty where it carries none.
+    `fields` are those that its payload must have, each with its form: `orderDetails.customerId`, a NUMBER.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Message:
     tells: str = ""
     answers: str = ""
     kind: str = "event"
+    fields: Mapping[str, Form] = field(default_factory=dict)
 
 
 CHANGES = (

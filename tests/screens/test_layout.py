@@ -57,11 +57,18 @@ def test_marks_have_colours_where_there_are_colours(
 
 
 HOPS = (
-    Hop("row", Mark.OK, "orders 17, now PENDING", ""),
-    Hop("outbox", Mark.OK, "OrderCreated 000001a20f52fb23-0df5850200000000", "", lane="orders", event="OrderCreated"),
-    Hop("broker", Mark.OK, "Order, partition 1, offset 31", "", event="OrderCreated"),
-    Hop("consumer", Mark.MISSING, "OrderEventConsumer stands at offset 29, 2 behind; the group has no member", "", lane="customers"),
-    Hop("view", Mark.OK, "PENDING, as it should be", ""),
+    Hop("row", Mark.OK, "orders 17, now PENDING", "", lane="orders"),
+    Hop("outbox", Mark.OK, "OrderCreated 000001a20f52fb23-0df5850200000000", "", lane="relay", origin="orders", event="OrderCreated"),
+    Hop("broker", Mark.OK, "Order, partition 1, offset 31", "", lane="Kafka", origin="relay", event="OrderCreated"),
+    Hop(
+        "consumer",
+        Mark.MISSING,
+        "OrderEventConsumer stands at offset 29, 2 behind; the group has no member",
+        "",
+        lane="customers",
+        origin="Kafka",
+    ),
+    Hop("view", Mark.OK, "PENDING, as it should be", "", lane="order-history", origin="Kafka"),
 )
 STORY = Story("Order 17", 4, 'customer 4 "Ada"', None, "PENDING", "", HOPS, None)
 

@@ -7,7 +7,8 @@ import pytest
 
 from labkit.evidence import handlers
 from labkit.story.order import story_of
-from labkit.story.payload import fault_of
+from labkit.story.payload import fault_of, fields_of
+from labkit.story.tables import Tables
 from labkit.verdict import Judgement, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
 from tests.invariants.judged import result, shop
@@ -109,12 +110,12 @@ ORDER = {"orderDetails": {"customerId": 4, "orderTotal": {"amount": 12.34}}}
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_event(event: str | None, payload: Any, fault: str | None) -> None:
-    assert fault_of(event, json.dumps(payload)) == fault
+    assert fault_of(fields_of(Tables(History().con), event), json.dumps(payload)) == fault
 
 
 @pytest.mark.parametrize("payload", ["", "{", "[" * 5000, '{"customerId": 1e99999999999999999999}'])
 def test_a_payload_that_is_no_json(payload: str) -> None:
-    assert fault_of("CustomerCreated", payload) == "with a payload that is not JSON"
+    assert fault_of({"name": "text"}, payload) == "with a payload that is not JSON"
 
 
 def parked(payload: object) -> Judgement:

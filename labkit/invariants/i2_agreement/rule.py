@@ -5,7 +5,7 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answered, answers, at, became, has_answer, joined, table, that_tells
-from labkit.story.model import told_about
+from labkit.story.model import facts_of
 from labkit.story.order import story_of
 from labkit.story.tables import Tables
 
@@ -26,7 +26,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     if kind == "kept" and row["state"] == "CANCELLED":
         story = story_of(tables.connection, order_id)
         hops = [h for h in story.of(that_tells(tables, "order cancelled")) if h.key != "outbox"]
-        return Details(fields, list(told_about(hops)) or reservations, story.diagnosis.text if story.diagnosis else "")
+        return Details(fields, list(facts_of(hops)) or reservations, story.diagnosis.text if story.diagnosis else "")
     if kind == "kept":
         so = _contradiction(tables, order_id, str(row["state"]))
         return Details(fields, [became(tables, order_id, row["state"]), *answers(tables, order_id), *reservations], so)

@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answers, became, table
-from labkit.story.model import told_about
+from labkit.story.model import facts_of
 from labkit.story.order import story_of
 from labkit.story.tables import Tables
 from labkit.system import messaging
@@ -57,7 +57,7 @@ def _pending(tables: Tables, order_id: int) -> Details:
     hops = [hop for hop in story.hops if hop.key not in ("view", "outbox")]
     missing = [hop for hop in story.hops if hop.mark.value == "✗" and hop.key == "outbox"]
     so = story.diagnosis.text if story.diagnosis else "nobody reacts to what was said about this order."
-    return Details({}, list(told_about([*hops, *missing])), so)
+    return Details({}, list(facts_of([*hops, *missing])), so)
 
 
 RULE = Invariant(

@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, Facts, answer_kind, at, inbox, message_words, outbox, subscriber_of, table
-from labkit.story.handling import asked
+from labkit.story.handler import handler_words
 from labkit.story.tables import Tables
 
 EFFECT_WORDS = {"release": "the release of the order's credit", "decision": "the end of the order"}
@@ -16,7 +16,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     names = _answers(tables, row)
     facts = [*_published(tables, row), _received(tables, row, service, schema), *_effects(tables, row, schema, words, names)]
     shown = " and ".join(message_words(tables, name) for name in names) if row["kind"] == "twice" and names else words
-    who = asked(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
+    who = handler_words(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
     so = "" if who.endswith("?") else f"{service} committed the inbox row and not the effect: {who}"
     return Details({"service": service, "effect_words": shown}, facts, so)
 

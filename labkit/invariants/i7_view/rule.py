@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
 from labkit.invariants.wording import table, that_tells, view_store
-from labkit.story.model import told_about
+from labkit.story.model import facts_of
 from labkit.story.order import story_of
 from labkit.story.tables import Tables
 
@@ -21,7 +21,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     story = story_of(tables.connection, order_id)
     event = that_tells(tables, CHANGES.get(row["expected"], "order stored"))
     hops = [h for h in story.of(event) if h.key in ("state", "broker", "relay")] or [h for h in story.hops if h.key == "row"]
-    facts = [*told_about(hops), (f"the view holds {row['found']} for order {order_id}", key)]
+    facts = [*facts_of(hops), (f"the view holds {row['found']} for order {order_id}", key)]
     missing = any(h.key == "view" and h.mark.value == "✗" for h in story.hops)
     so = story.diagnosis.text if story.diagnosis and missing else f"order-history does not show what {event} says."
     return Details(fields, facts, so)

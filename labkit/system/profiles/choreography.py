@@ -17,13 +17,16 @@ from labkit.system.customers_and_orders import (
     TABLES,
     VIEWS,
 )
-from labkit.system.model import Channel, Message, Profile, Reaction, Subscription
+from labkit.system.model import Channel, Form, Message, Profile, Reaction, Subscription
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
 ORDER = Channel(f"{PACKAGE}.orders.domain.Order", "Order", "order")
 CUSTOMER = Channel(f"{PACKAGE}.customers.domain.Customer", "Customer", "customer")
 
 FOR_CUSTOMERS, FOR_ORDERS, FOR_THE_VIEW = "OrderEventConsumer", "customerServiceEvents", "customerHistoryServiceEvents"
+OF_A_CUSTOMER = {"name": Form.TEXT, "creditLimit": Form.MONEY}
+OF_AN_ORDER = {"orderDetails.customerId": Form.NUMBER, "orderDetails.orderTotal": Form.MONEY}
+OF_AN_ANSWER = {"customerId": Form.NUMBER, "orderId": Form.NUMBER}
 ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
 
 PROFILE = Profile(
@@ -41,14 +44,14 @@ PROFILE = Profile(
         Subscription("order-history", FOR_THE_VIEW, (ORDER, CUSTOMER), "redis"),
     ),
     messages=(
-        Message("CustomerCreated", CUSTOMER, "customers", tells="customer stored"),
-        Message("OrderCreated", ORDER, "orders", tells="order stored"),
-        Message("CustomerCreditReserved", CUSTOMER, "customers", tells="credit reserved", answers="granted"),
-        Message("CustomerCreditReservationFailed", CUSTOMER, "customers", answers="refused"),
-        Message("CustomerValidationFailed", CUSTOMER, "customers", answers="unknown customer"),
-        Message("OrderApproved", ORDER, "orders", tells="order approved"),
-        Message("OrderRejected", ORDER, "orders", tells="order rejected"),
-        Message("OrderCancelled", ORDER, "orders", tells="order cancelled"),
+        Message("CustomerCreated", CUSTOMER, "customers", tells="customer stored", fields=OF_A_CUSTOMER),
+        Message("OrderCreated", ORDER, "orders", tells="order stored", fields=OF_AN_ORDER),
+        Message("CustomerCreditReserved", CUSTOMER, "customers", tells="credit reserved", answers="granted", fields=OF_AN_ANSWER),
+        Message("CustomerCreditReservationFailed", CUSTOMER, "customers", answers="refused", fields=OF_AN_ANSWER),
+        Message("CustomerValidationFailed", CUSTOMER, "customers", answers="unknown customer", fields=OF_AN_ANSWER),
+        Message("OrderApproved", ORDER, "orders", tells="order approved", fields=OF_AN_ORDER),
+        Message("OrderRejected", ORDER, "orders", tells="order rejected", fields=OF_AN_ORDER),
+        Message("OrderCancelled", ORDER, "orders", tells="order cancelled", fields=OF_AN_ORDER),
     ),
     reactions=(
         Reaction(FOR_CUSTOMERS, "OrderCreated", "answer", then=ANSWERS),

@@ -17,13 +17,14 @@ from labkit.system.customers_and_orders import (
     TABLES,
     VIEWS,
 )
-from labkit.system.model import Channel, Message, Profile, Reaction, Subscription
+from labkit.system.model import Channel, Form, Message, Profile, Reaction, Subscription
 
 SAGA = "io.eventuate.examples.tram.sagas.customersandorders.orders.sagas.CreateOrderSaga"
 COMMANDS = Channel("customerService", "customerService")
 REPLIES = Channel(f"{SAGA}-reply", "CreateOrderSaga-reply")
 
 FOR_CUSTOMERS, FOR_THE_SAGA = "customerCommandDispatcher", f"{SAGA}-consumer"
+OF_THE_COMMAND = {"customerId": Form.NUMBER, "orderId": Form.NUMBER, "orderTotal": Form.MONEY}
 REPLIED = ("CustomerCreditReserved", "CustomerCreditLimitExceeded", "CustomerNotFound")
 
 PROFILE = Profile(
@@ -40,7 +41,7 @@ PROFILE = Profile(
         Subscription("orders", FOR_THE_SAGA, (REPLIES,), ORDER_DB),
     ),
     messages=(
-        Message("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command"),
+        Message("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command", fields=OF_THE_COMMAND),
         Message("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted", kind="reply"),
         Message("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused", kind="reply"),
         Message("CustomerNotFound", REPLIES, "customers", answers="unknown customer", kind="reply"),

@@ -1,0 +1,127 @@
+"""The system that the evidence is about, as the evidence's own tables describe it: who takes what, and which store holds what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+CHANGE_TO = {"PENDING": "order stored", "APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLED": "order cancelled"}
+"""The change that brings an order into a state, as `message_types` names it."""
+SOURCES = ("tables", "records", "view")
+
+
+@dataclass(frozen=True)
+class MessageType:
+    event: str
+    kind: str  # event, command, reply
+    sender: str
+    schema: str | None  # of its outbox
+    tells: str | None
+    answers: str | None
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    name: str
+    component: str
+    store: str  # a schema with an inbox, or the server that keeps its positions
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    subscriber: Subscriber
+    event: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class System:
+    """`keys` is the kind of aggregate whose id is the key of a channel's messages; `sources` are the databases' own names of the observed
+    tables, and `owners` the components that have them; `titles` are the names of servers in sentences, and `holders` say which server holds
+    the tables, the records and the view."""
+
+    types: tuple[MessageType, ...]
+    subscribers: Mapping[str, Subscriber]
+    reactions: tuple[Reaction, ...]
+    keys: Mapping[str, str]
+    sources: Mapping[str, str]
+    owners: Mapping[str, str]
+    titles: Mapping[str, str]
+    holders: Mapping[str, str]
+    senders: Mapping[str, str]
+
+    def type_of(self, event: str | None) -> MessageType | None:
+        return next((each for each in self.types if each.event == event), None)
+
+    def that_tells(self, change: str) -> MessageType | None:
+        """The message that tells of a change; None where the system has none."""
+        return next((each for each in self.types if each.tells == change), None)
+
+    @property
+    def answers(self) -> frozenset[str]:
+        return frozenset(each.event for each in self.types if each.answers)
+
+    def reaction(self, effect: str, event: str | None = None) -> Reaction | None:
+        """Who must have this effect, of any message or of a given one; None where nobody must."""
+        return next((each for each in self.reactions if each.effect == effect and event in (None, each.event)), None)
+
+    def takers(self, channel: str) -> tuple[Subscriber, ...]:
+        return tuple(each for each in self.subscribers.values() if channel in each.channels)
+
+    def keeps_positions(self, subscriber: Subscriber) -> bool:
+        """It has no inbox: beside the view it notes how far it has come."""
+        return subscriber.store in self.titles
+
+    @property
+    def view_keeper(self) -> Subscriber | None:
+        return next((each for each in self.subscribers.values() if self.keeps_positions(each)), None)
+
+    def component(self, schema: str | None) -> str | None:
+        """The component whose schema this is."""
+        return self.senders.get(schema or "")
+
+    def title(self, source: str) -> str:
+        """The server that holds this source, in a sentence: the broker holds the `records`."""
+        component = self.holders.get(source, source)
+        return self.titles.get(component, component)
+
+    @property
+    def broker(self) -> str:
+        return self.title("records")
+
+
+def read(connection: "DuckDBPyConnection") -> System:
+    def rows(query: str) -> list[tuple[str, ...]]:
+        return connection.execute(query).fetchall()
+
+    subscribers: dict[str, Subscriber] = {}
+    for name, component, store, channel in rows(
+        "SELECT s.subscriber, s.component, s.store, c.channel FROM subscriptions s JOIN channels c USING (topic) ORDER BY s.rowid"
+    ):
+        channels = subscribers[name].channels if name in subscribers else ()
+        subscribers[name] = Subscriber(name, component, store, (*channels, channel))
+    types = tuple(
+        MessageType(*row) for row in rows("SELECT event, kind, sender, schema_name, tells, answers FROM message_types ORDER BY rowid")
+    )
+    tables = rows("SELECT name, schema_name, table_name, component FROM observed_tables")
+    servers = rows("SELECT component, title, is_database, is_broker, is_view FROM servers")
+    return System(
+        types=types,
+        subscribers=subscribers,
+        reactions=tuple(
+            Reaction(subscribers[name], event, effect)
+            for name, event, effect in rows("SELECT subscriber, event, effect FROM reactions ORDER BY rowid")
+        ),
+        keys={channel: about for channel, about in rows("SELECT channel, about FROM channels") if about},
+        sources={name: f"{schema}.{table}" for name, schema, table, _ in tables},
+        owners={name: component for name, _, _, component in tables},
+        titles={component: title for component, title, *_ in servers},
+        holders={source: component for component, _, *holds in servers for source, held in zip(SOURCES, holds, strict=True) if held},
+        senders={
+            **{schema: component for _, schema, _, component in tables},
+            **{each.schema: each.sender for each in types if each.schema},
+        },
+    )
