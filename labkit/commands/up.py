@@ -99,7 +99,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
     if stack.accounts.open:
-        say.line(accounts.OPEN)
+        say.line(accounts.describe_open(stack.profile))
     if len(brought.started) in (0, len(stack.names)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)

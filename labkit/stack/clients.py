@@ -58,7 +58,7 @@ def hint(stack: Stack, component: str) -> str:
         case "redis":
             return "Logged in, at this stack's port: redis-cli"
         case "kafka":
-            where = stack.kafka if native else "127.0.0.1:9092"
+            where = stack.broker if native else "127.0.0.1:9092"
             return f"Kafka's own scripts log in by: kafka-topics.sh --bootstrap-server {where} --command-config $KAFKA_CLIENT --list"
         case _:
             return ""
@@ -66,7 +66,7 @@ def hint(stack: Stack, component: str) -> str:
 
 def _properties(stack: Stack) -> str:
     """As Kafka's Java clients read them."""
-    at = stack.kafka
+    at = stack.broker
     if not at.password:
         return ""
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"

@@ -112,10 +112,10 @@ def _passwords(stack: Stack) -> dict[str, str]:
         "LABKIT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],  # compose asks for the default of what is set, too
         "LABKIT_ROOT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],
         **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in accounts.mysql_users(stack.profile)},
-        "LABKIT_BROKER_PASSWORD": known.drawn[accounts.KAFKA],
-        "LABKIT_KAFKA_PASSWORD": known.kafka,
-        "LABKIT_KAFKA_PROTOCOL": "SASL_PLAINTEXT" if known.kafka else "PLAINTEXT",
-        "LABKIT_REDIS_PASSWORD": known.redis,
+        "LABKIT_BROKER_PASSWORD": known.own("kafka"),
+        "LABKIT_KAFKA_PASSWORD": known.of_server("kafka"),
+        "LABKIT_KAFKA_PROTOCOL": "SASL_PLAINTEXT" if known.of_server("kafka") else "PLAINTEXT",
+        "LABKIT_REDIS_PASSWORD": known.of_server("redis"),
     }
 
 

@@ -239,7 +239,7 @@ def _provision(stack: Stack, runtime: Runtime) -> None:
         provision.apply(stack, runtime.first_access(stack))
         paths.write(_provisioned(stack.directory), provision.digest(stack))
     if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
-        stores.write_mark(stack.directory, sql.first_binlog_position(stack.mysql), {})
+        stores.write_mark(stack, sql.first_binlog_position(stack.mysql), {})
 
 
 def reset_intent(directory: Path) -> str | None:

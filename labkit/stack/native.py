@@ -17,7 +17,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, event_log, installed, log_files, processes
+from labkit.stack import event_log, installed, log_files, processes
 from labkit.stack.model import SUPERVISOR, Account, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.stack.servers import kafka, mysql, redis
@@ -58,13 +58,13 @@ def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
     marker = {processes.MARKER: str(stack.directory), "TZ": "UTC"}
     archive = kafka.archive(has.kafka)
     ports = {component.name: component.endpoint.port for component in stack.components}
-    login = kafka.Login(accounts.KAFKA_USER, stack.accounts.drawn[accounts.KAFKA], open=stack.accounts.open)
+    login = kafka.Login(stack.broker.user, stack.accounts.own("kafka"), open=stack.accounts.open)
     servers = {
         "mysql": mysql.command(has.mysql, data=data / "mysql", port=ports["mysql"], socket=mysql_socket_of(stack.directory)),
         "kafka": kafka.command(
             has.kafka, data=data / "kafka", port=ports["kafka"], controller_port=stack.controller_port, login=login, archive=archive
         ),
-        "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"], password=stack.accounts.redis),
+        "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"], password=stack.redis.password),
     }
     entries: dict[str, Any] = {
         name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()

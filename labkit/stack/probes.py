@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from labkit import brokers
 from labkit.stack import provision, sql, starts, stores
-from labkit.stack.kafka_wire import LATEST, Broker
 from labkit.stack.model import Account, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.stack.wait import Probe, Waiting
 
-# Seconds, unless it took longer before (see starts.py). MySQL and Kafka recover first when they were killed;
+# Seconds, unless it took longer before (see starts.py). MySQL and the broker recover first when they were killed;
 # an official MySQL image takes its time to begin a data directory.
 READY_TIMEOUT = {NATIVE: 30.0, DOCKER: 90.0}
 MAX_ANSWER = 64 * 1024
@@ -20,11 +20,11 @@ MAX_ANSWER = 64 * 1024
 
 def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
     endpoint = stack[name].endpoint
+    if name == stack.profile.broker:
+        return partial(broker, stack, timeout)
     match stack[name].kind:
         case "mysql":
             return partial(mysql, stack.mysql, timeout)
-        case "kafka":
-            return partial(kafka, stack.kafka, timeout)
         case "redis":
             return partial(redis, stack.redis, timeout)
         case _:
@@ -65,12 +65,12 @@ def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str
     return why
 
 
-def kafka(account: Account, timeout: float = 1.0) -> str | None:
+def broker(stack: Stack, timeout: float = 1.0) -> str | None:
     try:
-        with Broker(account, timeout=timeout) as broker:
-            broker.offsets(broker.topics(), LATEST)  # it leads its partitions a moment later than it has joined its cluster
+        with brokers.of(stack).connect(timeout) as connection:
+            connection.bounds(connection.channels())  # Kafka leads its partitions a moment later than it has joined its cluster
     except (OSError, ValueError) as error:
-        return f"it does not answer at {account}: {error}"
+        return f"it does not answer at {stack.broker}: {error}"
     return None
 
 

@@ -5,9 +5,9 @@ A customer has a credit limit; the total of a customer's open orders must stay w
 
 from labkit.system.model import Column, Form, ObservedTable, Server, Service
 
-MYSQL = Server("mysql", "mysql", 3306)
-KAFKA = Server("kafka", "kafka", 9092)
-REDIS = Server("redis", "redis", 6379)
+MYSQL = Server("mysql", "mysql", 3306, "MySQL")
+KAFKA = Server("kafka", "kafka", 9092, "Kafka", user="labkit")
+REDIS = Server("redis", "redis", 6379, "Redis", user="default")  # Redis's own name for whoever gives only a password
 
 CUSTOMER_DB, ORDER_DB = "customer_db", "order_db"
 

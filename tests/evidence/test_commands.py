@@ -3,6 +3,7 @@
 import json
 import signal
 
+from labkit.brokers.kafka import library
 from labkit.evidence import database
 from labkit.stack.model import Stack
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled, state_in_view
@@ -100,7 +101,7 @@ def test_topics_and_their_keys(running_shop: RunningStack, described: Stack) -> 
 def test_a_key_in_two_partitions_is_shown(running_shop: RunningStack, described: Stack) -> None:
     from confluent_kafka import Producer
 
-    producer = Producer(described.kafka_client)
+    producer = Producer(library.settings(described.broker))
     for partition in (0, 1):
         producer.produce(CUSTOMER_CHANNEL, key="astray", value="no message", partition=partition)
     producer.flush()
