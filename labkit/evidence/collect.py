@@ -211,7 +211,7 @@ def _end_state(collection: Collection) -> None:
     if "tables" in collection.sources:
         workers["mysql"].begin("tables", account=asdict(stack.observer), profile=stack.profile.name, folder=str(folders["tables"]))
     if "view" in collection.sources:
-        workers["redis"].begin("view", account=asdict(stack.redis), folder=str(folders["view"]))
+        workers["redis"].begin("view", account=asdict(stack.redis), profile=stack.profile.name, folder=str(folders["view"]))
     spans = partitions.read(connection, stack, collection.begin)
     if "records" in collection.sources:
         planters = faults.unanswered(stack)

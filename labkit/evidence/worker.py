@@ -160,11 +160,14 @@ def _records(
     return {"records": records.read(broker, wire, positions(starts), positions(ends), Path(folder), tell, unanswered)}
 
 
-def _view(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
+def _view(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
+    from labkit import brokers
     from labkit.evidence import redis
+    from labkit.stack import state
     from labkit.stack.model import Account
 
-    return {"customers": redis.read(Account(**account), Path(folder), tell)}
+    positions = brokers.positions(state.profile_of(profile))
+    return {"customers": redis.read(Account(**account), positions, Path(folder), tell)}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"tables": _tables, "binlog": _binlog, "records": _records, "view": _view}
