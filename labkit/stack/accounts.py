@@ -59,12 +59,16 @@ def names(profile: Profile) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*MYSQL, *(server.name for server in profile.servers if server.user), *mysql_users(profile))))
 
 
+def described_servers(profile: Profile) -> str:
+    """Those that have one account for all their clients: `Kafka and Redis`."""
+    return " and ".join(server.title for server in profile.servers if server.user)
+
+
 def describe_open(profile: Profile) -> str:
     """What it means that a stack is open, as sentences."""
-    asked = " and ".join(server.title for server in profile.servers if server.user)
     return (
-        f"The stack is open: {asked} ask for no password, and the services' accounts in MySQL have their names as passwords. "
-        "Whoever works on this host can read and change what is in them."
+        f"The stack is open: {described_servers(profile)} ask for no password, and the services' accounts in MySQL have their names as "
+        "passwords. Whoever works on this host can read and change what is in them."
     )
 
 
