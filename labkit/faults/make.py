@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from labkit import brokers
 from labkit.errors import ExitCode, UserError
 from labkit.faults import components, places
 from labkit.faults.engine import Order, Wanted
@@ -185,13 +186,14 @@ def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), bef
     chosen = list(partitions) or list(range(places.partitions(stack, name)))
     if not chosen:
         raise UserError(f"There is no channel {name}.", "labkit fault list", exit_code=ExitCode.USAGE)
-    which = "all records" if before is None else f"all records before {places.said(stack, places.parsed(stack, before))}"
+    upto = None if before is None else places.parsed(stack, before)
+    which = "all records" if upto is None else f"all records before {places.said(stack, upto)}"
     where = "" if not partitions else f", partition {', '.join(map(str, partitions))}"
     return Order(
         "trim",
         short(stack.profile, name),
         f"{which} of {short(stack.profile, name)}{where} are deleted",
-        {"channel": name, "partitions": chosen, "before": before},
+        {"channel": name, "partitions": chosen, "before": None if upto is None else brokers.positions(stack.profile).written(upto)},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit import brokers
 from labkit.brokers.model import Bounds, Place, Position
-from labkit.errors import UserError
+from labkit.errors import ExitCode, UserError
 from labkit.faults.targets import channel
 from labkit.stack import sql, stores
 from labkit.stack.model import Stack
@@ -34,7 +34,8 @@ def parsed(stack: Stack, written: object) -> Position:
     """A position that labkit or a service wrote to a file. Raises UserError for what is none."""
     position = brokers.positions(stack.profile).read(written)
     if position is None:
-        raise UserError(f"{written!r} is no position in {brokers.of(stack).title}.", "labkit topics")
+        message = f"{str(written)!r} is not a position in {brokers.of(stack).title}."
+        raise UserError(message, "labkit topics", exit_code=ExitCode.USAGE)
     return position
 
 

@@ -5,7 +5,6 @@ import re
 from labkit.system.model import Profile
 
 ENTRANCE = "gateway"
-PRODUCTS = {"kafka": "Kafka", "redis": "Redis"}
 WIDTH = 14  # of a component's name
 _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 
@@ -13,10 +12,10 @@ _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 def stack(profile: Profile) -> str:
     """
     customers ─▶ MySQL customer_db with outbox
-                 ─▶ relay ─▶ Kafka Customer ─▶ orders, order-history
+                 ─▶ relay ─▶ BROKER Customer ─▶ orders, order-history
     """
     behind = ", ".join(each.name for each in profile.services if f"{{{each.name}.url}}" in profile.service(ENTRANCE).environment.values())
-    broker = PRODUCTS.get(profile.broker, profile.broker)
+    broker = profile.title(profile.broker)
     lines = [f"you ─▶ {ENTRANCE} ─▶ {behind}", ""]
     for service in profile.services:
         if not service.schema:

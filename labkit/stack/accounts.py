@@ -60,7 +60,7 @@ def names(profile: Profile) -> tuple[str, ...]:
 
 
 def described_servers(profile: Profile) -> str:
-    """Those that have one account for all their clients: `Kafka and Redis`."""
+    """Those that have one account for all their clients, for people."""
     return " and ".join(server.title for server in profile.servers if server.user)
 
 
