@@ -21,7 +21,7 @@ def placed(shop: RunningStack) -> tuple[int, int]:
 def test_one_query_asks_all_stores(running_shop: RunningStack, described: Stack) -> None:
     customer, order = placed(running_shop)
     query = f"""SELECT o.state, o.total, v.state AS in_view, r.partition_no, c.op
-        FROM orders o JOIN view_orders v ON v.order_id = o.id JOIN records r ON r.order_id = o.id JOIN order_changes c ON c.order_id = o.id
+        FROM orders o JOIN view_orders v ON v.order_id = o.id JOIN records r ON r.order_id = o.id JOIN order_changes c ON c.after_id = o.id
         WHERE o.id = {order} AND r.event = 'OrderCreated' AND c.after_state = 'APPROVED'"""
     rows = json.loads(running_shop.labkit("sql", "--json", query).stdout)
     assert [(row["state"], row["total"], row["op"]) for row in rows] == [("APPROVED", "12.34", "update")]
