@@ -164,8 +164,8 @@ class Watcher:
             *(Outstanding("gate", "gate", f"a gate is closed: {said}") for said in faults.closed_gates(self.stack)),
         ]
         binlog, waiting = self._ask("mysql", self._mysql, found) or (None, ())
-        bounds, committed = self._ask(self.stack.profile.broker, self._broker, found) or ({}, {})
-        counted = self._ask("redis", lambda connection, _: redis.writes(connection), found)
+        bounds, committed = self._ask("broker", self._broker, found) or ({}, {})
+        counted = self._ask("view", lambda connection, _: redis.writes(connection), found)
         now = time.time()
         keys = {(o.condition, o.subject) for o in found}
         self._since = {key: self._since.get(key, started) for key in keys}
@@ -191,35 +191,37 @@ class Watcher:
                 raise Unanswerable(Outstanding("unreadable", "mysql", _no_answer("mysql", error))) from error
             raise OSError(str(error)) from error
 
-    def _ask(self, name: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
+    def _ask(self, store: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
         for attempt in (1, 2):  # a connection that was lost since is no news
-            kept = name in self._open
+            kept = store in self._open
             try:
-                return question(self._connection(name), found)
+                return question(self._connection(store), found)
             except Exception as error:
-                self._drop(name)
+                self._drop(store)
                 if not _is_no_answer(error):
                     raise
                 if attempt == 2 or not kept:
-                    found.append(Outstanding("unreadable", name, _no_answer(name, error)))
+                    component = {"broker": self.stack.profile.broker, "view": "redis"}.get(store, store)
+                    found.append(Outstanding("unreadable", component, _no_answer(component, error)))
                     return None
         return None
 
-    def _connection(self, name: str) -> Any:
-        if name not in self._open:
+    def _connection(self, store: str) -> Any:
+        """Broker and view may be in one server."""
+        if store not in self._open:
             context: Any
-            if name == "mysql":
+            if store == "mysql":
                 context = sql.connected(self.stack.observer, ANSWER_TIMEOUT)
-            elif name == self.stack.profile.broker:
+            elif store == "broker":
                 context = brokers.of(self.stack).connect(ANSWER_TIMEOUT)
             else:
                 context = redis.Redis(self.stack.redis, ANSWER_TIMEOUT)
-            self._open[name] = (context, context.__enter__())
-        return self._open[name][1]
+            self._open[store] = (context, context.__enter__())
+        return self._open[store][1]
 
-    def _drop(self, name: str) -> None:
-        if name in self._open:
-            context, _ = self._open.pop(name)
+    def _drop(self, store: str) -> None:
+        if store in self._open:
+            context, _ = self._open.pop(store)
             with suppress(Exception):
                 context.__exit__(None, None, None)
 
