@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:
-    from labkit.brokers.model import Broker, Positions
-    from labkit.stack.model import Account, Stack
+    from labkit.account import Account
+    from labkit.brokers.model import Broker, HasBroker, Positions
 
 _BROKERS = {"kafka": ("kafka.broker", "Kafka")}
 _POSITIONS = {"kafka": ("kafka.positions", "Offsets")}
 
 
-def of(stack: "Stack") -> "Broker":
+def of(stack: "HasBroker") -> "Broker":
     """The broker of a stack, as its profile says."""
     return reached(stack.profile, stack.broker)
 

@@ -13,6 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, NewType, Protocol, Self
 
+from labkit.account import Account
+from labkit.system.model import Profile
+
 PLANTED_BY = "labkit-fault"  # the header of records that labkit plants: the fault's id
 
 Position = NewType("Position", int)
@@ -109,6 +112,16 @@ class Connection(Protocol):
 
     def empty(self, channels: Mapping[str, int]) -> dict[Place, Position]:
         """Delete every record. Returns where each partition begins now. A channel that was deleted meanwhile has none."""
+
+
+class HasBroker(Protocol):
+    """A stack."""
+
+    @property
+    def profile(self) -> Profile: ...
+
+    @property
+    def broker(self) -> Account: ...
 
 
 class Broker(Protocol):

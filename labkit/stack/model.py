@@ -1,9 +1,10 @@
 """What runs, as data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.account import Account as Account
 from labkit.errors import ExitCode, UserError
 from labkit.stack import accounts
 from labkit.system.model import Profile
@@ -32,19 +33,6 @@ class Component:
     version: str = ""
     port_note: str = ""  # why it has another than its default port
     digest: str = ""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where a server of the stack is, and how one logs in there. Without a password it asks for none."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 def no_component(profile: Profile, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:

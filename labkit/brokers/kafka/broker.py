@@ -4,11 +4,11 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from labkit.account import Account
 from labkit.brokers.kafka import keys, library, records
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.positions import Offsets
 from labkit.brokers.model import PLANTED_BY, Place, Position, Record
-from labkit.stack.model import Account
 
 ANSWER_S = 5.0
 MOVED_S, ASK_AGAIN_S = 15.0, 0.2

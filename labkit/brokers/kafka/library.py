@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from labkit.stack.model import Account
+from labkit.account import Account
 
 READER = "labkit"  # the group of consumers that never join it and commit nothing: the broker does not know it
 

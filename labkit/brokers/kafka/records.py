@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from labkit.account import Account
 from labkit.brokers.kafka import library
 from labkit.brokers.model import PLANTED_BY, Place, Position, Record
-from labkit.stack.model import Account
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message

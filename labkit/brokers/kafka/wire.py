@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
+from labkit.account import Account
 from labkit.brokers.model import Place, Position
-from labkit.stack.model import Account
 
 LIST_OFFSETS, METADATA, SASL_HANDSHAKE, DELETE_RECORDS, SASL_AUTHENTICATE = 2, 3, 17, 21, 36
 EARLIEST, LATEST = -2, -1
