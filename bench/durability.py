@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from bench.evidence import kafka_account
-from labkit.stack.model import kafka_client
+from labkit.brokers.kafka import library
 
 
 def settings(connections: dict[str, Any]) -> str:
@@ -57,6 +57,6 @@ def _kafka(connections: dict[str, Any]) -> str:
     topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
     names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    admin = AdminClient(kafka_client(kafka_account(connections)))  # must live until its answer is there
+    admin = AdminClient(library.settings(kafka_account(connections)))  # must live until its answer is there
     found = admin.describe_configs([resource])[resource].result(10)
     return "Kafka " + " ".join(f"{name}={found[name].value}" for name in names if name in found)

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.stack import NAME, Labkit, own_labkit
+from labkit.brokers.kafka import library
+from labkit.brokers.kafka.connection import KafkaConnection
+from labkit.brokers.kafka.wire import LATEST
 from labkit.evidence.collect import collect
-from labkit.evidence.kafka_positions import Positions
 from labkit.quiescence import State, Watcher, wait
 from labkit.stack import state
-from labkit.stack.kafka_wire import LATEST
-from labkit.stack.model import Account, Stack, kafka_client
+from labkit.stack.model import Account, Stack
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
 from labkit.verdict import Verdict, judge
 
@@ -163,19 +164,19 @@ def publish(account: Account, rows: list[Row]) -> None:
     """All records, taken by the groups of customers and orders."""
     from confluent_kafka import Consumer, Producer, TopicPartition
 
-    producer = Producer({**kafka_client(account), "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
+    producer = Producer({**library.settings(account), "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
     for _, topic, headers, payload in rows:
         key = json.loads(headers)["PARTITION_ID"]
         producer.produce(topic, key=key, value=f'{{"payload":{json.dumps(payload)},"headers":{headers}}}')
         producer.poll(0)
     producer.flush()
     for group in ("OrderEventConsumer", "customerServiceEvents"):
-        with Positions(account, timeout=5) as broker:
+        with KafkaConnection(account, timeout=5) as broker:
             while broker.groups([group])[0].members:  # a static member is gone after its session time-out
                 time.sleep(0.1)
             topics = [topic for topic in broker.topics() if topic.name in PROFILE.taken_by(group)]
             ends = broker.offsets(topics, LATEST)
-        consumer = Consumer({**kafka_client(account), "group.id": group, "enable.auto.commit": False})
+        consumer = Consumer({**library.settings(account), "group.id": group, "enable.auto.commit": False})
         consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
         consumer.close()
 

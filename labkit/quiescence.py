@@ -12,14 +12,13 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from labkit.evidence import faults, redis
+from labkit import brokers
+from labkit.brokers.model import Bounds, Connection, Place, Position
+from labkit.evidence import faults, redis, replication
 from labkit.evidence.environment import utc
-from labkit.evidence.kafka_positions import Positions
 from labkit.evidence.mysql import position_of
 from labkit.evidence.own_writes import touched
-from labkit.evidence.replication import Position
 from labkit.stack import runtimes, sql, transactions
-from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.system.model import Profile
@@ -72,18 +71,22 @@ class Wave:
     started: float
     ended: float
     steady: float
-    binlog: Position | None
+    binlog: replication.Position | None
     redis: tuple[str, int] | None
-    starts: dict[Place, int]
-    ends: dict[Place, int]
-    committed: dict[str, dict[Place, int]]
+    bounds: dict[Place, Bounds]
+    committed: dict[str, dict[Place, Position]]
     outstanding: tuple[Outstanding, ...]
     waiting: tuple[Waiting, ...] = ()
 
     @property
     def positions(self) -> tuple[Any, ...]:
         """What must be equal between two looks; of the application's own topics and groups only."""
-        return self.binlog, self.redis, self.starts, self.ends, self.committed
+        return self.binlog, self.redis, self.bounds, self.committed
+
+    @property
+    def added(self) -> int:
+        """How many records the partitions ever got."""
+        return sum(of.added for of in self.bounds.values())
 
     @property
     def readable(self) -> bool:
@@ -140,7 +143,7 @@ class Watcher:
     moved: list[bool] = field(default_factory=list)
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _open: dict[str, Any] = field(default_factory=dict)
-    _log: tuple[Position, Position] | None = None  # how far it was looked at, and the last change of the application's in it
+    _log: tuple[replication.Position, replication.Position] | None = None  # how far it was looked at, and the last own change in it
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -161,13 +164,13 @@ class Watcher:
             *(Outstanding("gate", "gate", f"a gate is closed: {said}") for said in faults.closed_gates(self.stack)),
         ]
         binlog, waiting = self._ask("mysql", self._mysql, found) or (None, ())
-        starts, ends, committed = self._ask("kafka", self._kafka, found) or ({}, {}, {})
-        counted = self._ask("redis", lambda connection, _: redis.writes(connection), found)
+        bounds, committed = self._ask("broker", self._broker, found) or ({}, {})
+        counted = self._ask("view", lambda connection, _: redis.writes(connection), found)
         now = time.time()
         keys = {(o.condition, o.subject) for o in found}
         self._since = {key: self._since.get(key, started) for key in keys}
         outstanding = tuple(Outstanding(o.condition, o.subject, o.detail, o.since or self._since[o.condition, o.subject]) for o in found)
-        wave = Wave(started, now, steady, binlog, counted, starts, ends, committed, outstanding, waiting)
+        wave = Wave(started, now, steady, binlog, counted, bounds, committed, outstanding, waiting)
         moved = bool(self.waves) and wave.positions != self.waves[-1].positions
         if self.waves and not moved and self.waves[-1].outstanding == wave.outstanding and len(self.waves) > 1 and not self.moved[-1]:
             self.waves[-1] = wave  # a long wait is one wave at its begin and one at its end
@@ -188,39 +191,41 @@ class Watcher:
                 raise Unanswerable(Outstanding("unreadable", "mysql", _no_answer("mysql", error))) from error
             raise OSError(str(error)) from error
 
-    def _ask(self, name: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
+    def _ask(self, store: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
         for attempt in (1, 2):  # a connection that was lost since is no news
-            kept = name in self._open
+            kept = store in self._open
             try:
-                return question(self._connection(name), found)
+                return question(self._connection(store), found)
             except Exception as error:
-                self._drop(name)
+                self._drop(store)
                 if not _is_no_answer(error):
                     raise
                 if attempt == 2 or not kept:
-                    found.append(Outstanding("unreadable", name, _no_answer(name, error)))
+                    component = {"broker": self.stack.profile.broker, "view": "redis"}.get(store, store)
+                    found.append(Outstanding("unreadable", component, _no_answer(component, error)))
                     return None
         return None
 
-    def _connection(self, name: str) -> Any:
-        if name not in self._open:
+    def _connection(self, store: str) -> Any:
+        """Broker and view may be in one server."""
+        if store not in self._open:
             context: Any
-            if name == "mysql":
+            if store == "mysql":
                 context = sql.connected(self.stack.observer, ANSWER_TIMEOUT)
-            elif name == "kafka":
-                context = Positions(self.stack.kafka, timeout=ANSWER_TIMEOUT)
+            elif store == "broker":
+                context = brokers.of(self.stack).connect(ANSWER_TIMEOUT)
             else:
                 context = redis.Redis(self.stack.redis, ANSWER_TIMEOUT)
-            self._open[name] = (context, context.__enter__())
-        return self._open[name][1]
+            self._open[store] = (context, context.__enter__())
+        return self._open[store][1]
 
-    def _drop(self, name: str) -> None:
-        if name in self._open:
-            context, _ = self._open.pop(name)
+    def _drop(self, store: str) -> None:
+        if store in self._open:
+            context, _ = self._open.pop(store)
             with suppress(Exception):
                 context.__exit__(None, None, None)
 
-    def _mysql(self, cursor: Any, found: list[Outstanding]) -> tuple[Position, tuple[Waiting, ...]]:
+    def _mysql(self, cursor: Any, found: list[Outstanding]) -> tuple[replication.Position, tuple[Waiting, ...]]:
         waiting = []
         for schema in self.stack.profile.schemas:
             cursor.execute(f"SELECT COUNT(*), MIN(creation_time), MIN(id), MAX(id) FROM `{schema}`.message WHERE published = 0")
@@ -237,7 +242,7 @@ class Watcher:
             )
         return self._own_position(position_of(cursor)), tuple(waiting)
 
-    def _own_position(self, position: Position) -> Position:
+    def _own_position(self, position: replication.Position) -> replication.Position:
         """Where the log stood when the application's tables were written to last, as far as was looked: a service may have a table of its
         own that it writes to all the time."""
         if self._log is not None:
@@ -248,22 +253,30 @@ class Watcher:
         self._log = position, position
         return position
 
-    def _kafka(self, broker: Positions, found: list[Outstanding]) -> tuple[dict[Place, int], dict[Place, int], dict[str, dict[Place, int]]]:
+    def _broker(self, broker: Connection, found: list[Outstanding]) -> tuple[dict[Place, Bounds], dict[str, dict[Place, Position]]]:
         profile = self.stack.profile
-        topics = [topic for topic in broker.topics() if topic.name in profile.own_channels]
-        starts, ends = broker.offsets(topics, EARLIEST), broker.offsets(topics, LATEST)
+        bounds = broker.bounds({name: partitions for name, partitions in broker.channels().items() if name in profile.own_channels})
         committed = {each.subscriber: broker.committed(each.subscriber) for each in profile.subscriptions}
-        held: dict[Place, int] = {}
+        held: dict[Place, Position] = {}
         for each in profile.subscriptions:
             group, subscribed = each.subscriber, {channel.name for channel in each.channels}
-            behind = broker.behind(committed[group], starts, {place: end for place, end in ends.items() if place[0] in subscribed})
+            behind = broker.behind(committed[group], {place: of for place, of in bounds.items() if place[0] in subscribed})
             held |= behind.held
             if behind.lag:
                 found.append(_lag(broker, profile, group, behind.lag, committed[group]))
-        for (topic, partition), offset in list(held.items())[:1]:
-            where = f"{profile.short(topic)}, partition {partition}, from offset {offset} on"
-            found.append(Outstanding("held", "kafka", f"a producer's open transaction holds back {where}"))
-        return starts, ends, committed
+        for place, position in list(held.items())[:1]:
+            where = f"{_partition(profile, place)}, from {_said(profile, position)} on"
+            found.append(Outstanding("held", profile.broker, f"a producer's open transaction holds back {where}"))
+        return bounds, committed
+
+
+def _partition(profile: Profile, place: Place) -> str:
+    return f"{profile.short(place[0])}, partition {place[1]}"
+
+
+def _said(profile: Profile, position: Position) -> str:
+    positions = brokers.positions(profile)
+    return f"{positions.noun} {positions.written(position)}"
 
 
 def _seconds(milliseconds: Any) -> float:
@@ -286,16 +299,16 @@ def _open_transactions(cursor: Any, accounts: Collection[str]) -> Iterator[tuple
         yield user, time.time() - max(seconds), len(seconds)
 
 
-def _lag(broker: Positions, profile: Profile, group: str, behind: Mapping[Place, int], committed: dict[Place, int]) -> Outstanding:
+def _lag(broker: Connection, profile: Profile, group: str, behind: Mapping[Place, int], committed: Mapping[Place, Position]) -> Outstanding:
     described = broker.groups([group])
     members, strangers = sum(one.members for one in described), [who for one in described for who in one.strangers]
-    (topic, partition), lag = max(behind.items(), key=lambda item: item[1])
-    at = committed.get((topic, partition))
-    place = f"offset {at}" if at is not None else "the beginning"
+    place, lag = max(behind.items(), key=lambda item: item[1])
+    at = committed.get(place)
+    stands = "the beginning" if at is None else _said(profile, at)
     more = f" ({sum(behind.values())} on {len(behind)} partitions)" if len(behind) > 1 else ""
     who = {0: "; the group has no member", 1: ""}.get(members, f"; the group has {members} members")
     who += f", one of them a stranger: {', '.join(strangers)}" if strangers else ""
-    return Outstanding("lag", group, f"{group} stands at {place} of {profile.short(topic)}, partition {partition}, {lag} behind{more}{who}")
+    return Outstanding("lag", group, f"{group} stands at {stands} of {_partition(profile, place)}, {lag} behind{more}{who}")
 
 
 def _is_no_answer(error: Exception) -> bool:
@@ -380,11 +393,12 @@ def wait(
 
 
 def _repeats(since: Wave, wave: Wave) -> bool:
-    """Kafka got far more records than rows wait, and it is the same rows that wait: each of the records is one of them again."""
+    """The broker got far more records than rows wait, and it is the same rows that wait: each of the records is one of them again."""
     rows = sum(waiting.rows for waiting in since.waiting)
     if not rows or not wave.readable:
         return False
-    return sum(end - since.ends.get(place, end) for place, end in wave.ends.items()) > REPEATS * rows + SOME
+    more = sum(of.added - since.bounds[place].added for place, of in wave.bounds.items() if place in since.bounds)
+    return more > REPEATS * rows + SOME
 
 
 def rows(watcher: Watcher) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -399,7 +413,7 @@ def rows(watcher: Watcher) -> Iterator[tuple[str, dict[str, Any]]]:
                 "binlog_file": wave.binlog.file if wave.binlog else None,
                 "binlog_position": wave.binlog.offset if wave.binlog else None,
                 "redis_writes": wave.redis[1] if wave.redis else None,
-                "log_end": sum(wave.ends.values()),
+                "records_added": wave.added,
                 "moved": moved,
             },
         )

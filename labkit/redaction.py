@@ -18,13 +18,14 @@ from urllib.parse import quote, unquote
 
 from labkit.redaction_named import is_secret_name, without_named
 from labkit.redaction_shapes import REMOVED, without_shapes, without_userinfo
+from labkit.stack.servers import products
 
 __all__ = ["REMOVED", "anonymous", "cleaner", "is_secret", "without_secrets", "without_userinfo"]
 
 # Names that are words of our own subject, too: nobody is hidden by removing them, and the text would lose its sense.
 _COMMON = frozenset(
     {"root", "admin", "administrator", "user", "test", "ubuntu", "debian", "localhost", "true", "false", "none", "null"}
-    | {"mysql", "redis", "kafka", "docker", "labkit", "relay", "orders", "customers", "password", "secret"}
+    | {*products.NAMES, "docker", "labkit", "relay", "orders", "customers", "password", "secret"}
 )
 SHORTEST = 4  # characters of a value that is looked for as it is
 _ADDRESS = re.compile(r"(?i)proxy|url|uri|dsn|registry|mirror")

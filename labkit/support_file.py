@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -19,6 +20,7 @@ from labkit.doctor import examination, text
 from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, facts, installed, runtimes, state
 from labkit.stack.runtime import NATIVE, Runtime
+from labkit.stack.servers import products
 
 LINES = 2000  # of each log
 EVENTS = 5000
@@ -26,10 +28,10 @@ REPORTS = 3
 LARGEST = 50_000_000  # bytes of evidence
 ABOUT = "about.txt"  # every such file has one, with this first line
 FIRST_LINE = "labkit support"
-PACKAGES = ("docker", "httpx", "typer", "psutil", "starlette", "uvicorn", "PyMySQL", "aiomysql", "confluent-kafka", "redis", "duckdb")
-ENVIRONMENT = ("LABKIT_", "DOCKER_", "COMPOSE_", "JAVA_HOME", "KAFKA_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "PATH")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+ENVIRONMENT = ("LABKIT_", "DOCKER_", "COMPOSE_", "JAVA_HOME", *(f"{each.upper()}_HOME" for each in products.NAMES), *PROXIES, "PATH")
 # What components are told by labkit and is no secret; the other variables of a component come from the user's environment.
-TOLD = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", "KAFKA_", "MYSQL_", "REDIS_", "RELAY_", "TZ")
+TOLD = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", *(f"{each.upper()}_" for each in products.NAMES), "RELAY_", "TZ")
 
 Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and how it is had; None: there is none
 
@@ -160,17 +162,28 @@ def _log(runtime: Runtime, component: str) -> str:
 
 def _versions() -> dict[str, Any]:
     found: dict[str, Any] = {"labkit": __version__, "python": sys.version, "platform": platform.platform(), "machine": platform.machine()}
-    found["packages"] = {}
-    for package in PACKAGES:
-        try:
-            found["packages"][package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    found["packages"] = {name: version for name in _packages() if (version := _version(name))}
     try:
         found["servers"] = installed.find_all().versions()
     except UserError as error:
         found["servers"] = error.message
     return found
+
+
+def _packages() -> list[str]:
+    """Those that labkit depends on."""
+    try:
+        needed = importlib.metadata.requires("labkit") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [re.split(r"[^\w.-]", each)[0] for each in needed if "extra ==" not in each]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _environment() -> str:

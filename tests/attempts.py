@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 
-from labkit.evidence.kafka_positions import Positions
+from labkit.brokers.kafka.connection import KafkaConnection
+from labkit.brokers.kafka.wire import string
 from labkit.stack import accounts, sql
-from labkit.stack.kafka_wire import Broker, string
 from labkit.stack.model import Account
 from labkit.system import find
 
@@ -72,7 +72,7 @@ def into_kafka(host: str, port: int) -> list[str]:
     def asked(request: tuple[str, int, int, bytes]) -> list[str]:
         name, api, version, body = request
         try:
-            with Broker(Account(host, port, "", ""), timeout=ANSWER_S) as broker:
+            with KafkaConnection(Account(host, port, "", ""), timeout=ANSWER_S) as broker:
                 broker._ask(api, version, body)
                 return [name]
         except OSError:
@@ -81,7 +81,7 @@ def into_kafka(host: str, port: int) -> list[str]:
     def entered(login: tuple[str, str]) -> list[str]:
         user, guess = login
         try:
-            with Positions(Account(host, port, user, guess), timeout=ANSWER_S) as broker:
+            with KafkaConnection(Account(host, port, user, guess), timeout=ANSWER_S) as broker:
                 return [f"{user}/{guess}: {broker.topics()}"]
         except (OSError, ValueError):
             return []

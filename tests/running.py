@@ -19,6 +19,7 @@ import pymysql.cursors
 import pytest
 import redis as redis_client
 
+from labkit.brokers.kafka import library
 from labkit.stack import runtimes, sql, state
 from labkit.stack.facts import facts
 from labkit.stack.model import Stack
@@ -158,7 +159,7 @@ class RunningStack:
     @property
     def kafka_client(self) -> dict[str, Any]:
         """What a client of Kafka is set up with, address and login."""
-        return self.described.kafka_client
+        return library.settings(self.described.broker)
 
     @cached_property
     def redis(self) -> "redis_client.Redis":

@@ -32,12 +32,12 @@ def up(
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="What the stack consists of.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
     open_wanted: Annotated[
-        bool, typer.Option("--open", help="No passwords for Kafka and Redis, so that services that are not labkit's can connect.")
+        bool, typer.Option("--open", help="No passwords for the broker and Redis, so that services that are not labkit's can connect.")
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Start the stack and wait until all of it is ready. When it runs already, repair what is missing. The stores ask for the stack's own
-    passwords (`labkit status --json` tells them). With --open Kafka and Redis ask for none, and the services' accounts in MySQL have
+    passwords (`labkit status --json` tells them). With --open the broker and Redis ask for none, and the services' accounts in MySQL have
     their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
     closes the stack again.
     LABKIT_START_TIMEOUT sets the seconds that a component may take."""

@@ -231,7 +231,7 @@ def poison(
 def trim(
     channel: Channel,
     partition: Annotated[list[int] | None, typer.Option("--partition", min=0, help="Only this one; may be repeated.")] = None,
-    before: Annotated[int | None, typer.Option("--before", min=0, metavar="OFFSET", help="Only records before this offset.")] = None,
+    before: Annotated[str | None, typer.Option("--before", metavar="POSITION", help="Only records before this one.")] = None,
     name: Name = "default",
     as_json: Json = False,
 ) -> int:

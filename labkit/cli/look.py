@@ -76,7 +76,7 @@ def sql(
     evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Ask a saved run instead.")] = None,
     name: Name = "default",
 ) -> int:
-    """Ask tables, outboxes, Kafka records, the view and the binlog's changes, as they are now, in one query (DuckDB's SQL)."""
+    """Ask tables, outboxes, the broker's records, the view and the binlog's changes, as they are now, in one query (DuckDB's SQL)."""
     from labkit.commands.sql import sql
 
     return sql(name, query, schema=schema, as_json=as_json, as_csv=as_csv, evidence=evidence)
@@ -99,10 +99,10 @@ def logs(
 @app.command()
 def shell(
     component: Annotated[str, typer.Argument(metavar="COMPONENT")],
-    sh: Annotated[bool, typer.Option("--sh", help="A shell instead of the prompt of mysql, redis or kafka.")] = False,
+    sh: Annotated[bool, typer.Option("--sh", help="A shell instead of a server's prompt.")] = False,
     name: Name = "default",
 ) -> int:
-    """Open the prompt of mysql, redis or kafka, logged in at this stack's port. For a service, or with --sh, open a shell where it
+    """Open the prompt of a server, such as mysql, logged in at this stack's port. For a service, or with --sh, open a shell where it
     runs: in its container, or in its folder with its environment."""
     from labkit.commands.shell import shell
 

@@ -1,7 +1,6 @@
 """A store's prompt at this stack's port: the server's own client where the machine has one, else a small one of labkit's."""
 
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,31 +9,20 @@ from labkit import say
 from labkit.stack import sql
 from labkit.stack.model import Stack
 
-STORES = ("mysql", "redis", "kafka")
 ENDS = ("exit", "quit", "\\q")
 TIMEOUT_S, LAST_EVENTS = 30.0, 10
 Answer = Callable[[str], None]
 """Takes one command and says what came of it. Raises OSError and ValueError with what the store says of it."""
 
 
-def client(stack: Stack, store: str) -> list[str] | None:
-    """The command line of the server's own client; it finds its password in the environment (see clients.py)."""
-    if store == "mysql":
-        at, found = stack.mysql, shutil.which("mysql") or shutil.which("mariadb")
-        return [found, "--protocol=tcp", f"--host={at.host}", f"--port={at.port}", f"--user={at.user}"] if found else None
-    if store == "redis":
-        account, found = stack.redis, shutil.which("redis-cli") or shutil.which("valkey-cli")
-        return [found, "-h", account.host, "-p", str(account.port)] if found else None
-    return None
-
-
 def run(stack: Stack, store: str) -> None:
     """labkit's own: reads commands until exit or Ctrl-D."""
     if sys.stdin.isatty():
         import readline  # noqa: F401  # the arrow keys, and what was typed before
-    answers: dict[str, Callable[[Stack], Iterator[Answer]]] = {"mysql": _mysql, "redis": _redis, "kafka": _kafka}
-    for answer in answers[store](stack):
-        for words in _commands(f"{store} {stack[store].endpoint.port}> ", ends_with=";" if store == "mysql" else ""):
+    product = stack.profile.server(store).product
+    answers: dict[str, Callable[[Stack], Iterator[Answer]]] = {"mysql": _mysql, "redis": _redis}
+    for answer in answers.get(product, _broker)(stack):
+        for words in _commands(f"{store} {stack[store].endpoint.port}> ", ends_with=";" if product == "mysql" else ""):
             try:
                 answer(words)
             except (OSError, ValueError) as error:
@@ -120,8 +108,8 @@ def _show(value: Any, indent: str = "") -> None:
         say.raw(f"{indent}{'(nil)' if value is None else value}")
 
 
-def _kafka(stack: Stack) -> Iterator[Answer]:
-    """Kafka has no prompt of its own, only scripts."""
+def _broker(stack: Stack) -> Iterator[Answer]:
+    """Of a broker that has no prompt of its own, only scripts."""
     from labkit.commands.events import events
     from labkit.commands.topics import topics
     from labkit.errors import UserError

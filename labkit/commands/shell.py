@@ -7,9 +7,10 @@ from typing import NoReturn
 from labkit import say
 from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
-from labkit.stack import clients, native, processes, runtimes, state
+from labkit.stack import native, processes, runtimes, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE, Runtime
+from labkit.stack.servers import products
 
 
 def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
@@ -21,23 +22,25 @@ def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
     runtime = runtimes.of_stack(stack)
     if not runtime.runs(component):
         raise UserError(f"{component} does not run.", "labkit up")
-    if sh or component not in prompt.STORES:
+    if sh or component not in stack.servers:
         _shell(stack, component, runtime)
     return _prompt(stack, component)
 
 
 def _prompt(stack: Stack, store: str) -> ExitCode:
-    own = prompt.client(stack, store)
-    if own is not None:
-        os.environ.update(clients.login(stack, store))
+    product = products.of_component(stack.profile, store)
+    if product is not None and (own := product.client(stack, store)) is not None:
+        command, login = own
+        os.environ.update(login)
         sys.stdout.flush()
-        os.execv(own[0], own)
+        os.execv(command[0], command)
     prompt.run(stack, store)
     return ExitCode.OK
 
 
 def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
-    login = clients.environment(stack, component)
+    product = products.of_component(stack.profile, component)
+    login = product.shell_environment(stack, component) if product else {}
     command = runtime.shell(component, login)
     if stack.runtime == NATIVE:
         entry = native.planned(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
@@ -46,7 +49,7 @@ def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
         own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # what is started here is the user's
         os.environ.update(own)
     os.environ.update(login)  # last: its PATH leads to a redis-cli that reaches this stack
-    if hint := clients.hint(stack, component):
-        say.problem(hint)
+    if product:
+        say.problem(product.hint(stack, component))
     sys.stdout.flush()
     os.execvp(command[0], command)

@@ -1,18 +1,17 @@
-"""labkit topics: what Kafka holds, partition by partition, and how far each consumer group has come."""
+"""labkit topics: what the broker holds, partition by partition, and how far each consumer group has come."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from labkit import say
+from labkit import brokers, say
+from labkit.brokers.model import Bounds, Group, Place
 from labkit.errors import ExitCode, UserError
-from labkit.evidence.kafka_positions import Group, Positions
 from labkit.stack import state
-from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 
-ANSWER_TIMEOUT = 5.0
+ANSWER_S = 5.0
 
 
 def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
@@ -20,24 +19,24 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
     stack = state.load(stack_name)
     if by_key:
         return _by_key(stack, as_json=as_json)
+    broker = brokers.of(stack)
     try:
-        with Positions(stack.kafka, timeout=ANSWER_TIMEOUT) as broker:
-            found = broker.topics()
-            starts, ends = broker.offsets(found, EARLIEST), broker.offsets(found, LATEST)
-            groups = broker.groups(broker.group_ids())
-            lags = {group.id: broker.behind(group.committed, starts, ends).lag for group in groups}
+        with broker.connect(ANSWER_S) as connection:
+            bounds = connection.bounds(connection.channels())
+            groups = connection.groups(connection.group_ids())
+            lags = {group.id: connection.behind(group.committed, bounds).lag for group in groups}
     except (OSError, ValueError) as error:
-        raise UserError(f"Kafka does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
-    partitions = [_partition(stack.profile, place, starts, ends, groups, lags) for place in sorted(ends)]
+        raise UserError(f"{broker.title} does not answer: {error}.", "labkit status", exit_code=ExitCode.UNKNOWN) from error
+    partitions = [_partition(stack.profile, place, of, groups, lags) for place, of in sorted(bounds.items(), key=lambda item: item[0])]
     if as_json:
         say.raw(json.dumps(partitions, indent=1))
         return ExitCode.OK
-    for topic in sorted({place[0] for place in ends}):
+    for topic in sorted({place[0] for place in bounds}):
         say.line(f"{stack.profile.short(topic)}\n  {topic}")  # which is too long to stand beside anything
         for row in partitions:
             if row["topic"] == topic:
                 taken = ", ".join(_taken(group) for group in row["groups"])
-                held = f"offsets {row['start']} to {row['end']}  {row['end'] - row['start']:,} records"
+                held = f"{broker.positions.noun}s {row['start']} to {row['end']}  {row['records']:,} records"
                 say.line(f"  partition {row['partition']}  {held}  {taken}".rstrip())
     for group in groups:
         is_own = stack.profile.subscription(group.id) is not None
@@ -48,20 +47,15 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _partition(
-    profile: Profile,
-    place: Place,
-    starts: Mapping[Place, int],
-    ends: Mapping[Place, int],
-    groups: list[Group],
-    lags: Mapping[str, Mapping[Place, int]],
-) -> dict[str, Any]:
+def _partition(profile: Profile, place: Place, of: Bounds, groups: list[Group], lags: Mapping[str, Mapping[Place, int]]) -> dict[str, Any]:
+    written = brokers.positions(profile).written
     taking = []
     for group in groups:
         if place in group.committed or place[0] in profile.taken_by(group.id):
-            committed = group.committed.get(place)
+            committed = None if (at := group.committed.get(place)) is None else written(at)
             taking.append({"group": group.id, "committed": committed, "lag": lags[group.id].get(place, 0)})
-    return {"topic": place[0], "partition": place[1], "start": starts[place], "end": ends[place], "groups": taking}
+    where = {"topic": place[0], "partition": place[1], "start": written(of.start), "end": written(of.end), "records": of.records}
+    return {**where, "groups": taking}
 
 
 def _taken(group: Mapping[str, Any]) -> str:

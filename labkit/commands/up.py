@@ -12,7 +12,7 @@ from labkit.lab.workspace import Workspace
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
-from labkit.stack.servers import kafka
+from labkit.stack.servers import products
 from labkit.stack.wait import NotReady
 from labkit.system.model import Profile
 from labkit.up_view import LiveTable, Table
@@ -45,7 +45,8 @@ def _up(stack_name: str, *, runtime: str | None, profile: str | None, services: 
         told.after_repair(brought.stack)
         if was_open and not open_wanted:
             reopen = _command("up --open", stack_name)
-            say.line(f"The stack is closed again: Kafka and Redis ask for its passwords. To leave it open: {reopen}")
+            asking = accounts.described_servers(wanted)
+            say.line(f"The stack is closed again: {asking} ask for its passwords. To leave it open: {reopen}")
         _conclude(brought, time.monotonic() - begun, here)
     return ExitCode.OK
 
@@ -69,15 +70,16 @@ def _bring_up(
         try:
             return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, profile=profile, open_wanted=open_wanted)
         except NotReady as error:
-            raise _explained(error, _command("up", stack_name)) from error
+            raise _explained(error, profile, _command("up", stack_name)) from error
 
 
-def _explained(error: NotReady, again: str) -> UserError:
+def _explained(error: NotReady, profile: Profile, again: str) -> UserError:
     details, next_step = list(error.details), error.next_step
     if error.ended:
         next_step = way_back.after(error, again)
-    if error.component == "kafka" and kafka.blames_archive(error.log) and kafka.forget_archive():
-        details += ["", "labkit removed the stale archive."]
+    product = products.of_component(profile, error.component)
+    if product and (repaired := product.repaired(error.log)):
+        details += ["", repaired]
         next_step = again
     return UserError(f"✗ {error.message}", next_step, details=details)
 
@@ -99,7 +101,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
         say.line(f"The services run from {stack.source}.")
     _tell_of_edits(stack)
     if stack.accounts.open:
-        say.line(accounts.OPEN)
+        say.line(accounts.describe_open(stack.profile))
     if len(brought.started) in (0, len(stack.names)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)

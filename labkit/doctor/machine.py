@@ -13,13 +13,14 @@ from labkit.doctor.subject import Subject
 from labkit.stack import compose
 from labkit.stack.model import SUPERVISOR
 from labkit.stack.runtime import DOCKER, NATIVE
+from labkit.stack.servers import products
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 # MB under the load of the labs; natively each process shares its libraries with the others.
 MEMORY_MB: Mapping[str, Mapping[str, int]] = {
     NATIVE: {"mysql": 130, "kafka": 180, "redis": 12, "service": 45, "supervisor": 10},
-    DOCKER: {**compose.MEMORY_NEEDED_MB, "service": compose.SERVICE_NEEDS_MB},
+    DOCKER: {**{name: products.of(name).memory_mb for name in products.NAMES}, "service": compose.SERVICE_NEEDS_MB},
 }
 # MB of data and logs after a day of labs.
 DISK_MB = {"mysql": 300, "kafka": 150, "redis": 10, "logs": 40}

@@ -44,10 +44,11 @@ def _native(subject: Subject) -> Finding:
     except UserError as error:
         verdict = unless(subject.taken == NATIVE)
         return Finding("native.servers", verdict, f"To run as processes: {error.message}", error.next_step or "labkit setup")
+    mysql, kafka, redis = (has.servers[product] for product in ("mysql", "kafka", "redis"))
     versions = {
-        "mysql": f"{has.mysql.kind} {has.mysql.version}",
-        "kafka": f"Kafka {has.kafka.version}",
-        "java": f"Java {has.kafka.java_version}",
-        "redis": f"{has.redis.kind} {has.redis.version}",
+        "mysql": f"{mysql.kind} {mysql.version}",
+        "kafka": f"Kafka {kafka.version}",
+        "java": f"Java {kafka.java_version}",
+        "redis": f"{redis.kind} {redis.version}",
     }
     return Finding("native.servers", OK, f"This machine has {', '.join(versions.values())}.", facts=versions)

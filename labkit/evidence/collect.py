@@ -47,7 +47,7 @@ STILLNESS = {
     State.MOVING: "moving",
     State.UNREAD: "unread",
 }
-STORE_OF = {"view": "redis", "tables": "mysql", "records": "kafka"}
+STORE_OF = {"view": "redis", "tables": "mysql", "records": "broker"}
 ALL = frozenset(database.SOURCES)
 
 Tell = Callable[[str], None]
@@ -115,12 +115,12 @@ def collect(
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="labkit-evidence-")))
         if "binlog" in sources:
             sources |= {"tables"}  # whose position is where the changes end
-        workers = {store: opened.enter_context(Worker(store)) for source, store in STORE_OF.items() if source in sources}
+        workers = {store: opened.enter_context(Worker(store, stack.profile)) for source, store in STORE_OF.items() if source in sources}
         watcher = opened.enter_context(Watcher(stack))
         connection = database.new(unfinished, stack.profile)
         try:
             started = time.time()
-            collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory), sources)
+            collection = Collection(stack, connection, scratch, workers, watcher, tell, mark.read(stack.directory, stack.profile), sources)
             if wait:
                 stillness = _of_one_moment(collection, scenario, moving_for, blocked_for)
             else:
@@ -211,17 +211,16 @@ def _end_state(collection: Collection) -> None:
     if "tables" in collection.sources:
         workers["mysql"].begin("tables", account=asdict(stack.observer), profile=stack.profile.name, folder=str(folders["tables"]))
     if "view" in collection.sources:
-        workers["redis"].begin("view", account=asdict(stack.redis), folder=str(folders["view"]))
-    starts, ends = partitions.read(connection, stack, collection.begin)
+        workers["redis"].begin("view", account=asdict(stack.redis), profile=stack.profile.name, folder=str(folders["view"]))
+    spans = partitions.read(connection, stack, collection.begin)
     if "records" in collection.sources:
-        first, last = [[*place, offset] for place, offset in starts.items()], [[*place, offset] for place, offset in ends.items()]
         planters = faults.unanswered(stack)
-        workers["kafka"].begin(
+        workers["broker"].begin(
             "records",
-            account=asdict(stack.kafka),
+            account=asdict(stack.broker),
             profile=stack.profile.name,
-            starts=first,
-            ends=last,
+            starts=[[*place, start] for place, (start, _) in spans.items()],
+            ends=[[*place, end] for place, (_, end) in spans.items()],
             folder=str(folders["records"]),
             unanswered=planters,
         )
@@ -229,13 +228,14 @@ def _end_state(collection: Collection) -> None:
     for source, store in STORE_OF.items():
         if source not in collection.sources:
             continue
-        if source == "records" and not starts:
+        if source == "records" and not spans:
             continue  # `groups` says why; there is nothing to read where nobody could tell from where
         collection.tell(f"reading {source}")
         try:
             done = workers[store].result(lambda count, source=source: collection.tell(f"reading {source}: {count:,} rows"))  # type: ignore[misc]
         except StoreGone as gone:
-            database.set_complete(connection, source, f"{store} could not be read: {gone}", store)
+            component = stack.profile.broker if store == "broker" else store
+            database.set_complete(connection, source, f"{component} could not be read: {gone}", component)
             continue
         not_read = unread.reason(table_files.load(connection, folders[source]), stack.profile)
         if source == "tables":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit import brokers
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import flows, observed
 from labkit.stack import state
@@ -43,6 +44,7 @@ def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyCo
     connection.execute("SET TimeZone = 'UTC'")
     with together(connection):
         connection.execute(schema(profile or find.default()))
+        connection.execute(f"CREATE MACRO position_text(position) AS {brokers.positions(profile or find.default()).sql}")
         set_fact(connection, "format", str(FORMAT))
         set_fact(connection, "profile", (profile or find.default()).name)
         flows.write(connection, profile or find.default())

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from labkit import brokers
 from labkit.evidence.environment import utc
 from labkit.stack.model import Stack
 
@@ -47,6 +48,7 @@ def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str,
     """(faults, planted records) that were there at any time since the mark, as the evidence has them. `after` is where the ledger ended at
     the mark: what was over by then is told before it, whatever the clock said."""
     faults, planted = [], []
+    read_position = brokers.positions(stack.profile).read
     for fault in ledger(stack.directory):
         if fault["state"] == OVER and fault["told"] <= after:
             continue
@@ -64,7 +66,8 @@ def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str,
             }
         )
         for record in fault["facts"].get("planted") or []:
-            place = {"topic": record["topic"], "partition_no": record["partition"], "offset_no": record["offset"]}
+            position = read_position(record["offset"])
+            place = {"topic": record["topic"], "partition_no": record["partition"], "offset_no": position}
             planted.append({"fault_id": int(fault["id"]), **place, "message_id": record.get("message_id")})
     return faults, planted
 

@@ -3,30 +3,36 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit import handed_in
-from labkit.evidence.replication import Position
-from labkit.stack.kafka_wire import Place
+from labkit import brokers, handed_in
+from labkit.brokers.model import Place, Position
+from labkit.evidence import replication
+from labkit.system.model import Profile
 
 
 @dataclass(frozen=True)
 class Mark:
     """`time` in epoch seconds, for people. `ledger`: bytes of the faults' ledger then.
 
-    A topic that had no record then is not in `offsets`: it begins at 0."""
+    A channel that had no record then is not in `positions`: it begins at 0, the lowest position."""
 
     time: float
-    binlog: Position
-    offsets: dict[Place, int] = field(default_factory=dict)
+    binlog: replication.Position
+    positions: dict[Place, Position] = field(default_factory=dict)
     ledger: int = 0
 
 
-def read(directory: Path) -> Mark | None:
+def read(directory: Path, profile: Profile) -> Mark | None:
     """None when there is none, or it cannot be read."""
+    read_position = brokers.positions(profile).read
     try:
         data = handed_in.json_of(directory / "mark.json")
-        offsets = {(topic, partition): int(offset) for topic, ends in data["kafka"].items() for partition, offset in enumerate(ends)}
-        return Mark(
-            float(data["time"]), Position(data["binlog"]["file"], int(data["binlog"]["position"])), offsets, int(data.get("ledger", 0))
-        )
+        positions: dict[Place, Position] = {}
+        for channel, starts in data[profile.broker].items():
+            for partition, written in enumerate(starts):
+                if (position := read_position(written)) is None:
+                    return None
+                positions[channel, partition] = position
+        binlog = replication.Position(data["binlog"]["file"], int(data["binlog"]["position"]))
+        return Mark(float(data["time"]), binlog, positions, int(data.get("ledger", 0)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

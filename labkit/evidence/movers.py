@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from labkit.brokers.model import Place
 from labkit.evidence.binlog import first_word
 from labkit.stack import accounts, sql
 from labkit.stack.model import Stack
@@ -24,8 +25,8 @@ def between(before: "Wave", after: "Wave", profile: Profile) -> str:
     moved = []
     if before.binlog != after.binlog:
         moved.append(f"MySQL's binlog went from {before.binlog or 'unread'} to {after.binlog or 'unread'}")
-    for topic in sorted({topic for topic, _ in after.ends}):
-        more = sum(end - before.ends.get(place, 0) for place, end in after.ends.items() if place[0] == topic)
+    for topic in sorted({topic for topic, _ in after.bounds}):
+        more = sum(of.added - _added(before, place) for place, of in after.bounds.items() if place[0] == topic)
         if more:
             moved.append(f"{profile.short(topic)} got {more} records")
     if before.committed != after.committed:
@@ -34,6 +35,10 @@ def between(before: "Wave", after: "Wave", profile: Profile) -> str:
     if before.redis != after.redis:
         moved.append("Redis was written to")
     return ", ".join(moved) or "the logs' beginnings moved"
+
+
+def _added(wave: "Wave", place: Place) -> int:
+    return wave.bounds[place].added if place in wave.bounds else 0
 
 
 def writer(stack: Stack) -> str | None:
@@ -60,8 +65,7 @@ def writer(stack: Stack) -> str | None:
 
 
 def rate(waves: Sequence["Wave"]) -> str | None:
-    """How many records a second Kafka got while one looked."""
+    """How many records a second the broker got meanwhile."""
     if len(waves) < 2 or waves[-1].steady <= waves[0].steady:
         return None
-    more = sum(waves[-1].ends.values()) - sum(waves[0].ends.values())
-    return f"{more / (waves[-1].steady - waves[0].steady):.1f}"
+    return f"{(waves[-1].added - waves[0].added) / (waves[-1].steady - waves[0].steady):.1f}"

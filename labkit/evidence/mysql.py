@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit import brokers
+from labkit.brokers.model import Positions
 from labkit.evidence import messages
+from labkit.evidence.packets import packet
 from labkit.evidence.replication import Position
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
@@ -116,10 +119,15 @@ def _about(about: messages.About) -> str:
     return f"{optional(a.key)},{optional(a.type)},{optional(a.event)},{ids},{a.total or ''},{optional(a.saga_id)},{optional(a.reply_to)}"
 
 
-def _dead_letter(schema: str, row: Row) -> str:
-    subscriber, channel, partition, position, index, message_id, cause, key, value, created = row
-    place = f"{_text(subscriber)},{_text(channel)},{_number(partition)},{_number(position)},{_number(index)}"
-    return f"mysql,{schema},{place},{_text(message_id)},{_text(cause)},{_hex(key)},{_hex(value)},{milliseconds(created)}"
+def _dead_letter(positions: Positions) -> Callable[[str, Row], str]:
+    def line(schema: str, row: Row) -> str:
+        subscriber, channel, partition, written, index, message_id, cause, key, value, created = row
+        position = positions.read(written or b"")
+        at = _number(written) if position is None else str(position)
+        place = f"{_text(subscriber)},{_text(channel)},{_number(partition)},{at},{_number(index)}"
+        return f"mysql,{schema},{place},{_text(message_id)},{_text(cause)},{_hex(key)},{_hex(value)},{milliseconds(created)}"
+
+    return line
 
 
 def _saga(schema: str, row: Row) -> str:
@@ -130,7 +138,7 @@ def _saga(schema: str, row: Row) -> str:
 
 
 def _sources(profile: Profile) -> list[Source]:
-    return [*map(_observed, profile.tables), *_of_messaging(profile.schemas, messages.Wire(profile))]
+    return [*map(_observed, profile.tables), *_of_messaging(profile.schemas, messages.Wire(profile), brokers.positions(profile))]
 
 
 def _observed(table: ObservedTable) -> Source:
@@ -144,7 +152,7 @@ def _observed(table: ObservedTable) -> Source:
     )
 
 
-def _of_messaging(schemas: tuple[str, ...], wire: messages.Wire) -> tuple[Source, ...]:
+def _of_messaging(schemas: tuple[str, ...], wire: messages.Wire, positions: Positions) -> tuple[Source, ...]:
     return (
         Source(
             messaging.OUTBOX,
@@ -165,11 +173,11 @@ def _of_messaging(schemas: tuple[str, ...], wire: messages.Wire) -> tuple[Source
             messaging.DEAD_LETTERS,
             schemas,
             {
-                **{"subscriber": TEXT, "channel": TEXT, "channel_partition": NUMBER, "position": NUMBER, "message_index": NUMBER},
+                **{"subscriber": TEXT, "channel": TEXT, "channel_partition": NUMBER, "position": TEXT, "message_index": NUMBER},
                 **{"message_id": TEXT, "cause": TEXT, "record_key": BYTES, "record_value": BYTES, "creation_time": MILLISECONDS},
             },
             "dead_letters",
-            _dead_letter,
+            _dead_letter(positions),
             optional=frozenset({"creation_time"}),
             required=False,
         ),
@@ -294,44 +302,32 @@ def _rows(connection: Any, query: str, count: int) -> Iterator[Row]:
     """
     connection._execute_command(COM_QUERY, query)
     read = connection._rfile.read
-    first = _packet(read)
+    first = packet(read)
     if first[0] == 0xFF:
         raise OSError(f"MySQL refused {query!r}: {first[9:].decode(errors='replace')}")
     for _ in range(first[0] + 1):  # a description for each column, and an end
-        _packet(read)
+        packet(read)
     while True:
-        packet = _packet(read)
-        if packet[0] == 0xFE and len(packet) < 9:
+        data = packet(read)
+        if data[0] == 0xFE and len(data) < 9:
             return
-        if packet[0] == 0xFF:
-            raise OSError(f"MySQL broke off in {query!r}: {packet[9:].decode(errors='replace')}")
+        if data[0] == 0xFF:
+            raise OSError(f"MySQL broke off in {query!r}: {data[9:].decode(errors='replace')}")
         row: Row = []
         at = 0
         for _ in range(count):
-            size = packet[at]
+            size = data[at]
             at += 1
             if size > 250:
                 if size == 251:
                     row.append(None)
                     continue
                 width = (2, 3, 8)[size - 252]
-                size = int.from_bytes(packet[at : at + width], "little")
+                size = int.from_bytes(data[at : at + width], "little")
                 at += width
-            row.append(packet[at : at + size])
+            row.append(data[at : at + size])
             at += size
         yield row
-
-
-def _packet(read: Callable[[int], bytes]) -> bytes:
-    head = read(4)
-    if len(head) < 4:
-        raise ConnectionError("MySQL closed the connection")
-    length = head[0] | head[1] << 8 | head[2] << 16
-    data = read(length)
-    while length == 0xFFFFFF:
-        length = int.from_bytes(read(4)[:3], "little")
-        data += read(length)
-    return data
 
 
 def _text(value: bytes | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit.brokers.model import Positions
 from labkit.evidence import messages
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, quoted
 from labkit.stack.model import Account
@@ -20,14 +21,16 @@ CUSTOMERS = b"customerviews"
 LONGEST_ID = 100  # characters: longer ones are not even made into numbers
 VIEW, POSITIONS, DEAD_LETTERS = VIEW_KEY.encode(), messaging.POSITIONS.encode(), messaging.DEAD_LETTER_STREAM.encode()
 _RAISE = object()
-# Commands that change nothing; calls of any other count as writes.
+# Commands that change nothing, and those by which the consumers of a stream take from it and acknowledge, which they go on doing while
+# nothing happens. How far they have come is another question, see labkit/brokers. Calls of any other command count as writes.
 _READS = """
 hgetall hget hmget hlen hkeys hexists get mget exists scard smembers sismember sscan hscan scan
-keys type ttl xrange xlen xinfo|stream info ping hello client client|setinfo client|setname
-client|list select command command|docs config config|get dbsize time memory memory|usage
-script|load script|exists latency slowlog monitor echo auth quit reset readonly cluster|info
-debug object eval evalsha eval_ro evalsha_ro fcall fcall_ro multi exec discard watch unwatch
-subscribe unsubscribe psubscribe publish
+keys type ttl xrange xrevrange xlen xread xreadgroup xack xpending xclaim xautoclaim wait info xinfo
+xinfo|stream xinfo|groups xinfo|consumers xgroup xgroup|create xgroup|createconsumer
+xgroup|delconsumer ping hello client client|setinfo client|setname client|list select command
+command|docs config config|get dbsize time memory memory|usage script|load script|exists latency
+slowlog monitor echo auth quit reset readonly cluster|info debug object eval evalsha eval_ro
+evalsha_ro fcall fcall_ro multi exec discard watch unwatch subscribe unsubscribe psubscribe publish
 """
 READS = frozenset(_READS.split())
 
@@ -93,9 +96,9 @@ def writes(redis: Redis) -> tuple[str, int]:
     return run[1] if run else "", count
 
 
-def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
-    """Write the whole view. Returns how many customers it has. What is no part of a view, or is not laid out as one, is left aside.
-    Raises OSError."""
+def read(account: Account, positions: Positions, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
+    """Write the whole view; `positions` are those of the broker. Returns how many customers it has. What is no part of a view, or is not
+    laid out as one, is left aside. Raises OSError."""
     with Redis(account) as redis, TableFiles(folder, TABLES) as files:
         (members,) = redis.ask_all([("SMEMBERS", CUSTOMERS)], ())
         listed = {bytes(member) for member in members}
@@ -109,9 +112,9 @@ def read(account: Account, folder: Path, tell: Callable[[int], None] = lambda or
                     tell(_view(customer, fields, customer in listed, files))
             for key in keys:
                 if key.startswith(POSITIONS):
-                    _positions(key, redis.ask_all([("HGETALL", key)], ())[0], files)
+                    _positions(key, redis.ask_all([("HGETALL", key)], ())[0], positions, files)
                 elif key.startswith(DEAD_LETTERS):
-                    _dead_letters(key, redis.ask_all([("XRANGE", key, "-", "+")], ())[0], files)
+                    _dead_letters(key, redis.ask_all([("XRANGE", key, "-", "+")], ())[0], positions, files)
         for customer in listed - seen:
             _view(customer, [], True, files)
     return len(listed | seen)
@@ -164,16 +167,16 @@ def _view(customer: bytes, fields: Sequence[bytes], listed: bool, files: TableFi
     return len(orders)
 
 
-def _positions(key: bytes, fields: Sequence[bytes], files: TableFiles) -> None:
+def _positions(key: bytes, fields: Sequence[bytes], positions: Positions, files: TableFiles) -> None:
     subscriber = quoted(key[len(POSITIONS) :].decode(errors="replace"))
     pairs = iter(fields)
-    for place, position in zip(pairs, pairs, strict=True):
+    for place, written in zip(pairs, pairs, strict=True):
         topic, _, partition = place.rpartition(b":")
-        if _id(partition) and _id(position):
-            files["view_positions"].add(f"{subscriber},{quoted(topic.decode(errors='replace'))},{_id(partition)},{_id(position)}")
+        if _id(partition) and (position := positions.read(written)) is not None:
+            files["view_positions"].add(f"{subscriber},{quoted(topic.decode(errors='replace'))},{_id(partition)},{position}")
 
 
-def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], files: TableFiles) -> None:
+def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], positions: Positions, files: TableFiles) -> None:
     subscriber = quoted(key[len(DEAD_LETTERS) :].decode(errors="replace"))
     for entry_id, fields in entries:
         pairs = iter(fields)
@@ -183,7 +186,8 @@ def _dead_letters(key: bytes, entries: Sequence[tuple[bytes, Sequence[bytes]]], 
             value = parts.get(name)
             return optional(value.decode(errors="replace") if value else None)
 
-        place = f"{subscriber},{text(b'channel')},{_id(parts.get(b'partition', b''))},{_id(parts.get(b'position', b''))},0"
+        position = positions.read(parts.get(b"position", b""))
+        place = f"{subscriber},{text(b'channel')},{_id(parts.get(b'partition', b''))},{'' if position is None else position},0"
         data = f"{parts.get(b'key', b'')[:LONGEST].hex()},{parts.get(b'value', b'')[:LONGEST].hex()}"
         parked = milliseconds(entry_id.partition(b"-")[0])
         files["dead_letters"].add(f"redis,,{place},{text(b'message_id')},{text(b'cause')},{data},{parked}")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.evidence.packets import packet
 from labkit.stack import sql
 from labkit.stack.model import Account
 
@@ -19,7 +20,6 @@ TIMEOUT = 30.0  # seconds the server may be silent
 COM_BINLOG_DUMP = 0x12
 NON_BLOCKING = 1  # at the end of the log the server ends the stream rather than wait
 HEADER = 20  # bytes of a packet before an event's body: the OK byte and the event's header of 19
-LARGEST_PACKET = 0xFFFFFF
 PURGED_OR_GONE = 1236  # ER_MASTER_FATAL_ERROR_READING_BINLOG
 
 
@@ -66,21 +66,13 @@ def _announce(cursor: Any) -> None:
 def _packets(stream: Any) -> Iterator[bytes]:
     read = stream.read
     while True:
-        head = read(4)
-        if len(head) < 4:
-            raise ConnectionError("MySQL closed the connection while its binlog was read")
-        length = head[0] | head[1] << 8 | head[2] << 16
-        packet = read(length)
-        while length == LARGEST_PACKET:
-            head = read(4)
-            length = int.from_bytes(head[:3], "little")
-            packet += read(length)
-        if packet[0] == 0:
-            yield packet
-        elif packet[0] == 0xFE and len(packet) < 9:
+        data = packet(read)
+        if data[0] == 0:
+            yield data
+        elif data[0] == 0xFE and len(data) < 9:
             return
         else:
-            raise _refusal(packet)
+            raise _refusal(data)
 
 
 def _refusal(packet: bytes) -> Exception:

@@ -74,7 +74,7 @@ CREATE TABLE completeness (
   source VARCHAR,               -- rest, tables, binlog, records, groups, view, faults, environment, moment (all read at one standing moment)
   complete BOOLEAN,             -- false: what is there is true, but something is or may be missing
   reason VARCHAR,               -- why it is not complete, as a sentence without its full stop
-  component VARCHAR             -- which component stood in the way: mysql, kafka, redis, labkit; NULL when none did
+  component VARCHAR             -- which component stood in the way: mysql, the broker, redis, labkit; NULL when none did
 );
 
 -- The calls that the scenario itself made over REST.
@@ -132,7 +132,7 @@ CREATE TABLE dead_letters (
   subscriber VARCHAR,           -- who gave up
   topic VARCHAR,                -- where the record is
   partition_no INTEGER,         -- where the record is
-  offset_no BIGINT,             -- where the record is
+  offset_no HUGEINT,            -- where the record is: its position, as in records
   message_index INTEGER,        -- which message of the record, 0 for the first
   message_id VARCHAR,           -- NULL when it could not be decoded
   cause VARCHAR,                -- the exception with its traceback; the last line says what it was
@@ -202,12 +202,12 @@ CREATE TABLE binlog_statements (
   statement VARCHAR             -- the first 1000 characters
 );
 
--- Every message in Kafka between the mark and the collection, mostly one a record; a record that is not a message has message_id NULL.
+-- Every message in the broker between the mark and the collection, mostly one a record; a record that is not a message has message_id NULL.
 CREATE TABLE records (
   topic VARCHAR,                -- full name
   channel VARCHAR,              -- the last part of the topic's name
   partition_no INTEGER,         -- partition
-  offset_no BIGINT,             -- offset within the partition: the order that counts
+  offset_no HUGEINT,            -- position within the partition, the order that counts: Kafka's offset; position_text(…) for others
   message_index INTEGER,        -- which message of the record, 0 for the first
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID
@@ -230,9 +230,9 @@ CREATE TABLE records (
 CREATE TABLE partitions (
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  log_start BIGINT,             -- first offset that is still there
-  log_end BIGINT,               -- offset of the next record
-  mark BIGINT                   -- where this run's evidence begins; records from here to log_end are in records
+  log_start HUGEINT,            -- first position that is still there
+  log_end HUGEINT,              -- behind the last record
+  mark HUGEINT                  -- where this run's evidence begins; records from here to log_end are in records
 );
 
 -- Consumer groups with what they have taken.
@@ -240,9 +240,9 @@ CREATE TABLE group_offsets (
   group_id VARCHAR,             -- the group: the subscriber's name
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  committed BIGINT,             -- the next offset to take; NULL when the group has committed none
-  log_start BIGINT,             -- of the partition
-  log_end BIGINT,               -- of the partition
+  committed HUGEINT,            -- the next position to take; NULL when the group has committed none
+  log_start HUGEINT,            -- of the partition
+  log_end HUGEINT,              -- of the partition
   lag BIGINT,                   -- records not yet taken, counted from log_start when nothing is committed
   members INTEGER,              -- members of the whole group
   state VARCHAR,                -- of the group: Stable, Empty, PreparingRebalance, …
@@ -272,7 +272,7 @@ CREATE TABLE view_positions (
   subscriber VARCHAR,           -- customerHistoryServiceEvents
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  position BIGINT               -- the next offset to take
+  position HUGEINT              -- the next position to take
 );
 
 -- The ledger's faults of this run.
@@ -298,12 +298,12 @@ CREATE TABLE fault_hits (
   second_proof VARCHAR          -- what confirms it from outside; NULL: nothing does
 );
 
--- Records that labkit itself wrote to Kafka: left out of I4, I5 and I10.
+-- Records that labkit itself wrote to the broker: left out of I4, I5 and I10.
 CREATE TABLE planted_records (
   fault_id BIGINT,              -- see faults
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  offset_no BIGINT,             -- offset
+  offset_no HUGEINT,            -- position, as in records
   message_id VARCHAR            -- NULL when it is not a message
 );
 
@@ -329,7 +329,7 @@ CREATE TABLE waves (
   binlog_file VARCHAR,          -- MySQL's position
   binlog_position BIGINT,       -- MySQL's position
   redis_writes BIGINT,          -- Redis: commands that wrote since its start
-  log_end BIGINT,               -- Kafka: the sum of all partitions' ends
+  records_added BIGINT,         -- the broker: how many records all its partitions ever got
   moved BOOLEAN                 -- some position differs from the wave before
 );
 
@@ -385,7 +385,7 @@ CREATE VIEW own_records AS
   SELECT r.* FROM records r ANTI JOIN planted_records p
   ON r.topic = p.topic AND r.partition_no = p.partition_no AND r.offset_no = p.offset_no;
 
--- The first copy of each message in Kafka: a relay that crashed may publish again.
+-- The first copy of each message in the broker: a relay that crashed may publish again.
 CREATE VIEW first_records AS
   SELECT * FROM own_records WHERE message_id IS NOT NULL
   QUALIFY row_number() OVER (PARTITION BY topic, message_id ORDER BY partition_no, offset_no) = 1;

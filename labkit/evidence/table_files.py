@@ -132,6 +132,7 @@ _WRONG_NUMBER, _WRONG_MONEY = f"({SMALLEST})::BIGINT", f"(-{'9' * 36}.99)::{MONE
 _FORMS = {
     "BIGINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS BIGINT), {_WRONG_NUMBER}) END",
     # Texts of ordinary length take the short way: to a 128-bit decimal is ten times as far.
+    "HUGEINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS HUGEINT), {_WRONG_NUMBER}) END",
     MONEY: "CASE WHEN {0} IS NOT NULL THEN coalesce(CASE WHEN length({0}) < 17 THEN TRY_CAST({0} AS DECIMAL(18,2)) END,"
     f" TRY_CAST({{0}} AS {MONEY}), {_WRONG_MONEY}) END",
     "TIMESTAMP": f"CASE WHEN TRY_CAST({{0}} AS BIGINT) BETWEEN {MICROSECONDS[0]} AND {MICROSECONDS[1]}"
@@ -139,7 +140,7 @@ _FORMS = {
     "BLOB": "unhex({0})",
     "VARCHAR": "{0}",
 }
-_WRONG = {"BIGINT": _WRONG_NUMBER, MONEY: _WRONG_MONEY}
+_WRONG = {"BIGINT": _WRONG_NUMBER, "HUGEINT": _WRONG_NUMBER, MONEY: _WRONG_MONEY}
 
 
 def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> list[Unread]:

@@ -7,6 +7,11 @@ from labkit.evidence.table_files import MONEY, Unread
 from labkit.system.model import ObservedTable, Profile
 
 LONGEST = 60  # characters of a value that are shown
+_WANTED = {
+    MONEY: "an amount of at most 36 digits and two decimals",
+    "BIGINT": "a number of 64 bits",
+    "HUGEINT": "a position of the broker's",
+}
 
 
 def reason(found: Iterable[Unread], profile: Profile) -> str | None:
@@ -15,7 +20,7 @@ def reason(found: Iterable[Unread], profile: Profile) -> str | None:
         table = _observed(unread.table, profile)
         column = _stored(table, unread.column.removeprefix("before_").removeprefix("after_")) if table else unread.column
         rows = "1 row" if unread.count == 1 else f"{unread.count} rows"
-        what = "an amount of at most 36 digits and two decimals" if unread.type == MONEY else "a number of 64 bits"
+        what = _WANTED[unread.type]
         return f"column {column} of {table or unread.table} has {unread.text[:LONGEST]!r} in {rows}, which is not {what}"
     return None
 

@@ -1,4 +1,5 @@
-"""A process that reads one store: `python -m labkit.evidence.worker STORE`, so that MySQL, Kafka and Redis are read at the same time.
+"""A process that reads one store: `python -m labkit.evidence.worker STORE PRODUCT`, so that MySQL, the broker and Redis are read at the
+same time. PRODUCT is the broker's.
 
 It takes one JSON line for each task on its standard input and answers with lines: `{"progress": n}`, then `{"done": {…}}` or
 `{"error": "…", "unreadable": bool}`. It ends with its input. The other end is `Worker`.
@@ -12,6 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
+
+from labkit.system.model import Profile
 
 PACKAGE = Path(__file__).parents[2]
 PROGRESS = 20_000  # rows between two tellings
@@ -28,11 +31,12 @@ class StoreGone(Exception):
 class Worker:
     """The process, started at once and busy with its imports while the caller waits for stillness."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, profile: Profile) -> None:
+        """`store`: mysql, broker or redis."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH", "")]))}
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "labkit.evidence.worker", store],
+            [sys.executable, "-P", "-m", "labkit.evidence.worker", store, profile.broker_server.product],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -76,11 +80,13 @@ class Worker:
 
 
 def main() -> None:
-    store = sys.argv[1]
+    store, product = sys.argv[1:]
     if store == "mysql":
         import pymysql  # noqa: F401  (now, while nobody waits for it)
-    elif store == "kafka":
-        import confluent_kafka  # noqa: F401
+    elif store == "broker":
+        from labkit import brokers
+
+        brokers.load(product)
     for line in sys.stdin:
         _answer(json.loads(line), sys.stdout)
 
@@ -139,23 +145,29 @@ def _records(
     folder: str,
     unanswered: list[str],
 ) -> dict[str, Any]:
-    from labkit.evidence import kafka
+    from labkit import brokers
+    from labkit.brokers.model import Place, Position
+    from labkit.evidence import records
     from labkit.evidence.messages import Wire
     from labkit.stack import state
     from labkit.stack.model import Account
 
-    def places(rows: list[Any]) -> dict[tuple[str, int], int]:
-        return {(topic, partition): offset for topic, partition, offset in rows}
+    def positions(rows: list[Any]) -> dict[Place, Position]:
+        return {(channel, partition): Position(position) for channel, partition, position in rows}
 
-    wire = Wire(state.profile_of(profile))
-    return {"records": kafka.read(Account(**account), wire, places(starts), places(ends), Path(folder), tell, unanswered)}
+    found = state.profile_of(profile)
+    broker, wire = brokers.reached(found, Account(**account)), Wire(found)
+    return {"records": records.read(broker, wire, positions(starts), positions(ends), Path(folder), tell, unanswered)}
 
 
-def _view(tell: Callable[[int], None], account: dict[str, Any], folder: str) -> dict[str, Any]:
+def _view(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
+    from labkit import brokers
     from labkit.evidence import redis
+    from labkit.stack import state
     from labkit.stack.model import Account
 
-    return {"customers": redis.read(Account(**account), Path(folder), tell)}
+    positions = brokers.positions(state.profile_of(profile))
+    return {"customers": redis.read(Account(**account), positions, Path(folder), tell)}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"tables": _tables, "binlog": _binlog, "records": _records, "view": _view}

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from labkit import brokers
 from labkit.errors import UserError
 from labkit.faults import components, control, places
 from labkit.faults.ledger import Fault, Ledger
@@ -92,8 +93,8 @@ def _hits(stack: Stack, fault: Fault, *what: str) -> list[dict[str, Any]]:
     return [hit for hit in control.hits(stack.directory, fault) if hit["what"] in what]
 
 
-def _place(hit: dict[str, Any]) -> str:
-    return f"partition {hit['partition']}, offset {hit['position']}"
+def _place(stack: Stack, hit: dict[str, Any]) -> str:
+    return f"partition {hit['partition']}, {places.said(stack, places.parsed(stack, hit['position']))}"
 
 
 def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
@@ -102,14 +103,16 @@ def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     if not held:
         return Proof()
     hit = held[-1]
-    service = f"{hit['component']} holds {hit.get('event_type', '').rpartition('.')[2] or 'a message'} at {_place(hit)}"
+    service = f"{hit['component']} holds {hit.get('event_type', '').rpartition('.')[2] or 'a message'} at {_place(stack, hit)}"
     if (released := _hits(stack, fault, "released")) and released[-1]["position"] == hit["position"]:
         service = service.replace(" holds ", " held ")
     if not fault.over and fault.state == "active":
         taken = places.taken_up_to(stack, subscription(stack.profile, hit["subscriber"]), hit["channel"], hit["partition"])
-        _, end = places.bounds(stack, hit["channel"], hit["partition"])
-        if (taken or 0) <= hit["position"] < end:
-            return Proof(service, f"{hit['subscriber']} has taken up to offset {taken or 0} of {end}")
+        of = places.bounds(stack, hit["channel"], hit["partition"])
+        upto = of.start if taken is None else taken
+        if upto <= places.parsed(stack, hit["position"]) < of.end:
+            end = brokers.positions(stack.profile).written(of.end)
+            return Proof(service, f"{hit['subscriber']} has taken up to {places.said(stack, upto)} of {end}")
         return Proof(service)
     return Proof(service, fault.facts.get("proof_outside"))
 

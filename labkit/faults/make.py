@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from labkit import brokers
 from labkit.errors import ExitCode, UserError
 from labkit.faults import components, places
 from labkit.faults.engine import Order, Wanted
@@ -148,27 +149,12 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> O
     ]
     settings: dict[str, Any] = {"armed": entries, "late": late, "early": early, "channel": held["channel"], "key": first["key"]}
     count = places.partitions(stack, held["channel"])
-    own = partition_of(first["key"], count)
-    if partition_of(held["key"], count) == own:
-        if count < 2:
-            raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
+    if count < 2:
+        raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
+    own = places.partition_of(stack, first["key"], count)
+    if places.partition_of(stack, held["key"], count) == own:
         settings |= {"value": value_of(first["headers"], first["payload"]).hex(), "partition": (own + 1) % count}
     return Order("reorder", short(stack.profile, held["channel"]), f"message {early} is taken before {late}", settings)
-
-
-def partition_of(key: str, count: int) -> int:
-    """Where Kafka's own partitioner puts a key: murmur2."""
-    data = key.encode()
-    mask, m = 0xFFFFFFFF, 0x5BD1E995
-    h = 0x9747B28C ^ len(data)
-    whole = len(data) // 4 * 4
-    for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * m & mask
-        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
-    if rest := data[whole:]:
-        h = (h ^ int.from_bytes(rest, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return ((h ^ h >> 15) & 0x7FFFFFFF) % count
 
 
 def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | None = None, unknown_type: bool = False) -> Order:
@@ -194,19 +180,20 @@ def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | 
     )
 
 
-def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), before: int | None = None) -> Order:
-    """Delete all records, or those before an offset."""
+def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), before: int | str | None = None) -> Order:
+    """Delete all records, or those before a position."""
     name = channel(stack.profile, channel_name)
     chosen = list(partitions) or list(range(places.partitions(stack, name)))
     if not chosen:
         raise UserError(f"There is no channel {name}.", "labkit fault list", exit_code=ExitCode.USAGE)
-    which = "all records" if before is None else f"all records before offset {before}"
+    upto = None if before is None else places.parsed(stack, before)
+    which = "all records" if upto is None else f"all records before {places.said(stack, upto)}"
     where = "" if not partitions else f", partition {', '.join(map(str, partitions))}"
     return Order(
         "trim",
         short(stack.profile, name),
         f"{which} of {short(stack.profile, name)}{where} are deleted",
-        {"channel": name, "partitions": chosen, "before": before},
+        {"channel": name, "partitions": chosen, "before": None if upto is None else brokers.positions(stack.profile).written(upto)},
     )
 
 

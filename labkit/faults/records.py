@@ -1,7 +1,7 @@
 """Faults that labkit plants on the broker: duplicate, reorder, poison, trim, tick. F4, F5, F9, F10, F11.
 
-Each planted record carries the Kafka header `labkit-fault` with the fault's id, and is noted in the facts as `planted`. `attempts` counts
-them before they are sent: of one that Kafka never answered nobody knows whether it is there, and the evidence looks for its header.
+Each planted record carries the header `labkit-fault` with the fault's id, and is noted in the facts as `planted`. `attempts` counts
+them before they are sent: of one that the broker never answered nobody knows whether it is there, and the evidence looks for its header.
 """
 
 import time
@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
+from labkit import brokers
 from labkit.errors import UserError
 from labkit.faults import armed, components, control, places, stops
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
-from labkit.faults.targets import PLANTED_BY, TIME, subscribers, subscription
+from labkit.faults.targets import TIME, subscribers, subscription
 from labkit.stack import sql
 from labkit.stack.model import Stack
 from labkit.system import messaging
@@ -57,28 +58,12 @@ def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, A
     `offset` to `planted`. Raises UserError."""
     ledger.tell("note", fault, {"attempts": len(planted) + 1})
     value = bytes.fromhex(what["value"])
-    planted.append(_publish(stack, fault, what["channel"], what["key"].encode(), value, what.get("partition")))
+    partition, position = places.publish(
+        stack, what["channel"], what["key"].encode(), value, planted_by=fault.id, partition=what.get("partition")
+    )
+    planted.append({"topic": what["channel"], "partition": partition, "offset": brokers.positions(stack.profile).written(position)})
     stops.reached("planted")
     ledger.tell("note", fault, {"planted": planted})
-
-
-def _publish(stack: Stack, fault: Fault, channel: str, key: bytes, value: bytes, partition: int | None) -> dict[str, Any]:
-    from confluent_kafka import KafkaException, Producer
-
-    producer = Producer({**stack.kafka_client, "log_level": 2, "partitioner": "murmur2_random", "linger.ms": 0})
-    told: list[tuple[Any, Any]] = []
-    options: dict[str, Any] = {} if partition is None else {"partition": partition}
-    try:
-        producer.produce(
-            channel, key=key, value=value, headers={PLANTED_BY: fault.id.encode()}, on_delivery=lambda e, m: told.append((e, m)), **options
-        )
-        producer.flush(ANSWER_S)
-    except KafkaException as error:
-        raise UserError(f"Kafka did not take the record: {error.args[0].str()}.", "labkit status") from error
-    if not told or told[0][0] is not None:
-        raise UserError(f"Kafka did not take the record: {told[0][0] if told else 'no answer'}.", "labkit status")
-    message = told[0][1]
-    return {"topic": channel, "partition": message.partition(), "offset": message.offset()}
 
 
 def watches(profile: Profile, channel: str, **match: object) -> list[dict[str, Any]]:
@@ -127,7 +112,8 @@ def prove_planted(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     taken = {h["component"] for h in control.hits(stack.directory, fault) if h["what"] == "taken"}
     service = f"{', '.join(sorted(taken))} took it" if taken else None
     behind = [who.subscriber for who in _all_subscribers(stack, fault) if not _past(stack, who, planted)]
-    places_said = ", ".join(f"partition {p['partition']}, offset {p['offset']}" for p in planted)
+    noun = brokers.positions(stack.profile).noun
+    places_said = ", ".join(f"partition {p['partition']}, {noun} {p['offset']}" for p in planted)
     return Proof(service, None if behind else f"{places_said}: every group is past it")
 
 
@@ -138,7 +124,7 @@ def _all_subscribers(stack: Stack, fault: Fault) -> list[Subscription]:
 def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> bool:
     deadline = time.monotonic() + 1.0  # a group tells its positions a moment after it took the records
     while True:
-        if all((places.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > p["offset"] for p in planted):
+        if all((places.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > places.parsed(stack, p["offset"]) for p in planted):
             return True
         if time.monotonic() > deadline:
             return False
@@ -191,35 +177,38 @@ def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
         for place in fault.facts.get("planted", []):
             if components.works(stack, who.component) and not _past(stack, who, [place]):
                 taken = places.taken_up_to(stack, who, place["topic"], place["partition"]) or 0
-                if taken == place["offset"]:
-                    places.move_behind(stack, who, place["topic"], place["partition"], place["offset"])
+                if taken == (position := places.parsed(stack, place["offset"])):
+                    places.move_behind(stack, who, place["topic"], place["partition"], position)
                     skipped.append(who.component)
     return {**facts, "skipped_by": skipped} if skipped else facts
 
 
 def _trim(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     settings = fault.settings
-    before, after = {}, {}
+    written = brokers.positions(stack.profile).written
+    starts_before, starts_after = {}, {}
     for partition in settings["partitions"]:
-        low, high = places.bounds(stack, settings["channel"], partition)
-        before[str(partition)] = low
-        upto = high if settings.get("before") is None else min(settings["before"], high)
-        after[str(partition)] = places.delete_records(stack, settings["channel"], partition, upto) if upto > low else low
-    return {"start_before": before, "start_after": after}
+        of = places.bounds(stack, settings["channel"], partition)
+        starts_before[str(partition)] = written(of.start)
+        upto = of.end if settings.get("before") is None else min(places.parsed(stack, settings["before"]), of.end)
+        start = places.trim(stack, (settings["channel"], partition), upto) if upto > of.start else of.start
+        starts_after[str(partition)] = written(start)
+    return {"start_before": starts_before, "start_after": starts_after}
 
 
 def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     """What the broker answered, and where it says that its log starts now."""
-    wanted: dict[str, int] = fault.facts.get("start_after", {})
+    wanted: dict[str, int | str] = fault.facts.get("start_after", {})
     if not wanted or wanted == fault.facts.get("start_before"):
         return Proof()
-    now = {partition: places.bounds(stack, fault.settings["channel"], int(partition))[0] for partition in wanted}
-    seen = ", ".join(f"partition {partition} starts at offset {low}" for partition, low in now.items())
-    return Proof("the broker deleted what stood before", seen if all(now[p] >= low for p, low in wanted.items()) else None)
+    now = {partition: places.bounds(stack, fault.settings["channel"], int(partition)).start for partition in wanted}
+    seen = ", ".join(f"partition {partition} starts at {places.said(stack, start)}" for partition, start in now.items())
+    trimmed = all(now[partition] >= places.parsed(stack, start) for partition, start in wanted.items())
+    return Proof("the broker deleted what stood before", seen if trimmed else None)
 
 
 def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    places.ensure_topic(stack, TIME)
+    places.ensure(stack, TIME)
     planted: list[dict[str, Any]] = []
     for message in fault.settings["messages"]:
         _plant(stack, ledger, fault, planted, {"channel": TIME, **message})
@@ -228,7 +217,7 @@ def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 def prove_tick(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     planted = fault.facts.get("planted", [])
-    inside = [p for p in planted if places.bounds(stack, p["topic"], p["partition"])[1] > p["offset"]]
+    inside = [p for p in planted if places.bounds(stack, p["topic"], p["partition"]).end > places.parsed(stack, p["offset"])]
     if not planted:
         return Proof()
     return Proof(f"the broker took {len(planted)}", f"{len(inside)} stand on {TIME}" if len(inside) == len(planted) else None)

@@ -3,7 +3,6 @@
 from labkit.errors import ExitCode, UserError
 from labkit.system.model import Profile, Subscription
 
-PLANTED_BY = "labkit-fault"  # the header of records that labkit plants: the fault's id
 TIME = "io.eventuate.examples.tram.ordersandcustomers.time.PassageOfTime"
 
 

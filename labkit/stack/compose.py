@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, engine
+from labkit.stack import engine
 from labkit.stack.model import Stack
 from labkit.stack.ports import PortTaken
+from labkit.stack.servers import products
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its dir
 CONTROL = "control"
 NOBODYS = range(59_157, 60_000)  # numbers of users that machines do not give to theirs
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
-# MB that the components of a stack use: what the engine must have, and what they take on a quiet stack.
-MEMORY_NEEDED_MB = {"mysql": 280, "kafka": 260, "redis": 15}
-SERVICE_NEEDS_MB = 55
+SERVICE_NEEDS_MB = 55  # what one takes on a quiet stack; for servers see Product.memory_mb
 MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {engine.NATIVELY}"
 
 
@@ -76,7 +75,7 @@ def check_version() -> None:
 def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]", profile: Profile) -> None:
     """Raises UserError before anything is started."""
     has = engine.memory_mb(found)
-    needs = sum(MEMORY_NEEDED_MB[server.product] for server in profile.servers) + SERVICE_NEEDS_MB * len(profile.services)
+    needs = sum(products.of(server.product).memory_mb for server in profile.servers) + SERVICE_NEEDS_MB * len(profile.services)
     if has < needs:
         raise UserError(
             f"The Docker engine has {has:.0f} MB of memory; the stack needs {needs} MB.",
@@ -106,17 +105,10 @@ def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[st
 
 
 def _passwords(stack: Stack) -> dict[str, str]:
-    """Empty where none is asked for. Of Kafka's, the one is for its clients, and the other what the broker itself logs in with."""
-    known = stack.accounts
-    return {
-        "LABKIT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],  # compose asks for the default of what is set, too
-        "LABKIT_ROOT_PASSWORD": known.drawn[accounts.MYSQL_ROOT],
-        **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in accounts.mysql_users(stack.profile)},
-        "LABKIT_BROKER_PASSWORD": known.drawn[accounts.KAFKA],
-        "LABKIT_KAFKA_PASSWORD": known.kafka,
-        "LABKIT_KAFKA_PROTOCOL": "SASL_PLAINTEXT" if known.kafka else "PLAINTEXT",
-        "LABKIT_REDIS_PASSWORD": known.redis,
-    }
+    found: dict[str, str] = {}
+    for server in stack.profile.servers:
+        found |= products.of(server.product).container_settings(stack, server.name)
+    return found
 
 
 def _quoted(value: str) -> str:

@@ -17,13 +17,14 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, clients, compose, engine, event_log, log_files
+from labkit.stack import accounts, compose, engine, event_log, log_files
 from labkit.stack.model import Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
+from labkit.stack.servers import products
 from labkit.system.model import Profile
 
 # Seconds to end by itself.
-GRACE, SERVICE_GRACE = {"mysql": 20, "kafka": 3, "redis": 10}, 4
+SERVICE_GRACE = 4
 ANSWER_TIMEOUT = 10.0
 DONE_TIMEOUT = 60.0
 FREEZE_TRIES = 10
@@ -355,7 +356,11 @@ class Docker:
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not see that it is asked to end
-        self._act(names, RUNS, lambda name: self._on(name, f"stop?t={GRACE.get(name, SERVICE_GRACE)}"))
+        self._act(names, RUNS, lambda name: self._on(name, f"stop?t={self._grace(name)}"))
+
+    def _grace(self, name: str) -> int:
+        product = products.of_component(self._profile, name)
+        return round(product.grace_s) if product else SERVICE_GRACE
 
     def stop_to_restart(self, names: Collection[str]) -> None:
         """Services end and wait in their containers; what does not within a moment is stopped with its container."""
@@ -448,7 +453,8 @@ class Docker:
 
     def shell(self, component: str, variables: Collection[str]) -> list[str]:
         handed_on = [word for name in variables for word in ("--env", name)]  # their values are on no command line
-        begin = ["sh", "-c", clients.SHELL] if clients.SETTINGS_TEXT in variables else ["sh"]
+        product = products.of_component(self._profile, component)
+        begin = product.container_shell if product else ("sh",)
         return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", *handed_on, self._id(component), *begin]
 
 

@@ -31,16 +31,20 @@ def facts(stack: Stack) -> dict[str, Any]:
         "components": components,
         "connections": {
             "mysql": {"host": mysql.host, "port": mysql.port, "user": mysql.user, "password": mysql.password},
-            "kafka": {"bootstrap": str(stack.kafka), **_login(stack.kafka)},
-            "redis": {"host": stack.redis.host, "port": stack.redis.port, **_login(stack.redis)},
+            **{name: _connection(stack, name, account) for name, account in stack.logins.items()},
         },
         "accounts": {
             "mysql": {user: stack.accounts.mysql(user) for user in accounts.mysql_users(stack.profile)},
-            "kafka": {accounts.KAFKA_USER: stack.accounts.kafka or None},
-            "redis": {accounts.REDIS_USER: stack.accounts.redis or None},
+            **{name: {account.user: account.password or None} for name, account in stack.logins.items()},
         },
         "open": stack.accounts.open,
     }
+
+
+def _connection(stack: Stack, server: str, account: Account) -> dict[str, Any]:
+    """That of the broker also says `bootstrap`, its address in one."""
+    bootstrap = {"bootstrap": str(account)} if server == stack.profile.broker else {}
+    return {**bootstrap, "host": account.host, "port": account.port, **_login(account)}
 
 
 def _login(account: Account) -> dict[str, str | None]:

@@ -1,30 +1,25 @@
 """The servers that this machine has."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from labkit.errors import UserError
-from labkit.stack.servers import kafka, mysql, redis
+from labkit.stack.servers import products
 
 
 @dataclass(frozen=True)
 class Installed:
-    mysql: mysql.MysqlServer
-    kafka: kafka.KafkaServer
-    redis: redis.RedisServer
+    servers: Mapping[str, Any]  # by product, as the product found them
 
     def versions(self) -> dict[str, str]:
-        """For people."""
-        return {
-            "mysql": f"{self.mysql.kind} {self.mysql.version}",
-            "kafka": f"Kafka {self.kafka.version}, 4 partitions a topic",
-            "redis": f"{self.redis.kind} {self.redis.version}",
-        }
+        """By product, for people."""
+        return {product: products.of(product).version(found) for product, found in self.servers.items()}
 
 
-def find_all() -> Installed:
-    """Raises UserError that names what is missing."""
-    database, broker, view = mysql.find(), kafka.find(), redis.find()
-    if database and broker and view:
-        return Installed(database, broker, view)
-    found = {"MariaDB or MySQL": database, f"Kafka {kafka.VERSION} with a Java runtime": broker, "Redis or Valkey": view}
-    raise UserError(f"This machine lacks {', '.join(name for name, server in found.items() if server is None)}.", "labkit setup")
+def find_all(wanted: Iterable[str] = products.NAMES) -> Installed:
+    """Of these products. Raises UserError that names what is missing."""
+    found = {product: products.of(product).find() for product in wanted}
+    if lacking := [products.of(product).needed for product, server in found.items() if server is None]:
+        raise UserError(f"This machine lacks {', '.join(lacking)}.", "labkit setup")
+    return Installed(found)

@@ -16,6 +16,7 @@ from labkit.errors import Damaged, UserError
 from labkit.stack import accounts, claims, compose, ports, probes, provision, runtimes, sources, sql, starts, state, stores
 from labkit.stack.model import LOOPBACK, Component, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
+from labkit.stack.servers import products
 from labkit.stack.wait import Ready, wait_all
 from labkit.system import find as profiles
 from labkit.system.model import Profile
@@ -185,7 +186,7 @@ def _describe(
     had = {component.name: component for component in old.components} if old else {}
     default = {each.name: each.port for each in profile.parts}
     wanted = {c: had[c].endpoint.port if c in had else default[c] for c in profile.components if c not in alive}
-    if runtime == NATIVE and "kafka" not in alive:
+    if runtime == NATIVE and any(products.of(server.product).has_second_port for server in profile.servers if server.name not in alive):
         wanted["controller"] = old.controller_port if old else 0
     chosen = ports.choose(wanted, directory) if wanted else {}
     kinds = {server.name: (server.product, "") for server in profile.servers}
@@ -239,7 +240,7 @@ def _provision(stack: Stack, runtime: Runtime) -> None:
         provision.apply(stack, runtime.first_access(stack))
         paths.write(_provisioned(stack.directory), provision.digest(stack))
     if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
-        stores.write_mark(stack.directory, sql.first_binlog_position(stack.mysql), {})
+        stores.write_mark(stack, sql.first_binlog_position(stack.mysql), {})
 
 
 def reset_intent(directory: Path) -> str | None:

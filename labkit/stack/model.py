@@ -1,10 +1,10 @@
 """What runs, as data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from labkit.account import Account as Account
 from labkit.errors import ExitCode, UserError
 from labkit.stack import accounts
 from labkit.system.model import Profile
@@ -28,33 +28,11 @@ class Component:
     """One process of a stack. `digest` is that of the services' files when it was started, empty for a server."""
 
     name: str
-    kind: str  # mysql, kafka, redis or service
+    kind: str  # the product of a server, or service
     endpoint: Endpoint
     version: str = ""
     port_note: str = ""  # why it has another than its default port
     digest: str = ""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where a server of the stack is, and how one logs in there. Without a password it asks for none."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def kafka_client(account: Account) -> dict[str, Any]:
-    """The settings by which Kafka's client library reaches the broker."""
-    settings: dict[str, Any] = {"bootstrap.servers": str(account)}
-    if account.password:
-        login = {"sasl.username": account.user, "sasl.password": account.password}
-        settings |= {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", **login}
-    return settings
 
 
 def no_component(profile: Profile, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
@@ -74,7 +52,7 @@ class Stack:
     source: Path  # the folder that its services run from
     address_bits: int  # 24 bits, this stack's own part of message ids
     components: tuple[Component, ...]
-    controller_port: int  # Kafka's own second port
+    controller_port: int  # a broker's own second port, 0 where it has none
 
     def __getitem__(self, name: str) -> Component:
         """Raises UserError for a component that the stack's profile does not have."""
@@ -123,24 +101,23 @@ class Stack:
         """May read every table and replicate, and change nothing."""
         return self.mysql_as(accounts.OBSERVER)
 
-    @property
-    def kafka(self) -> Account:
-        endpoint = self["kafka"].endpoint
-        return Account(endpoint.host, endpoint.port, accounts.KAFKA_USER, self.accounts.kafka)
+    def account_of(self, server: str) -> Account:
+        """Of a server that has one account for all its clients."""
+        endpoint = self[server].endpoint
+        return Account(endpoint.host, endpoint.port, self.profile.server(server).user, self.accounts.of_server(server))
 
     @property
-    def kafka_client(self) -> dict[str, Any]:
-        return kafka_client(self.kafka)
+    def broker(self) -> Account:
+        return self.account_of(self.profile.broker)
 
     @property
     def redis(self) -> Account:
-        endpoint = self["redis"].endpoint
-        return Account(endpoint.host, endpoint.port, accounts.REDIS_USER, self.accounts.redis)
+        return self.account_of("redis")
 
     @property
     def logins(self) -> dict[str, Account]:
         """Of the servers that have one account for all their clients, by the server's name."""
-        return {"kafka": self.kafka, "redis": self.redis}
+        return {server.name: self.account_of(server.name) for server in self.profile.servers if server.user}
 
     @property
     def ports(self) -> list[int]:
@@ -149,7 +126,7 @@ class Stack:
 
     def ports_of(self, name: str) -> list[int]:
         """All that one component listens on, first the one that others ask."""
-        return [self[name].endpoint.port, *([self.controller_port] if name == "kafka" and self.controller_port else [])]
+        return [self[name].endpoint.port, *([self.controller_port] if name == self.profile.broker and self.controller_port else [])]
 
     def own_address_bits(self, service: str) -> int:
         """48 bits, the service's own part of message ids."""

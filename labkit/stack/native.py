@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,13 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, event_log, installed, log_files, processes
+from labkit.stack import event_log, installed, log_files, processes
 from labkit.stack.model import SUPERVISOR, Account, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
-from labkit.stack.servers import kafka, mysql, redis
+from labkit.stack.servers import mysql, products
 from labkit.system.model import Profile
 
-# Seconds to end by itself. Kafka recovers as well from a kill, and one that is only just starting does not hear.
-GRACE, SERVICE_GRACE = {"mysql": 20.0, "kafka": 3.0, "redis": 10.0}, 4.0
+SERVICE_GRACE = 4.0  # seconds to end by itself
 STRAY_GRACE = 1.0
 HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
@@ -56,22 +55,14 @@ def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
     here. The servers' data directories must be there."""
     data = stack.directory / "data"
     marker = {processes.MARKER: str(stack.directory), "TZ": "UTC"}
-    archive = kafka.archive(has.kafka)
-    ports = {component.name: component.endpoint.port for component in stack.components}
-    login = kafka.Login(accounts.KAFKA_USER, stack.accounts.drawn[accounts.KAFKA], open=stack.accounts.open)
-    servers = {
-        "mysql": mysql.command(has.mysql, data=data / "mysql", port=ports["mysql"], socket=mysql_socket_of(stack.directory)),
-        "kafka": kafka.command(
-            has.kafka, data=data / "kafka", port=ports["kafka"], controller_port=stack.controller_port, login=login, archive=archive
-        ),
-        "redis": redis.command(has.redis, data=data / "redis", port=ports["redis"], password=stack.accounts.redis),
-    }
-    entries: dict[str, Any] = {
-        name: {"argv": argv, "env": {**marker, "LABKIT_COMPONENT": name}, "cwd": str(data / name)} for name, argv in servers.items()
-    }
-    entries["mysql"]["env"] |= mysql.ENVIRONMENT
-    for name, settings in (("kafka", kafka.settings_of(data / "kafka")), ("redis", redis.settings_of(data / "redis"))):
-        entries[name]["settings"] = hashlib.sha256(settings.read_bytes()).hexdigest()
+    entries: dict[str, Any] = {}
+    for server in stack.profile.servers:
+        product = products.of(server.product)
+        how = product.started(has.servers[server.product], stack, server.name, data / server.name)
+        env = {**marker, "LABKIT_COMPONENT": server.name, **how.environment}
+        entries[server.name] = {"argv": how.argv, "env": env, "cwd": str(data / server.name)}
+        if how.settings:
+            entries[server.name]["settings"] = hashlib.sha256(how.settings.read_bytes()).hexdigest()
     for service in stack.profile.services:
         env = {**marker, **service_environment(stack, service.name)}
         entries[service.name] = {"argv": [sys.executable, "-m", service.module], "env": env, "cwd": str(stack.source)}
@@ -136,10 +127,6 @@ class _Place:
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
-
-
-def mysql_socket_of(stack_directory: Path) -> Path:
-    return paths.socket_directory(stack_directory) / "mysql.sock"
 
 
 class Native:
@@ -259,24 +246,32 @@ class Native:
         return self.running()
 
     def refuse_unusable(self) -> None:
-        installed.find_all()
+        self._find()
 
     def clear(self) -> None:
         processes.stop(dict.fromkeys(processes.marked(self._directory), STRAY_GRACE))
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
-        self._has = installed.find_all()
-        _prepare_data(self._directory, self._has, alive, view)
-        return self._has.versions()
+        self._has = self._find()
+        _prepare_data(self._directory, self._profile, self._has, alive, view)
+        versions = self._has.versions()
+        return {server.name: versions[server.product] for server in self._profile.servers}
+
+    def _find(self) -> installed.Installed:
+        return installed.find_all(server.product for server in self._profile.servers)
 
     def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
         assert self._has is not None, "prepare comes before plan"
         self._plan = plan_of(stack, self._has)
         before = planned(self._directory)
-        return {component for component in alive if _differs(before.get(component), self._plan[component])}
+        return {component for component in alive if _differs(before.get(component), self._plan[component], self._same_start(component))}
+
+    def _same_start(self, component: str) -> Callable[[list[str]], list[str]]:
+        product = products.of_component(self._profile, component)
+        return product.same_start if product else list
 
     def first_access(self, stack: Stack) -> tuple[Path]:
-        return (mysql_socket_of(self._directory),)
+        return (mysql.socket_of(self._directory),)
 
     def start(self, names: Collection[str]) -> float:
         if not names and self.runs(SUPERVISOR):
@@ -342,14 +337,17 @@ class Native:
 
     def _grace(self, name: str) -> float:
         ready = name != "mysql" or self._greets(name)
-        return GRACE.get(name, SERVICE_GRACE) if ready else HANGING_GRACE
+        if not ready:
+            return HANGING_GRACE
+        product = products.of_component(self._profile, name)
+        return product.grace_s if product else SERVICE_GRACE
 
     def _greets(self, name: str) -> bool:
         """Does it speak first, as a MySQL does that takes connections?"""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(HANGING_GRACE)
-                connection.connect(str(mysql_socket_of(self._directory)))
+                connection.connect(str(mysql.socket_of(self._directory)))
                 return bool(connection.recv(1))
         except OSError:
             return False
@@ -407,36 +405,24 @@ class Native:
         return [os.environ.get("SHELL") or "/bin/sh"]
 
 
-def _differs(before: Any, now: dict[str, Any]) -> bool:
+def _differs(before: Any, now: dict[str, Any], same_start: Callable[[list[str]], list[str]]) -> bool:
     """Was it started in another way than it would be now? What is passed on from the caller's environment does not count."""
     if before is None:
         return True
     own = {name: value for name, value in before["env"].items() if name not in PASSED_ON}
     return bool(
-        (_without_archive(before["argv"]), own, before["cwd"], before.get("settings"))
-        != (_without_archive(now["argv"]), now["env"], now["cwd"], now.get("settings"))
+        (same_start(before["argv"]), own, before["cwd"], before.get("settings"))
+        != (same_start(now["argv"]), now["env"], now["cwd"], now.get("settings"))
     )
 
 
-def _without_archive(argv: list[str]) -> list[str]:
-    """An archive that was made since is no reason to restart Kafka."""
-    return [word for word in argv if not word.startswith("-XX:SharedArchiveFile=")]
-
-
-def _prepare_data(directory: Path, has: installed.Installed, alive: Collection[str], view: Preparing) -> None:
+def _prepare_data(directory: Path, profile: Profile, has: installed.Installed, alive: Collection[str], view: Preparing) -> None:
     """The servers' data directories, and what is made once and kept in the cache."""
     data = paths.make_private(directory / "data")
     os.environ[processes.MARKER] = str(directory)  # what is started here is found by `down` if labkit is killed
     try:
-        if "mysql" not in alive and not (data / "mysql").is_dir():
-            if not mysql.has_template(has.mysql):
-                view.preparing("the database's data directory")
-            mysql.prepare_data(has.mysql, data / "mysql", directory / "scratch")
-        if "kafka" not in alive:
-            kafka.prepare_data(has.kafka, data / "kafka")
-            if kafka.archive(has.kafka) is None:
-                view.preparing("Kafka's class-data archive, which makes it start faster")
-                kafka.make_archive(has.kafka)
-        (data / "redis").mkdir(parents=True, exist_ok=True)
+        for server in profile.servers:
+            if server.name not in alive:
+                products.of(server.product).prepare(has.servers[server.product], data / server.name, directory / "scratch", view)
     finally:
         del os.environ[processes.MARKER]

@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from labkit.stack import provision, sql, starts, stores
-from labkit.stack.kafka_wire import LATEST, Broker
+from labkit.stack import provision, starts
 from labkit.stack.model import Account, Endpoint, Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
+from labkit.stack.servers import products
 from labkit.stack.wait import Probe, Waiting
 
-# Seconds, unless it took longer before (see starts.py). MySQL and Kafka recover first when they were killed;
+# Seconds, unless it took longer before (see starts.py). MySQL and the broker recover first when they were killed;
 # an official MySQL image takes its time to begin a data directory.
 READY_TIMEOUT = {NATIVE: 30.0, DOCKER: 90.0}
 MAX_ANSWER = 64 * 1024
 
 
 def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
-    endpoint = stack[name].endpoint
-    match stack[name].kind:
-        case "mysql":
-            return partial(mysql, stack.mysql, timeout)
-        case "kafka":
-            return partial(kafka, stack.kafka, timeout)
-        case "redis":
-            return partial(redis, stack.redis, timeout)
-        case _:
-            return partial(health, endpoint, timeout)
+    product = products.of_component(stack.profile, name)
+    if product is None:
+        return partial(health, stack[name].endpoint, timeout)
+    return partial(product.not_ready, product.account(stack, name), timeout)
 
 
 def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool = False) -> Waiting:
@@ -44,15 +38,6 @@ def start_timeout(stack: Stack, name: str) -> float:
     return starts.timeout(stack.directory, name, READY_TIMEOUT[stack.runtime])
 
 
-def mysql(account: Account, timeout: float = 1.0) -> str | None:
-    try:
-        with sql.connected(account, timeout) as cursor:
-            cursor.execute("SELECT 1")
-    except OSError as error:
-        return f"it does not answer at {account}: {error}"
-    return None
-
-
 def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str | None:
     why = ""
     for access in accesses:
@@ -63,23 +48,6 @@ def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str
         except OSError as error:
             why = why or f"it does not answer{'' if isinstance(access, Account) else ' on its socket'}: {error}"
     return why
-
-
-def kafka(account: Account, timeout: float = 1.0) -> str | None:
-    try:
-        with Broker(account, timeout=timeout) as broker:
-            broker.offsets(broker.topics(), LATEST)  # it leads its partitions a moment later than it has joined its cluster
-    except (OSError, ValueError) as error:
-        return f"it does not answer at {account}: {error}"
-    return None
-
-
-def redis(account: Account, timeout: float = 1.0) -> str | None:
-    try:
-        answer = stores.ask_redis(account, "PING", timeout=timeout)
-    except OSError as error:
-        return f"it does not answer at {account}: {error}"
-    return None if answer == "+PONG" else f"it answers {answer[:80]}"
 
 
 def health(endpoint: Endpoint, timeout: float = 1.0) -> str | None:

@@ -2,7 +2,7 @@
 
 stack.json      what runs and where, see `Stack`          plan.json       how each component is started, for the supervisor
 processes/      pid and start time of each component      events.jsonl    each start and end of a component
-logs/           one file a component                      data/           mysql, kafka, redis
+logs/           one file a component                      data/           of each server
 mark.json       where evidence begins                     reset.json      a reset is under way
 accounts.json   the passwords of its stores          lock            held by the command that changes the stack
 

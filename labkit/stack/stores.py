@@ -3,14 +3,13 @@
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from labkit import paths
+from labkit import brokers, paths
+from labkit.brokers.model import Place, Position
 from labkit.errors import UserError
 from labkit.stack import sql
-from labkit.stack.kafka_wire import Broker
 from labkit.stack.model import Account, Stack
 
 TIMEOUT, QUICK = 30.0, 2.0  # seconds
@@ -19,10 +18,10 @@ TIMEOUT, QUICK = 30.0, 2.0  # seconds
 def empty(stack: Stack) -> None:
     """Tables, records, view. No service may write now. Raises UserError when a store refuses; what is empty by then stays empty."""
     with ThreadPoolExecutor() as pool:
-        binlog, offsets, view = pool.submit(_empty_mysql, stack), pool.submit(_empty_kafka, stack), pool.submit(_empty_redis, stack)
+        binlog, starts, view = pool.submit(_empty_mysql, stack), pool.submit(_empty_broker, stack), pool.submit(_empty_redis, stack)
         try:
             view.result()
-            write_mark(stack.directory, binlog.result(), offsets.result())
+            write_mark(stack, binlog.result(), starts.result())
         except (OSError, ValueError) as error:
             raise UserError(f"The stores could not be emptied: {error}.", "labkit reset") from error
 
@@ -37,12 +36,23 @@ def hold_anything(stack: Stack) -> bool:
         return True
 
 
-def write_mark(directory: Path, binlog: dict[str, object], offsets: dict[str, list[int]]) -> None:
-    """`{"time": epoch seconds, "binlog": {"file", "position"}, "kafka": {topic: [end offset of each partition]}, "ledger": bytes}`, the
-    last of the faults' ledger. What comes after the mark is what stands after these places: clocks may be set back."""
-    ledger = directory / "faults.jsonl"
-    mark = {"time": round(time.time(), 3), "binlog": binlog, "kafka": offsets, "ledger": ledger.stat().st_size if ledger.exists() else 0}
-    paths.write(directory / "mark.json", json.dumps(mark))
+def write_mark(stack: Stack, binlog: dict[str, object], starts: Mapping[Place, Position]) -> None:
+    """`{"time": epoch seconds, "binlog": {"file", "position"}, BROKER: {channel: [position of each partition]}, "ledger": bytes}`.
+
+    BROKER is the broker's name in the profile, `bytes` are those of the faults' ledger. A run's evidence is what comes after these places:
+    clocks may be set back."""
+    ledger = stack.directory / "faults.jsonl"
+    written = brokers.positions(stack.profile).written
+    positions: dict[str, list[int | str]] = {}
+    for (channel, _), start in sorted(starts.items()):
+        positions.setdefault(channel, []).append(written(start))
+    mark = {
+        "time": round(time.time(), 3),
+        "binlog": binlog,
+        stack.profile.broker: positions,
+        "ledger": ledger.stat().st_size if ledger.exists() else 0,
+    }
+    paths.write(stack.directory / "mark.json", json.dumps(mark))
 
 
 def _empty_mysql(stack: Stack) -> dict[str, object]:
@@ -64,10 +74,10 @@ def _truncate(account: Account, schema: str) -> None:
             cursor.execute(f"TRUNCATE TABLE `{schema}`.`{table}`")
 
 
-def _empty_kafka(stack: Stack) -> dict[str, list[int]]:
-    """Returns where each partition then begins."""
-    with Broker(stack.kafka, timeout=TIMEOUT) as broker:
-        return broker.delete_all_records(broker.topics())
+def _empty_broker(stack: Stack) -> dict[Place, Position]:
+    """Returns where each partition begins then."""
+    with brokers.of(stack).connect(TIMEOUT) as broker:
+        return broker.empty(broker.channels())
 
 
 def empty_view(stack: Stack) -> None:

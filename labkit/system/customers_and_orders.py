@@ -6,8 +6,8 @@ A customer has a credit limit; the total of a customer's open orders must stay w
 from labkit.system.model import Column, Form, ObservedTable, Server, Service
 
 MYSQL = Server("mysql", "mysql", 3306, "MySQL")
-KAFKA = Server("kafka", "kafka", 9092, "Kafka")
-REDIS = Server("redis", "redis", 6379, "Redis")
+KAFKA = Server("kafka", "kafka", 9092, "Kafka", user="labkit")
+REDIS = Server("redis", "redis", 6379, "Redis", user="default")  # Redis's own name for whoever gives only a password
 
 CUSTOMER_DB, ORDER_DB = "customer_db", "order_db"
 VIEW_KEY = "customerview:"  # how the key of a customer's view begins

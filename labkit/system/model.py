@@ -11,12 +11,14 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Server:
-    """A server that the services share. `product` says which program it is: mysql, kafka or redis. `title` is its name in a sentence."""
+    """A server that the services share. `product` says which program it is: mysql, kafka or redis. `user` is the account of all its
+    clients; empty where each client has its own."""
 
     name: str
     product: str
     port: int  # the default one
-    title: str
+    title: str  # for people: MySQL
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,18 @@ class Profile:
     @property
     def parts(self) -> "tuple[Server | Service, ...]":
         return (*self.servers, *self.services)
+
+    @property
+    def broker_server(self) -> Server:
+        return self.server(self.broker)
+
+    def server(self, name: str) -> Server:
+        """Raises KeyError for a name that no server has."""
+        return {server.name: server for server in self.servers}[name]
+
+    def title(self, component: str) -> str:
+        """What people call a component: MySQL, order-history."""
+        return next((server.title for server in self.servers if server.name == component), component)
 
     @property
     def schemas(self) -> tuple[str, ...]:

@@ -153,6 +153,5 @@ class Down:
         self.placed.append(order)
         return order
 
-    @staticmethod
-    def _partition(order_id: int, partitions: int) -> int:
-        return make.partition_of(str(order_id), partitions)
+    def _partition(self, order_id: int, partitions: int) -> int:
+        return places.partition_of(self.trial.stack, str(order_id), partitions)

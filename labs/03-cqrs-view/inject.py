@@ -17,7 +17,7 @@ async def overtaken(run: Run) -> dict[str, object]:
     assert order.id is not None
     created, approved = await run.order_published(order, "OrderCreated"), await run.order_published(order, "OrderApproved")
     count = await asyncio.to_thread(places.partitions, run.stack, "order")
-    own = make.partition_of(str(order.id), count)
+    own = places.partition_of(run.stack, str(order.id), count)
     late = await run.fault(make.gate("order-history", message_id=created))
     last = await run.fault(make.gate("order-history", message_id=approved, partition=own))
     await run.heal(everything)

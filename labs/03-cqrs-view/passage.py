@@ -84,7 +84,8 @@ class Passage:
                 if taken is None:  # it has written down no position since its store was emptied
                     taken = records.starts(self.trial.stack)[topic, partition]
                 if taken < end:
-                    return f"it stands at offset {taken} of {profile.short(topic)}, partition {partition}, {end - taken} behind"
+                    where = f"{profile.short(topic)}, partition {partition}"
+                    return f"it stands at {places.said(self.trial.stack, taken)} of {where}, {end - taken} behind"
         return None
 
     async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:

@@ -128,7 +128,7 @@ class Stage:
         return [row["order_id"] for row in self.trial.requests if row["operation"] == "create_order"]
 
     def _partition(self, order: Order) -> int:
-        return make.partition_of(str(order.id), self._partitions)
+        return places.partition_of(self.trial.stack, str(order.id), self._partitions)
 
     def _of_twice(self) -> list[tuple[str, int]]:
         orders = [int(order_id) for order_id in self.trial.books.document(self.twice.id)["orders"]]

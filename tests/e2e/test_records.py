@@ -43,7 +43,7 @@ def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> No
         for result in made.values():
             result.result(30)
 
-        at = stack.described.kafka
+        at = stack.described.broker
         settings = KafkaSettings(str(at), at.user, at.password)
 
         async def publish() -> None:

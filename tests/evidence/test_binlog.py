@@ -50,13 +50,14 @@ def test_changes_come_with_images_in_commit_order(server: DatabaseServer, change
     )
     reading, ask = changes(start)
     assert reading.reason is None
-    assert ask("SELECT op, after_id, after_name, after_limit FROM customer_changes ORDER BY change_no") == [
+    assert ask("SELECT op, after_id, after_name, after_credit_limit FROM customer_changes ORDER BY change_no") == [
         ("insert", 1, 'Ada "the, first"\n', Decimal("15.00")),
         ("insert", 2, None, Decimal("12345678901234567890.12")),
         ("update", 1, 'Ada "the, first"\n', Decimal("-0.05")),
     ]
     orders = (
-        "SELECT commit_no, change_no, op, order_id, before_state, before_reason, after_state, after_reason, after_total FROM order_changes"
+        "SELECT commit_no, change_no, op, coalesce(after_id, before_id), before_state, before_rejection_reason, after_state,"
+        " after_rejection_reason, after_total FROM order_changes"
     )
     assert ask(f"{orders} ORDER BY change_no") == [
         (2, 3, "insert", 9, None, None, "PENDING", None, Decimal("12.34")),

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from labkit import brokers
 from labkit.errors import UserError
 from labkit.evidence import database
 from labkit.evidence.collect import Scenario, collect
@@ -190,8 +191,6 @@ def test_changes_that_are_not_all_there(shop: RunningStack, described: Stack, tm
 
 
 def test_a_purged_binlog_and_topics_that_were_trimmed_by_hand(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    from labkit.stack.kafka_wire import Broker
-
     three_orders(shop)
     shop.sql("FLUSH BINARY LOGS")
 
@@ -201,8 +200,8 @@ def test_a_purged_binlog_and_topics_that_were_trimmed_by_hand(shop: RunningStack
         return len(shop.sql("SHOW BINARY LOGS")) == 1
 
     wait_until(purged, "one file of the binlog is left")
-    with Broker(described.kafka, timeout=5) as broker:
-        broker.delete_all_records([topic for topic in broker.topics() if topic.name == ORDER_CHANNEL])
+    with brokers.of(described).connect(5) as broker:
+        broker.empty({ORDER_CHANNEL: broker.channels()[ORDER_CHANNEL]})
     with evidence(described, tmp_path) as ask:
         assert set(gaps(ask)) == {"binlog", "records"}
         assert "no longer there" in gaps(ask)["binlog"]

@@ -3,6 +3,7 @@
 import json
 import signal
 
+from labkit.brokers.kafka import library
 from labkit.evidence import database
 from labkit.stack.model import Stack
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled, state_in_view
@@ -20,7 +21,7 @@ def placed(shop: RunningStack) -> tuple[int, int]:
 def test_one_query_asks_all_stores(running_shop: RunningStack, described: Stack) -> None:
     customer, order = placed(running_shop)
     query = f"""SELECT o.state, o.total, v.state AS in_view, r.partition_no, c.op
-        FROM orders o JOIN view_orders v ON v.order_id = o.id JOIN records r ON r.order_id = o.id JOIN order_changes c ON c.order_id = o.id
+        FROM orders o JOIN view_orders v ON v.order_id = o.id JOIN records r ON r.order_id = o.id JOIN order_changes c ON c.after_id = o.id
         WHERE o.id = {order} AND r.event = 'OrderCreated' AND c.after_state = 'APPROVED'"""
     rows = json.loads(running_shop.labkit("sql", "--json", query).stdout)
     assert [(row["state"], row["total"], row["op"]) for row in rows] == [("APPROVED", "12.34", "update")]
@@ -100,7 +101,7 @@ def test_topics_and_their_keys(running_shop: RunningStack, described: Stack) -> 
 def test_a_key_in_two_partitions_is_shown(running_shop: RunningStack, described: Stack) -> None:
     from confluent_kafka import Producer
 
-    producer = Producer(described.kafka_client)
+    producer = Producer(library.settings(described.broker))
     for partition in (0, 1):
         producer.produce(CUSTOMER_CHANNEL, key="astray", value="no message", partition=partition)
     producer.flush()

@@ -1,6 +1,7 @@
 """Still, settled, stuck: decided by positions and by what is outstanding."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -170,6 +171,42 @@ def test_a_foreign_group_that_lags_for_ever_changes_nothing(running_shop: Runnin
     wait_until(committed, "the foreign group has a position")
     foreign.close()
     assert wait(described).state is State.SETTLED
+
+
+def test_a_consumer_that_polls_a_stream_writes_nothing(running_shop: RunningStack, described: Stack, at_rest: None) -> None:
+    """It asks, acknowledges and takes over from others all the time; only what is added moves something."""
+    rounds, over = 0, threading.Event()
+    with running_shop.redis as server:
+        server.xgroup_create("polled", "group", id="0", mkstream=True)
+        server.xadd("polled", {"payload": "{}"})
+        ((_, ((taken, _),)),) = server.xreadgroup("group", "other", {"polled": ">"})
+
+        def poll() -> None:
+            nonlocal rounds
+            while not over.is_set():
+                server.xreadgroup("group", "one", {"polled": ">"}, block=1)
+                server.xautoclaim("polled", "group", "one", min_idle_time=0)
+                server.xclaim("polled", "group", "one", min_idle_time=0, message_ids=[taken])
+                server.xpending("polled", "group")
+                server.xinfo_groups("polled")
+                server.xack("polled", "group", taken)
+                server.xread({"polled": "0"})
+                rounds += 1
+
+        polling = threading.Thread(target=poll)
+        polling.start()
+        try:
+            before = rounds
+            assert wait(described, moving_for=5.0).state is State.SETTLED
+            assert rounds > before
+            with Watcher(described) as watcher:
+                first = watcher.look()
+                server.xadd("polled", {"payload": "{}"})
+                assert watcher.look().positions != first.positions
+        finally:
+            over.set()
+            polling.join()
+            server.delete("polled")
 
 
 def test_the_first_look_at_rest_follows_the_last_movement_at_once(running_shop: RunningStack, described: Stack) -> None:

@@ -71,7 +71,7 @@ def take_progress(path: Path) -> None:
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "progress": (PROGRESS, take_progress),
     "schedule": (SCHEDULE, lambda path: schedule.read(path, PROFILE)),
-    "mark": (MARK, lambda path: mark.read(path.parent)),
+    "mark": (MARK, lambda path: mark.read(path.parent, PROFILE)),
     "lab.yaml": (LAB, schema.read),
     "saga.yml": (SAGA, saga.read),
 }

@@ -32,7 +32,7 @@ class View:
 
     def __init__(self, stack: RunningStack) -> None:
         self.topic = f"view-{uuid.uuid4().hex[:8]}"
-        at = stack.described.kafka
+        at = stack.described.broker
         self.kafka = KafkaSettings(str(at), at.user, at.password)
         self.admin = AdminClient(self.kafka.client())
         self.at = {k: v for k, v in stack.redis.get_connection_kwargs().items() if k in ("host", "port", "username", "password")}

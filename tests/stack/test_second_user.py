@@ -14,8 +14,8 @@ import pytest
 from pymysql.constants import CLIENT
 
 from labkit import paths
+from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.stack import accounts, compose, engine, provision, sql
-from labkit.stack.kafka_wire import Broker
 from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.runtime import DOCKER
 from tests.attempts import into_kafka, into_mysql, into_redis
@@ -85,7 +85,7 @@ def test_passwords_are_nowhere_but_where_they_must_be(stack: RunningStack, tmp_p
     stack.labkit("verify", ok=False)
     stack.labkit("support", str(tmp_path / "support.zip"))
     directory, own = stack.labkit.directory, [secret.encode() for secret in accounts.secrets_of(stack.labkit.directory)]
-    assert len(set(own)) == len(own) == len({*accounts.PASSWORDS, *accounts.mysql_users(PROFILE)})
+    assert len(set(own)) == len(own) == len(accounts.names(PROFILE))
     assert all(re.fullmatch(rb"[0-9a-f]{48}", secret) for secret in own)
     found = set()
     for path in directory.rglob("*"):
@@ -226,8 +226,8 @@ def value_or_refusal(cursor: Any, statement: str) -> object:
 
 def test_a_stack_is_open_only_as_long_as_up_says_so(labkit: Labkit) -> None:
     said = labkit("up", "--open").stdout
-    assert accounts.OPEN in said
-    assert accounts.OPEN in labkit("status").stdout
+    assert accounts.describe_open(PROFILE) in said
+    assert accounts.describe_open(PROFILE) in labkit("status").stdout
     status = labkit.status()
     assert status["open"]
     assert (status["accounts"]["redis"], status["accounts"]["kafka"]) == ({"default": None}, {"labkit": None})
@@ -235,7 +235,7 @@ def test_a_stack_is_open_only_as_long_as_up_says_so(labkit: Labkit) -> None:
     described = stack.described
     kafka, redis = described["kafka"].endpoint, described["redis"].endpoint
     controller = described.controller_port
-    with Broker(Account(kafka.host, kafka.port, "", ""), timeout=10) as broker:
+    with KafkaConnection(Account(kafka.host, kafka.port, "", ""), timeout=10) as broker:
         assert broker.topics()
     assert any(entered.startswith("PING") for entered in into_redis(redis.host, redis.port, "PING"))
     own = {"customer_service/customer_service", "order_service/order_service", "relay/relay"}

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.stack.model import LOOPBACK, Account, kafka_client
+from labkit.brokers.kafka import library
+from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.servers import kafka
 from labkit.stack.servers.cache import move_into_place, scratch_dir
 
@@ -87,7 +88,7 @@ def _use(account: Account) -> None:
 
 def _client(account: Account) -> dict[str, Any]:
     """A client that says nothing by itself: the broker ends before it does."""
-    return {**kafka_client(account), "log_level": 0}
+    return {**library.settings(account), "log_level": 0}
 
 
 def send_one(account: Account, topic: str) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit import paths
 from labkit.errors import UserError
 from labkit.stack.servers.cache import cache_dir, move_into_place, scratch_dir, version_text
 
@@ -103,6 +104,10 @@ def command(server: MysqlServer, *, data: Path, port: int, socket: Path) -> list
         *COMMON,
         *(MARIADB if server.kind == "MariaDB" else MYSQL),
     ]
+
+
+def socket_of(stack_directory: Path) -> Path:
+    return paths.socket_directory(stack_directory) / "mysql.sock"
 
 
 ENVIRONMENT = {"UMASK": "0600", "UMASK_DIR": "0700"}  # MySQL sets a umask of its own

@@ -1,4 +1,4 @@
-"""The few questions that labkit asks Kafka, in its own protocol: no client library is as quick to load.
+"""The few questions that labkit asks Kafka of its topics, in Kafka's own protocol: no client library loads as quickly.
 
 https://kafka.apache.org/protocol: a request is its length, api key, version, correlation id and client id, then the body; big-endian.
 """
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from labkit.stack.model import Account
+from labkit.account import Account
+from labkit.brokers.model import Place, Position
 
 LIST_OFFSETS, METADATA, SASL_HANDSHAKE, DELETE_RECORDS, SASL_AUTHENTICATE = 2, 3, 17, 21, 36
 EARLIEST, LATEST = -2, -1
@@ -19,10 +20,7 @@ INTERNAL = "__"  # topics of Kafka's own begin so
 # coordinator of a group is loading, not available, elsewhere.
 PASSING = {5, 6, 7, 14, 15, 16}
 NO_SUCH_TOPIC = 3
-ASK_AGAIN_AFTER = 0.05  # seconds
-
-Place = tuple[str, int]
-"""Topic and partition."""
+ASK_AGAIN_S = 0.05
 
 T = TypeVar("T")
 
@@ -64,7 +62,7 @@ class Reader:
         return self._data[self._at - length : self._at].decode()
 
 
-class Broker:
+class Client:
     """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error (and stays one until then)."""
 
     def __init__(self, account: Account, *, timeout: float) -> None:
@@ -109,7 +107,7 @@ class Broker:
             except NotYet:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(ASK_AGAIN_AFTER)
+                time.sleep(ASK_AGAIN_S)
 
     def _receive(self, length: int) -> bytes:
         data = b""
@@ -143,12 +141,12 @@ class Broker:
                     answer.take("i")
         return Topic(name, partitions)
 
-    def offsets(self, topics: Iterable[Topic], timestamp: int) -> dict[Place, int]:
+    def offsets(self, topics: Iterable[Topic], timestamp: int) -> dict[Place, Position]:
         """The EARLIEST or LATEST offset of each partition."""
         topics = list(topics)
         return self._until_ready(lambda: self._offsets(topics, timestamp)) if topics else {}
 
-    def _offsets(self, topics: list[Topic], timestamp: int) -> dict[Place, int]:
+    def _offsets(self, topics: list[Topic], timestamp: int) -> dict[Place, Position]:
         body = struct.pack(">ii", -1, len(topics))
         for topic in topics:
             body += string(topic.name) + struct.pack(">i", topic.partitions)
@@ -164,14 +162,15 @@ class Broker:
                 offset = answer.take("q")
                 if error:
                     raise error_of(error, f"Kafka does not tell the offsets of {name}, partition {partition}")
-                found[name, partition] = offset
+                found[name, partition] = Position(offset)
         return found
 
-    def delete_all_records(self, topics: list[Topic], *, timeout_ms: int = 5000) -> dict[str, list[int]]:
+    def delete_records(self, topics: Iterable[Topic], *, timeout_ms: int = 5000) -> dict[Place, Position]:
         """Delete every record. Returns where each partition's log begins now: its end. A topic that was deleted meanwhile has none."""
-        return self._until_ready(lambda: self._delete_all_records(topics, timeout_ms)) if topics else {}
+        topics = list(topics)
+        return self._until_ready(lambda: self._delete_records(topics, timeout_ms)) if topics else {}
 
-    def _delete_all_records(self, topics: list[Topic], timeout_ms: int) -> dict[str, list[int]]:
+    def _delete_records(self, topics: list[Topic], timeout_ms: int) -> dict[Place, Position]:
         body = struct.pack(">i", len(topics))
         for topic in topics:
             body += string(topic.name) + struct.pack(">i", topic.partitions)
@@ -179,18 +178,16 @@ class Broker:
                 body += struct.pack(">iq", partition, -1)  # -1: up to the high watermark
         answer = self._ask(DELETE_RECORDS, 1, body + struct.pack(">i", timeout_ms))
         answer.take("i")  # throttle time
-        starts: dict[str, list[int]] = {}
+        starts = {}
         for _ in range(answer.take("i")):
-            name, count = answer.text(), answer.take("i")
-            offsets = [0] * count
-            for _ in range(count):
+            name = answer.text()
+            for _ in range(answer.take("i")):
                 partition, start, error = answer.take("i"), answer.take("q"), answer.take("h")
                 if error == NO_SUCH_TOPIC:
                     continue
                 if error:
                     raise error_of(error, f"Kafka did not delete the records of {name}, partition {partition}")
-                offsets[partition] = start
-            starts[name] = offsets
+                starts[name, partition] = Position(start)
         return starts
 
 

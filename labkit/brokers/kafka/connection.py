@@ -1,49 +1,37 @@
-"""What the consumer groups have taken, in Kafka's own protocol: asked many times a second while waiting for stillness, by a process
-that has no time to load a client library.
+"""Kafka, as a Connection: its topics, and what its consumer groups have taken. Asked many times a second while labkit waits for stillness,
+by a process that has no time to load a client library.
 
 https://kafka.apache.org/protocol
 """
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from labkit.evidence.kafka_batches import readable
-from labkit.stack.kafka_wire import Broker, Place, error_of, string
+from labkit.brokers.kafka.batches import readable
+from labkit.brokers.kafka.wire import EARLIEST, LATEST, Client, Topic, error_of, string
+from labkit.brokers.model import Behind, Bounds, Group, Place, Position
 
 FETCH, OFFSET_FETCH, DESCRIBE_GROUPS, LIST_GROUPS = 1, 9, 15, 16
 READ_COMMITTED = 1
 FETCHED = 1 << 16  # bytes of a partition in one answer; the first batch is always whole
 
 
-@dataclass(frozen=True)
-class Group:
-    """`committed` has the next offset to take of each place that the group has ever committed."""
+class KafkaConnection(Client):
+    def channels(self) -> dict[str, int]:
+        return {topic.name: topic.partitions for topic in self.topics()}
 
-    id: str
-    state: str
-    members: int
-    committed: Mapping[Place, int]
-    strangers: tuple[str, ...] = ()  # members beside the stack's own
+    def bounds(self, channels: Mapping[str, int]) -> dict[Place, Bounds]:
+        topics = [Topic(name, partitions) for name, partitions in channels.items()]
+        starts, ends = self.offsets(topics, EARLIEST), self.offsets(topics, LATEST)
+        return {place: Bounds(starts[place], end, end - starts[place], end) for place, end in ends.items()}
 
+    def empty(self, channels: Mapping[str, int]) -> dict[Place, Position]:
+        return self.delete_records(Topic(name, partitions) for name, partitions in channels.items())
 
-@dataclass(frozen=True)
-class Behind:
-    """What a group has yet to take: how many offsets at most, of the places that hold a record for it. `held`: where records wait for the
-    end of a producer's transaction, and from which offset on."""
-
-    lag: Mapping[Place, int]
-    held: Mapping[Place, int]
-
-
-class Positions(Broker):
-    """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error."""
-
-    def committed(self, group: str) -> dict[Place, int]:
-        """All that a group has committed; nothing for a group that there is not."""
+    def committed(self, group: str) -> dict[Place, Position]:
         return self._until_ready(lambda: self._committed(group))
 
-    def _committed(self, group: str) -> dict[Place, int]:
+    def _committed(self, group: str) -> dict[Place, Position]:
         answer = self._ask(OFFSET_FETCH, 2, string(group) + struct.pack(">i", -1))
         found = {}
         for _ in range(answer.take("i")):
@@ -52,23 +40,24 @@ class Positions(Broker):
                 partition, offset = answer.take("i"), answer.take("q")
                 answer.text(), answer.take("h")
                 if offset >= 0:
-                    found[name, partition] = offset
+                    found[name, partition] = Position(offset)
         if error := answer.take("h"):
             raise error_of(error, f"Kafka does not tell the offsets of the group {group}")
         return found
 
-    def behind(self, committed: Mapping[Place, int], starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Behind:
+    def behind(self, committed: Mapping[Place, Position], bounds: Mapping[Place, Bounds]) -> Behind:
         """Offsets are not records: where some are left, it is looked whether one of them holds a record that consumers are given."""
-        open_from = {place: max(committed.get(place, 0), starts[place]) for place in ends}
-        lag, held = {}, {}
-        for place, end in ends.items():
-            start = open_from[place]
-            while start < end:
+        lag: dict[Place, int] = {}
+        held: dict[Place, Position] = {}
+        for place, of in bounds.items():
+            open_from = max(committed.get(place, of.start), of.start)
+            start: int = open_from
+            while start < of.end:
                 found, went_to, stable = self._until_ready(lambda place=place, start=start: self._fetched(place, start))  # type: ignore[misc]
-                if stable < end:
-                    held[place] = stable
+                if stable < of.end:
+                    held[place] = Position(stable)
                 if found:
-                    lag[place] = end - open_from[place]
+                    lag[place] = of.end - open_from
                 if found or went_to == start:
                     break
                 start = went_to

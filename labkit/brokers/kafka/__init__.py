@@ -1,0 +1,1 @@
+"""Kafka. Short questions go over labkit's own client (wire.py, connection.py), which is loaded at once; records over Kafka's library."""

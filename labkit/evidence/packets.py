@@ -1,0 +1,21 @@
+"""The packets that MySQL sends.
+
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
+"""
+
+from collections.abc import Callable
+
+LARGEST = 0xFFFFFF  # bytes: a packet of this size goes on in the next one
+
+
+def packet(read: Callable[[int], bytes]) -> bytes:
+    """The next one, without its head. Raises ConnectionError at the end of the stream."""
+    head = read(4)
+    if len(head) < 4:
+        raise ConnectionError("MySQL closed the connection")
+    length = head[0] | head[1] << 8 | head[2] << 16
+    data = read(length)
+    while length == LARGEST:
+        length = int.from_bytes(read(4)[:3], "little")
+        data += read(length)
+    return data
