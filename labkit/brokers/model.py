@@ -128,7 +128,9 @@ class Broker(Protocol):
     """Each call opens a connection of its own. Raises OSError with a sentence, without its full stop, that names the broker."""
 
     title: str
-    positions: Positions
+
+    @property
+    def positions(self) -> Positions: ...
 
     @staticmethod
     def load() -> None:
