@@ -3,13 +3,8 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
-
-if TYPE_CHECKING:
-    from services.messaging.database import MysqlSettings
-    from services.messaging.kafka import KafkaSettings
 
 
 class Settings:
@@ -47,22 +42,6 @@ class Settings:
             self._wrong.append(f"{name} must be host:port, it is {self._environment.get(name, '')!r}")
             return "", 0
         return host, int(port)
-
-    def mysql(self, database: str | None = None) -> "MysqlSettings":
-        from services.messaging.database import MysqlSettings  # here, to spare the services without a database its driver
-
-        return MysqlSettings(
-            host=self.text("MYSQL_HOST"),
-            port=self.number("MYSQL_PORT", lowest=1),
-            user=self.text("MYSQL_USER"),
-            password=self.text("MYSQL_PASSWORD"),
-            database=database or self.text("MYSQL_DATABASE"),
-        )
-
-    def kafka(self) -> "KafkaSettings":
-        from services.messaging.kafka import KafkaSettings
-
-        return KafkaSettings(self.text("KAFKA_BOOTSTRAP"), self.optional("KAFKA_USERNAME"), self.optional("KAFKA_PASSWORD"))
 
     def address_bits(self) -> int:
         """This instance's own 48 bits of the message ids."""

@@ -13,17 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from services.messaging import gate
+from services.log import describe, log, log_many
 from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
-from services.messaging.control import armed
 from services.messaging.dead_letter import last_line
 from services.messaging.delivery import Delivery, about_delivery, decode, place_of
 from services.messaging.events import EventHandlers
-from services.messaging.failpoint import failpoint
 from services.messaging.lanes import Lanes
-from services.messaging.log import describe, log, log_many
 from services.messaging.message import storable
 from services.messaging.parking import ParkingLot
+from services.workshop import gate
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 BATCH = 200
 BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather for a moment

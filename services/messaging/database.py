@@ -15,11 +15,12 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from services.messaging import outbox
-from services.messaging.control import About, armed
 from services.messaging.events import DomainEvent
-from services.messaging.failpoint import NOTHING, failpoint
 from services.messaging.ids import IdGenerator
 from services.messaging.mysql_login import use_own_encryption
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
+from services.workshop.fault import NOTHING, About
 
 # Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
 LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import msgspec
 
+from services.log import concerning, log_many
 from services.messaging.broker import Record
-from services.messaging.control import About
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
-from services.messaging.log import concerning, log_many
 from services.messaging.message import Message, UndecodableMessage, storable
 from services.messaging.multi_message import decode_record
+from services.workshop.fault import About
 
 
 class Delivery(msgspec.Struct, frozen=True):

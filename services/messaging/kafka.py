@@ -16,10 +16,11 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from services.messaging.broker import BrokerUnavailable, OutgoingRecord, Place, Record, RecordRefused, StartPositions
-from services.messaging.control import About, armed
 from services.messaging.events import EVENT_TYPE
-from services.messaging.failpoint import failpoint
 from services.messaging.message import ID, decode_value
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
+from services.workshop.fault import About
 
 T = TypeVar("T")
 
@@ -60,14 +61,14 @@ class Kafka:
     a publisher passes with each acknowledged record."""
 
     def __init__(self, settings: KafkaSettings, *, instance: str, partitions: int = 4, published: str = "") -> None:
-        self._bootstrap = settings.bootstrap
+        self.settings = settings
         self._partitions = partitions
         self._instance = instance
         self._published = published
         if published:
             armed.declare(published)
         self._client = settings.client()
-        self._settings: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             **self._client,
             "client.id": instance,
             "log_level": 2,
@@ -80,7 +81,7 @@ class Kafka:
         }
 
     async def check(self) -> None:
-        host, _, port = self._bootstrap.rpartition(":")
+        host, _, port = self.settings.bootstrap.rpartition(":")
         try:
             _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), ANSWER_TIMEOUT_S)
         except OSError as error:
@@ -91,7 +92,7 @@ class Kafka:
         await self.check()
         return KafkaPublisher(
             {
-                **self._settings,
+                **self._options,
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "request.timeout.ms": SILENT_MS,
@@ -104,7 +105,7 @@ class Kafka:
     async def receiver(self, subscriber: str, channels: Sequence[str], start: StartPositions | None = None) -> "KafkaReceiver":
         await self.check()
         settings = {
-            **self._settings,
+            **self._options,
             "group.id": subscriber,
             "group.instance.id": f"{self._instance}.{subscriber}",
             "session.timeout.ms": SESSION_TIMEOUT_MS,

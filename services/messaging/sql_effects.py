@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from services.messaging import inbox
 from services.messaging.broker import Place
 from services.messaging.consumer import SeveralFailed
-from services.messaging.control import armed
 from services.messaging.database import Database, Transaction, declare_work, is_transient
 from services.messaging.dead_letter import park
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
 from services.messaging.events import DomainEvent, EventHandlers
-from services.messaging.failpoint import failpoint
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 SLOW_S = 1.0  # from here on a batch holds locks, and hides what is done, for too long
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
+from services.log import describe, log
 from services.messaging.broker import Place
 from services.messaging.consumer import StartAgain
-from services.messaging.control import armed
 from services.messaging.dead_letter import kept, kept_cause
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
-from services.messaging.failpoint import failpoint
-from services.messaging.log import describe, log
 from services.order_history.store import Step, ViewChange, ViewStore
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 RETRY_S = 0.1
 SET_BACK = "the view's positions are not those that were written last: it was emptied or set back"

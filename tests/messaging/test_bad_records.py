@@ -7,7 +7,8 @@ import time
 import pytest
 
 from labkit.evidence import messages
-from services.customers.events import CustomerCreated, CustomerCreditReserved
+from services.contracts.customers import CustomerCreated, CustomerCreditReserved
+from services.contracts.orders import ORDER, OrderCancelled, OrderCreated, OrderEvent
 from services.customers.handlers import order_events
 from services.messaging.aggregate_id import MAX_ID
 from services.messaging.broker import Record
@@ -16,7 +17,6 @@ from services.messaging.events import DomainEvent, EventHandlers, decode_event
 from services.messaging.message import Message, UndecodableMessage
 from services.messaging.nesting import MAX_DEPTH, is_too_deep
 from services.order_history.view import history_events
-from services.orders.events import ORDER, OrderCancelled, OrderCreated, OrderEvent
 from services.orders.handlers import customer_events
 from tests.messaging.bad_records import DEPTHS, Bad, bad_records, deep
 

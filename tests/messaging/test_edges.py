@@ -12,7 +12,7 @@ import pytest
 from labkit.faults import control
 from labkit.faults.ledger import Fault
 from services.messaging.hint import AT_ONCE, HintListener
-from services.messaging.hits import Hits
+from services.workshop.hits import Hits
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,9 +91,9 @@ import asyncio
 from services.messaging.delivery import Delivery, in_hand
 from services.messaging.broker import Record
 from services.messaging.events import Reaction
-from services.messaging.log import warnings_in_our_log
+from services.log import warnings_in_our_log
 from services.messaging.message import Message
-from services.orders.events import OrderCancelled
+from services.contracts.orders import OrderCancelled
 
 async def release(): pass
 async def release_credit(order, tx): release()

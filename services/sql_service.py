@@ -1,6 +1,7 @@
-"""What the services with a database share: how they are put together, and their answers when the database is away."""
+"""A service with a database and a subscription: how it is put together, its life from start to stop, and its answers."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,22 +10,30 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from services.log import describe, log
 from services.messaging.broker import Broker
 from services.messaging.consumer import Consumer
 from services.messaging.database import Database, TransientError
 from services.messaging.events import EventHandlers
 from services.messaging.hint import HintSender
 from services.messaging.ids import IdGenerator
-from services.messaging.kafka import Kafka
-from services.messaging.service import database_and_consumer
 from services.messaging.sql_effects import SqlEffects
 from services.money import NoMoney, read_money
 from services.settings import Settings
 from services.web import Health, Problem, service_app
+from services.wiring import broker_from, finished, mysql_settings
+
+PROBE_EVERY_S = 1.0
+RETRY_S = 0.1
+
+Report = Callable[[str, bool, str], None]
+"""Takes note of a dependency: its name, whether it is available, and if not, why."""
 
 
 @dataclass(frozen=True)
 class Parts:
+    """What a service with a database and a subscription is made of."""
+
     database: Database
     broker: Broker
 
@@ -32,17 +41,13 @@ class Parts:
 def parts_from_environment() -> Parts:
     """Ends the process with a line of what is wrong when the environment is."""
     settings = Settings()
-    mysql = settings.mysql()
+    mysql = mysql_settings(settings)
     address_bits = settings.address_bits()
     relay = settings.address("RELAY_HINT")
-    kafka = settings.kafka()
-    instance = settings.instance()
+    broker = broker_from(settings)
     settings.check()
     hint = HintSender(relay, mysql.database or "")
-    return Parts(
-        database=Database(mysql, IdGenerator(address_bits), after_publish=hint.send),
-        broker=Kafka(kafka, instance=instance),
-    )
+    return Parts(Database(mysql, IdGenerator(address_bits), after_publish=hint.send), broker)
 
 
 def subscribing_service(
@@ -56,15 +61,52 @@ def subscribing_service(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with database_and_consumer(parts.database, consumer, health.set):
+        async with _database_and_consumer(parts.database, consumer, health.set):
             yield
 
     return service_app(name, routes, health=health, lifespan=lifespan)
 
 
 @asynccontextmanager
+async def _database_and_consumer(database: Database, consumer: Consumer, report: Report) -> AsyncIterator[None]:
+    """While the block runs, consume as soon as the database answers, and watch it. At the end, finish the message in hand."""
+    watching = asyncio.create_task(_watch_database(database, report))
+    consuming = asyncio.create_task(_consume_when_ready(database, consumer))
+    try:
+        yield
+    finally:
+        consumer.stop()
+        await finished([consuming])
+        watching.cancel()
+        database.close()
+
+
+async def _consume_when_ready(database: Database, consumer: Consumer) -> None:
+    while True:
+        try:
+            await database.ready()
+            break
+        except Exception as error:
+            log("waiting for the database", error=describe(error))
+            await asyncio.sleep(RETRY_S)
+    await consumer.run()
+
+
+async def _watch_database(database: Database, report: Report) -> None:
+    while True:
+        try:
+            await database.ready()
+            report("mysql", True, "")
+            await asyncio.sleep(PROBE_EVERY_S)
+        except Exception as error:
+            # Also "no such table" and "access denied": the tables and accounts may be on their way.
+            report("mysql", False, describe(error.__cause__ or error if isinstance(error, TransientError) else error))
+            await asyncio.sleep(RETRY_S)
+
+
+@asynccontextmanager
 async def answering_503(created: str = "") -> AsyncIterator[None]:
-    """Turn a database that cannot be had into a 503; `created` names what may or may not exist then."""
+    """Turn a database that does not answer into a 503; `created` names what may or may not exist then."""
     try:
         yield
     except TransientError as error:

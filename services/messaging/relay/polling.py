@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from pymysql.converters import escape_string
 
+from services.log import describe, log
 from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
-from services.messaging.control import batch_size
 from services.messaging.database import MysqlSettings, connect, is_transient
-from services.messaging.log import describe, log
 from services.messaging.message import ID, PARTITION_ID, record_value
+from services.workshop.armed import batch_size
 
 BATCH = 500
 BATCH_BYTES = 800_000
@@ -34,7 +34,7 @@ _headers = msgspec.json.Decoder(dict[str, str])
 Row = tuple[str, str, str, str]
 
 
-class OutboxRelay:
+class PollingRelay:
     """Relays one outbox. Of several relays of the same outbox one works and the others stand by."""
 
     def __init__(
