@@ -18,18 +18,18 @@ from typing import Any
 from bench.stack import NAME, Labkit, own_labkit
 from labkit.evidence.collect import collect
 from labkit.evidence.kafka_positions import Positions
-from labkit.evidence.topology import CUSTOMER_TOPIC, ORDER_TOPIC, SUBSCRIPTIONS
 from labkit.quiescence import State, Watcher, wait
 from labkit.stack import state
 from labkit.stack.kafka_wire import LATEST
 from labkit.stack.model import Account, Stack, kafka_client
+from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
 from labkit.verdict import Verdict, judge
 
 SIZES = (1_000, 10_000, 100_000)
 CUSTOMERS = 100
 Row = tuple[str, str, str, str]  # of an outbox: id, destination, headers, payload
 BATCH = 100  # orders in one transaction of a service
-CUSTOMER_PACKAGE, ORDER_PACKAGE = CUSTOMER_TOPIC.rpartition(".")[0], ORDER_TOPIC.rpartition(".")[0]
+CUSTOMER_PACKAGE, ORDER_PACKAGE = CUSTOMER.name.rpartition(".")[0], ORDER.name.rpartition(".")[0]
 
 
 def main() -> None:
@@ -173,7 +173,7 @@ def publish(account: Account, rows: list[Row]) -> None:
         with Positions(account, timeout=5) as broker:
             while broker.groups([group])[0].members:  # a static member is gone after its session time-out
                 time.sleep(0.1)
-            topics = [topic for topic in broker.topics() if topic.name in SUBSCRIPTIONS[group]]
+            topics = [topic for topic in broker.topics() if topic.name in PROFILE.taken_by(group)]
             ends = broker.offsets(topics, LATEST)
         consumer = Consumer({**kafka_client(account), "group.id": group, "enable.auto.commit": False})
         consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
@@ -207,14 +207,14 @@ class _Messages:
 
     def customer(self, customer: int) -> Row:
         payload = {"name": f"Customer {customer}", "creditLimit": {"amount": 10000000.00}}
-        return self._row(CUSTOMER_TOPIC, customer, f"{CUSTOMER_PACKAGE}.CustomerCreatedEvent", payload)
+        return self._row(CUSTOMER.name, customer, f"{CUSTOMER_PACKAGE}.CustomerCreatedEvent", payload)
 
     def reserved(self, order: int, customer: int) -> Row:
-        return self._row(CUSTOMER_TOPIC, customer, f"{CUSTOMER_PACKAGE}.CustomerCreditReservedEvent", {"orderId": order})
+        return self._row(CUSTOMER.name, customer, f"{CUSTOMER_PACKAGE}.CustomerCreditReservedEvent", {"orderId": order})
 
     def order(self, what: str, order: int, customer: int, total: str) -> Row:
         payload = {"orderDetails": {"customerId": customer, "orderTotal": {"amount": float(total)}}}
-        return self._row(ORDER_TOPIC, order, f"{ORDER_PACKAGE}.Order{what}Event", payload)
+        return self._row(ORDER.name, order, f"{ORDER_PACKAGE}.Order{what}Event", payload)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from labkit.evidence.kafka_positions import Positions
 from labkit.stack import accounts, sql
 from labkit.stack.kafka_wire import Broker, string
 from labkit.stack.model import Account
+from labkit.system import find
 
 ANSWER_S = 10.0
 SIDE_BY_SIDE = 24  # a broker keeps whoever it refuses waiting for half a second
 GUESSES = ("", "root", "admin", "password", "labkit", "mysql", "default")
-USERS = (*accounts.MYSQL_USERS, "root", "", "mysql", "labkit", "mariadb.sys", "debian-sys-maint")
+USERS = (*accounts.mysql_users(find.default()), "root", "", "mysql", "labkit", "mariadb.sys", "debian-sys-maint")
 REDIS_COMMANDS = (
     *("PING", "INFO", "KEYS *", "HGETALL positions:x", "SET k v", "FLUSHALL", "CONFIG GET requirepass", "CONFIG SET dir /tmp"),
     *("EVAL return 0", "SCRIPT FLUSH", "MONITOR", "CLIENT LIST", "REPLICAOF NO ONE", "DEBUG RELOAD", "SAVE", "ACL LIST", "SUBSCRIBE x"),

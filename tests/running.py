@@ -24,8 +24,12 @@ from labkit.stack.facts import facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.stack.transactions import Transaction, open_transactions
+from labkit.system import find
 
 ROOT = Path(__file__).parents[1]
+PROFILE = find.default()
+COMPONENTS, SERVICES = PROFILE.components, tuple(service.name for service in PROFILE.services)
+DEFAULT_PORTS = {part.name: part.port for part in PROFILE.parts}
 PASSED_ON = (
     "LABKIT_CACHE",
     "LABKIT_REGISTRY",
@@ -210,7 +214,7 @@ class RunningStack:
     @property
     def runtime(self) -> Runtime:
         """To disturb the stack as labkit does."""
-        return runtimes.of(str(self._first_status["runtime"]), self.labkit.directory)
+        return runtimes.of(str(self._first_status["runtime"]), self.labkit.directory, PROFILE)
 
     def restart(self, component: str) -> None:
         self.labkit("restart", component)

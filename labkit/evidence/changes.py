@@ -52,7 +52,7 @@ def _observed(table: ObservedTable) -> Change:
     def values(row: Values) -> str:
         if not row:
             return nothing
-        return ",".join([known.get(value, value) if known else value for value, known in zip(row, codes, strict=True)])
+        return ",".join([str(known.get(value, value)) for value, known in zip(row, codes, strict=True)])
 
     def line(_: str, before: Values, after: Values) -> str:
         return f"{values(before)},{values(after)}"

@@ -126,6 +126,5 @@ def _write(message: "Message", place: Place, offset: int, wire: messages.Wire, f
         said = f"{optional(about.message_id)},{optional(about.type)},{optional(about.event)},{optional(about.aggregate_type)}"
         usual = about.destination == topic and about.key == text_key
         texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload)}"
-        file.add(
-            f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{optional(about.saga_id)},{optional(about.reply_to)},{texts},,{appended}"
-        )
+        saga = f"{optional(about.saga_id)},{optional(about.reply_to)}"
+        file.add(f"{head},{index},{optional(text_key)},{said},{ids},{about.total or ''},{saga},{texts},,{appended}")

@@ -71,8 +71,8 @@ def _commits(table: ObservedTable) -> str:
         return ", ".join([*(f"{side}_{key} AS {key}" for key in keys), f"{{{values}}} AS image"])
 
     shown = ", ".join(f"{side}.{name} AS {side}_{name}" for side in ("before", "after") for name in others)
-    return f"""-- What each commit made of a row of {table}, as others can see it: one line for a row that is not what it was before. Statements within
--- the transaction that led there do not count. change_no is that of the last change.
+    return f"""-- What each commit made of a row of {table}, as others can see it: one line for a row that is not what it was before.
+-- The steps within the transaction do not count. change_no is that of the last change.
 CREATE VIEW {commits_of(table)} AS
   WITH images AS (
     SELECT commit_no, change_no, 0 AS side, {image("before")} FROM {changes_of(table)} WHERE op <> 'insert'
@@ -84,8 +84,8 @@ CREATE VIEW {commits_of(table)} AS
       CASE WHEN arg_max(side, (change_no, side)) = 1 THEN arg_max(image, (change_no, side)) END AS after
     FROM images GROUP BY commit_no, {", ".join(keys)}
   )
-  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op, {", ".join(keys)},
-    {shown}
+  SELECT commit_no, change_no, CASE WHEN before IS NULL THEN 'insert' WHEN after IS NULL THEN 'delete' ELSE 'update' END AS op,
+    {", ".join(keys)}, {shown}
   FROM commits WHERE before IS DISTINCT FROM after;
 """
 
@@ -116,7 +116,8 @@ def _as_json(table: ObservedTable) -> str:
         return ", ".join(f"'{column.name}', {_plain(column, side)}" for column in table.followed)
 
     key = " || ':' || ".join(f"coalesce(before_{name}, after_{name})" for name in table.key)
-    return f"""    SELECT commit_no, change_no, '{table.schema}' AS schema_name, '{table.table}' AS table_name, op, ({key})::VARCHAR AS row_key,
+    names = f"'{table.schema}' AS schema_name, '{table.table}' AS table_name"
+    return f"""    SELECT commit_no, change_no, {names}, op, ({key})::VARCHAR AS row_key,
       CASE WHEN op <> 'insert' THEN json_object({row("before")}) END AS before,
       CASE WHEN op <> 'delete' THEN json_object({row("after")}) END AS after
     FROM {changes_of(table)}"""

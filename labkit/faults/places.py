@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from labkit.errors import UserError
+from labkit.faults.targets import channel
 from labkit.stack import sql, stores
 from labkit.stack.model import Stack
 from labkit.system.model import Subscription
@@ -34,11 +35,12 @@ def bounds(stack: Stack, topic: str, partition: int) -> tuple[int, int]:
         consumer.close()
 
 
-def partitions(stack: Stack, topic: str) -> int:
-    """How many there are. Raises UserError."""
+def partitions(stack: Stack, name: str) -> int:
+    """How many there are, of a channel by its full or short name. Raises UserError."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
+    topic = channel(stack.profile, name)
     try:
         found = AdminClient({**stack.kafka_client, "log_level": 0}).list_topics(topic, timeout=ANSWER_S)
     except KafkaException as error:

@@ -22,7 +22,8 @@ class Fresh:
 
 def fresh(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Fresh:
     """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
-    `source` is the folder that its services run from, `profile` what it is to consist of; None leaves that. Interrupted, the next `up` finishes it. Raises UserError."""
+    `source` is the folder that its services run from, `profile` says what it consists of; None leaves that. If this is interrupted,
+    the next `up` finishes it. Raises UserError."""
     begun = time.monotonic()
     with state.exclusive(name, command.removeprefix("labkit ")) as directory:
         interrupts.on_termination()

@@ -133,16 +133,17 @@ def connected(access: Account | Path, timeout: float) -> Iterator[Any]:
 
 def apply(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     """Make what is missing, through the first of these that the server lets in. Raises UserError with the statement that failed."""
-    _run(statements(stack.source, stack.profile), accesses, stack.accounts)
+    run(statements(stack.source, stack.profile), accesses, stack.accounts)
 
 
 def mend_tables(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     """As apply, the schemas, tables and columns alone, which is quick: what somebody dropped or renamed is there again."""
     wanted = statements(stack.source, stack.profile)
-    _run([statement for statement in wanted if statement.startswith(OF_TABLES)], accesses, stack.accounts)
+    run([statement for statement in wanted if statement.startswith(OF_TABLES)], accesses, stack.accounts)
 
 
-def _run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+def run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Accounts) -> None:
+    """Through the first of these accesses that the server lets in. Raises UserError with the statement that failed."""
     statement = ""
     try:
         with _first(accesses) as cursor:

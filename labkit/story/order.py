@@ -187,8 +187,9 @@ class _OrderStory:
         """The order got a state, and an event told of it."""
         walk, message = self._walk, self._message(event)
         commit = self._tables.row(
-            "SELECT c.commit_no, t.committed, t.precision_us, c.after_rejection_reason FROM order_commits c JOIN transactions t USING (commit_no)"
-            " WHERE c.id = ? AND c.after_state = ? AND c.before_state IS DISTINCT FROM c.after_state "
+            "SELECT c.commit_no, t.committed, t.precision_us, c.after_rejection_reason "
+            "FROM order_commits c JOIN transactions t USING (commit_no) "
+            "WHERE c.id = ? AND c.after_state = ? AND c.before_state IS DISTINCT FROM c.after_state "
             "ORDER BY c.commit_no DESC LIMIT 1",
             self._id,
             state,

@@ -108,7 +108,8 @@ RESERVATION_TABLE = ObservedTable(
 )
 VIEWS = """-- What each customer may still spend, by the tables.
 CREATE VIEW credit AS
-  SELECT c.id AS customer_id, c.name, c.credit_limit, coalesce(sum(r.amount), 0) AS reserved, c.credit_limit - coalesce(sum(r.amount), 0) AS available
+  SELECT c.id AS customer_id, c.name, c.credit_limit,
+    coalesce(sum(r.amount), 0) AS reserved, c.credit_limit - coalesce(sum(r.amount), 0) AS available
   FROM customers c LEFT JOIN reservations r ON r.customer_id = c.id GROUP BY c.id, c.name, c.credit_limit;
 """
 TABLES = (CUSTOMER_TABLE, ORDER_TABLE, RESERVATION_TABLE)

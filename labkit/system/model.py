@@ -210,8 +210,8 @@ class Profile:
 
     @property
     def own_channels(self) -> frozenset[str]:
-        """The names of all channels that belong to the system, also those of messages that a subscriber gave up. Whatever else uses the same
-        broker is shown and decides nothing."""
+        """The names of all channels that belong to the system, also those of messages that a subscriber gave up. Whatever else uses the
+        same broker is shown and decides nothing."""
         given_up = (f"{subscription.subscriber}.dead-letter" for subscription in self.subscriptions)
         return frozenset((*(channel.name for channel in self.channels), *given_up))
 

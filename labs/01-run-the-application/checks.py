@@ -17,7 +17,6 @@ from labkit.lab.documents import CENT, differences
 from labkit.lab.rules import APPROVED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER
 from labkit.lab.schedule import at_work
 from labkit.lab.trial import Order, Trial, answer_of
-from labkit.stack.model import SERVERS
 
 CLOCK = timedelta(
     days=1
@@ -96,7 +95,7 @@ class Orders:
 @check("1.1", "Every component is up and ready", gate=True)
 async def everything_is_up(lab: Orders) -> None:
     for name, state, how_it_ended in await not_ready(lab.trial.stack):
-        if name in SERVERS:
+        if name in lab.trial.stack.servers:
             raise NotJudged(f"{name} is {state}{f': it {how_it_ended}' if how_it_ended else ''}.", next_step="labkit up")
         raise Failed(
             f"{name} is not running: it {how_it_ended}." if how_it_ended else f"{name} is {state}.",

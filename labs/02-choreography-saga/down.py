@@ -5,7 +5,6 @@ import asyncio
 
 from labkit.faults import make, places
 from labkit.faults.ledger import Fault
-from labkit.faults.targets import ORDERS
 from labkit.invariants.witness import Fact
 from labkit.lab import records
 from labkit.lab.check import Failed
@@ -88,7 +87,7 @@ class Down:
     async def _behind(self, head: Order) -> list[Order]:
         """Two orders of one customer, of which only one fits, behind a message that is held: once it goes on, they are taken together."""
         trial = self.trial
-        partitions = await asyncio.to_thread(places.partitions, trial.stack, ORDERS)
+        partitions = await asyncio.to_thread(places.partitions, trial.stack, "order")
         others, customer, pair, last = await self._customer(), await self._customer(), list[Order](), head.id
         while len(pair) < 2:
             fits = self._partition(last + 1, partitions) == self._partition(head.id, partitions)

@@ -3,7 +3,6 @@
 import asyncio
 
 from labkit.faults import make, places
-from labkit.faults.targets import ORDERS
 from labkit.lab.check import NotJudged
 from labkit.lab.client import Customer, PlacedOrder
 from labkit.lab.scenario import Run
@@ -17,7 +16,7 @@ async def overtaken(run: Run) -> dict[str, object]:
     ada, order = await _approved(run)
     assert order.id is not None
     created, approved = await run.order_published(order, "OrderCreated"), await run.order_published(order, "OrderApproved")
-    count = await asyncio.to_thread(places.partitions, run.stack, ORDERS)
+    count = await asyncio.to_thread(places.partitions, run.stack, "order")
     own = make.partition_of(str(order.id), count)
     late = await run.fault(make.gate("order-history", message_id=created))
     last = await run.fault(make.gate("order-history", message_id=approved, partition=own))

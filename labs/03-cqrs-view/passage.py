@@ -6,12 +6,12 @@ import time
 from labkit.faults import places
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
-from labkit.faults.targets import subscription
+from labkit.faults.targets import channel, subscription
 from labkit.lab import records
 from labkit.lab.check import Failed
 from labkit.lab.trial import Trial
 
-VIEW = subscription("order-history")
+VIEW = "order-history"
 WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
 BLOCKED_S, LOOK_S = 10.0, 0.02
 
@@ -65,22 +65,26 @@ class Passage:
         for gate in gates:
             await self.trial.heal(gate)
 
-    async def caught_up(self, channel: str | None = None, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
-        """The view has taken all that there is. Raises Failed with what was expected, and what follows, when it does not go on."""
+    async def caught_up(self, only: str | None = None, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
+        """The view has taken all that there is, of the channel `only` if given. Raises Failed with what was expected, and what
+        follows, when it does not go on."""
         standstill = _Standstill()
-        while (behind := await asyncio.to_thread(self._behind, channel)) is not None:
+        while (behind := await asyncio.to_thread(self._behind, only)) is not None:
             if standstill.reached(behind):
                 await self._does_not_go_on(behind, expected, so)
             await asyncio.sleep(LOOK_S)
 
-    def _behind(self, channel: str | None = None) -> str | None:
+    def _behind(self, only: str | None = None) -> str | None:
+        profile = self.trial.stack.profile
+        view = subscription(profile, VIEW)
+        wanted = profile.taken_by(view.subscriber) if only is None else {channel(profile, only)}
         for (topic, partition), end in records.ends(self.trial.stack).items():
-            if topic in VIEW.channels and channel in (None, topic):
-                taken = places.taken_up_to(self.trial.stack, VIEW, topic, partition)
+            if topic in wanted:
+                taken = places.taken_up_to(self.trial.stack, view, topic, partition)
                 if taken is None:  # it has written down no position since its store was emptied
                     taken = records.starts(self.trial.stack)[topic, partition]
                 if taken < end:
-                    return f"it stands at offset {taken} of {topic.rpartition('.')[2]}, partition {partition}, {end - taken} behind"
+                    return f"it stands at offset {taken} of {profile.short(topic)}, partition {partition}, {end - taken} behind"
         return None
 
     async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:

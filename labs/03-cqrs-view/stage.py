@@ -11,7 +11,6 @@ from typing import Any
 from labkit.faults import make, places
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
-from labkit.faults.targets import CHANNELS, ORDERS
 from labkit.invariants.witness import Fact
 from labkit.lab import complaints
 from labkit.lab.check import Failed, NotJudged
@@ -87,7 +86,7 @@ class Stage:
         await self._decided(self.late, totals[4])
         await self._decided(self.unknown, totals[5])
         self.pending = await self._decided(self.halfway, totals[6])
-        self._partitions = await asyncio.to_thread(places.partitions, trial.stack, ORDERS)
+        self._partitions = await asyncio.to_thread(places.partitions, trial.stack, "order")
         own = [self.plain.id, self.early.id, self.twice.id, self.halfway.id, self.late.id, *self._orders()]
         for schema in ("customer_db", "order_db"):
             for message_id, event_type, aggregate_id in trial.sql(_MESSAGES.format(schema), [str(an_id) for an_id in own]):
@@ -211,7 +210,7 @@ class Stage:
         await self._is(self.halfway.id, expected, f"before OrderApproved of order {order.id} came", "which event writes this field?", why)
 
     async def _orders_before_customer(self, name_of_late: Fault) -> None:
-        await self.passage.caught_up(CHANNELS["order"])
+        await self.passage.caught_up("order")
         expected = self.trial.books.document(self.late.id)
         without = {**expected, "name": None, "creditLimit": None}
         await self._is(self.late.id, without, "before CustomerCreated came", "an order's event must not need the customer's.")

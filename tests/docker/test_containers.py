@@ -11,12 +11,11 @@ import docker
 import pytest
 
 from labkit.stack import accounts, compose, engine
-from labkit.stack.model import COMPONENTS
 from labkit.stack.servers import kafka, mysql
 from tests.composed import COMPOSE, PASSWORD, config
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import ROOT, TIMEOUT, Labkit
+from tests.running import COMPONENTS, ROOT, TIMEOUT, Labkit
 
 pytestmark = pytest.mark.docker
 

@@ -9,9 +9,8 @@ import pytest
 
 from labkit.stack import claims
 from labkit.stack import engine as engines
-from labkit.stack.model import DEFAULT_PORTS
 from tests.doctor.examining import BusyPort
-from tests.running import Labkit
+from tests.running import DEFAULT_PORTS, Labkit
 
 LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print('on', flush=True); time.sleep(600)"
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pymysql
 
-from labkit.evidence.topology import CUSTOMER_TOPIC, ORDER_TOPIC
 from labkit.stack import sql
+from labkit.system.profiles import choreography
 from tests.evidence.servers import DatabaseServer
 
 ORDERS, CUSTOMER = "order_db.orders", "customer_db.customer"
@@ -154,7 +154,8 @@ class Case:
 
     def message(self, schema: str, event: str, aggregate: int, payload: dict[str, Any]) -> tuple[str, str]:
         self.sent = getattr(self, "sent", 0) + 1
-        topic, message_id = ORDER_TOPIC if schema == "order_db" else CUSTOMER_TOPIC, f"{self.sent:016x}-0242ac1200050000"
+        topic = choreography.ORDER.name if schema == "order_db" else choreography.CUSTOMER.name
+        message_id = f"{self.sent:016x}-0242ac1200050000"
         headers = {"ID": message_id, "PARTITION_ID": str(aggregate), "DESTINATION": topic, "DATE": "Tue, 24 Nov 2026 14:49:12 GMT"}
         headers |= {"event-type": f"io.x.{event}Event", "event-aggregate-type": topic, "event-aggregate-id": str(aggregate)}
         columns = "id, destination, headers, payload, published, creation_time"

@@ -13,10 +13,10 @@ import pymysql
 
 from labkit.evidence.replication import Position
 from labkit.stack import provision, sql
-from labkit.stack.accounts import ADMIN, MYSQL_USERS, OBSERVER, settle
+from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle
 from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.servers import mysql
-from tests.running import ROOT, wait_until
+from tests.running import PROFILE, ROOT, wait_until
 
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
 
@@ -40,7 +40,7 @@ class DatabaseServer:
             free.bind((LOOPBACK, 0))
             self.port = free.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
-        self.accounts = settle(folder)
+        self.accounts = settle(folder, PROFILE)
 
     @property
     def admin(self) -> Account:
@@ -74,8 +74,8 @@ class DatabaseServer:
         self.process.wait()
 
     def provision(self) -> None:
-        provision.apply(ROOT, [self.socket], self.accounts)
-        for user in MYSQL_USERS:  # MySQL then knows the password's hash: no key exchange over TCP
+        provision.run(provision.statements(ROOT, PROFILE), [self.socket], self.accounts)
+        for user in mysql_users(PROFILE):  # MySQL then knows the password's hash: no key exchange over TCP
             pymysql.connect(unix_socket=str(self.socket), user=user, password=self.accounts.mysql(user)).close()
 
     def run(self, *statements: str) -> list[Any]:

@@ -10,9 +10,9 @@ import pytest
 from labkit.evidence import binlog, database, table_files
 from labkit.evidence.replication import BinlogUnreadable, Position
 from labkit.evidence.row_format import TableMap, decoder, table_map
-from labkit.evidence.topology import ORDER_TOPIC
+from labkit.system.profiles.choreography import ORDER
 from tests.evidence.servers import DatabaseServer, found_servers, running
-from tests.running import wait_until
+from tests.running import PROFILE, wait_until
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 Ask = Callable[[str], list[Any]]
@@ -29,7 +29,7 @@ def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[binlo
     """Reads the binlog from a position up to now, into an evidence database that can be asked."""
 
     def read(start: Position, stop: Position | None = None) -> tuple[binlog.Reading, Ask]:
-        reading = binlog.read(server.observer, start, stop or server.position(), tmp_path)
+        reading = binlog.read(server.observer, PROFILE, start, stop or server.position(), tmp_path)
         connection = database.new()
         table_files.load(connection, tmp_path)
         return reading, lambda query: connection.execute(query).fetchall()
@@ -109,10 +109,10 @@ def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseSer
     start = server.position()
     headers = (
         '{"ID":"m1","PARTITION_ID":"9","event-type":"a.b.OrderCreatedEvent","event-aggregate-type":"TOPIC","event-aggregate-id":"9"}'
-    ).replace("TOPIC", ORDER_TOPIC)
+    ).replace("TOPIC", ORDER.name)
     payload = '{"orderDetails":{"customerId":4,"orderTotal":{"amount":12.34}}}'
     server.run(
-        f"INSERT INTO order_db.message (id, destination, headers, payload) VALUES ('m1', '{ORDER_TOPIC}', '{headers}', '{payload}')",
+        f"INSERT INTO order_db.message (id, destination, headers, payload) VALUES ('m1', '{ORDER.name}', '{headers}', '{payload}')",
         "UPDATE order_db.message SET published = 1",
         "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('OrderEventConsumer', 'm1')",
         "DELETE FROM order_db.message",
@@ -204,7 +204,7 @@ def _first_row(server: DatabaseServer, start: Position, wanted: list[str]) -> tu
     from labkit.evidence.replication import packets
 
     checksum, found = 0, None
-    with packets(server.observer, start) as stream:
+    with packets(server.observer, PROFILE, start) as stream:
         for packet in stream:
             if packet[5] == binlog.FORMAT_DESCRIPTION:
                 checksum = 4 if packet[-5] == 1 else 0

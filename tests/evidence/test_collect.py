@@ -91,7 +91,7 @@ def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path
         assert ask("SELECT message_id FROM records EXCEPT SELECT id FROM outbox") == []
         events = f"SELECT event FROM records WHERE channel = 'Order' AND order_id = {cancelled} ORDER BY offset_no"
         assert [event for (event,) in ask(events)] == ["OrderCreated", "OrderApproved", "OrderCancelled"]
-        states = f"SELECT after_state FROM order_changes WHERE order_id = {cancelled} ORDER BY change_no"
+        states = f"SELECT after_state FROM order_changes WHERE after_id = {cancelled} ORDER BY change_no"
         assert [state for (state,) in ask(states)] == ["PENDING", "APPROVED", "CANCELLED"]
         held = f"SELECT op FROM reservation_changes WHERE {cancelled} IN (before_order_id, after_order_id) ORDER BY change_no"
         assert [op for (op,) in ask(held)] == ["insert", "delete"]
@@ -123,7 +123,7 @@ def test_a_restarted_server_hides_nothing(shop: RunningStack, described: Stack, 
     _, after = three_orders(shop)
     with evidence(described, tmp_path) as ask:
         assert gaps(ask) == {}
-        assert {order for (order,) in ask("SELECT order_id FROM order_changes")} == {*before, *after}
+        assert {order for (order,) in ask("SELECT after_id FROM order_changes")} == {*before, *after}
         killed = "SELECT signal, by_labkit FROM environment WHERE component = 'mysql' AND event = 'end'"
         assert ask(f"{killed} AND signal IS NOT NULL") == [(9, None)]
 

@@ -6,7 +6,7 @@ import signal
 from labkit.evidence import database
 from labkit.stack.model import Stack
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled, state_in_view
-from tests.running import RunningStack
+from tests.running import PROFILE, RunningStack
 
 
 def placed(shop: RunningStack) -> tuple[int, int]:
@@ -53,10 +53,10 @@ def test_the_schema_tells_every_column(running_shop: RunningStack) -> None:
     columns = connection.execute(
         "SELECT table_name, column_name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) WHERE NOT duckdb_columns.internal"
     ).fetchall()
-    told = {(table.name, column.name): column.meaning for table in database.tables() for column in table.columns}
+    told = {(table.name, column.name): column.meaning for table in database.tables(PROFILE) for column in table.columns}
     assert set(columns) == set(told)
     assert all(told.values())
-    for table in database.tables():
+    for table in database.tables(PROFILE):
         assert f"{table.name} ({table.kind}): {table.meaning}" in shown
         assert table.meaning
 

@@ -11,7 +11,7 @@ from labkit.invariants import catalog
 from labkit.verdict import Judgement, Standing, Verdict, judge
 from tests.evidence.odd_schemas import STORIES, Case
 from tests.evidence.servers import DatabaseServer, found_servers, running
-from tests.running import in_soak
+from tests.running import PROFILE, in_soak
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 VIOLATED = {"right": set(), "overspent": {"I1"}, "illegal": {"I8"}, "undecided": {"I6", "I8", "I11"}}
@@ -35,14 +35,14 @@ def judged(case: Case, folder: Path) -> Judgement:
     case.server.provision()
     start = case.server.position()
     case.play()
-    tables = mysql.read(case.server.observer, folder)
+    tables = mysql.read(case.server.observer, PROFILE, folder)
     connection = database.new()
     try:
         not_read = unread.reason(table_files.load(connection, folder))
         database.set_complete(connection, "tables", next(iter(tables.missing), not_read))
         changes = folder / "changes"
         changes.mkdir()
-        reading = binlog.read(case.server.observer, start, tables.position, changes)
+        reading = binlog.read(case.server.observer, PROFILE, start, tables.position, changes)
         note_changes(connection, reading.reason, tables.unfit, unread.reason(table_files.load(connection, changes)))
         connection.execute(
             "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"

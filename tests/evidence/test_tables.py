@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from labkit.evidence import binlog, database, mysql, replay, table_files
-from labkit.evidence.topology import CUSTOMER_TOPIC
+from labkit.system.profiles.choreography import CUSTOMER
 from tests.evidence.servers import DatabaseServer, found_servers, running
-from tests.running import wait_until
+from tests.running import PROFILE, wait_until
 
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 AWKWARD = 'né "x", \2 \\ \n☂'  # quotes, commas, the field's own quote, a new line
@@ -43,7 +43,7 @@ def test_values_come_as_they_are_stored(server: DatabaseServer, tmp_path: Path) 
     insert(
         server, f"INSERT INTO order_db.dead_letter ({columns}) VALUES ('s', 'c', 3, 4, 0, %s, %s, 1795531752000)", AWKWARD, b"\0\xff\2,\n"
     )
-    tables = mysql.read(server.observer, tmp_path)
+    tables = mysql.read(server.observer, PROFILE, tmp_path)
     assert (tables.missing, tables.kind, tables.position) == ([], server.server.kind, server.position())
     connection = database.new()
     table_files.load(connection, tmp_path)
@@ -68,12 +68,12 @@ def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: 
         '{"ID":"m1","PARTITION_ID":"4","DESTINATION":"a.Customer","DATE":"Tue, 24 Nov 2026 14:49:12 GMT",'
         '"event-type":"b.CustomerCreditReservedEvent","event-aggregate-type":"a.Customer","event-aggregate-id":"4"}'
     )
-    usual = usual.replace("a.Customer", CUSTOMER_TOPIC)
+    usual = usual.replace("a.Customer", CUSTOMER.name)
     headers = usual if not unusual else usual.replace("}", ',"more":"x"}')
     server.run("DELETE FROM customer_db.message")
     statement = "INSERT INTO customer_db.message (id, destination, headers, payload, published) VALUES ('m1', %s, %s, %s, 1)"
-    insert(server, statement, CUSTOMER_TOPIC, headers, '{"orderId":17}')
-    mysql.read(server.observer, tmp_path)
+    insert(server, statement, CUSTOMER.name, headers, '{"orderId":17}')
+    mysql.read(server.observer, PROFILE, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     told = "SELECT schema_name, id, channel, key, event, aggregate_id, order_id, customer_id, published, headers FROM outbox"
@@ -104,11 +104,11 @@ def test_tables_and_position_belong_together_while_others_write(server: Database
         for attempt in range(5):
             folder = tmp_path / str(attempt)
             folder.mkdir()
-            tables = mysql.read(server.observer, folder)
-            binlog.read(server.observer, start, tables.position, folder)
+            tables = mysql.read(server.observer, PROFILE, folder)
+            binlog.read(server.observer, PROFILE, start, tables.position, folder)
             connection = database.new()
             table_files.load(connection, folder)
-            differences.append(replay.difference(connection))
+            differences.append(replay.difference(connection, PROFILE))
             assert connection.execute("SELECT count(*) > 0 FROM order_changes").fetchall() == [(True,)]
     finally:
         ended.set()
@@ -122,12 +122,12 @@ def test_a_change_that_is_missing_is_found(server: DatabaseServer, tmp_path: Pat
     start = server.position()
     server.run("INSERT INTO order_db.orders (id, customer_id, amount, state) VALUES (5, 1, 1.00, 'PENDING'), (6, 1, 1.00, 'PENDING')")
     server.run("SET sql_log_bin = 0", "UPDATE order_db.orders SET state = 'APPROVED' WHERE id = 6")
-    tables = mysql.read(server.observer, tmp_path)
-    binlog.read(server.observer, start, tables.position, tmp_path)
+    tables = mysql.read(server.observer, PROFILE, tmp_path)
+    binlog.read(server.observer, PROFILE, start, tables.position, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     connection.execute("DELETE FROM customers; DELETE FROM reservations")
-    reason = replay.difference(connection)
+    reason = replay.difference(connection, PROFILE)
     assert reason is not None
     assert reason.startswith("order_db.orders has ")
     assert "APPROVED" in reason
@@ -149,7 +149,7 @@ def test_ids_that_differ_in_a_trifle_are_different_also_in_tables_of_an_earlier_
         insert(server, "INSERT INTO customer_db.received_messages (consumer_id, message_id) VALUES ('s', %s)", message_id)
         insert(server, "INSERT INTO customer_db.message (id, destination, headers, payload) VALUES (%s, '', '{}', '')", message_id)
     assert {row[0] for row in server.run("SELECT message_id FROM customer_db.received_messages")} == set(IDS)
-    mysql.read(server.observer, tmp_path)
+    mysql.read(server.observer, PROFILE, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     assert {row[0] for row in connection.execute("SELECT message_id FROM inbox WHERE schema_name = 'customer_db'").fetchall()} == set(IDS)

@@ -19,7 +19,9 @@ from services.messaging.nesting import MAX_DEPTH, is_too_deep
 from services.order_history.view import history_events
 from services.orders.handlers import customer_events
 from tests.messaging.bad_records import DEPTHS, Bad, bad_records, deep
+from tests.running import PROFILE
 
+WIRE = messages.Wire(PROFILE)
 HANDLERS = [order_events, customer_events, history_events]
 
 
@@ -44,7 +46,7 @@ def test_decoding_never_raises(seed: int) -> None:
         for handlers in HANDLERS:
             check(bad, handlers)
         for headers, payload in messages.of_record(bad.value):
-            messages.about(headers, payload)
+            WIRE.about(headers, payload)
 
 
 def nested(frames: int, call: object) -> None:
@@ -72,7 +74,7 @@ def test_nesting_at_every_depth_is_taken_or_parked_by_all_alike(depth: int, at: 
         for handlers in (order_events, history_events):
             said.update(d.undecodable for d in decode(Record(ORDER, 0, 0, None, value), handlers))
         for found in messages.of_record(value):
-            messages.about(*found)
+            WIRE.about(*found)
 
     for frames in (0, 300, 600):
         nested(min(frames, sys.getrecursionlimit() - 350), look)

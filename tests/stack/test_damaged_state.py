@@ -13,8 +13,7 @@ import pytest
 
 from labkit import paths
 from labkit.cli import run
-from labkit.stack.model import COMPONENTS
-from tests.running import Labkit, RunningStack, wait_until
+from tests.running import COMPONENTS, Labkit, RunningStack, wait_until
 
 FILES = (
     "stack.json",

@@ -10,11 +10,10 @@ import pytest
 
 from labkit.errors import UserError
 from labkit.stack import compose, engine
-from labkit.stack.model import COMPONENTS
 from labkit.stack.runtime import CUT, FAILED, PAUSED, RUNNING
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
-from tests.running import in_soak, wait_until
+from tests.running import COMPONENTS, in_soak, wait_until
 
 pytestmark = pytest.mark.both_runtimes
 

@@ -16,12 +16,12 @@ from pymysql.constants import CLIENT
 from labkit import paths
 from labkit.stack import accounts, compose, engine, provision, sql
 from labkit.stack.kafka_wire import Broker
-from labkit.stack.model import LOOPBACK, SERVERS, Account
+from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.runtime import DOCKER
 from tests.attempts import into_kafka, into_mysql, into_redis
 from tests.conftest import RunningStack
 from tests.e2e.shop import eventually, new_customer, new_order, settled, state_in_view
-from tests.running import Labkit
+from tests.running import PROFILE, Labkit
 from tests.stranger import Stranger, a_stranger
 
 # Where a password may stand, in a stack's directory: all of them for its user's eyes alone.
@@ -85,7 +85,7 @@ def test_passwords_are_nowhere_but_where_they_must_be(stack: RunningStack, tmp_p
     stack.labkit("verify", ok=False)
     stack.labkit("support", str(tmp_path / "support.zip"))
     directory, own = stack.labkit.directory, [secret.encode() for secret in accounts.secrets_of(stack.labkit.directory)]
-    assert len(set(own)) == len(own) == len(accounts.PASSWORDS)
+    assert len(set(own)) == len(own) == len({*accounts.PASSWORDS, *accounts.mysql_users(PROFILE)})
     assert all(re.fullmatch(rb"[0-9a-f]{48}", secret) for secret in own)
     found = set()
     for path in directory.rglob("*"):
@@ -178,11 +178,11 @@ def _listening_inside(pid: int) -> set[int]:
 @pytest.mark.both_runtimes
 def test_each_port_of_each_store_asks_for_the_password(stack: RunningStack, stranger: Stranger) -> None:
     listening = addresses_of(stack)
-    assert set(SERVERS) <= set(listening)
+    assert {server.name for server in PROFILE.servers} <= set(listening)
     if stack.described.runtime != DOCKER:
         assert {port for places in listening.values() for _, port in places} == set(stack.described.ports)
     attempts = {"mysql": into_mysql, "kafka": into_kafka, "redis": into_redis}
-    for store in SERVERS:
+    for store in (server.name for server in PROFILE.servers):
         for host, port in sorted(listening[store]):
             assert stranger.does(attempts[store], host, port) == [], f"{store} at {host}:{port}"
     assert stack.labkit.status()["ready"], "nothing that they tried did harm"
@@ -195,7 +195,7 @@ def test_the_database_opens_no_file(stack: RunningStack, tmp_path: Path) -> None
     tmp_path.chmod(0o755)
     (outfile := tmp_path / "written").unlink(missing_ok=True)
     described = stack.described
-    for user in accounts.MYSQL_USERS:
+    for user in accounts.mysql_users(PROFILE):
         account = described.mysql_as(user)
         with sql.connected(account, client_flag=CLIENT.LOCAL_FILES, local_infile=True) as cursor:
             cursor.execute("SHOW GRANTS")
@@ -256,7 +256,7 @@ def test_a_stack_is_open_only_as_long_as_up_says_so(labkit: Labkit) -> None:
     described = stack.described
     socket_at = paths.socket_directory(labkit.directory) / "mysql.sock"
     with provision.connected(socket_at, 10) as cursor:
-        for user in accounts.MYSQL_USERS:
+        for user in accounts.mysql_users(PROFILE):
             cursor.execute(f"ALTER USER '{user}'@'%' IDENTIFIED BY '{user}'")
         cursor.execute("GRANT ALL ON *.* TO 'admin'@'%' WITH GRANT OPTION")
     (labkit.directory / accounts.FILE).unlink()

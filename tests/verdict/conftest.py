@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.stack import sources
-from labkit.stack.model import SERVICES
-from tests.running import ROOT, RunningStack
+from tests.running import ROOT, SERVICES, RunningStack
 
 
 @pytest.fixture(scope="module")

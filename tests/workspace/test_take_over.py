@@ -12,10 +12,10 @@ import pytest
 
 from labkit.lab.taken_over import take_over
 from labkit.stack import sources, state
-from labkit.stack.model import SERVICES, Stack
+from labkit.stack.model import Stack
 from labkit.stack.wait import NotReady
 from tests.e2e.shop import new_customer
-from tests.running import ROOT, RunningStack, wait_until
+from tests.running import ROOT, SERVICES, RunningStack, wait_until
 
 LIST_MODULES = """
 import importlib, json, sys
