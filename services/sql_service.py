@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from services.log import describe, log
-from services.messaging.broker import Broker
+from services.messaging.brokers import Broker
 from services.messaging.consumer import Consumer
 from services.messaging.database import Database, TransientError
 from services.messaging.events import EventHandlers

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from services.log import describe, log
-from services.messaging.kafka import Kafka, KafkaSettings
+from services.messaging.brokers import Broker, OpenPublisher, Publisher
+from services.messaging.brokers.kafka import Kafka, KafkaSettings
+from services.messaging.delivery import about_record
 from services.settings import Settings
+from services.workshop.armed import armed
+from services.workshop.publishing import FailpointPublisher
 
 if TYPE_CHECKING:
     from services.messaging.database import MysqlSettings
@@ -17,10 +21,20 @@ if TYPE_CHECKING:
 STOP_S = 2.0
 
 
-def broker_from(settings: Settings, *, published: str = "") -> Kafka:
-    """The broker that the environment names. `published` is the failpoint that its publishers pass."""
+def broker_from(settings: Settings) -> Kafka:
+    """The broker that the environment names."""
     address = KafkaSettings(settings.text("KAFKA_BOOTSTRAP"), settings.optional("KAFKA_USERNAME"), settings.optional("KAFKA_PASSWORD"))
-    return Kafka(address, instance=settings.instance(), published=published)
+    return Kafka(address, instance=settings.instance())
+
+
+def publishers_with_failpoint(broker: Broker, point: str) -> OpenPublisher:
+    """Publishers of this broker that pass a failpoint with each acknowledged record."""
+    armed.declare(point)
+
+    async def open_publisher() -> Publisher:
+        return FailpointPublisher(await broker.publisher(), point, about_record)
+
+    return open_publisher
 
 
 def mysql_settings(settings: Settings, schema: str | None = None) -> "MysqlSettings":

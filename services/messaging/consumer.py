@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from services.log import describe, log, log_many
-from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
+from services.messaging.brokers import Broker, BrokerUnavailable, Place, Position, Receiver, Record, StartPositions
 from services.messaging.dead_letter import last_line
 from services.messaging.delivery import Delivery, about_delivery, decode, place_of
 from services.messaging.events import EventHandlers
@@ -53,7 +53,7 @@ class Effects(Protocol):
     def is_transient(self, error: BaseException) -> bool:
         """Does this error say nothing about the message?"""
 
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
+    async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
         """See StartPositions; asked only when `keeps_positions`."""
 
     keeps_positions: bool
@@ -282,7 +282,7 @@ class _Acknowledger:
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        self._positions: dict[Place, int] = {}
+        self._positions: dict[Place, Position] = {}
         self._last = 0.0
 
     @property
@@ -291,9 +291,9 @@ class _Acknowledger:
 
     def note(self, records: Sequence[Record]) -> None:
         for record in records:
-            self._positions[record.place] = record.position + 1
+            self._positions[record.place] = record.next
 
-    def tell(self, waiting: Mapping[Place, int], *, at_once: bool) -> None:
+    def tell(self, waiting: Mapping[Place, Position], *, at_once: bool) -> None:
         """Nothing from the `waiting` positions on."""
         if self._positions and (at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S):
             self._last = time.monotonic()

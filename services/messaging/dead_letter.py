@@ -30,7 +30,7 @@ class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
     subscriber: str
     channel: str
     partition: int
-    position: int
+    position: str
     message_id: str | None
     cause: str
     key: str | None
@@ -70,7 +70,7 @@ def dead_letter(subscriber: str, delivery: "Delivery", cause: str) -> DeadLetter
         subscriber=subscriber,
         channel=record.channel,
         partition=record.partition,
-        position=record.position,
+        position=str(record.position),
         message_id=delivery.message.id if delivery.message else None,
         cause=cause[-MAX_CAUSE:],
         key=_told(record.key),
@@ -94,7 +94,7 @@ async def park(tx: "Transaction", subscriber: str, parked: "Sequence[tuple[Deliv
         values: list[object] = []
         for delivery, cause in some:
             record, message = delivery.record, delivery.message
-            values += [subscriber, record.channel, record.partition, record.position, delivery.index, message.id if message else None]
+            values += [subscriber, record.channel, record.partition, str(record.position), delivery.index, message.id if message else None]
             values += [kept_cause(delivery, cause), _hex(record.key), _hex(record.value), time.time_ns() // 1_000_000]
         rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, UNHEX(%s), UNHEX(%s), %s)"] * len(some))
         new += await tx.run(

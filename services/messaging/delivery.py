@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import msgspec
 
 from services.log import concerning, log_many
-from services.messaging.broker import Record
+from services.messaging.brokers import OutgoingRecord, Record
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
-from services.messaging.message import Message, UndecodableMessage, storable
+from services.messaging.message import ID, Message, UndecodableMessage, decode_value, storable
 from services.messaging.multi_message import decode_record
 from services.workshop.fault import About
 
@@ -60,7 +60,7 @@ def place_of(delivery: Delivery) -> dict[str, object]:
         "message_id": delivery.message.id if delivery.message else None,
         "channel": record.channel,
         "partition": record.partition,
-        "position": record.position,
+        "position": str(record.position),
     }
 
 
@@ -73,8 +73,13 @@ def about_delivery(subscriber: str, delivery: Delivery) -> About:
         subscriber=subscriber,
         channel=record.channel,
         partition=record.partition,
-        position=record.position,
+        position=str(record.position),
     )
+
+
+def about_record(record: OutgoingRecord) -> About:
+    headers = decode_value(record.channel, record.value).headers
+    return About(headers[ID], headers.get(EVENT_TYPE, ""), record.key.decode(errors="replace"), channel=record.channel)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.messaging.broker import Place
+from services.messaging.brokers import Place, Position
 from services.messaging.delivery import Delivery
 
 AT_ONCE = 200
@@ -43,9 +43,9 @@ class ParkingLot:
     def full(self) -> bool:
         return len(self._waiting) > FULL or self._bytes > FULL_BYTES
 
-    def first(self) -> dict[Place, int]:
+    def first(self) -> dict[Place, Position]:
         """Of each partition, the position of the first one that waits."""
-        found: dict[Place, int] = {}
+        found: dict[Place, Position] = {}
         for delivery in self._waiting:
             found.setdefault(delivery.record.place, delivery.record.position)
         return found

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS dead_letter (
   subscriber VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel_partition INT NOT NULL,
-  position BIGINT NOT NULL,
+  position VARCHAR(90) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- decimal numbers joined by -: brokers count differently
   message_index INT NOT NULL,
   message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   cause TEXT NOT NULL,

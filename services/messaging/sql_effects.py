@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from services.messaging import inbox
-from services.messaging.broker import Place
+from services.messaging.brokers import Place, Position
 from services.messaging.consumer import SeveralFailed
 from services.messaging.database import Database, Transaction, declare_work, is_transient
 from services.messaging.dead_letter import park
@@ -87,5 +87,5 @@ class SqlEffects:
     def is_transient(self, error: BaseException) -> bool:
         return is_transient(error)
 
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
+    async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
         raise NotImplementedError("the broker keeps the positions of this subscriber")

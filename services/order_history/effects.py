@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from services.log import describe, log
-from services.messaging.broker import Place
+from services.messaging.brokers import Place, Position
 from services.messaging.consumer import StartAgain
 from services.messaging.dead_letter import kept, kept_cause
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
@@ -36,14 +36,14 @@ def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
         yield run
 
 
-def _step(delivery: Delivery, known: dict[Place, int], change: ViewChange | None = None) -> Step:
+def _step(delivery: Delivery, known: dict[Place, Position], change: ViewChange | None = None) -> Step:
     """Its position is known from then on."""
     record = delivery.record
     before = known.get(record.place)
     if not delivery.ends_record:
-        return Step(None, record.position + 1, before, change)
-    known[record.place] = record.position + 1
-    return Step(record.place, record.position + 1, before, change)
+        return Step(None, record.next, before, change)
+    known[record.place] = record.next
+    return Step(record.place, record.next, before, change)
 
 
 def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
@@ -66,7 +66,7 @@ class ViewEffects:
 
     def __init__(self, store: ViewStore) -> None:
         self._store = store
-        self._known: dict[Place, int] = {}
+        self._known: dict[Place, Position] = {}
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
@@ -98,7 +98,7 @@ class ViewEffects:
         steps = [(_step(delivery, known), dead_letter(delivery, cause)) for delivery, cause in parked]
         self._note(await self._store.park(steps), [delivery for delivery, _ in parked], known)
 
-    def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, int]) -> None:
+    def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, Position]) -> None:
         """Of their own partitions alone: others are taken meanwhile."""
         if -1 in answers:
             raise StartAgain(SET_BACK)
@@ -125,14 +125,14 @@ class ViewEffects:
             return str(error).startswith(("LOADING", "MISCONF", "READONLY", "BUSY"))
         return isinstance(error, RedisError | OSError | TimeoutError)
 
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
+    async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
         """Go on after what the view holds. A position in a channel that was made anew since is forgotten: its identity is another, or the
         position is beyond its end."""
         while True:
             try:
                 stored = await self._store.positions()
                 before = await self._store.identities()
-                beyond = [place for place, end in ends.items() if stored.get(place, 0) > end]
+                beyond = [place for place, end in ends.items() if place in stored and stored[place] > end]
                 beyond += [place for place in stored if before.get(place[0]) not in (None, identities.get(place[0]))]
                 if beyond:
                     await self._store.forget(beyond)

@@ -10,7 +10,7 @@ from services.messaging.hint import HintListener
 from services.messaging.relay.polling import PollingRelay
 from services.settings import Settings
 from services.web import Health, service_app
-from services.wiring import broker_from, finished, mysql_settings
+from services.wiring import broker_from, finished, mysql_settings, publishers_with_failpoint
 
 
 def relay_service() -> Starlette:
@@ -19,15 +19,16 @@ def relay_service() -> Starlette:
     schemas = settings.text("RELAY_OUTBOXES").split(",")
     outboxes = [mysql_settings(settings, schema.strip()) for schema in schemas]
     hints = settings.address("RELAY_HINT")
-    broker = broker_from(settings, published="relay.after_publish_before_mark")
+    broker = broker_from(settings)
     settings.check()
 
+    open_publisher = publishers_with_failpoint(broker, "relay.after_publish_before_mark")
     health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "publisher")))
     health.probe("broker", broker.check)
     relays = {
         outbox.database or "": PollingRelay(
             outbox,
-            broker,
+            open_publisher,
             report=lambda what, up, why, schema=outbox.database: health.set(f"{what} {schema}", up, why),  # type: ignore[misc]
         )
         for outbox in outboxes

@@ -51,7 +51,7 @@ class About(msgspec.Struct, frozen=True):
     subscriber: str | None = None
     channel: str | None = None
     partition: int | None = None
-    position: int | None = None
+    position: str | None = None
 
     @property
     def identity(self) -> str | None:

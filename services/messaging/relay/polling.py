@@ -14,7 +14,7 @@ import msgspec
 from pymysql.converters import escape_string
 
 from services.log import describe, log
-from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
+from services.messaging.brokers import BrokerUnavailable, OpenPublisher, OutgoingRecord, Publisher, RecordRefused
 from services.messaging.database import MysqlSettings, connect, is_transient
 from services.messaging.message import ID, PARTITION_ID, record_value
 from services.workshop.armed import batch_size
@@ -40,13 +40,13 @@ class PollingRelay:
     def __init__(
         self,
         settings: MysqlSettings,
-        broker: Broker,
+        open_publisher: OpenPublisher,
         *,
         report: Callable[[str, bool, str], None] = lambda what, up, detail: None,
     ) -> None:
         self._settings = settings
         self._schema = settings.database or ""
-        self._broker = broker
+        self._open_publisher = open_publisher
         self._report = report
         self._stopping = False
         self.news = asyncio.Event()
@@ -65,7 +65,7 @@ class PollingRelay:
                 connection = await connect(self._settings)
                 await self._lead(connection)
                 self._report("mysql", True, "")
-                publisher = await self._broker.publisher()
+                publisher = await self._open_publisher()
                 self._report("publisher", True, "")
                 await self._relay(connection, publisher)
             except BrokerUnavailable as error:
