@@ -13,12 +13,13 @@ from starlette.routing import Route
 from services.log import describe, log
 from services.messaging.brokers import Broker
 from services.messaging.consumer import Consumer
-from services.messaging.database import Database, TransientError
+from services.messaging.database import Database
 from services.messaging.events import EventHandlers
 from services.messaging.hint import HintSender
 from services.messaging.ids import IdGenerator
 from services.messaging.sql_effects import SqlEffects
 from services.money import NoMoney, read_money
+from services.mysql.connection import TransientError
 from services.settings import Settings
 from services.web import Health, Problem, service_app
 from services.wiring import broker_from, finished, mysql_settings
@@ -46,7 +47,7 @@ def parts_from_environment() -> Parts:
     relay = settings.address("RELAY_HINT")
     broker = broker_from(settings)
     settings.check()
-    hint = HintSender(relay, mysql.database or "")
+    hint = HintSender(relay, mysql.database)
     return Parts(Database(mysql, IdGenerator(address_bits), after_publish=hint.send), broker)
 
 

@@ -16,7 +16,7 @@ from services.workshop.armed import armed
 from services.workshop.publishing import FailpointPublisher
 
 if TYPE_CHECKING:
-    from services.messaging.database import MysqlSettings
+    from services.mysql.connection import MysqlSettings
 
 STOP_S = 2.0
 
@@ -39,7 +39,7 @@ def publishers_with_failpoint(broker: Broker, point: str) -> OpenPublisher:
 
 def mysql_settings(settings: Settings, schema: str | None = None) -> "MysqlSettings":
     """The account of this process at MySQL, in this schema or in the one that the environment names."""
-    from services.messaging.database import MysqlSettings  # here, to spare the services without a database its driver
+    from services.mysql.connection import MysqlSettings  # here, to spare the services without a database its driver
 
     return MysqlSettings(
         host=settings.text("MYSQL_HOST"),

@@ -44,7 +44,7 @@ class DomainEvent(msgspec.Struct, frozen=True):
 
 
 E = TypeVar("E", bound=DomainEvent)
-Handler = Callable[[E, "Transaction"], Awaitable[None]]
+Prepare = Callable[[Sequence[DomainEvent], "Transaction"], Awaitable[None]]
 
 
 def event_headers(event: DomainEvent) -> dict[str, str]:
@@ -102,7 +102,7 @@ class EventHandlers:
 
     def __init__(self) -> None:
         self._reactions: dict[tuple[str, str], Reaction] = {}
-        self.prepare: Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]] | None = None
+        self.prepare: Prepare | None = None
 
     def handles(self, event_class: type[E]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,9 +111,7 @@ class EventHandlers:
 
         return register
 
-    def before_batch(
-        self, prepare: "Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]]"
-    ) -> "Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]]":
+    def before_batch(self, prepare: Prepare) -> Prepare:
         """Called with all events of a batch before their handlers: a chance to lock in one statement what they will lock one by one.
 
         Only an optimisation; a single event is handled without it.

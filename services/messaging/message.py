@@ -5,7 +5,6 @@ The broker's record is `{"payload": "<text>", "headers": {"ID": …}}` with key 
 
 import time
 from collections.abc import Mapping
-from typing import ClassVar
 
 import msgspec
 
@@ -44,10 +43,8 @@ class _Envelope(msgspec.Struct):
     payload: str
     headers: dict[str, str]
 
-    decoder: ClassVar[msgspec.json.Decoder["_Envelope"]]
 
-
-_Envelope.decoder = msgspec.json.Decoder(_Envelope)
+_decode = msgspec.json.Decoder(_Envelope).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -82,7 +79,7 @@ def decode_value(channel: str, value: bytes) -> Message:
     if is_too_deep(value):
         raise UndecodableMessage(f"the record is not a message: it is nested more than {MAX_DEPTH} deep")
     try:
-        envelope = _Envelope.decoder.decode(value)
+        envelope = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableMessage(f"the record is not a message: {error}") from error
     message_id = envelope.headers.get(ID, "")

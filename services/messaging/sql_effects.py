@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from services.messaging import inbox
-from services.messaging.brokers import Place, Position
 from services.messaging.consumer import SeveralFailed
-from services.messaging.database import Database, Transaction, declare_work, is_transient
+from services.messaging.database import Database, Transaction, declare_work
 from services.messaging.dead_letter import park
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
 from services.messaging.events import DomainEvent, EventHandlers
+from services.mysql.connection import is_transient
 from services.workshop.armed import armed
 from services.workshop.failpoint import failpoint
 
@@ -24,7 +24,7 @@ class SqlEffects:
 
     `work` names the unit of work that an event type starts, for failpoints: `{"OrderCreated": "customer.reserve"}`."""
 
-    keeps_positions = False
+    start_positions = None  # the broker's group holds them
 
     def __init__(self, subscriber: str, handlers: EventHandlers, database: Database, work: Mapping[str, str] | None = None) -> None:
         self._subscriber = subscriber
@@ -86,6 +86,3 @@ class SqlEffects:
 
     def is_transient(self, error: BaseException) -> bool:
         return is_transient(error)
-
-    async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
-        raise NotImplementedError("the broker keeps the positions of this subscriber")

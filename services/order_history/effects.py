@@ -62,8 +62,6 @@ def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
 class ViewEffects:
     """The effects of the view's subscriber. Each handler is a function from the event to a ViewChange."""
 
-    keeps_positions = True
-
     def __init__(self, store: ViewStore) -> None:
         self._store = store
         self._known: dict[Place, Position] = {}

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from services.messaging.hint import HintListener
 from services.messaging.relay.polling import PollingRelay
+from services.mysql.connection import MysqlSettings
 from services.settings import Settings
 from services.web import Health, service_app
 from services.wiring import broker_from, finished, mysql_settings, publishers_with_failpoint
@@ -25,14 +26,11 @@ def relay_service() -> Starlette:
     open_publisher = publishers_with_failpoint(broker, "relay.after_publish_before_mark")
     health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "publisher")))
     health.probe("broker", broker.check)
-    relays = {
-        outbox.database or "": PollingRelay(
-            outbox,
-            open_publisher,
-            report=lambda what, up, why, schema=outbox.database: health.set(f"{what} {schema}", up, why),  # type: ignore[misc]
-        )
-        for outbox in outboxes
-    }
+
+    def relay(outbox: MysqlSettings) -> PollingRelay:
+        return PollingRelay(outbox, open_publisher, lambda what, up, why: health.set(f"{what} {outbox.database}", up, why))
+
+    relays = {outbox.database: relay(outbox) for outbox in outboxes}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -10,7 +10,6 @@ class Armed:
     """What is armed in this process now. Looking something up costs a dictionary access."""
 
     def __init__(self) -> None:
-        self.enabled = False
         self.points: Mapping[str, list[Fault]] = {}
         self.holding: list[Fault] = []  # gates, watches and delays of subscribers
         self.routes: Mapping[str, Fault] = {}

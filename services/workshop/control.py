@@ -47,7 +47,6 @@ class Control:
     def begin(self) -> None:
         """Before anything else happens in this process: know what happened in earlier ones, and what is armed."""
         self._own.mkdir(parents=True, exist_ok=True)
-        armed.enabled = True
         armed.hits.open(self._own / "hits.jsonl")
         before = self._acknowledged_before()
         deadline = time.monotonic() + CATCH_UP_S

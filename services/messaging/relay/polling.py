@@ -15,8 +15,8 @@ from pymysql.converters import escape_string
 
 from services.log import describe, log
 from services.messaging.brokers import BrokerUnavailable, OpenPublisher, OutgoingRecord, Publisher, RecordRefused
-from services.messaging.database import MysqlSettings, connect, is_transient
 from services.messaging.message import ID, PARTITION_ID, record_value
+from services.mysql.connection import MysqlSettings, connect, is_transient
 from services.workshop.armed import batch_size
 
 BATCH = 500
@@ -32,20 +32,16 @@ _UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE publ
 _headers = msgspec.json.Decoder(dict[str, str])
 
 Row = tuple[str, str, str, str]
+Report = Callable[[str, bool, str], None]
+"""Takes note of a dependency of the relay: its name, whether it is available, and if not, why."""
 
 
 class PollingRelay:
     """Relays one outbox. Of several relays of the same outbox one works and the others stand by."""
 
-    def __init__(
-        self,
-        settings: MysqlSettings,
-        open_publisher: OpenPublisher,
-        *,
-        report: Callable[[str, bool, str], None] = lambda what, up, detail: None,
-    ) -> None:
+    def __init__(self, settings: MysqlSettings, open_publisher: OpenPublisher, report: Report = lambda *_: None) -> None:
         self._settings = settings
-        self._schema = settings.database or ""
+        self._schema = settings.database
         self._open_publisher = open_publisher
         self._report = report
         self._stopping = False

@@ -121,10 +121,7 @@ class KafkaReceiver:
     def _commit(self, *, asynchronous: bool) -> None:
         offsets = [TopicPartition(*place, offset) for place, offset in self._to_commit.items()]
         self._to_commit = {}
-        if asynchronous:
-            self._consumer.commit(offsets=offsets)
-        else:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+        self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         """An offset that was not committed is committed again, unless a later one is waiting: there may be no other record to do it."""
