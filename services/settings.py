@@ -8,7 +8,7 @@ import msgspec
 
 
 class Settings:
-    """Reads settings and collects what is wrong with them, so that all of it is told at once."""
+    """Reads settings and collects all errors, to report them at once."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment

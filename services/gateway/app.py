@@ -13,8 +13,8 @@ from services.settings import Settings
 from services.web import Health, Problem, RawResponse, read_body, service_app
 from services.web.upstream import Answer, BadAnswer, NoAnswer, Upstream
 
-# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot tell
-# "too late" from "not done".
+# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot
+# distinguish "too late" from "not done".
 GET_TIMEOUT_MS = 1000
 POST_TIMEOUT_MS = 5000
 

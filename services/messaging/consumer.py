@@ -1,9 +1,9 @@
-"""The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
+"""The consumer: takes the records of a subscriber's channels in order, and never stops because of one of them.
 
-A polled batch is taken together, as one unit; what is no message in it is parked, aside where that can be (see parking.py). While a fault
-is armed for the subscriber, or when a batch cannot be taken together, each partition is taken by a task of its own (see lanes.py), so that
-a message that fails holds up no other partition: the message that still fails after a few tries is parked with its cause, and the others go
-on. What says nothing about the message (the database or the broker is away, a lock was not had) is tried again for ever and parks nothing.
+A polled batch is taken together, in one transaction. Records that are not messages are parked, beside the others where possible (see
+parking.py). While a fault is armed for the subscriber, or when a batch cannot be taken together, each partition gets a task of its own (see
+lanes.py): a message that fails delays no other partition. A message that still fails after a few tries is parked with its cause. Errors
+that are not about the message (the database or the broker is away, a lock timed out) are retried for ever and park nothing.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next on
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
-HOPELESS_S = 60.0  # how long a failure that no try has mended is tried again without a pause when the next message meets it
+HOPELESS_S = 60.0  # for so long after a failure that no retry cured, the same failure is retried without a pause
 IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
 CHECK_EVERY_S = 1.0

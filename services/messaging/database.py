@@ -120,7 +120,7 @@ class Transaction:
             await failpoint(f"{self._work}.between_read_and_write", self.about)
 
     async def _send(self, statement: str, *more: str) -> None:
-        """Send what is waiting and these statements; the cursor then stands on the result of the first of these."""
+        """Send what is waiting, and these statements; the cursor is then at the result of the first of these."""
         behind, expected = len(self._unsent), self._expected
         text = ";\n".join([*self._unsent, statement, *more])
         self._unsent, self._expected = [], {}
@@ -150,7 +150,7 @@ class Transaction:
 
 
 class Database:
-    """Connections to one schema, kept and lent, each for the length of one transaction."""
+    """A pool of connections to one schema; each serves one transaction at a time."""
 
     def __init__(
         self, settings: MysqlSettings, ids: IdGenerator, *, connections: int = 16, after_publish: Callable[[], None] | None = None
@@ -165,7 +165,7 @@ class Database:
     async def transaction(self, work: str = "", about: About = NOTHING) -> AsyncIterator[Transaction]:
         """Commit at the end of the block, roll back when it raises. `work` names what it does, for failpoints (see `declare_work`).
 
-        Raises TransientError when the database cannot be had, or a lock was not; other errors as the driver or the block raises them.
+        Raises TransientError when the database is unavailable or a lock timed out; other errors as the driver or the block raises them.
         """
         async with self._free:
             connection = await self._take()
@@ -211,7 +211,7 @@ class Database:
             raise
 
     async def ready(self) -> None:
-        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what stands in the way."""
+        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what prevents it."""
         for (last_id,) in await self.rows("SELECT MAX(id) FROM message"):
             if last_id is not None:
                 self._ids.follow(last_id)
@@ -230,6 +230,6 @@ async def _rolled_back(connection: Any) -> bool:
 
 
 def _lost(connection: Any) -> bool:
-    """Has the server closed this idle connection? The driver tells only through its reader, as its own pool asks it."""
+    """Has the server closed this idle connection? Only the driver's reader knows; its own pool asks it, too."""
     reader = connection._reader
     return connection.closed or reader is None or reader.at_eof() or reader.exception() is not None or reader.eof_received

@@ -1,4 +1,4 @@
-"""A delivery: one message as it came from the broker, decoded, and what is told of it."""
+"""A delivery: one message as it came from the broker, decoded, and what is logged about it."""
 
 import time
 import traceback
@@ -16,7 +16,7 @@ from services.workshop.fault import About
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One message as delivered: where it stood, what it is, and the reaction to it (None: no handler for its type)."""
+    """One message as delivered: its record, what it is, and the reaction to it (None: no handler for its type)."""
 
     record: Record
     index: int  # of the message in its record, 0 but for records of several messages
@@ -24,7 +24,7 @@ class Delivery(msgspec.Struct, frozen=True):
     event: DomainEvent | None = None
     reaction: Reaction | None = None
     undecodable: str | None = None
-    """Why it is no message, or not the event that its type promises: it is to be parked."""
+    """Why it is not a message, or not the event that its type promises: it is to be parked."""
     ends_record: bool = True
 
 
@@ -84,7 +84,7 @@ def about_record(record: OutgoingRecord) -> About:
 
 @contextmanager
 def in_hand(delivery: Delivery) -> Iterator[None]:
-    """While its handler runs: what Python warns of then is logged with the message and the handler."""
+    """While its handler runs, a warning of Python is logged with the message and the handler."""
     handler = delivery.reaction.handler.__name__ if delivery.reaction else None
     token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
     try:

@@ -70,7 +70,7 @@ def encode_headers(headers: Mapping[str, str]) -> str:
 
 
 def record_value(headers_json: str, payload: str) -> bytes:
-    """The broker record of an outbox row; the headers are taken over as they stand there."""
+    """The broker record of an outbox row; its headers are copied unchanged."""
     return b'{"payload":' + _encode(payload) + b',"headers":' + headers_json.encode() + b"}"
 
 

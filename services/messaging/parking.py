@@ -1,7 +1,7 @@
-"""The parking lot: what is no message is parked aside, so that thousands of it in a row hold up nobody.
+"""The parking lot: records that are not messages are parked by a task of their own, so that thousands of them in a row delay no message.
 
-It may be passed, since it has no effect that another message could wait for. What is acknowledged to the broker stays before the first one
-that still waits here: after a crash it comes again.
+Other messages may overtake them: they have no effect that anything could depend on. Acknowledgements stay before the first record that
+still waits here: after a crash it is delivered again.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS received_messages (
   PRIMARY KEY (consumer_id, message_id)
 );
 
--- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are kept as they came; of very long ones
+-- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are stored unchanged; of very long ones
 -- the first million, and the cause says so.
 CREATE TABLE IF NOT EXISTS dead_letter (
   id BIGINT AUTO_INCREMENT PRIMARY KEY,

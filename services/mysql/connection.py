@@ -9,7 +9,7 @@ from pymysql.constants import CLIENT
 
 from services.mysql.login import use_own_encryption
 
-# Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
+# Errors that are not about our statements: the server is away, starts or stops, or a lock timed out.
 LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)
 TRANSIENT_CODES = frozenset(
     {
@@ -24,7 +24,7 @@ use_own_encryption()
 
 
 class TransientError(Exception):
-    """The database cannot be had at the moment. Nothing was committed unless `outcome_unknown`."""
+    """The database is unavailable at the moment, or a lock is. Nothing was committed unless `outcome_unknown`."""
 
     def __init__(self, cause: BaseException, *, outcome_unknown: bool = False) -> None:
         super().__init__(str(cause) or type(cause).__name__)

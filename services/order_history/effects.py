@@ -9,7 +9,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from services.log import describe, log
 from services.messaging.brokers import Place, Position
 from services.messaging.consumer import StartAgain
-from services.messaging.dead_letter import kept, kept_cause
+from services.messaging.dead_letter import beginning, stored_cause
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
 from services.order_history.store import Step, ViewChange, ViewStore
 from services.workshop.armed import armed
@@ -53,9 +53,9 @@ def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
         "partition": str(record.partition),
         "position": str(record.position),
         "message_id": delivery.message.id if delivery.message else "",
-        "cause": kept_cause(delivery, cause),
-        "key": kept(record.key) or b"",
-        "value": kept(record.value) or b"",
+        "cause": stored_cause(delivery, cause),
+        "key": beginning(record.key) or b"",
+        "value": beginning(record.value) or b"",
     }
 
 
@@ -106,7 +106,7 @@ class ViewEffects:
         await self._park([(delivery, cause)])
 
     async def check(self) -> None:
-        """Is the view still there? Who empties Redis while nothing comes would otherwise find it empty until the next event."""
+        """Is the view still there? Otherwise a view that was emptied while no event comes would stay empty until the next one."""
         if not self._known:
             return
         try:
@@ -124,8 +124,8 @@ class ViewEffects:
         return isinstance(error, RedisError | OSError | TimeoutError)
 
     async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
-        """Go on after what the view holds. A position in a channel that was made anew since is forgotten: its identity is another, or the
-        position is beyond its end."""
+        """Resume after what the view holds. A position in a channel that was deleted and created again is forgotten: the channel has
+        another identity, or the position is beyond its end."""
         while True:
             try:
                 stored = await self._store.positions()

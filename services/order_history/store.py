@@ -27,7 +27,7 @@ class ViewChange(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One message taken: where its record stands (None when more messages of the same record follow), the position after it, the
+    """One message that was taken: the place of its record (None when more messages of the same record follow), the position after it, the
     position before it as far as that is known, and what the message changes."""
 
     place: Place | None

@@ -26,7 +26,7 @@ class Armed:
         return fault.id in self._ids
 
     def declare(self, *points: str) -> None:
-        """Name failpoints that this process passes; told with each acknowledgement, so that nobody arms one that does not exist."""
+        """Name failpoints of this process. Each acknowledgement lists them, so that none is armed that does not exist."""
         self.known_points.update(points)
 
     def take(self, faults: list[Fault]) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 
 def identity_of(message_id: object, channel: object, partition: object, position: object) -> str | None:
-    """A message's id, else where its record stands."""
+    """A message's id, else the place of its record."""
     return str(message_id) if message_id else f"{channel}:{partition}:{position}" if position is not None else None
 
 
@@ -27,7 +27,7 @@ class Fault(msgspec.Struct, frozen=True):
     channel: str | None = None
     partition: int | None = None
     message_id: str | None = None
-    event_type: str | None = None  # whole, or its last part with or without `Event`
+    event_type: str | None = None  # in full, or its last part with or without `Event`
     key: str | None = None
     release_after: str | None = None  # gate: opens by itself when the subscriber has taken the message with this id
 

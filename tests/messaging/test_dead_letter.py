@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from services.messaging.brokers import Position, Record
-from services.messaging.dead_letter import KEPT, MAX_CAUSE, TOLD, park
+from services.messaging.dead_letter import ANNOUNCED, MAX_CAUSE, STORED, park
 from services.messaging.delivery import Delivery
 from tests.messaging.servers import Schema
 from tests.messaging.shop import database
@@ -65,10 +65,10 @@ def test_positions_of_any_broker_are_kept_apart(schema: Schema) -> None:
 
 
 def test_of_very_long_ones_the_beginning_is_kept_and_it_says_so(schema: Schema) -> None:
-    value, cause = b"x" * (KEPT + 5), "y" * (MAX_CAUSE + 5)
+    value, cause = b"x" * (STORED + 5), "y" * (MAX_CAUSE + 5)
     assert parked(schema, (delivery(Position((1,)), value, None), cause), (delivery(Position((2,)), value, None), "wrong"))
     first, second = rows(schema)
-    assert (len(first[5]), len(second[5])) == (KEPT, KEPT)
+    assert (len(first[5]), len(second[5])) == (STORED, STORED)
     assert f"the value has {len(value):,} bytes" in second[3]
     assert first[3].endswith("y" * 100)
-    assert all(len(base64.b64decode(message["value"])) == TOLD and message["valueSize"] == len(value) for message in told(schema))
+    assert all(len(base64.b64decode(message["value"])) == ANNOUNCED and message["valueSize"] == len(value) for message in told(schema))

@@ -23,7 +23,7 @@ BATCH = 500
 BATCH_BYTES = 800_000
 BUSY, LINGER_S = 3, 0.010  # from so many rows in a batch on, let the next ones gather for a moment
 POLL_S = 0.5
-IN_VAIN = 3  # so many looks in a row that found nothing, and the next one does not come at once: hints can be false
+IN_VAIN = 3  # after so many polls in a row that found nothing, the next one waits: hints can be false
 RETRY_S = 0.1
 PUBLISHED = 1
 SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
@@ -81,17 +81,17 @@ class PollingRelay:
 
     async def _lead(self, connection: Any) -> None:
         """Wait until this is the one relay that works on this outbox; the lock goes with the connection."""
-        told = False
+        announced = False
         while not self._stopping:
             async with connection.cursor() as cursor:
                 await cursor.execute("SELECT GET_LOCK(%s, 1)", (f"relay.{self._schema}",))
                 (is_leader,) = await cursor.fetchone()
             if is_leader:
                 return
-            if not told:
+            if not announced:
                 self._report("mysql", True, "standing by: another relay works on this outbox")
                 log("standing by", outbox=self._schema)
-                told = True
+                announced = True
 
     async def _relay(self, connection: Any, publisher: Publisher) -> None:
         async with connection.cursor() as cursor:
