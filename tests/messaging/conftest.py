@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from services.workshop.armed import armed
+from services.workshop.hits import Hits
 from tests.messaging.servers import KafkaBroker, MysqlDatabase, RedisStore, Schema, Server
 
 S = TypeVar("S", bound=Server)
@@ -56,6 +57,7 @@ def name() -> str:
 def nothing_armed(tmp_path: Path) -> Iterator[Path]:
     """The file of hits; afterwards nothing is armed any more."""
     hits = tmp_path / "hits.jsonl"
+    armed.hits = Hits()
     armed.hits.open(hits)
     yield hits
     armed.take([])

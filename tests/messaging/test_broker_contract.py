@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
@@ -23,6 +24,8 @@ from services.messaging.brokers import (
 from services.messaging.brokers.kafka import Kafka
 from tests.messaging.servers import KafkaBroker
 from tests.running import wait_until
+
+T = TypeVar("T")
 
 WITHIN_S = 60.0
 
@@ -61,25 +64,31 @@ def records(channel: str, keys: Sequence[str], rounds: int, first: int = 0) -> l
     return [OutgoingRecord(channel, key.encode(), f"{key} {n}".encode()) for n in range(first, first + rounds) for key in keys]
 
 
-async def publish(broker: Broker, outgoing: Sequence[OutgoingRecord]) -> None:
-    """Tried again while the broker is not there for it yet, as the relay does."""
+async def retried(call: Callable[[], Awaitable[T]]) -> T:
+    """Tried again while the broker is not ready for it, as consumer and relay do."""
     deadline = time.monotonic() + WITHIN_S
     while True:
         try:
-            publisher = await broker.publisher()
-            try:
-                await publisher.publish(outgoing)
-                return
-            finally:
-                await publisher.close()
+            return await call()
         except BrokerUnavailable:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
 
 
+async def publish(broker: Broker, outgoing: Sequence[OutgoingRecord]) -> None:
+    async def once() -> None:
+        publisher = await broker.publisher()
+        try:
+            await publisher.publish(outgoing)
+        finally:
+            await publisher.close()
+
+    await retried(once)
+
+
 @asynccontextmanager
 async def receiving(broker: Broker, subscriber: str, channel: str, start: StartPositions | None = None) -> AsyncIterator[Receiver]:
-    receiver = await broker.receiver(subscriber, [channel], start)
+    receiver = await retried(lambda: broker.receiver(subscriber, [channel], start))
     try:
         yield receiver
     finally:

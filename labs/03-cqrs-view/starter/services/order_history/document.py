@@ -1,11 +1,4 @@
-<<<<<<< /tmp/tmp2ayl9361/a
-"""The document that a reader of the order history gets, made of the fields of a customer's view.
-
-Totals are computed here, for each read, and never stored: what is not stored cannot be counted twice.
-"""
-=======
 """The document that a reader of the order history gets, made of the fields of a customer's view."""
->>>>>>> /tmp/tmp2ayl9361/c
 
 from collections.abc import Mapping
 from decimal import Decimal
