@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import machine
-from services.messaging import gate
-from services.messaging.control import About, Fault, armed
-from services.messaging.failpoint import failpoint
+from services.workshop import gate
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
+from services.workshop.fault import About, Fault
 
 TIMES = 200_000
 ABOUT = About("0000019d47ef7a50-0242ac1200050000", "io.example.OrderCreatedEvent", "17", "OrderEventConsumer", "Order", 1, 31)

@@ -53,7 +53,7 @@ def read_money(wire: msgspec.Raw) -> Decimal:
 
 
 def amount_in(field: str, wire: msgspec.Raw) -> Decimal:
-    """The amount of a field of an event. Raises NoMoney with a whole sentence."""
+    """The amount of a field of an event. Raises NoMoney with a complete sentence."""
     try:
         return read_money(wire)
     except NoMoney as error:
@@ -63,7 +63,7 @@ def amount_in(field: str, wire: msgspec.Raw) -> Decimal:
 def _exact(amount: Decimal) -> Decimal:
     if not amount.is_finite():
         raise NoMoney("must be a number")
-    # adjusted() tells the size without writing out the digits of 1e999999999
+    # adjusted() gives the size without writing out the digits of 1e999999999
     if amount and not -MAX_DIGITS < amount.adjusted() < MAX_DIGITS:
         raise NoMoney(f"must have at most {MAX_DIGITS} digits before the point and 2 after it")
     if not amount:

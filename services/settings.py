@@ -3,17 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from services.messaging.database import MysqlSettings
-    from services.messaging.kafka import KafkaSettings
-
 
 class Settings:
-    """Reads settings and collects what is wrong with them, so that all of it is told at once."""
+    """Reads settings and collects all errors, to report them at once."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
@@ -47,22 +42,6 @@ class Settings:
             self._wrong.append(f"{name} must be host:port, it is {self._environment.get(name, '')!r}")
             return "", 0
         return host, int(port)
-
-    def mysql(self, database: str | None = None) -> "MysqlSettings":
-        from services.messaging.database import MysqlSettings  # here, to spare the services without a database its driver
-
-        return MysqlSettings(
-            host=self.text("MYSQL_HOST"),
-            port=self.number("MYSQL_PORT", lowest=1),
-            user=self.text("MYSQL_USER"),
-            password=self.text("MYSQL_PASSWORD"),
-            database=database or self.text("MYSQL_DATABASE"),
-        )
-
-    def kafka(self) -> "KafkaSettings":
-        from services.messaging.kafka import KafkaSettings
-
-        return KafkaSettings(self.text("KAFKA_BOOTSTRAP"), self.optional("KAFKA_USERNAME"), self.optional("KAFKA_PASSWORD"))
 
     def address_bits(self) -> int:
         """This instance's own 48 bits of the message ids."""

@@ -164,5 +164,7 @@ def _hit(line: bytes, fault_id: str) -> dict[str, Any] | None:
         hit = json.loads(line)
     except (ValueError, RecursionError):
         return None
+    if isinstance(hit, dict) and isinstance(position := hit.get("position"), str) and position.isdecimal():
+        hit["position"] = int(position)
     ours = isinstance(hit, dict) and str(hit.get("fault")) == fault_id and isinstance(hit.get("what"), str)
     return hit if ours and isinstance(hit.get("time"), int | float) else None

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.contracts.customers import MAX_NAME, CustomerCreated
 from services.customers import store
 from services.customers.domain import Customer
-from services.customers.events import MAX_NAME, CustomerCreated
 from services.customers.handlers import SUBSCRIBER, order_events
 from services.messaging.database import Database, declare_work
 from services.money import Money, with_cents
-from services.service import Parts, amount_of, answering_503, subscribing_service
+from services.sql_service import Parts, amount_of, answering_503, subscribing_service
 from services.web import Problem, empty, path_id, read_json, reply
 
 WORK = {"OrderCreatedEvent": "customer.reserve", "OrderCancelledEvent": "customer.release"}

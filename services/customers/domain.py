@@ -13,7 +13,7 @@ class Customer:
 
 @dataclass
 class CreditAccount:
-    """A customer whose credit is being decided about: nobody else decides about it meanwhile."""
+    """The credit of one customer, locked by this transaction: no other transaction decides about it until the end."""
 
     id: int
     credit_limit: Decimal

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from services.contracts.customers import CustomerCreditReservationFailed, CustomerCreditReserved, CustomerValidationFailed
+from services.contracts.orders import OrderCancelled, OrderCreated, OrderEvent
 from services.customers import store
-from services.customers.events import CustomerCreditReservationFailed, CustomerCreditReserved, CustomerValidationFailed
 from services.messaging.database import Transaction
 from services.messaging.events import DomainEvent, EventHandlers
-from services.orders.events import OrderCancelled, OrderCreated, OrderEvent
 
 SUBSCRIBER = "OrderEventConsumer"
 order_events = EventHandlers()

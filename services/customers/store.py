@@ -34,7 +34,7 @@ async def lock_customer(tx: Transaction, customer_id: int) -> CreditAccount | No
 
 
 async def lock_customers(tx: Transaction, customer_ids: Collection[int]) -> None:
-    """Lock several customers in the order of their ids, as everybody does, so that nobody waits in a circle."""
+    """Lock several customers in ascending order of their ids, as every transaction does: this prevents deadlocks."""
     ids = sorted(customer_ids)
     some = ", ".join(["%s"] * len(ids))
     customers, reservations = await tx.results(
@@ -61,4 +61,4 @@ def release(tx: Transaction, customer_id: int, order_id: int) -> None:
         "DELETE FROM customer_credit_reservations WHERE customer_id = %s AND credit_reservations_key = %s",
         *(customer_id, order_id),
     )
-    tx.locked.pop((CreditAccount, customer_id), None)  # how much it freed is for the database to say
+    tx.locked.pop((CreditAccount, customer_id), None)  # the database knows how much it freed

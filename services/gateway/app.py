@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.upstream import Answer, BadAnswer, NoAnswer, Upstream
 from services.settings import Settings
 from services.web import Health, Problem, RawResponse, read_body, service_app
+from services.web.upstream import Answer, BadAnswer, NoAnswer, Upstream
 
-# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot tell
-# "too late" from "not done".
+# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot
+# distinguish "too late" from "not done".
 GET_TIMEOUT_MS = 1000
 POST_TIMEOUT_MS = 5000
 

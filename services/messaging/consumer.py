@@ -1,40 +1,44 @@
-"""The consumer: takes records of a subscriber's channels in order, hands them to where their effects live, never stops for one of them.
+"""The consumer: takes the records of a subscriber's channels in order, and never stops because of one of them.
 
-A polled batch is taken together, as one unit; what is no message in it is parked, aside where that can be (see parking.py). While a fault
-is armed for the subscriber, or when a batch cannot be taken together, each partition is taken by a task of its own (see lanes.py), so that
-a message that fails holds up no other partition: the message that still fails after a few tries is parked with its cause, and the others go
-on. What says nothing about the message (the database or the broker is away, a lock was not had) is tried again for ever and parks nothing.
+A polled batch is taken together, in one transaction. Records that are not messages are parked, beside the others where possible (see
+parking.py). While a fault is armed for the subscriber, or when a batch cannot be taken together, each partition gets a task of its own (see
+lanes.py): a message that fails delays no other partition. A message that still fails after a few tries is parked with its cause. Errors
+that are not about the message (the database or the broker is away, a lock timed out) are retried for ever and park nothing.
 """
 
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from services.messaging import gate
-from services.messaging.broker import Broker, BrokerUnavailable, Place, Receiver, Record, StartPositions
-from services.messaging.control import armed
+from services.log import describe, log, log_many
+from services.messaging.acknowledger import Acknowledger
+from services.messaging.brokers import Broker, BrokerUnavailable, Receiver, Record, StartPositions
 from services.messaging.dead_letter import last_line
 from services.messaging.delivery import Delivery, about_delivery, decode, place_of
 from services.messaging.events import EventHandlers
-from services.messaging.failpoint import failpoint
 from services.messaging.lanes import Lanes
-from services.messaging.log import describe, log, log_many
 from services.messaging.message import storable
 from services.messaging.parking import ParkingLot
+from services.workshop import gate
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 BATCH = 200
-BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather for a moment
+BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather: each takes longer, all take far less work
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
-HOPELESS_S = 60.0  # how long a failure that no try has mended is tried again without a pause when the next message meets it
+HOPELESS_S = 60.0  # for so long after a failure that no retry cured, the same failure is retried without a pause
 IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
 BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
-ACKNOWLEDGE_EVERY_S = 0.2
 CHECK_EVERY_S = 1.0
+
+
+Report = Callable[[bool, str], None]
+"""Takes note whether the subscriber has its partitions, and if not, why."""
 
 
 class Effects(Protocol):
@@ -53,10 +57,9 @@ class Effects(Protocol):
     def is_transient(self, error: BaseException) -> bool:
         """Does this error say nothing about the message?"""
 
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
-        """See StartPositions; asked only when `keeps_positions`."""
-
-    keeps_positions: bool
+    @property
+    def start_positions(self) -> StartPositions | None:
+        """None when the subscriber begins after what was acknowledged last."""
 
 
 class SeveralFailed(Exception):
@@ -71,24 +74,12 @@ armed.declare("consumer.after_commit_before_ack")
 
 
 class Consumer:
-    def __init__(
-        self,
-        subscriber: str,
-        handlers: EventHandlers,
-        effects: Effects,
-        broker: Broker,
-        *,
-        linger_s: float = LINGER_S,
-        report: Callable[[bool, str], None] = lambda up, detail: None,
-    ) -> None:
-        """`report` hears whether the subscriber has its partitions, and if not, why. `linger_s` is how long it lets records gather
-        under load: each takes that much longer, all together take far less work."""
-        self._linger_s = linger_s
+    def __init__(self, subscriber: str, handlers: EventHandlers, effects: Effects, broker: Broker, report: Report | None = None) -> None:
         self._subscriber = subscriber
         self._handlers = handlers
         self._effects = effects
         self._broker = broker
-        self._report = report
+        self._report = report or (lambda *_: None)
         self._stopping = asyncio.Event()
         self._hopeless: dict[tuple[str, str], float] = {}
 
@@ -122,11 +113,10 @@ class Consumer:
                 await self._pause_s(pause_s)
 
     async def _join(self) -> Receiver:
-        start: StartPositions | None = self._effects.start_positions if self._effects.keeps_positions else None
-        return await self._broker.receiver(self._subscriber, self._handlers.channels, start)
+        return await self._broker.receiver(self._subscriber, self._handlers.channels, self._effects.start_positions)
 
     async def _consume(self, receiver: Receiver) -> None:
-        acknowledger = _Acknowledger(receiver)
+        acknowledger = Acknowledger(receiver)
         lanes = Lanes(self._take_in_lane, acknowledger.note)
         lot = ParkingLot(self._take)
         checked = time.monotonic()
@@ -146,21 +136,21 @@ class Consumer:
                     checked = time.monotonic()
                 receiver.hold(lanes.full)
                 lot.look()
-                acknowledger.tell(lot.first(), at_once=not records)
+                acknowledger.acknowledge(lot.first(), at_once=not records)
                 if len(records) >= BUSY:
-                    await self._pause_s(self._linger_s)
+                    await self._pause_s(LINGER_S)
             await lanes.finish()
             await lot.finish()
         finally:
             lanes.cancel()
             lot.cancel()
-            acknowledger.tell(lot.first(), at_once=True)
+            acknowledger.acknowledge(lot.first(), at_once=True)
 
     async def _take_together(self, records: Sequence[Record], lot: ParkingLot) -> bool:
         """False when that cannot be, or it was stopped before."""
         deliveries = [d for record in records for d in decode(record, self._handlers)]
         aside: list[Delivery] = []
-        if not self._effects.keeps_positions:
+        if self._effects.start_positions is None:
             aside = [d for d in deliveries if d.undecodable is not None]
             deliveries = [d for d in deliveries if d.undecodable is None] if aside else deliveries
         try:
@@ -275,28 +265,3 @@ class Consumer:
         """Wait, but no longer than until it is stopped."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-
-
-class _Acknowledger:
-    """Acknowledges now and then while there is work, and at once when there is none."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._positions: dict[Place, int] = {}
-        self._last = 0.0
-
-    @property
-    def is_behind(self) -> bool:
-        return bool(self._positions)
-
-    def note(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._positions[record.place] = record.position + 1
-
-    def tell(self, waiting: Mapping[Place, int], *, at_once: bool) -> None:
-        """Nothing from the `waiting` positions on."""
-        if self._positions and (at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S):
-            self._last = time.monotonic()
-            told = {place: min(position, waiting.get(place, position)) for place, position in self._positions.items()}
-            self._receiver.acknowledge(told)
-            self._positions = {place: position for place, position in self._positions.items() if position > told[place]}

@@ -9,39 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiomysql
-import msgspec
-import pymysql
-from pymysql.constants import CLIENT
-
 from services.messaging import outbox
-from services.messaging.control import About, armed
 from services.messaging.events import DomainEvent
-from services.messaging.failpoint import NOTHING, failpoint
 from services.messaging.ids import IdGenerator
-from services.messaging.mysql_login import use_own_encryption
-
-# Answers of the server that say nothing about our statements: it went away, it is starting or stopping, a lock was not had in time.
-LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)
-TRANSIENT_CODES = frozenset(
-    {
-        *LOCK_CODES,
-        *(2002, 2003, 2006, 2013, 2014, 2055),  # cannot connect, gone away, lost during a query, out of sync
-        *(1040, 1053, 1077, 1079, 1152, 1159, 1161, 1184, 1203, 1317, 1927, 3169, 4031),  # too many, shutdown, killed, idle
-        *(1290, 1836),  # read-only for now
-    }
-)
-
-use_own_encryption()
-
-
-class TransientError(Exception):
-    """The database cannot be had at the moment. Nothing was committed unless `outcome_unknown`."""
-
-    def __init__(self, cause: BaseException, *, outcome_unknown: bool = False) -> None:
-        super().__init__(str(cause) or type(cause).__name__)
-        self.outcome_unknown = outcome_unknown
-
+from services.mysql.connection import LOCK_CODES, MysqlSettings, TransientError, connect, is_transient
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
+from services.workshop.fault import NOTHING, About
 
 WORK_POINTS = ("between_read_and_write", "after_outbox_insert", "after_publish_before_commit", "after_commit_before_publish")
 
@@ -49,39 +23,6 @@ WORK_POINTS = ("between_read_and_write", "after_outbox_insert", "after_publish_b
 def declare_work(*names: str) -> None:
     """Name units of work; each passes the failpoints `<name>.<one of WORK_POINTS>`."""
     armed.declare(*(f"{name}.{point}" for name in names for point in WORK_POINTS))
-
-
-def is_transient(error: BaseException) -> bool:
-    if isinstance(error, pymysql.err.MySQLError):
-        code = error.args[0] if error.args else 0
-        # InterfaceError is what the driver raises on a connection that it has closed.
-        return code in TRANSIENT_CODES or isinstance(error, pymysql.err.InterfaceError)
-    return isinstance(error, TransientError | OSError | EOFError | TimeoutError)
-
-
-class MysqlSettings(msgspec.Struct, frozen=True):
-    host: str
-    port: int
-    user: str
-    password: str
-    database: str | None = None
-
-
-async def connect(settings: MysqlSettings, *, timeout: float = 2.0) -> Any:
-    """One connection: autocommit, READ COMMITTED, several statements a round trip. Raises what the driver raises."""
-    return await aiomysql.connect(
-        host=settings.host,
-        port=settings.port,
-        user=settings.user,
-        password=settings.password,
-        db=settings.database,
-        autocommit=True,
-        connect_timeout=timeout,
-        charset="utf8mb4",
-        client_flag=CLIENT.MULTI_STATEMENTS,
-        # READ COMMITTED: what is read after a row was locked must be as new as the lock.
-        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5",
-    )
 
 
 class Transaction:
@@ -179,7 +120,7 @@ class Transaction:
             await failpoint(f"{self._work}.between_read_and_write", self.about)
 
     async def _send(self, statement: str, *more: str) -> None:
-        """Send what is waiting and these statements; the cursor then stands on the result of the first of these."""
+        """Send what is waiting, and these statements; the cursor is then at the result of the first of these."""
         behind, expected = len(self._unsent), self._expected
         text = ";\n".join([*self._unsent, statement, *more])
         self._unsent, self._expected = [], {}
@@ -209,7 +150,7 @@ class Transaction:
 
 
 class Database:
-    """Connections to one schema, kept and lent, each for the length of one transaction."""
+    """A pool of connections to one schema; each serves one transaction at a time."""
 
     def __init__(
         self, settings: MysqlSettings, ids: IdGenerator, *, connections: int = 16, after_publish: Callable[[], None] | None = None
@@ -224,7 +165,7 @@ class Database:
     async def transaction(self, work: str = "", about: About = NOTHING) -> AsyncIterator[Transaction]:
         """Commit at the end of the block, roll back when it raises. `work` names what it does, for failpoints (see `declare_work`).
 
-        Raises TransientError when the database cannot be had, or a lock was not; other errors as the driver or the block raises them.
+        Raises TransientError when the database is unavailable or a lock timed out; other errors as the driver or the block raises them.
         """
         async with self._free:
             connection = await self._take()
@@ -270,7 +211,7 @@ class Database:
             raise
 
     async def ready(self) -> None:
-        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what stands in the way."""
+        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what prevents it."""
         for (last_id,) in await self.rows("SELECT MAX(id) FROM message"):
             if last_id is not None:
                 self._ids.follow(last_id)
@@ -289,6 +230,6 @@ async def _rolled_back(connection: Any) -> bool:
 
 
 def _lost(connection: Any) -> bool:
-    """Has the server closed this idle connection? The driver tells only through its reader, as its own pool asks it."""
+    """Has the server closed this idle connection? Only the driver's reader knows; its own pool asks it, too."""
     reader = connection._reader
     return connection.closed or reader is None or reader.at_eof() or reader.exception() is not None or reader.eof_received

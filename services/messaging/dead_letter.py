@@ -1,4 +1,4 @@
-"""Parking: a message that was given up is kept with its cause and told on the channel `<subscriber>.dead-letter`.
+"""Parking: a message that was given up is stored with its cause, and announced on the channel `<subscriber>.dead-letter`.
 
 https://www.enterpriseintegrationpatterns.com/patterns/messaging/DeadLetterChannel.html
 """
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from services.messaging.delivery import Delivery
 
 MAX_CAUSE = 16_000
-KEPT = 1_000_000  # bytes of a key or a value that are kept: a packet of the database is bounded, a record that was compressed hardly
-TOLD = 10_000  # bytes of a key or a value that are told: no broker takes a record of over 1 MB
+STORED = 1_000_000  # bytes of a key or a value that are stored: the database bounds a packet; the broker hardly bounds compressed records
+ANNOUNCED = 10_000  # bytes of a key or a value that are announced: a broker refuses a record of over 1 MB
 AT_ONCE = 2_000_000  # bytes sent to the database in one packet
 
 
@@ -25,12 +25,12 @@ def dead_letter_channel(subscriber: str) -> str:
 
 
 class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of a record on a dead-letter channel; the record's bytes are in base64. The sizes are those of the whole record."""
+    """The payload of a record on a dead-letter channel; the record's bytes are in base64. The sizes are those of the original record."""
 
     subscriber: str
     channel: str
     partition: int
-    position: int
+    position: str
     message_id: str | None
     cause: str
     key: str | None
@@ -47,15 +47,15 @@ def last_line(cause: str) -> str:
     return lines[-1].strip() if lines else "no cause was given"
 
 
-def kept(data: bytes | None) -> bytes | None:
-    return None if data is None else data[:KEPT]
+def beginning(data: bytes | None) -> bytes | None:
+    return None if data is None else data[:STORED]
 
 
-def kept_cause(delivery: "Delivery", cause: str) -> str:
-    """The cause as it is kept: with a first line that says so when the record is kept in part."""
-    whole = (cause[-MAX_CAUSE:]).strip() or last_line("")
-    cut = _cut(delivery, KEPT)
-    return f"(Kept in part: {cut}.)\n{whole}" if cut else whole
+def stored_cause(delivery: "Delivery", cause: str) -> str:
+    """The cause as it is stored. Its first line says so when only a part of the record is."""
+    text = cause[-MAX_CAUSE:].strip() or last_line("")
+    cut = _cut(delivery, STORED)
+    return f"(Kept in part: {cut}.)\n{text}" if cut else text
 
 
 def _cut(delivery: "Delivery", most: int) -> str | None:
@@ -70,23 +70,23 @@ def dead_letter(subscriber: str, delivery: "Delivery", cause: str) -> DeadLetter
         subscriber=subscriber,
         channel=record.channel,
         partition=record.partition,
-        position=record.position,
+        position=str(record.position),
         message_id=delivery.message.id if delivery.message else None,
         cause=cause[-MAX_CAUSE:],
-        key=_told(record.key),
-        value=_told(record.value),
+        key=_announced(record.key),
+        value=_announced(record.value),
         key_size=None if record.key is None else len(record.key),
         value_size=None if record.value is None else len(record.value),
-        cut=_cut(delivery, TOLD),
+        cut=_cut(delivery, ANNOUNCED),
     )
 
 
-def _told(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data[:TOLD]).decode()
+def _announced(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data[:ANNOUNCED]).decode()
 
 
 async def park(tx: "Transaction", subscriber: str, parked: "Sequence[tuple[Delivery, str]]") -> bool:
-    """Write the dead-letter rows and, once for each message, the outbox row that tells of it.
+    """Write the dead-letter rows and, once for each message, the outbox row that announces it.
 
     False when some of several were parked before: then they must come one by one."""
     new = 0
@@ -94,8 +94,8 @@ async def park(tx: "Transaction", subscriber: str, parked: "Sequence[tuple[Deliv
         values: list[object] = []
         for delivery, cause in some:
             record, message = delivery.record, delivery.message
-            values += [subscriber, record.channel, record.partition, record.position, delivery.index, message.id if message else None]
-            values += [kept_cause(delivery, cause), _hex(record.key), _hex(record.value), time.time_ns() // 1_000_000]
+            values += [subscriber, record.channel, record.partition, str(record.position), delivery.index, message.id if message else None]
+            values += [stored_cause(delivery, cause), _hex(record.key), _hex(record.value), time.time_ns() // 1_000_000]
         rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, UNHEX(%s), UNHEX(%s), %s)"] * len(some))
         new += await tx.run(
             "INSERT IGNORE INTO dead_letter (subscriber, channel, channel_partition, position, message_index, message_id, cause,"
@@ -120,7 +120,7 @@ def _in_packets(parked: "Sequence[tuple[Delivery, str]]") -> "list[list[tuple[De
     packets: list[list[tuple[Delivery, str]]] = []
     size = AT_ONCE
     for delivery, cause in parked:
-        more = 2 * len(kept(delivery.record.key) or b"") + 2 * len(kept(delivery.record.value) or b"") + len(cause)
+        more = 2 * len(beginning(delivery.record.key) or b"") + 2 * len(beginning(delivery.record.value) or b"") + len(cause)
         if size + more > AT_ONCE:
             packets.append([])
             size = 0
@@ -130,4 +130,4 @@ def _in_packets(parked: "Sequence[tuple[Delivery, str]]") -> "list[list[tuple[De
 
 
 def _hex(data: bytes | None) -> str | None:
-    return None if data is None else data[:KEPT].hex()
+    return None if data is None else data[:STORED].hex()

@@ -1,4 +1,4 @@
-"""A delivery: one message as it came from the broker, decoded, and what is told of it."""
+"""A delivery: one message as it came from the broker, decoded, and what is logged about it."""
 
 import time
 import traceback
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 import msgspec
 
-from services.messaging.broker import Record
-from services.messaging.control import About
+from services.log import concerning, log_many
+from services.messaging.brokers import OutgoingRecord, Record
 from services.messaging.events import AGGREGATE_ID, EVENT_TYPE, DomainEvent, EventHandlers, Reaction, decode_event
-from services.messaging.log import concerning, log_many
-from services.messaging.message import Message, UndecodableMessage, storable
+from services.messaging.message import ID, Message, UndecodableMessage, decode_value, storable
 from services.messaging.multi_message import decode_record
+from services.workshop.fault import About
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One message as delivered: where it stood, what it is, and the reaction to it (None: no handler for its type)."""
+    """One message as delivered: its record, what it is, and the reaction to it (None: no handler for its type)."""
 
     record: Record
     index: int  # of the message in its record, 0 but for records of several messages
@@ -24,7 +24,7 @@ class Delivery(msgspec.Struct, frozen=True):
     event: DomainEvent | None = None
     reaction: Reaction | None = None
     undecodable: str | None = None
-    """Why it is no message, or not the event that its type promises: it is to be parked."""
+    """Why it is not a message, or not the event that its type promises: it is to be parked."""
     ends_record: bool = True
 
 
@@ -60,7 +60,7 @@ def place_of(delivery: Delivery) -> dict[str, object]:
         "message_id": delivery.message.id if delivery.message else None,
         "channel": record.channel,
         "partition": record.partition,
-        "position": record.position,
+        "position": str(record.position),
     }
 
 
@@ -73,13 +73,18 @@ def about_delivery(subscriber: str, delivery: Delivery) -> About:
         subscriber=subscriber,
         channel=record.channel,
         partition=record.partition,
-        position=record.position,
+        position=str(record.position),
     )
+
+
+def about_record(record: OutgoingRecord) -> About:
+    headers = decode_value(record.channel, record.value).headers
+    return About(headers[ID], headers.get(EVENT_TYPE, ""), record.key.decode(errors="replace"), channel=record.channel)
 
 
 @contextmanager
 def in_hand(delivery: Delivery) -> Iterator[None]:
-    """While its handler runs: what Python warns of then is logged with the message and the handler."""
+    """While its handler runs, a warning of Python is logged with the message and the handler."""
     handler = delivery.reaction.handler.__name__ if delivery.reaction else None
     token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
     try:

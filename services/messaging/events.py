@@ -1,4 +1,4 @@
-"""Domain events: what an aggregate tells the world, published on the channel that is named after the aggregate's type."""
+"""Domain events: what happened to an aggregate, published on the channel that is named after the aggregate's type."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,7 +44,7 @@ class DomainEvent(msgspec.Struct, frozen=True):
 
 
 E = TypeVar("E", bound=DomainEvent)
-Handler = Callable[[E, "Transaction"], Awaitable[None]]
+Prepare = Callable[[Sequence[DomainEvent], "Transaction"], Awaitable[None]]
 
 
 def event_headers(event: DomainEvent) -> dict[str, str]:
@@ -78,7 +78,7 @@ _AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
 
 
 def _what_is_wrong(error: Exception) -> str:
-    """Completes a sentence that begins with the event; a field is named as it stands in the payload."""
+    """Completes a sentence that begins with the event; a field has its name in the payload."""
     text = str(error) or type(error).__name__
     if lacking := _LACKING.fullmatch(text):
         return f"lacks the field {'.'.join(filter(None, (lacking['path'], lacking['field'])))}"
@@ -102,7 +102,7 @@ class EventHandlers:
 
     def __init__(self) -> None:
         self._reactions: dict[tuple[str, str], Reaction] = {}
-        self.prepare: Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]] | None = None
+        self.prepare: Prepare | None = None
 
     def handles(self, event_class: type[E]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,9 +111,7 @@ class EventHandlers:
 
         return register
 
-    def before_batch(
-        self, prepare: "Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]]"
-    ) -> "Callable[[Sequence[DomainEvent], Transaction], Awaitable[None]]":
+    def before_batch(self, prepare: Prepare) -> Prepare:
         """Called with all events of a batch before their handlers: a chance to lock in one statement what they will lock one by one.
 
         Only an optimisation; a single event is handled without it.
@@ -122,7 +120,7 @@ class EventHandlers:
         return prepare
 
     def reaction_to(self, message: Message) -> Reaction | None:
-        """Raises UndecodableMessage for a message that is no event at all."""
+        """Raises UndecodableMessage for a message that is not an event."""
         try:
             return self._reactions.get((message.headers[AGGREGATE_TYPE], message.headers[EVENT_TYPE]))
         except KeyError as missing:

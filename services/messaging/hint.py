@@ -33,7 +33,7 @@ class HintSender:
             if self._socket is None:
                 self._socket = self._connected()
             self._socket.send(self._body)
-        except OSError:  # nobody listens there now, or the name has a new address: look it up again the next time
+        except OSError:  # no listener at the moment, or the name has a new address: look it up again the next time
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
@@ -49,8 +49,8 @@ class HintSender:
 class HintListener:
     """Sets the event of the schema that a hint names.
 
-    Anybody on the machine can send to the port, so a flood is reckoned with: so many hints are read in a span of time, the rest waits or is
-    dropped by the system. Whether a true one was among them nobody knows then, so all are looked after: once in that span."""
+    Any process on the machine can send to the port. A flood is bounded: in each span of time only so many hints are read, and the system
+    queues or drops the others. A true hint may be among those, so each such span counts as one hint for every schema."""
 
     def __init__(self, address: tuple[str, int], news: Mapping[str, asyncio.Event]) -> None:
         self._news = {schema.encode(): event for schema, event in news.items()}

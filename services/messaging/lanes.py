@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.messaging.broker import Place, Record
+from services.messaging.brokers import Place, Record
 
 FULL = 1_000  # records waiting in one lane; beyond that nothing more of its partition is asked for
 AT_ONCE = 200

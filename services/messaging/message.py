@@ -5,7 +5,6 @@ The broker's record is `{"payload": "<text>", "headers": {"ID": …}}` with key 
 
 import time
 from collections.abc import Mapping
-from typing import ClassVar
 
 import msgspec
 
@@ -44,10 +43,8 @@ class _Envelope(msgspec.Struct):
     payload: str
     headers: dict[str, str]
 
-    decoder: ClassVar[msgspec.json.Decoder["_Envelope"]]
 
-
-_Envelope.decoder = msgspec.json.Decoder(_Envelope)
+_decode = msgspec.json.Decoder(_Envelope).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,7 +70,7 @@ def encode_headers(headers: Mapping[str, str]) -> str:
 
 
 def record_value(headers_json: str, payload: str) -> bytes:
-    """The broker record of an outbox row; the headers are taken over as they stand there."""
+    """The broker record of an outbox row; its headers are copied unchanged."""
     return b'{"payload":' + _encode(payload) + b',"headers":' + headers_json.encode() + b"}"
 
 
@@ -82,7 +79,7 @@ def decode_value(channel: str, value: bytes) -> Message:
     if is_too_deep(value):
         raise UndecodableMessage(f"the record is not a message: it is nested more than {MAX_DEPTH} deep")
     try:
-        envelope = _Envelope.decoder.decode(value)
+        envelope = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableMessage(f"the record is not a message: {error}") from error
     message_id = envelope.headers.get(ID, "")

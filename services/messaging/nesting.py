@@ -1,5 +1,5 @@
-"""How deep JSON is nested, told before it is decoded: the decoder's own limit is what the stack has left, which differs from call to
-call and from process to process. With a limit of our own a record is taken by all or by none.
+"""How deep JSON is nested, found before it is decoded. The decoder's own limit is the stack that is left, which differs from call to call
+and from process to process. With a limit of our own, a record is taken by all subscribers or by none.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The transactional outbox: messages as rows, written in the transaction that they tell about.
+"""The transactional outbox: messages as rows, written in the transaction that they are about.
 
 https://microservices.io/patterns/data/transactional-outbox.html
 """

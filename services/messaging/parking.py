@@ -1,14 +1,14 @@
-"""The parking lot: what is no message is parked aside, so that thousands of it in a row hold up nobody.
+"""The parking lot: records that are not messages are parked by a task of their own, so that thousands of them in a row delay no message.
 
-It may be passed, since it has no effect that another message could wait for. What is acknowledged to the broker stays before the first one
-that still waits here: after a crash it comes again.
+Other messages may overtake them: they have no effect that anything could depend on. Acknowledgements stay before the first record that
+still waits here: after a crash it is delivered again.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.messaging.broker import Place
+from services.messaging.brokers import Place, Position
 from services.messaging.delivery import Delivery
 
 AT_ONCE = 200
@@ -43,9 +43,9 @@ class ParkingLot:
     def full(self) -> bool:
         return len(self._waiting) > FULL or self._bytes > FULL_BYTES
 
-    def first(self) -> dict[Place, int]:
+    def first(self) -> dict[Place, Position]:
         """Of each partition, the position of the first one that waits."""
-        found: dict[Place, int] = {}
+        found: dict[Place, Position] = {}
         for delivery in self._waiting:
             found.setdefault(delivery.record.place, delivery.record.position)
         return found

@@ -25,14 +25,14 @@ CREATE TABLE IF NOT EXISTS received_messages (
   PRIMARY KEY (consumer_id, message_id)
 );
 
--- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are kept as they came; of very long ones
+-- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are stored unchanged; of very long ones
 -- the first million, and the cause says so.
 CREATE TABLE IF NOT EXISTS dead_letter (
   id BIGINT AUTO_INCREMENT PRIMARY KEY,
   subscriber VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel_partition INT NOT NULL,
-  position BIGINT NOT NULL,
+  position VARCHAR(90) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- decimal numbers joined by -: brokers count differently
   message_index INT NOT NULL,
   message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   cause TEXT NOT NULL,

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from services.messaging import inbox
-from services.messaging.broker import Place
 from services.messaging.consumer import SeveralFailed
-from services.messaging.control import armed
-from services.messaging.database import Database, Transaction, declare_work, is_transient
+from services.messaging.database import Database, Transaction, declare_work
 from services.messaging.dead_letter import park
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
 from services.messaging.events import DomainEvent, EventHandlers
-from services.messaging.failpoint import failpoint
+from services.mysql.connection import is_transient
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 SLOW_S = 1.0  # from here on a batch holds locks, and hides what is done, for too long
 
@@ -24,7 +24,7 @@ class SqlEffects:
 
     `work` names the unit of work that an event type starts, for failpoints: `{"OrderCreated": "customer.reserve"}`."""
 
-    keeps_positions = False
+    start_positions = None  # the broker's group holds them
 
     def __init__(self, subscriber: str, handlers: EventHandlers, database: Database, work: Mapping[str, str] | None = None) -> None:
         self._subscriber = subscriber
@@ -86,6 +86,3 @@ class SqlEffects:
 
     def is_transient(self, error: BaseException) -> bool:
         return is_transient(error)
-
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
-        raise NotImplementedError("the broker keeps the positions of this subscriber")

@@ -12,13 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.messaging.consumer import Consumer
-from services.messaging.kafka import Kafka
-from services.messaging.tasks import finished
 from services.order_history.effects import ViewEffects
 from services.order_history.store import ViewStore
 from services.order_history.view import SUBSCRIBER, history_events
 from services.settings import Settings
 from services.web import Health, Problem, empty, path_id, reply, service_app
+from services.wiring import broker_from, finished
 
 
 class OrderHistoryApi:
@@ -50,7 +49,7 @@ def order_history_service() -> Starlette:
     """Ends the process with a line of what is wrong when the environment is."""
     settings = Settings()
     host, port, password = settings.text("REDIS_HOST"), settings.number("REDIS_PORT", lowest=1), settings.optional("REDIS_PASSWORD")
-    broker = Kafka(settings.kafka(), instance=settings.instance())
+    broker = broker_from(settings)
     settings.check()
 
     store = ViewStore(Redis(host=host, port=port, password=password, socket_connect_timeout=2, socket_timeout=5), SUBSCRIBER)

@@ -1,6 +1,6 @@
 """The document that a reader of the order history gets, made of the fields of a customer's view.
 
-What can be counted is counted here, when somebody reads, and never kept: what is not kept cannot be counted twice.
+Totals are computed here, for each read, and never stored: what is not stored cannot be counted twice.
 """
 
 from collections.abc import Mapping

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
-from services.messaging.broker import Place
+from services.log import describe, log
+from services.messaging.brokers import Place, Position
 from services.messaging.consumer import StartAgain
-from services.messaging.control import armed
-from services.messaging.dead_letter import kept, kept_cause
+from services.messaging.dead_letter import beginning, stored_cause
 from services.messaging.delivery import Delivery, about_delivery, in_hand, log_handled
-from services.messaging.failpoint import failpoint
-from services.messaging.log import describe, log
 from services.order_history.store import Step, ViewChange, ViewStore
+from services.workshop.armed import armed
+from services.workshop.failpoint import failpoint
 
 RETRY_S = 0.1
 SET_BACK = "the view's positions are not those that were written last: it was emptied or set back"
@@ -36,14 +36,14 @@ def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
         yield run
 
 
-def _step(delivery: Delivery, known: dict[Place, int], change: ViewChange | None = None) -> Step:
+def _step(delivery: Delivery, known: dict[Place, Position], change: ViewChange | None = None) -> Step:
     """Its position is known from then on."""
     record = delivery.record
     before = known.get(record.place)
     if not delivery.ends_record:
-        return Step(None, record.position + 1, before, change)
-    known[record.place] = record.position + 1
-    return Step(record.place, record.position + 1, before, change)
+        return Step(None, record.next, before, change)
+    known[record.place] = record.next
+    return Step(record.place, record.next, before, change)
 
 
 def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
@@ -53,20 +53,18 @@ def dead_letter(delivery: Delivery, cause: str) -> dict[str, str | bytes]:
         "partition": str(record.partition),
         "position": str(record.position),
         "message_id": delivery.message.id if delivery.message else "",
-        "cause": kept_cause(delivery, cause),
-        "key": kept(record.key) or b"",
-        "value": kept(record.value) or b"",
+        "cause": stored_cause(delivery, cause),
+        "key": beginning(record.key) or b"",
+        "value": beginning(record.value) or b"",
     }
 
 
 class ViewEffects:
     """The effects of the view's subscriber. Each handler is a function from the event to a ViewChange."""
 
-    keeps_positions = True
-
     def __init__(self, store: ViewStore) -> None:
         self._store = store
-        self._known: dict[Place, int] = {}
+        self._known: dict[Place, Position] = {}
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
         begin = time.time()
@@ -98,7 +96,7 @@ class ViewEffects:
         steps = [(_step(delivery, known), dead_letter(delivery, cause)) for delivery, cause in parked]
         self._note(await self._store.park(steps), [delivery for delivery, _ in parked], known)
 
-    def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, int]) -> None:
+    def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, Position]) -> None:
         """Of their own partitions alone: others are taken meanwhile."""
         if -1 in answers:
             raise StartAgain(SET_BACK)
@@ -108,7 +106,7 @@ class ViewEffects:
         await self._park([(delivery, cause)])
 
     async def check(self) -> None:
-        """Is the view still there? Who empties Redis while nothing comes would otherwise find it empty until the next event."""
+        """Is the view still there? Otherwise a view that was emptied while no event comes would stay empty until the next one."""
         if not self._known:
             return
         try:
@@ -125,14 +123,14 @@ class ViewEffects:
             return str(error).startswith(("LOADING", "MISCONF", "READONLY", "BUSY"))
         return isinstance(error, RedisError | OSError | TimeoutError)
 
-    async def start_positions(self, ends: Mapping[Place, int], identities: Mapping[str, str]) -> Mapping[Place, int]:
-        """Go on after what the view holds. A position in a channel that was made anew since is forgotten: its identity is another, or the
-        position is beyond its end."""
+    async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
+        """Resume after what the view holds. A position in a channel that was deleted and created again is forgotten: the channel has
+        another identity, or the position is beyond its end."""
         while True:
             try:
                 stored = await self._store.positions()
                 before = await self._store.identities()
-                beyond = [place for place, end in ends.items() if stored.get(place, 0) > end]
+                beyond = [place for place, end in ends.items() if place in stored and stored[place] > end]
                 beyond += [place for place in stored if before.get(place[0]) not in (None, identities.get(place[0]))]
                 if beyond:
                     await self._store.forget(beyond)

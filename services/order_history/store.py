@@ -1,7 +1,7 @@
 """The view in Redis: one hash for each customer, written by one Lua call an event."""
 
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from services.messaging.broker import Place
+from services.messaging.brokers import Place, Position
 from services.order_history.document import CustomerView, document_of
 
 _PROJECT = Path(__file__).with_name("project.lua").read_text()
 _PARK = Path(__file__).with_name("park.lua").read_text()
 CUSTOMERS = "customerviews"
+_IDENTITY = ":identity"
 
 
 class ViewChange(msgspec.Struct, frozen=True):
@@ -26,12 +27,12 @@ class ViewChange(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One message taken: where its record stands (None when more messages of the same record follow), the position after it, the
+    """One message that was taken: the place of its record (None when more messages of the same record follow), the position after it, the
     position before it as far as that is known, and what the message changes."""
 
     place: Place | None
-    position: int
-    known: int | None
+    position: Position
+    known: Position | None
     change: ViewChange | None
 
 
@@ -67,7 +68,7 @@ class ViewStore:
     def _arguments(self, step: Step) -> list[str | int]:
         change = step.change
         arguments: list[str | int] = [self._positions, f"customerview:{change.customer_id}" if change else "", CUSTOMERS]
-        arguments += [_place(step.place) if step.place else "", step.position, "" if step.known is None else step.known]
+        arguments += _stepped(step)
         if change is None:
             return [*arguments, "", "", ""]
         arguments += [change.customer_id, *(change.state or ("", ""))]
@@ -80,15 +81,18 @@ class ViewStore:
         pipeline = self._redis.pipeline(transaction=False)
         for step, dead_letter in steps:
             pairs = [part for pair in dead_letter.items() for part in pair]
-            at = _place(step.place) if step.place else "", step.position, "" if step.known is None else step.known
-            pipeline.eval(_PARK, 2, self._positions, self._dead_letters, *at, *pairs)
+            pipeline.eval(_PARK, 2, self._positions, self._dead_letters, *_stepped(step), *pairs)
         return list(await pipeline.execute())
 
-    async def positions(self) -> dict[Place, int]:
-        """Those that can be read: what somebody else wrote there is none."""
-        stored = await self._texts(self._positions)
-        found = {_parsed(field): position for field, position in stored.items()}
-        return {place: int(position) for place, position in found.items() if place is not None and _POSITION.fullmatch(position)}
+    async def positions(self) -> dict[Place, Position]:
+        """What is not a position is left out: somebody else wrote it."""
+        found = {}
+        for field, text in (await self._texts(self._positions)).items():
+            channel, _, partition = field.rpartition(":")
+            if partition.isascii() and partition.isdigit():
+                with suppress(ValueError):
+                    found[channel, int(partition)] = Position.parse(text)
+        return found
 
     async def identities(self) -> dict[str, str]:
         """Of the channels that the positions are in."""
@@ -124,10 +128,6 @@ def _place(place: Place) -> str:
     return f"{place[0]}:{place[1]}"
 
 
-_POSITION = re.compile("[0-9]{1,18}")
-_IDENTITY = ":identity"
-
-
-def _parsed(field: str) -> Place | None:
-    channel, _, partition = field.rpartition(":")
-    return (channel, int(partition)) if _POSITION.fullmatch(partition) else None
+def _stepped(step: Step) -> list[str]:
+    """The arguments 1 to 3 of position.lua."""
+    return [_place(step.place) if step.place else "", str(step.position), "" if step.known is None else str(step.known)]

@@ -4,10 +4,10 @@ An event writes only its own fields and creates what is missing, so events of di
 written only when it ranks higher than the one that is there, so an event may come twice.
 """
 
-from services.customers.events import CustomerCreated
+from services.contracts.customers import CustomerCreated
+from services.contracts.orders import OrderApproved, OrderCancelled, OrderCreated, OrderEvent, OrderRejected
 from services.messaging.events import EventHandlers
 from services.order_history.store import ViewChange
-from services.orders.events import OrderApproved, OrderCancelled, OrderCreated, OrderEvent, OrderRejected
 
 SUBSCRIBER = "customerHistoryServiceEvents"
 history_events = EventHandlers()

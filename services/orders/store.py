@@ -55,7 +55,7 @@ async def lock_order(tx: Transaction, order_id: int) -> Order | None:
 
 
 async def lock_orders(tx: Transaction, order_ids: Collection[int]) -> None:
-    """Lock several orders in the order of their ids, as everybody does, so that nobody waits in a circle."""
+    """Lock several orders in ascending order of their ids, as every transaction does: this prevents deadlocks."""
     ids = sorted(order_ids)
     some = ", ".join(["%s"] * len(ids))
     tx.locked.update({(Order, order_id): None for order_id in ids})

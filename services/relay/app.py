@@ -7,32 +7,30 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from services.messaging.hint import HintListener
-from services.messaging.kafka import Kafka
-from services.messaging.relay import OutboxRelay
-from services.messaging.tasks import finished
+from services.messaging.relay.polling import PollingRelay
+from services.mysql.connection import MysqlSettings
 from services.settings import Settings
 from services.web import Health, service_app
+from services.wiring import broker_from, finished, mysql_settings, publishers_with_failpoint
 
 
 def relay_service() -> Starlette:
     """Ends the process with a line of what is wrong when the environment is."""
     settings = Settings()
     schemas = settings.text("RELAY_OUTBOXES").split(",")
-    outboxes = [settings.mysql(schema.strip()) for schema in schemas]
+    outboxes = [mysql_settings(settings, schema.strip()) for schema in schemas]
     hints = settings.address("RELAY_HINT")
-    broker = Kafka(settings.kafka(), instance=settings.instance(), published="relay.after_publish_before_mark")
+    broker = broker_from(settings)
     settings.check()
 
+    open_publisher = publishers_with_failpoint(broker, "relay.after_publish_before_mark")
     health = Health(*(f"{what} {outbox.database}" for outbox in outboxes for what in ("mysql", "publisher")))
     health.probe("broker", broker.check)
-    relays = {
-        outbox.database or "": OutboxRelay(
-            outbox,
-            broker,
-            report=lambda what, up, why, schema=outbox.database: health.set(f"{what} {schema}", up, why),  # type: ignore[misc]
-        )
-        for outbox in outboxes
-    }
+
+    def relay(outbox: MysqlSettings) -> PollingRelay:
+        return PollingRelay(outbox, open_publisher, lambda what, up, why: health.set(f"{what} {outbox.database}", up, why))
+
+    relays = {outbox.database: relay(outbox) for outbox in outboxes}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

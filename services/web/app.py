@@ -12,12 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.messaging.control import under_control, under_control_at_all
-from services.messaging.log import log
-from services.web.delay import delay_when_armed
+from services.log import log
 from services.web.health import Health
 from services.web.log import stack
 from services.web.problem import Problem, empty
+from services.workshop.control import under_control, under_control_at_all
+from services.workshop.delay import delay_when_armed
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 

@@ -14,7 +14,7 @@ PROBE_EVERY_WHILE_DOWN = 0.05
 
 
 class Health:
-    """The state of each dependency, told by the service (`set`) or asked on request (`probe`). Names given here are DOWN until then."""
+    """The state of each dependency, set by the service or probed on request. Names given here are DOWN until then."""
 
     def __init__(self, *components: str) -> None:
         self._states: dict[str, tuple[bool, str]] = dict.fromkeys(components, (False, "not reached yet"))

@@ -3,7 +3,7 @@
 import logging
 import traceback
 
-from services.messaging.log import log
+from services.log import log
 
 
 def stack(error: BaseException) -> str:

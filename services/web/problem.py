@@ -13,7 +13,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Problem(Exception):
-    """What the client is told is wrong, with an HTTP status. `field` is the JSON path of the culprit, such as `orderTotal.amount`."""
+    """An error in the client's words, with an HTTP status. `field` is the JSON path of the culprit, such as `orderTotal.amount`."""
 
     def __init__(
         self, status: int, detail: str, *, field: str | None = None, title: str | None = None, headers: Mapping[str, str] | None = None

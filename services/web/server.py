@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.applications import Starlette
 
-from services.messaging.log import warnings_in_our_log
+from services.log import warnings_in_our_log
 from services.settings import Settings
-from services.web import begin_again
 from services.web.hosts import OwnHosts
 from services.web.log import uvicorn_in_our_log
 from services.web.protocol import Protocol
+from services.workshop import begin_again
 
 
 def serve(app: Starlette) -> None:

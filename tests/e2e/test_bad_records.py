@@ -12,13 +12,13 @@ import redis
 from confluent_kafka import Message, Producer
 
 from services.customers.handlers import order_events
-from services.messaging.broker import Record
 from services.messaging.delivery import Delivery, decode
 from services.messaging.events import EventHandlers
 from services.order_history.view import history_events
 from services.orders.handlers import customer_events
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, new_customer, new_order, settled
 from tests.messaging.bad_records import Bad, bad_records
+from tests.messaging.received import received
 from tests.running import RunningStack
 
 WITHIN_S = 2.0  # 95 of 100 good orders
@@ -100,7 +100,7 @@ def parked_in_sql(stack: RunningStack, topic: str) -> set[tuple[str, int, int, i
         f"select channel as c, channel_partition as p, position as o, message_index as i from {schema}.dead_letter where subscriber = %s",
         subscriber,
     )
-    return {(row["c"], row["p"], row["o"], row["i"]) for row in rows}
+    return {(row["c"], row["p"], int(row["o"]), row["i"]) for row in rows}
 
 
 def parked_by_the_view(stack: RunningStack) -> list[tuple[str, int, int]]:
@@ -113,7 +113,7 @@ def parked_by_the_view(stack: RunningStack) -> list[tuple[str, int, int]]:
 def decoded(flood: Flood, topic: str | None, handlers: EventHandlers) -> Iterator[tuple[tuple[str, int, int], Delivery]]:
     for place, bad in flood.records.items():
         if topic in (None, place[0]):
-            for delivery in decode(Record(*place, bad.key, bad.value), handlers):
+            for delivery in decode(received(*place, bad.key, bad.value), handlers):
                 yield place, delivery
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from services.messaging.broker import BrokerUnavailable, OutgoingRecord
-from services.messaging.kafka import Kafka, KafkaSettings
+from services.messaging.brokers import BrokerUnavailable, OutgoingRecord
+from services.messaging.brokers.kafka import Kafka, KafkaSettings
 from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, settled
 from tests.running import RunningStack, wait_until
 

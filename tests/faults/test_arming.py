@@ -99,8 +99,9 @@ class LateMount:
 
 SERVICE = """
 import asyncio
-from services.messaging.control import armed, under_control
-from services.messaging.failpoint import failpoint
+from services.workshop.armed import armed
+from services.workshop.control import under_control
+from services.workshop.failpoint import failpoint
 async def main():
     armed.declare("a.point")
     async with under_control():

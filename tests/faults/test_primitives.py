@@ -35,7 +35,7 @@ def test_a_gate_holds_one_partition_and_the_others_go_on(stack: RunningStack, fa
     (held,) = faults.await_hit("customers", gate, "held")
     assert (held["partition"], held["message_id"]) == (partition, faults.message_of(inside[0]))
     assert all(faults.state(order) == "PENDING" for order in inside)
-    assert faults.committed(GROUPS["customers"], ORDER_CHANNEL, partition) <= held["position"]
+    assert faults.committed(GROUPS["customers"], ORDER_CHANNEL, partition) <= int(held["position"])
     faults.fires(gate)
     faults.heal(gate)
     for order in inside:
@@ -249,7 +249,7 @@ def test_poison_is_parked_and_the_others_go_on(stack: RunningStack, faults: Faul
     poison = faults("poison", "order", "--key", "77")
     (planted,) = poison["facts"]["planted"]
     parked = "select channel, channel_partition as p, position as o from customer_db.dead_letter where subscriber = 'OrderEventConsumer'"
-    this = {"channel": ORDER_CHANNEL, "p": planted["partition"], "o": planted["offset"]}
+    this = {"channel": ORDER_CHANNEL, "p": planted["partition"], "o": str(planted["offset"])}
     wait_until(lambda: this in stack.sql(parked), "it is parked")
     faults.fires(poison)
     faults.becomes(faults.order(), "APPROVED")

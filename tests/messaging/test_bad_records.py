@@ -8,18 +8,18 @@ from collections.abc import Callable
 import pytest
 
 from labkit.evidence import messages
-from services.customers.events import CustomerCreated, CustomerCreditReserved
+from services.contracts.customers import CustomerCreated, CustomerCreditReserved
+from services.contracts.orders import ORDER, OrderCancelled, OrderCreated, OrderEvent
 from services.customers.handlers import order_events
 from services.messaging.aggregate_id import MAX_ID
-from services.messaging.broker import Record
 from services.messaging.delivery import decode
 from services.messaging.events import DomainEvent, EventHandlers, decode_event
 from services.messaging.message import Message, UndecodableMessage
 from services.messaging.nesting import MAX_DEPTH, is_too_deep
 from services.order_history.view import history_events
-from services.orders.events import ORDER, OrderCancelled, OrderCreated, OrderEvent
 from services.orders.handlers import customer_events
 from tests.messaging.bad_records import DEPTHS, Bad, bad_records, deep
+from tests.messaging.received import received
 from tests.running import PROFILE
 
 WIRE = messages.Wire(PROFILE)
@@ -27,7 +27,7 @@ HANDLERS = [order_events, customer_events, history_events]
 
 
 def check(bad: Bad, handlers: EventHandlers) -> None:
-    deliveries = decode(Record(bad.topic, 0, 7, bad.key, bad.value), handlers)
+    deliveries = decode(received(bad.topic, 0, 7, bad.key, bad.value), handlers)
     assert deliveries, bad.said
     assert [d.ends_record for d in deliveries] == [False] * (len(deliveries) - 1) + [True]
     for delivery in deliveries:
@@ -73,7 +73,7 @@ def test_nesting_at_every_depth_is_taken_or_parked_by_all_alike(depth: int, at: 
 
     def look() -> None:
         for handlers in (order_events, history_events):
-            said.update(d.undecodable for d in decode(Record(ORDER, 0, 0, None, value), handlers))
+            said.update(d.undecodable for d in decode(received(ORDER, 0, 0, None, value), handlers))
         for found in messages.of_record(value):
             WIRE.about(*found)
 
@@ -146,6 +146,6 @@ def test_what_a_learners_own_event_raises_is_parked_with_its_traceback() -> None
     handlers = EventHandlers()
     handlers.handles(Own)(lambda event, tx: None)
     [record] = [b for b in bad_records(1, 400, ORDER) if b.said == "OrderCreatedEvent"][:1]
-    [delivery] = decode(Record(ORDER, 0, 0, None, record.value), handlers)
+    [delivery] = decode(received(ORDER, 0, 0, None, record.value), handlers)
     assert delivery.undecodable is not None
     assert delivery.undecodable.splitlines()[-1].startswith("AttributeError: ")

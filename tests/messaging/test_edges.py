@@ -12,7 +12,7 @@ import pytest
 from labkit.faults import control
 from labkit.faults.ledger import BY_HAND, Fault, Owner
 from services.messaging.hint import AT_ONCE, HintListener
-from services.messaging.hits import Hits
+from services.workshop.hits import Hits
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,11 +89,11 @@ def test_a_coroutine_that_nobody_awaited_is_logged_with_its_handler() -> None:
     script = """
 import asyncio
 from services.messaging.delivery import Delivery, in_hand
-from services.messaging.broker import Record
+from services.messaging.brokers import Position, Record
 from services.messaging.events import Reaction
-from services.messaging.log import warnings_in_our_log
+from services.log import warnings_in_our_log
 from services.messaging.message import Message
-from services.orders.events import OrderCancelled
+from services.contracts.orders import OrderCancelled
 
 async def release(): pass
 async def release_credit(order, tx): release()
@@ -102,7 +102,7 @@ async def main():
     warnings_in_our_log()
     for n in (1, 2):
         message, reaction = Message("c", {"ID": f"m-{n}"}, "{}"), Reaction(OrderCancelled, release_credit)
-        delivery = Delivery(Record("c", 0, n, None, None), 0, message, None, reaction)
+        delivery = Delivery(Record("c", 0, Position((n,)), Position((n + 1,)), None, None), 0, message, None, reaction)
         with in_hand(delivery):
             await release_credit(None, None)
 

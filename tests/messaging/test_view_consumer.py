@@ -14,13 +14,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 from redis.asyncio import Redis
 
+from services.contracts.orders import OrderEvent
+from services.messaging.brokers.kafka import Kafka, KafkaSettings
 from services.messaging.consumer import Consumer
 from services.messaging.events import EventHandlers
-from services.messaging.kafka import Kafka, KafkaSettings
 from services.messaging.multi_message import MAGIC
 from services.order_history.effects import ViewEffects
 from services.order_history.store import ViewChange, ViewStore
-from services.orders.events import OrderEvent
 from tests.e2e.shop import eventually
 from tests.running import RunningStack
 

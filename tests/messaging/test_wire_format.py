@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from services.customers.events import CustomerCreated, CustomerCreditReserved
+from services.contracts.customers import CustomerCreated, CustomerCreditReserved
+from services.contracts.orders import ORDER, OrderCreated
 from services.messaging.events import decode_event, event_headers, event_payload
 from services.messaging.message import Message, UndecodableMessage, http_date, new_message, record_value
 from services.messaging.multi_message import MAGIC, decode_record
-from services.messaging.relay import _record
-from services.orders.events import ORDER, OrderCreated
+from services.messaging.relay.polling import _record
 
 HEADERS = {
     "PARTITION_ID": "5",

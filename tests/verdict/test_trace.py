@@ -140,7 +140,7 @@ def test_a_message_that_cannot_be_read_was_parked(changed: Callable[..., Running
 
 def test_a_record_with_the_wrong_key(changed: Callable[..., RunningStack]) -> None:
     """The saga comes to its end all the same; only what would keep its order does not."""
-    stack = changed("messaging/relay.py", "headers.get(PARTITION_ID) or headers[ID]", "headers[ID]")
+    stack = changed("messaging/relay/polling.py", "headers.get(PARTITION_ID) or headers[ID]", "headers[ID]")
     gateway = stack.url("gateway")
     order = new_order(gateway, new_customer(gateway), "12.34")
     assert settled(gateway, order) == ("APPROVED", None)

@@ -64,9 +64,9 @@ def test_every_module_that_a_service_imports_is_among_its_files(service: str) ->
         ("order_history/view.py", {"order-history"}),
         ("order_history/project.lua", {"order-history"}),
         ("gateway/openapi.json", {"gateway"}),
-        ("messaging/relay.py", {"relay"}),
+        ("messaging/relay/polling.py", {"relay"}),
         ("messaging/inbox.py", {"customers", "orders"}),
-        ("orders/events.py", {"customers", "orders", "order-history"}),
+        ("contracts/orders.py", {"customers", "orders", "order-history"}),
         ("web/server.py", set(SERVICES)),
     ],
 )

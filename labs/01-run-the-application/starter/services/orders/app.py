@@ -8,15 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.contracts.orders import OrderCancelled, OrderCreated
+from services.messaging.aggregate_id import MAX_ID
 from services.messaging.database import Database, declare_work
 from services.orders import store
 from services.orders.domain import CannotCancel, Order
-from services.orders.events import OrderCancelled, OrderCreated
 from services.orders.handlers import SUBSCRIBER, customer_events
-from services.service import Parts, amount_of, answering_503, subscribing_service
+from services.sql_service import Parts, amount_of, answering_503, subscribing_service
 from services.web import Problem, empty, path_id, read_json, reply
 
-MAX_ID = 2**63 - 1
 WORK = {
     "CustomerCreditReservedEvent": "order.approve",
     "CustomerCreditReservationFailedEvent": "order.reject",

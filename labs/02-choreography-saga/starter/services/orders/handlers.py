@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from services.customers.events import CreditAnswer, CustomerCreditReservationFailed, CustomerCreditReserved
+from services.contracts.customers import CreditAnswer, CustomerCreditReservationFailed, CustomerCreditReserved
+from services.contracts.orders import OrderApproved, OrderRejected
 from services.messaging.database import Transaction
 from services.messaging.events import DomainEvent, EventHandlers
 from services.orders import store
 from services.orders.domain import OrderState, RejectionReason
-from services.orders.events import OrderApproved, OrderRejected
 
 SUBSCRIBER = "customerServiceEvents"
 customer_events = EventHandlers()

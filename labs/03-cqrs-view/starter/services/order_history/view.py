@@ -5,10 +5,10 @@ A field's value that begins with + is added to what is there (see project.lua), 
 
 from collections.abc import Mapping
 
-from services.customers.events import CustomerCreated
+from services.contracts.customers import CustomerCreated
+from services.contracts.orders import OrderApproved, OrderCancelled, OrderCreated, OrderEvent, OrderRejected
 from services.messaging.events import EventHandlers
 from services.order_history.store import ViewChange
-from services.orders.events import OrderApproved, OrderCancelled, OrderCreated, OrderEvent, OrderRejected
 
 SUBSCRIBER = "customerHistoryServiceEvents"
 history_events = EventHandlers()

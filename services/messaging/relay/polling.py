@@ -13,17 +13,17 @@ from typing import Any
 import msgspec
 from pymysql.converters import escape_string
 
-from services.messaging.broker import Broker, BrokerUnavailable, OutgoingRecord, Publisher, RecordRefused
-from services.messaging.control import batch_size
-from services.messaging.database import MysqlSettings, connect, is_transient
-from services.messaging.log import describe, log
+from services.log import describe, log
+from services.messaging.brokers import BrokerUnavailable, OpenPublisher, OutgoingRecord, Publisher, RecordRefused
 from services.messaging.message import ID, PARTITION_ID, record_value
+from services.mysql.connection import MysqlSettings, connect, is_transient
+from services.workshop.armed import batch_size
 
 BATCH = 500
 BATCH_BYTES = 800_000
 BUSY, LINGER_S = 3, 0.010  # from so many rows in a batch on, let the next ones gather for a moment
 POLL_S = 0.5
-IN_VAIN = 3  # so many looks in a row that found nothing, and the next one does not come at once: hints can be false
+IN_VAIN = 3  # after so many polls in a row that found nothing, the next one waits: hints can be false
 RETRY_S = 0.1
 PUBLISHED = 1
 SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
@@ -32,21 +32,17 @@ _UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE publ
 _headers = msgspec.json.Decoder(dict[str, str])
 
 Row = tuple[str, str, str, str]
+Report = Callable[[str, bool, str], None]
+"""Takes note of a dependency of the relay: its name, whether it is available, and if not, why."""
 
 
-class OutboxRelay:
+class PollingRelay:
     """Relays one outbox. Of several relays of the same outbox one works and the others stand by."""
 
-    def __init__(
-        self,
-        settings: MysqlSettings,
-        broker: Broker,
-        *,
-        report: Callable[[str, bool, str], None] = lambda what, up, detail: None,
-    ) -> None:
+    def __init__(self, settings: MysqlSettings, open_publisher: OpenPublisher, report: Report = lambda *_: None) -> None:
         self._settings = settings
-        self._schema = settings.database or ""
-        self._broker = broker
+        self._schema = settings.database
+        self._open_publisher = open_publisher
         self._report = report
         self._stopping = False
         self.news = asyncio.Event()
@@ -65,7 +61,7 @@ class OutboxRelay:
                 connection = await connect(self._settings)
                 await self._lead(connection)
                 self._report("mysql", True, "")
-                publisher = await self._broker.publisher()
+                publisher = await self._open_publisher()
                 self._report("publisher", True, "")
                 await self._relay(connection, publisher)
             except BrokerUnavailable as error:
@@ -85,17 +81,17 @@ class OutboxRelay:
 
     async def _lead(self, connection: Any) -> None:
         """Wait until this is the one relay that works on this outbox; the lock goes with the connection."""
-        told = False
+        announced = False
         while not self._stopping:
             async with connection.cursor() as cursor:
                 await cursor.execute("SELECT GET_LOCK(%s, 1)", (f"relay.{self._schema}",))
                 (is_leader,) = await cursor.fetchone()
             if is_leader:
                 return
-            if not told:
+            if not announced:
                 self._report("mysql", True, "standing by: another relay works on this outbox")
                 log("standing by", outbox=self._schema)
-                told = True
+                announced = True
 
     async def _relay(self, connection: Any, publisher: Publisher) -> None:
         async with connection.cursor() as cursor:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from services.messaging.control import own_directory
-from services.messaging.log import log
+from services.log import log
+from services.workshop.control import own_directory
 
 WAITING, BEGAN = "waiting", "began"
 _asked = False

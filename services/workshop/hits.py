@@ -6,13 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from services.workshop.fault import identity_of
+
 _encode = msgspec.json.Encoder().encode
 SPENT = frozenset({"crash", "met", "not met"})
-
-
-def identity_of(message_id: object, channel: object, partition: object, position: object) -> str | None:
-    """A message's id, else where its record stands."""
-    return str(message_id) if message_id else f"{channel}:{partition}:{position}" if position is not None else None
 
 
 class Hits:

@@ -4,8 +4,9 @@ watches, which only note that a message came."""
 import asyncio
 from collections.abc import Callable
 
-from services.messaging.control import About, Fault, armed
-from services.messaging.failpoint import LOOK_S, write_hit
+from services.workshop.armed import armed
+from services.workshop.failpoint import LOOK_S, write_hit
+from services.workshop.fault import About, Fault
 
 _taken: set[tuple[str | None, str]] = set()
 

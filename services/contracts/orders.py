@@ -68,7 +68,7 @@ class OrderApproved(OrderEvent, frozen=True):
 
 
 class OrderRejected(OrderEvent, frozen=True):
-    """The reason is the Order service's own; it is not told."""
+    """The reason is internal to the Order service and not published."""
 
     event_type = f"{PACKAGE}.OrderRejectedEvent"
 

@@ -89,7 +89,7 @@ class Upstream:
 
 
 class _Connection(asyncio.Protocol):
-    """Carries one request at a time and puts itself back on `idle` after a whole answer."""
+    """Carries one request at a time and puts itself back on `idle` after a complete answer."""
 
     transport: asyncio.Transport
 

@@ -2,8 +2,6 @@
 
 `armed/armed.json` is written by others and only read here; `hits/<component>/` is written here. A watcher loads the one every 20 ms and
 acknowledges the generation that it has loaded in the other. Without `LABKIT_CONTROL` in the environment there is no control at all.
-
-What is armed belongs to the process, whichever of its parts asks: that is why it is a module's state, `armed`, and no parameter.
 """
 
 import asyncio
@@ -15,136 +13,20 @@ from pathlib import Path
 
 import msgspec
 
-from services.messaging.hits import Hits, identity_of
-from services.messaging.log import log
+from services.log import log
+from services.workshop.armed import armed
+from services.workshop.fault import Fault
 
 VERSION = 1
 WATCH_S = 0.02
 LOOK_AGAIN = 25  # every so many looks, read the file whatever its directory entry says: some mounts tell late or wrongly
 CATCH_UP_S = 10.0  # how long a restarted process waits to see at least what it had acknowledged before
-ONE_BY_ONE = frozenset({"gate", "watch", "crash", "barrier"})
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """One entry of the armed file. `kind` says which of the others count; None matches everything."""
-
-    id: str
-    kind: str  # gate, watch, crash, barrier, delay or switch
-    target: str  # the component
-    until: float | None = None  # epoch seconds from which it is as if it were not there
-    point: str | None = None  # crash, barrier: the failpoint
-    hit: int = 1  # crash: at which first attempt
-    parties: int = 2  # barrier: how many must meet
-    timeout_s: float = 2.0  # barrier
-    delay_s: float = 0.0  # delay
-    route: str | None = None  # delay: `POST /orders`; without one it delays a subscriber
-    name: str | None = None  # switch
-    value: str | None = None  # switch
-    subscriber: str | None = None
-    channel: str | None = None
-    partition: int | None = None
-    message_id: str | None = None
-    event_type: str | None = None  # whole, or its last part with or without `Event`
-    key: str | None = None
-    release_after: str | None = None  # gate: opens by itself when the subscriber has taken the message with this id
-
-    def matches(self, about: "About") -> bool:
-        return (
-            (self.partition is None or self.partition == about.partition)
-            and (self.message_id is None or self.message_id == about.message_id)
-            and (self.key is None or self.key == about.key)
-            and (self.channel is None or self.channel == about.channel)
-            and (self.subscriber is None or self.subscriber == about.subscriber)
-            and (self.event_type is None or self.event_type in _names(about.event_type))
-        )
-
-
-class About(msgspec.Struct, frozen=True):
-    """What passes by: a message on its way, or a unit of work of a request."""
-
-    message_id: str | None = None
-    event_type: str = ""
-    key: str | None = None
-    subscriber: str | None = None
-    channel: str | None = None
-    partition: int | None = None
-    position: int | None = None
-
-    @property
-    def identity(self) -> str | None:
-        """What stays the same when it comes again; None when there is no telling."""
-        return identity_of(self.message_id, self.channel, self.partition, self.position)
-
-
-def _names(event_type: str) -> tuple[str, str, str]:
-    """`…orders.domain.events.OrderCreatedEvent`, `OrderCreatedEvent`, `OrderCreated`"""
-    last = event_type.rpartition(".")[2]
-    return event_type, last, last.removesuffix("Event")
 
 
 class _ArmedFile(msgspec.Struct):
     version: int
     generation: int
     faults: list[Fault]
-
-
-class Armed:
-    """What is armed in this process now. Looking something up costs a dictionary access."""
-
-    def __init__(self) -> None:
-        self.enabled = False
-        self.points: Mapping[str, list[Fault]] = {}
-        self.holding: list[Fault] = []  # gates, watches and delays of subscribers
-        self.routes: Mapping[str, Fault] = {}
-        self.switches: Mapping[str, str] = {}
-        self.one_by_one = False
-        """Batching is off: a fault waits for a message, which must then come alone."""
-        self.known_points: set[str] = set()
-        self.known_routes: set[str] = set()
-        self._ids: frozenset[str] = frozenset()
-        self.hits = Hits()
-
-    def has(self, fault: Fault) -> bool:
-        """Is it still armed?"""
-        return fault.id in self._ids
-
-    def declare(self, *points: str) -> None:
-        """Name failpoints that this process passes; told with each acknowledgement, so that nobody arms one that does not exist."""
-        self.known_points.update(points)
-
-    def take(self, faults: list[Fault]) -> None:
-        """From now on these are armed, and nothing else. A crash or barrier that has happened is spent."""
-        points: dict[str, list[Fault]] = {}
-        for fault in faults:
-            if fault.point is not None and not self.hits.is_spent(fault.id):
-                points.setdefault(fault.point, []).append(fault)
-        self.points = points
-        self.holding = [f for f in faults if f.kind in ("gate", "watch") or (f.kind == "delay" and f.route is None)]
-        self.routes = {f.route: f for f in faults if f.kind == "delay" and f.route is not None}
-        self.switches = {f.name: f.value or "" for f in faults if f.kind == "switch" and f.name is not None}
-        batch_is_one = self.switches.get("batch") == "1"
-        self.one_by_one = batch_is_one or bool(points) or bool(self.holding)
-        self._ids = frozenset(f.id for f in faults)
-
-    def spend(self, fault: Fault) -> None:
-        """It has happened, and does not happen again."""
-        self.points = {point: left for point, faults in self.points.items() if (left := [f for f in faults if f.id != fault.id])}
-
-
-armed = Armed()
-
-
-def switch(name: str, default: str) -> str:
-    """A setting of the system under study that can be changed while it runs."""
-    return armed.switches.get(name, default)
-
-
-def batch_size(usual: int) -> int:
-    """How much may be taken together: one while a fault is armed that waits for it, or what the switch `batch` says."""
-    if armed.one_by_one:
-        return 1
-    wanted = armed.switches.get("batch", "")
-    return max(1, int(wanted)) if wanted.isdigit() else usual
 
 
 class Control:
@@ -165,7 +47,6 @@ class Control:
     def begin(self) -> None:
         """Before anything else happens in this process: know what happened in earlier ones, and what is armed."""
         self._own.mkdir(parents=True, exist_ok=True)
-        armed.enabled = True
         armed.hits.open(self._own / "hits.jsonl")
         before = self._acknowledged_before()
         deadline = time.monotonic() + CATCH_UP_S

@@ -60,7 +60,7 @@ class CustomerAndOrder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CreditAnswer(DomainEvent, frozen=True):
-    """What the Customer service has to say about one order's credit."""
+    """The answer of the Customer service to one order: is there enough credit?"""
 
     aggregate_type = CUSTOMER
     payload_type = CustomerAndOrder

@@ -7,12 +7,12 @@ that is tried or delivered again was counted when it came first.
 import asyncio
 import os
 
-from services.messaging.control import About, Fault, armed
-from services.messaging.log import log
+from services.log import log
+from services.workshop.armed import armed
+from services.workshop.fault import NOTHING, About, Fault
 
 EXIT_CODE = 137  # as after kill -9
 LOOK_S = 0.01
-NOTHING = About()
 
 
 async def failpoint(point: str, about: About = NOTHING) -> None:

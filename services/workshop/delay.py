@@ -5,8 +5,9 @@ import asyncio
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.messaging.control import armed
-from services.messaging.failpoint import LOOK_S, NOTHING, write_hit
+from services.workshop.armed import armed
+from services.workshop.failpoint import LOOK_S, write_hit
+from services.workshop.fault import NOTHING
 
 
 def delay_when_armed(route: BaseRoute) -> None:

@@ -1,0 +1,50 @@
+"""What all of Kafka's clients have in common: settings, time limits, and what an error means."""
+
+from typing import Any
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException
+
+from services.messaging.brokers import BrokerUnavailable, RecordRefused
+
+ANSWER_TIMEOUT_S = 5.0
+SILENT_MS = 6_000  # a network that was cut and is back may have lost an answer, for which the client would wait a minute
+METADATA_MS = 1_000  # how long new partitions and topics stay unseen
+REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
+
+
+class KafkaSettings(msgspec.Struct, frozen=True):
+    """Where the broker is, and the account there; a broker without accounts needs no password."""
+
+    bootstrap: str
+    username: str | None = None
+    password: str | None = None
+
+    def client(self) -> dict[str, Any]:
+        """As Kafka's client wants them."""
+        address = {"bootstrap.servers": self.bootstrap}
+        if self.password is None:
+            return address
+        login = {"sasl.username": self.username or "", "sasl.password": self.password}
+        return {**address, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", **login}
+
+    def quick_client(self, instance: str) -> dict[str, Any]:
+        """Settings of a client that notices within seconds what has changed."""
+        return {
+            **self.client(),
+            "client.id": instance,
+            "log_level": 2,
+            "socket.nagle.disable": True,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 200,
+            "retry.backoff.ms": 50,
+            "socket.timeout.ms": SILENT_MS,
+            "topic.metadata.refresh.interval.ms": METADATA_MS,
+        }
+
+
+def failure(error: Any) -> Exception:
+    """RecordRefused or BrokerUnavailable, for a KafkaError or the exception that carries one."""
+    if isinstance(error, KafkaException):
+        error = error.args[0]
+    return RecordRefused(str(error)) if error.code() in REFUSALS else BrokerUnavailable(str(error))

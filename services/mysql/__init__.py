@@ -1,0 +1,1 @@
+"""The MySQL client: one account, one connection, and which errors are worth another try."""

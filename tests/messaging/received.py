@@ -1,0 +1,7 @@
+"""Records as a broker gives them to a subscriber."""
+
+from services.messaging.brokers import Position, Record
+
+
+def received(channel: str, partition: int, offset: int, key: bytes | None = None, value: bytes | None = None) -> Record:
+    return Record(channel, partition, Position((offset,)), Position((offset + 1,)), key, value)
