@@ -13,7 +13,7 @@ from services.workshop.failpoint import failpoint
 from services.workshop.fault import About, Fault
 
 TIMES = 200_000
-ABOUT = About("0000019d47ef7a50-0242ac1200050000", "io.example.OrderCreatedEvent", "17", "OrderEventConsumer", "Order", 1, 31)
+ABOUT = About("0000019d47ef7a50-0242ac1200050000", "io.example.OrderCreatedEvent", "17", "OrderEventConsumer", "Order", 1, "31")
 OTHER = Fault(id="1", kind="crash", target="customers", point="a.point", message_id="another")
 ELSEWHERE = Fault(id="2", kind="crash", target="customers", point="another.point")
 GATE = Fault(id="3", kind="gate", target="customers", subscriber="OrderEventConsumer", event_type="OrderCancelled", partition=1)

@@ -44,11 +44,11 @@ def test_the_view_takes_each_once_and_never_goes_back(redis: RedisStore, name: s
             assert (await store.positions()) == {(name, 0): position}
             known = position
         for earlier, later in itertools.combinations(map(Position, numbers), 2):
-            await client.hset(f"positions:{name}", f"{name}:0", str(later))  # type: ignore[misc]
+            await client.hset(f"positions:{name}", f"{name}:0", str(later))
             assert await store.write([Step((name, 0), earlier, None, None)]) == [0]
-            await client.hset(f"positions:{name}", f"{name}:0", str(earlier))  # type: ignore[misc]
+            await client.hset(f"positions:{name}", f"{name}:0", str(earlier))
             assert await store.write([Step((name, 0), later, None, None)]) == [1]
-        await client.hset(f"positions:{name}", f"{name}:0", "rubbish")  # type: ignore[misc]
+        await client.hset(f"positions:{name}", f"{name}:0", "rubbish")
         assert await store.positions() == {}
         assert await store.write([Step((name, 0), known or Position((0,)), known, None)]) == [-1]
         await store.close()
