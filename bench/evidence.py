@@ -23,7 +23,8 @@ from labkit.stack import state
 from labkit.stack.kafka_wire import LATEST
 from labkit.stack.model import Account, Stack, kafka_client
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
-from labkit.verdict import Verdict, judge
+from labkit.verdict import judge
+from labkit.verdicts import Verdict
 
 SIZES = (1_000, 10_000, 100_000)
 CUSTOMERS = 100

@@ -11,7 +11,8 @@ from labkit import screen
 from labkit.invariants.witness import Fact, Witness
 from labkit.judging.finding import Finding
 from labkit.say import one_line
-from labkit.verdict import Judgement, Result, Standing, Verdict
+from labkit.verdict import Judgement, Result, Standing
+from labkit.verdicts import Verdict
 
 MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Standing.NOTHING: "·", Standing.NOT_APPLICABLE: "·"}
 FORMAT = 1

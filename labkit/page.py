@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import colours, paths, say, screen
 from labkit.explain import as_text
-from labkit.verdict import Judgement, Verdict
+from labkit.verdict import Judgement
+from labkit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

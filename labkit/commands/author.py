@@ -14,11 +14,12 @@ from labkit.errors import ExitCode, UserError
 from labkit.lab import author
 from labkit.lab.author import SEED, Files
 from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
-from labkit.lab.check import Check, Outcome, Verdict
+from labkit.lab.check import Check, CheckResult
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 from labkit.up_view import Table
+from labkit.verdicts import Verdict
 
 STACK = "author-test"
 
@@ -96,7 +97,7 @@ class Proof:
         self._transcript(lab, record=record, whole=not only)
         return self._wrong
 
-    def _starter(self, lab: Lab, outcomes: list[Outcome]) -> None:
+    def _starter(self, lab: Lab, outcomes: list[CheckResult]) -> None:
         for outcome in outcomes:
             wanted = Verdict.PASS if outcome.check.id in lab.given else Verdict.FAIL
             if outcome.verdict is not wanted:
@@ -106,7 +107,7 @@ class Proof:
             self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
         self._kept["starter"] = author.kept(failing)
 
-    def _all_pass(self, name: str, outcomes: list[Outcome]) -> bool:
+    def _all_pass(self, name: str, outcomes: list[CheckResult]) -> bool:
         for outcome in outcomes:
             if outcome.verdict is not Verdict.PASS:
                 self._say(False, f"{name}: {outcome.check.id} is {outcome.verdict.value}", outcome)
@@ -162,7 +163,7 @@ class Proof:
             self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
         self._kept[f"mutant {mutant.name}"] = author.kept([outcome])
 
-    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[Outcome]:
+    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[CheckResult]:
         do, undo = author.statements(file)
         self._run(do)
         try:
@@ -175,7 +176,7 @@ class Proof:
             for statement in statements:
                 cursor.execute(statement)
 
-    def _judged(self, lab: Lab, checks: list[Check]) -> list[Outcome]:
+    def _judged(self, lab: Lab, checks: list[Check]) -> list[CheckResult]:
         """Restarts what differs first. Raises UserError when a service does not start."""
         outcomes, _ = asyncio.run(judge(self._as_the_files_are(), lab, checks, SEED))
         return outcomes
@@ -200,7 +201,7 @@ class Proof:
         )
         return brought.stack
 
-    def _say(self, good: bool, what: str, outcome: Outcome | None = None) -> None:
+    def _say(self, good: bool, what: str, outcome: CheckResult | None = None) -> None:
         self._wrong += not good
         say.line(f"  {'✓' if good else '✗'} {what}")
         if outcome is not None:

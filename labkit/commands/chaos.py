@@ -24,15 +24,15 @@ from labkit.lab.check import Failed, NotJudged
 from labkit.lab.scenario import scenario
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
-from labkit.verdict import Judgement, Verdict, judge
+from labkit.verdict import Judgement, judge
+from labkit.verdicts import Verdict
 
-EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 SHRINK_TRIES = 24
 READY_S = 10.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PlayedSchedule:
     """One schedule played and judged. `evidence` is where it is kept."""
 
     schedule: Schedule
@@ -79,7 +79,7 @@ def chaos(
         return _no_verdict(stack, wanted, error, as_json=as_json)
     shorter = _shrunk(stack, outcome, quiet=quiet) if outcome.failed and shrinking and len(wanted.events) > 1 else None
     _tell(stack, outcome, shorter, as_json=as_json)
-    return EXIT_CODES[outcome.judgement.verdict]
+    return outcome.judgement.verdict.exit_code
 
 
 def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bool) -> ExitCode:
@@ -103,7 +103,7 @@ def _refuse_unready(stack: Stack) -> None:
         raise UserError(f"Not all of {stack.name} is ready.", "labkit up", exit_code=ExitCode.UNKNOWN, details=details)
 
 
-def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> Outcome:
+def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
     """Play it and judge what its own customers met. Raises UserError."""
     begun = time.monotonic()
     folder = stack.directory / "runs"
@@ -130,12 +130,12 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> Outcome:
     except OSError as error:
         message = f"The evidence could not be collected: {error}."
         raise UserError(message, "labkit status", exit_code=ExitCode.UNKNOWN) from error
-    return Outcome(wanted, played, judgement, evidence, orders, unknown, time.monotonic() - begun)
+    return PlayedSchedule(wanted, played, judgement, evidence, orders, unknown, time.monotonic() - begun)
 
 
-def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
+def _shrunk(stack: Stack, failed: PlayedSchedule, *, quiet: bool) -> PlayedSchedule | None:
     """A shorter schedule that failed too, or None when none was found."""
-    found: list[Outcome] = []
+    found: list[PlayedSchedule] = []
     if not quiet:
         say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")
 
@@ -158,7 +158,7 @@ def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if len(outcome.schedule.events) == len(events)), None)
 
 
-def _tell(stack: Stack, outcome: Outcome, shorter: Outcome | None, *, as_json: bool) -> None:
+def _tell(stack: Stack, outcome: PlayedSchedule, shorter: PlayedSchedule | None, *, as_json: bool) -> None:
     best = shorter or outcome
     kept: Path | None = None
     if outcome.failed:

@@ -11,16 +11,14 @@ from labkit import say, screen
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import Lab, find_lab
-from labkit.lab.check import Check, Outcome, Verdict, worst
+from labkit.lab.check import Check, CheckResult
+from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
     from labkit.lab.progress import LabRecord
     from labkit.lab.workspace import Workspace
     from labkit.stack.model import Stack
 
-MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
-EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
 TOOK_WIDTH = 7  # "  1.0 s"
 PROGRESS_S = 1.0  # what takes longer is told while it goes on
 
@@ -50,8 +48,8 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     table = _Table(lab, checks, silent=as_json)
     began = time.monotonic()
     outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
-    verdict = worst(outcomes)
-    results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
+    verdict = worst(outcome.verdict for outcome in outcomes)
+    results = [progress.CheckVerdict(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
     judged = {**{c.name: c.digest for c in stack.components if c.digest}, **_beside(space)}
     before = progress.load(space).lab(number)
     known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
@@ -64,7 +62,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
         for line in _what_now(lab, space, outcomes, before, judged):
             say.line(line)
-    return EXIT_CODES[verdict]
+    return verdict.exit_code
 
 
 def _beside(space: "Workspace | None") -> dict[str, str]:
@@ -79,7 +77,7 @@ def _beside(space: "Workspace | None") -> dict[str, str]:
 
 
 def _what_now(
-    lab: Lab, space: "Workspace | None", outcomes: Sequence[Outcome], before: "LabRecord", judged: dict[str, str]
+    lab: Lab, space: "Workspace | None", outcomes: Sequence[CheckResult], before: "LabRecord", judged: dict[str, str]
 ) -> Iterator[str]:
     """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
     from labkit.lab import next_step, progress, standing
@@ -142,9 +140,9 @@ async def judge(
     seed: int,
     *,
     begin: Callable[[Check], None] = lambda _: None,
-    tell: Callable[[Outcome], None] = lambda _: None,
+    tell: Callable[[CheckResult], None] = lambda _: None,
     doing: Callable[[str], None] = lambda _: None,
-) -> tuple[list[Outcome], list[str]]:
+) -> tuple[list[CheckResult], list[str]]:
     """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
     from labkit.lab.scenario import at_work
     from labkit.lab.schedule import run_checks
@@ -181,19 +179,19 @@ class _Table:
         if not self._silent and self._now is not None:
             say.progress(f"  … {self._now.id}  {self._now.title}{f': {what}' if what else ''}")
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: CheckResult) -> None:
         if self._silent:
             return
         say.progress("")
         c = outcome.check
         given = "given" if c.id in self._given and outcome.verdict is Verdict.PASS else ""
         took = f"{outcome.seconds:5.1f} s"
-        cells = [(f"{MARKS[outcome.verdict]} {c.id}", self._ids), (c.title, self._width), (took, TOOK_WIDTH), (given, len(given))]
+        cells = [(f"{outcome.verdict.mark} {c.id}", self._ids), (c.title, self._width), (took, TOOK_WIDTH), (given, len(given))]
         for line in screen.row(cells):
             say.line(line)
 
 
-def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
+def explained(outcomes: Sequence[CheckResult], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
         if outcome.verdict is not Verdict.PASS:
@@ -201,17 +199,17 @@ def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, se
     yield ""
     for note in notes:
         yield f"Note: {note}"
-    counts = [(sum(o.verdict is verdict for o in outcomes), word) for verdict, word in WORDS.items()]
+    counts = [(sum(o.verdict is verdict for o in outcomes), verdict.word) for verdict in Verdict]
     first = next((o for o in outcomes if o.verdict is Verdict.FAIL), None)
     stuck = f" Stuck? labkit lab {number} hint {first.check.id}" if first else ""
     yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"
 
 
-def _explained(outcome: Outcome, columns: int) -> Iterator[str]:
+def _explained(outcome: CheckResult, columns: int) -> Iterator[str]:
     from labkit import explain
 
     unjudged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
-    yield f"{MARKS[outcome.verdict]} {outcome.check.id}  {outcome.check.title}{unjudged}"
+    yield f"{outcome.verdict.mark} {outcome.check.id}  {outcome.check.title}{unjudged}"
     yield ""
     yield from explain.sentence(outcome.sentence, columns)
     yield ""
@@ -221,7 +219,7 @@ def _explained(outcome: Outcome, columns: int) -> Iterator[str]:
     yield from explain.grounds(outcome.because, outcome.so, outcome.next_step, columns)
 
 
-def as_data(outcome: Outcome, lab: Lab) -> dict[str, Any]:
+def as_data(outcome: CheckResult, lab: Lab) -> dict[str, Any]:
     about = {"id": outcome.check.id, "title": outcome.check.title, "verdict": outcome.verdict.value, "seconds": round(outcome.seconds, 3)}
     details = {k: getattr(outcome, k) for k in ("sentence", "expected", "found", "so", "next_step")}
     because = [{"fact": fact.text, "source": fact.source} for fact in outcome.because]

@@ -12,7 +12,7 @@ from labkit import paths
 from labkit.errors import UserError
 from labkit.lab import diagram
 from labkit.lab.catalog import Lab, Mutant
-from labkit.lab.check import Outcome
+from labkit.lab.check import CheckResult
 from labkit.stack import state
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
@@ -77,7 +77,7 @@ def statements(file: Path) -> tuple[list[str], list[str]]:
     return split[0], split[1]
 
 
-def said(outcome: Outcome) -> str:
+def said(outcome: CheckResult) -> str:
     """All of a message."""
     facts = [fact.text for fact in outcome.because]
     return "\n".join(filter(None, (outcome.sentence, outcome.expected, outcome.found, *facts, outcome.so, outcome.next_step)))
@@ -174,7 +174,7 @@ def wrong_command(command: str) -> str | None:
 # transcripts
 
 
-def kept(outcomes: Iterable[Outcome]) -> str:
+def kept(outcomes: Iterable[CheckResult]) -> str:
     """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
     parts = []
     for outcome in outcomes:

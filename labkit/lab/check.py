@@ -4,20 +4,15 @@ A check is a coroutine with an id and a title that is given a Trial (see trial.p
 wrong in the words of the business, or raises NotJudged when it could not look.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from labkit.verdicts import Verdict
+
 if TYPE_CHECKING:
     from labkit.invariants.witness import Fact
-
-
-class Verdict(Enum):
-    PASS = "pass"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
 
 
 class Failed(Exception):
@@ -40,14 +35,14 @@ class NotJudged(Exception):
         self.sentence, self.next_step = sentence, next_step
 
 
-Run = Callable[[Any], Awaitable[None]]
+CheckFunction = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Check:
     id: str
     title: str
-    run: Run
+    run: CheckFunction
     is_gate: bool
     """When it does not pass, the others have nothing to judge."""
     is_alone: bool
@@ -55,7 +50,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     check: Check
     verdict: Verdict
     seconds: float
@@ -67,10 +62,10 @@ class Outcome:
     so: str = ""
 
 
-def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[Run], Run]:
+def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[CheckFunction], CheckFunction]:
     """Make a coroutine a check of its lab. See Check for `gate` and `alone`."""
 
-    def mark(function: Run) -> Run:
+    def mark(function: CheckFunction) -> CheckFunction:
         function.__dict__["check"] = Check(check_id, title, function, gate, alone)
         return function
 
@@ -79,9 +74,3 @@ def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False)
 
 def checks_of(module: ModuleType) -> list[Check]:
     return [value.__dict__["check"] for value in vars(module).values() if isinstance(getattr(value, "check", None), Check)]
-
-
-def worst(outcomes: Iterable[Outcome]) -> Verdict:
-    """fail > unknown > pass; no outcome at all is unknown."""
-    verdicts = {outcome.verdict for outcome in outcomes} or {Verdict.UNKNOWN}
-    return next(v for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if v in verdicts)

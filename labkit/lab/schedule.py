@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from labkit.errors import UserError
-from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
+from labkit.lab.check import Check, CheckResult, Failed, NotJudged
+from labkit.verdicts import Verdict
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -117,17 +118,17 @@ async def run_checks(
     lab: Any,
     meeting: Meeting[Any],
     *,
-    tell: Callable[[Outcome], None] = lambda _: None,
+    tell: Callable[[CheckResult], None] = lambda _: None,
     begin: Callable[[Check], None] = lambda _: None,
     whole: Callable[[], Awaitable[None]] | None = None,
-) -> list[Outcome]:
+) -> list[CheckResult]:
     """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `whole`
     raises NotJudged while labkit has not brought back what it took away: nothing fails, and nothing begins, on such a stack."""
     whole = whole or _nothing
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, CheckResult] = {}
     told = 0
 
-    def note(outcome: Outcome) -> None:
+    def note(outcome: CheckResult) -> None:
         nonlocal told
         outcomes[outcome.check.id] = outcome
         while told < len(checks) and checks[told].id in outcomes:
@@ -143,7 +144,7 @@ async def run_checks(
         for c in checks:
             if not c.is_gate:
                 reason = f"Nothing was judged, because {closed.id} did not pass."
-                note(Outcome(c, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first"))
+                note(CheckResult(c, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first"))
         return [outcomes[c.id] for c in checks]
 
     async def one(c: Check) -> None:
@@ -169,7 +170,7 @@ async def _nothing() -> None:
     return
 
 
-async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[], Awaitable[None]]) -> Outcome:
+async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[], Awaitable[None]]) -> CheckResult:
     began = time.monotonic()
 
     def seconds() -> float:
@@ -186,22 +187,22 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[],
             raise
     except Failed as failed:
         about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
-        return Outcome(this, Verdict.FAIL, seconds(), *about)
+        return CheckResult(this, Verdict.FAIL, seconds(), *about)
     except NotJudged as reason:
-        return Outcome(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
+        return CheckResult(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
     except UserError as error:
-        return Outcome(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
+        return CheckResult(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
     except Exception as error:  # a check that raises says nothing about the code
         from labkit.ending import explained
         from labkit.errors import words_of
         from labkit.report import write_report
 
         if (known := explained(error)) is not None:
-            return Outcome(this, Verdict.UNKNOWN, seconds(), known.message, next_step=known.next_step or "labkit doctor")
+            return CheckResult(this, Verdict.UNKNOWN, seconds(), known.message, next_step=known.next_step or "labkit doctor")
         path = write_report(error, [this.id])
         next_step = f"attach {path} to a question" if path else "ask, and show this"
-        return Outcome(this, Verdict.UNKNOWN, seconds(), f"The check itself failed: {words_of(error)}", next_step=next_step)
+        return CheckResult(this, Verdict.UNKNOWN, seconds(), f"The check itself failed: {words_of(error)}", next_step=next_step)
     else:
-        return Outcome(this, Verdict.PASS, seconds())
+        return CheckResult(this, Verdict.PASS, seconds())
     finally:
         meeting.end()

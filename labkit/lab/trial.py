@@ -30,7 +30,7 @@ from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer, PlacedOrder
 from labkit.lab.documents import CENT
 from labkit.lab.evidence import Evidence
-from labkit.lab.rules import PENDING, Books, Outcome
+from labkit.lab.rules import PENDING, Books, OrderOutcome
 from labkit.lab.scenario import LOOK_S, Run
 from labkit.lab.schedule import Meeting, at_work
 from labkit.quiescence import Watcher
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ANSWERED_S = 10.0
 SOON_S = 2.0  # how long an order is looked at before the stores are asked what is the matter: decides no verdict
 NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia", "Leslie", "Hedy", "Dennis", "Joan")
-PENDING_NO_MORE = Outcome("ANY")
+PENDING_NO_MORE = OrderOutcome("ANY")
 EXPLAIN = (I11, I2, I1, I3)  # why an order is not what it should be
 KEPT = "check.duckdb"  # the last evidence of the last check
 
@@ -136,12 +136,12 @@ class Trial(Run):
             await self.no_answer(row)
         return int(row["status"]), answer_of(row)
 
-    async def seen(self, order: Order) -> Outcome:
+    async def seen(self, order: Order) -> OrderOutcome:
         """As GET /orders/{id} tells it."""
         row, answer = await self._call("read_order", "GET", f"/orders/{order.id}", None, order_id=order.id)
         if answer is None:
             await self.no_answer(row)
-        return Outcome(answer["orderState"], answer.get("rejectionReason"))
+        return OrderOutcome(answer["orderState"], answer.get("rejectionReason"))
 
     async def history(self, customer_id: int) -> tuple[int, Any]:
         """Status and document of the order history."""
@@ -149,7 +149,7 @@ class Trial(Run):
 
     # waiting and judging
 
-    async def becomes(self, order: Order, expected: Outcome) -> None:
+    async def becomes(self, order: Order, expected: OrderOutcome) -> None:
         """Wait until the order is no longer what it was, and see that it is what the rules say. Raises Failed or NotJudged."""
         found = await self._soon(order, expected)
         if found == expected:
@@ -194,7 +194,7 @@ class Trial(Run):
             pass
         raise wrong
 
-    async def _soon(self, order: Order, expected: Outcome) -> Outcome:
+    async def _soon(self, order: Order, expected: OrderOutcome) -> OrderOutcome:
         deadline = time.monotonic() + SOON_S
         waiting_in = {"PENDING", "APPROVED"} if expected.state == "CANCELLED" else {"PENDING"}
         while True:
@@ -203,7 +203,7 @@ class Trial(Run):
                 return found
             await asyncio.sleep(LOOK_S)
 
-    async def ended(self, *orders: Order) -> list[Outcome]:
+    async def ended(self, *orders: Order) -> list[OrderOutcome]:
         """What became of each once nothing is left that could move it; whether that is right is for the evidence to say. The faults of
         the check stay."""
         found = await asyncio.gather(*(self._soon(order, PENDING_NO_MORE) for order in orders))

@@ -14,7 +14,7 @@ from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.content import beside
 from labkit.lab.documents import CENT
-from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, Outcome
+from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
 from labkit.lab.trial import Order, Trial
 
 saga, down = beside(__file__, "saga"), beside(__file__, "down")
@@ -106,7 +106,7 @@ async def _cancel(trial: Trial, order: Order) -> None:
     await trial.becomes(order, trial.books.cancel(order))
 
 
-async def _refuses_to_cancel(trial: Trial, order: Order, state: Outcome) -> None:
+async def _refuses_to_cancel(trial: Trial, order: Order, state: OrderOutcome) -> None:
     if await trial.cancel(order) == "ok":
         status = trial.request("cancel_order", order_id=order.id)["status"]
         raise Failed(

@@ -18,7 +18,7 @@ from labkit.lab.client import Customer
 from labkit.lab.content import beside
 from labkit.lab.documents import CENT, differences
 from labkit.lab.played import Played
-from labkit.lab.rules import APPROVED, PENDING, Outcome
+from labkit.lab.rules import APPROVED, PENDING, OrderOutcome
 from labkit.lab.trial import Order, Trial
 
 passage = beside(__file__, "passage")
@@ -109,7 +109,7 @@ class Stage:
             await self._becomes(order, trial.books.cancel(order))
         return order
 
-    async def _becomes(self, order: Order, expected: Outcome) -> None:
+    async def _becomes(self, order: Order, expected: OrderOutcome) -> None:
         """Labs 1 and 2 are about that; here it is only needed."""
         has_ended = f"order {order.id} has ended"
         found = await self.trial.until(has_ended, lambda: self.trial.seen(order), lambda seen: seen != PENDING, within_s=ENDED_S)
@@ -185,7 +185,7 @@ class Stage:
 
     async def _cancelled_before_approved(self, overtaken: Fault) -> None:
         order, trial = self.cancelled, self.trial
-        cancelled = Outcome("CANCELLED")
+        cancelled = OrderOutcome("CANCELLED")
         last = await trial.fault(
             make.gate("order-history", message_id=self._messages["OrderCancelled", order.id], partition=self._partition(order))
         )
@@ -270,7 +270,7 @@ class Stage:
 
     # looking
 
-    async def _shows(self, order: Order, outcome: Outcome, when: str, so: str) -> None:
+    async def _shows(self, order: Order, outcome: OrderOutcome, when: str, so: str) -> None:
         document = await self._document(order.customer_id, when)
         shown = (document.get("orders") or {}).get(str(order.id))
         wanted = {"orderId": order.id, "state": outcome.state, "orderTotal": {"amount": order.total}}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from labkit.explain import as_text
-from labkit.verdict import Judgement, Verdict, judge
+from labkit.verdict import Judgement, judge
+from labkit.verdicts import Verdict
 from tests.verdict.stories import STORIES
 
 ROOT = Path(__file__).parents[2]
