@@ -115,10 +115,12 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
             try:
                 played = await play(at_work, wanted, tell=lambda line: None if quiet else say.line(line))
             except NotJudged as reason:
-                raise UserError(reason.sentence, reason.next_step, exit_code=ExitCode.UNKNOWN) from reason
+                why = reason.explanation
+                raise UserError(why.sentence, why.next_step, exit_code=ExitCode.UNKNOWN) from reason
             except Failed as wrong:
-                details = [f"expected {wrong.expected}", f"found    {wrong.found}"]
-                raise UserError(wrong.sentence, wrong.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
+                why = wrong.explanation
+                details = [f"expected {why.expected}", f"found    {why.found}"]
+                raise UserError(why.sentence, why.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
             about = Scenario(requests=at_work.requests, customers=played.customers, seed=wanted.seed)
             placed = [row for row in at_work.requests if row["operation"] == "create_order"]
             return played, about, len(placed), sum(row["outcome"] == "unknown" for row in placed)

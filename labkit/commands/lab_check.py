@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit import explanation as explanations
 from labkit import say, screen
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
+from labkit.explanation import Explanation
 from labkit.lab.catalog import Lab, find_lab
 from labkit.lab.check import Check, CheckResult
 from labkit.verdicts import Verdict, worst
@@ -194,8 +196,8 @@ class _Table:
 def explained(outcomes: Sequence[CheckResult], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
-        if outcome.verdict is not Verdict.PASS:
-            yield from ("", *_explained(outcome, columns))
+        if outcome.explanation is not None:
+            yield from ("", *_explained(outcome, outcome.explanation, columns))
     yield ""
     for note in notes:
         yield f"Note: {note}"
@@ -205,23 +207,14 @@ def explained(outcomes: Sequence[CheckResult], notes: Sequence[str], number: int
     yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"
 
 
-def _explained(outcome: CheckResult, columns: int) -> Iterator[str]:
-    from labkit import explain
-
-    unjudged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
-    yield f"{outcome.verdict.mark} {outcome.check.id}  {outcome.check.title}{unjudged}"
+def _explained(outcome: CheckResult, explanation: Explanation, columns: int) -> Iterator[str]:
+    not_judged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
+    yield explanations.heading(outcome.verdict.mark, outcome.check.id, f"{outcome.check.title}{not_judged}")
     yield ""
-    yield from explain.sentence(outcome.sentence, columns)
-    yield ""
-    for label, text in (("expected", outcome.expected), ("found", outcome.found)):
-        if text:
-            yield from explain.labelled(label, text, columns)
-    yield from explain.grounds(outcome.because, outcome.so, outcome.next_step, columns)
+    yield from explanations.as_lines(explanation, columns)
 
 
 def as_data(outcome: CheckResult, lab: Lab) -> dict[str, Any]:
     about = {"id": outcome.check.id, "title": outcome.check.title, "verdict": outcome.verdict.value, "seconds": round(outcome.seconds, 3)}
-    details = {k: getattr(outcome, k) for k in ("sentence", "expected", "found", "so", "next_step")}
-    because = [{"fact": fact.text, "source": fact.source} for fact in outcome.because]
     given = {"given": True} if outcome.check.id in lab.given else {}
-    return {**about, **given, **{k: v for k, v in details.items() if v}, **({"because": because} if because else {})}
+    return {**about, **given, **(explanations.as_data(outcome.explanation) if outcome.explanation else {})}

@@ -78,7 +78,8 @@ async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> 
             found = await lab.injection(step)(run)
         except (Failed, NotJudged) as error:
             await run.heal_all()
-            raise UserError(f"The failure could not be played to its end: {error.sentence}", error.next_step) from None
+            why = error.explanation
+            raise UserError(f"The failure could not be played to its end: {why.sentence}", why.next_step) from None
         except BaseException:
             await run.heal_all()
             raise

@@ -75,7 +75,7 @@ async def _place(stack: Stack, total: str, customer: int | None, limit: str) -> 
             await asyncio.sleep(LOOK_S)
         return Placed(placed.id, customer, made is not None, now, time.monotonic() - begun)
     except Failed as wrong:
-        raise UserError(wrong.sentence, "labkit logs gateway") from None
+        raise UserError(wrong.explanation.sentence, "labkit logs gateway") from None
     finally:
         await client.close()
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from labkit.invariants.witness import Fact
+from labkit.explanation import Fact
 from labkit.judging.finding import Finding
 from labkit.story.model import SCHEMA_OF, SERVICE_OF, last_line
 from labkit.story.payload import UNREADABLE, published_wrongly

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from labkit.invariants.witness import Fact
+from labkit.explanation import Fact
 from labkit.judging.finding import Finding
 from labkit.judging.machine import Machine
 

@@ -77,12 +77,6 @@ def statements(file: Path) -> tuple[list[str], list[str]]:
     return split[0], split[1]
 
 
-def said(outcome: CheckResult) -> str:
-    """All of a message."""
-    facts = [fact.text for fact in outcome.because]
-    return "\n".join(filter(None, (outcome.sentence, outcome.expected, outcome.found, *facts, outcome.so, outcome.next_step)))
-
-
 # what needs no stack
 
 
@@ -178,8 +172,10 @@ def kept(outcomes: Iterable[CheckResult]) -> str:
     """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
     parts = []
     for outcome in outcomes:
+        assert outcome.explanation is not None, outcome
         fields = ("sentence", "expected", "found", "so", "next_step")
-        lines = [f"{name.removesuffix('_step'):9} {getattr(outcome, name)}" for name in fields if getattr(outcome, name)]
+        texts = [(name.removesuffix("_step"), getattr(outcome.explanation, name)) for name in fields]
+        lines = [f"{label:9} {text}" for label, text in texts if text]
         parts.append("\n".join([f"{outcome.verdict.value} {outcome.check.id}  {outcome.check.title}", *map(_without_numbers, lines)]))
     return "\n\n".join(parts)
 

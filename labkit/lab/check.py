@@ -7,32 +7,34 @@ wrong in the words of the business, or raises NotJudged when it could not look.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
+from labkit.explanation import Explanation, Fact
 from labkit.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from labkit.invariants.witness import Fact
 
-
-class Failed(Exception):
-    """The code under study is wrong: a sentence in business words, what was expected and found, the facts that show it with their source,
-    the step that went wrong, and what to do next."""
+class _Explained(Exception):
+    """Carries the explanation of what a check found."""
 
     def __init__(
-        self, sentence: str, *, expected: str = "", found: str = "", next_step: str, because: "Sequence[Fact]" = (), so: str = ""
+        self, sentence: str, next_step: str, *, expected: str = "", found: str = "", because: Sequence[Fact] = (), so: str = ""
     ) -> None:
         super().__init__(sentence)
-        self.sentence, self.expected, self.found, self.next_step = sentence, expected, found, next_step
-        self.because, self.so = tuple(because), so
+        self.explanation = Explanation(sentence, expected, found, tuple(because), so, next_step)
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Self:
+        made = cls(explanation.sentence, explanation.next_step)
+        made.explanation = explanation
+        return made
 
 
-class NotJudged(Exception):
+class Failed(_Explained):
+    """The code under study is wrong."""
+
+
+class NotJudged(_Explained):
     """The machine or the stack stood in the way: nothing can be said about the code."""
-
-    def __init__(self, sentence: str, next_step: str) -> None:
-        super().__init__(sentence)
-        self.sentence, self.next_step = sentence, next_step
 
 
 CheckFunction = Callable[[Any], Awaitable[None]]
@@ -54,12 +56,12 @@ class CheckResult:
     check: Check
     verdict: Verdict
     seconds: float
-    sentence: str = ""
-    expected: str = ""
-    found: str = ""
-    next_step: str = ""
-    because: "tuple[Fact, ...]" = ()
-    so: str = ""
+    explanation: Explanation | None = None
+    """Of a check that did not pass."""
+
+    @property
+    def sentence(self) -> str:
+        return self.explanation.sentence if self.explanation else ""
 
 
 def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[CheckFunction], CheckFunction]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from labkit.evidence import database
 from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
-from labkit.judging.finding import Finding
 from labkit.lab.check import Failed, NotJudged
-from labkit.verdict import Judgement, Result, Standing, judge
+from labkit.verdict import Judgement, Standing, judge
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,13 +45,13 @@ class Evidence:
         judgement = self._judged(invariants, about)
         for finding in judgement.findings:
             if finding.is_failure:
-                raise _failed_by(finding)
+                raise Failed.of(finding.explanation)
         for result in judgement.results:
-            if result.standing is Standing.FAIL:
-                raise _failed(result)
+            if result.standing is Standing.FAIL and result.first is not None:
+                raise Failed.of(result.first)
         self._refuse_foreign_orders()
         for finding in judgement.findings:
-            raise NotJudged(finding.sentence, next_step=finding.next_step)
+            raise NotJudged.of(finding.explanation)
         for result in judgement.results:
             if result.standing is Standing.UNKNOWN:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."
@@ -93,13 +92,3 @@ def older(connection: "DuckDBPyConnection", parked: int) -> str | None:
     if parked:
         parts.append(f"{parked} message{'s were' if parked > 1 else ' was'} given up")
     return f"From earlier attempts {', '.join(parts)}; this does not affect the result." if parts else None
-
-
-def _failed(result: Result) -> Failed:
-    first = result.first
-    assert first is not None
-    return Failed(first.sentence, because=first.because, so=first.so, next_step=first.next_step)
-
-
-def _failed_by(finding: Finding) -> Failed:
-    return Failed(finding.sentence, because=finding.because, so=finding.so, next_step=finding.next_step)

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from labkit.errors import UserError
+from labkit.explanation import Explanation
 from labkit.lab.check import Check, CheckResult, Failed, NotJudged
 from labkit.verdicts import Verdict
 
@@ -144,7 +145,7 @@ async def run_checks(
         for c in checks:
             if not c.is_gate:
                 reason = f"Nothing was judged, because {closed.id} did not pass."
-                note(CheckResult(c, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first"))
+                note(CheckResult(c, Verdict.UNKNOWN, 0.0, Explanation(reason, next_step=f"repair {closed.id} first")))
         return [outcomes[c.id] for c in checks]
 
     async def one(c: Check) -> None:
@@ -176,6 +177,9 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[],
     def seconds() -> float:
         return time.monotonic() - began - meeting.seconds_waited.get(asyncio.current_task(), 0.0)
 
+    def unknown(explanation: Explanation) -> CheckResult:
+        return CheckResult(this, Verdict.UNKNOWN, seconds(), explanation)
+
     at_work.set(this.id)
     meeting.begin()
     try:
@@ -186,22 +190,21 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[],
             await whole()
             raise
     except Failed as failed:
-        about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
-        return CheckResult(this, Verdict.FAIL, seconds(), *about)
+        return CheckResult(this, Verdict.FAIL, seconds(), failed.explanation)
     except NotJudged as reason:
-        return CheckResult(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
+        return unknown(reason.explanation)
     except UserError as error:
-        return CheckResult(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
+        return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
     except Exception as error:  # a check that raises says nothing about the code
         from labkit.ending import explained
         from labkit.errors import words_of
         from labkit.report import write_report
 
         if (known := explained(error)) is not None:
-            return CheckResult(this, Verdict.UNKNOWN, seconds(), known.message, next_step=known.next_step or "labkit doctor")
+            return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))
         path = write_report(error, [this.id])
         next_step = f"attach {path} to a question" if path else "ask, and show this"
-        return CheckResult(this, Verdict.UNKNOWN, seconds(), f"The check itself failed: {words_of(error)}", next_step=next_step)
+        return unknown(Explanation(f"The check itself failed: {words_of(error)}", next_step=next_step))
     else:
         return CheckResult(this, Verdict.PASS, seconds())
     finally:

@@ -13,6 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from labkit import quiescence
 from labkit.evidence import environment
 from labkit.evidence.collect import Scenario, collect
+from labkit.explanation import Explanation, Fact
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import I1, I2, I3, I11, Invariant
-from labkit.invariants.witness import Fact
 from labkit.lab import attribution, complaints, contract
 from labkit.lab import evidence as evidence_of
 from labkit.lab.check import Failed, NotJudged
@@ -182,14 +183,8 @@ class Trial(Run):
         try:
             (await self.evidence()).require(*by, about=about)
         except Failed as cause:
-            raise Failed(
-                cause.sentence,
-                expected=wrong.expected,
-                found=wrong.found,
-                because=cause.because,
-                so=cause.so,
-                next_step=cause.next_step,
-            ) from None
+            said = wrong.explanation
+            raise Failed.of(replace(cause.explanation, expected=said.expected, found=said.found)) from None
         except NotJudged:
             pass
         raise wrong
@@ -290,11 +285,11 @@ class Trial(Run):
         how = "got no answer" if row["status"] is None else f"answered {row['status']}"
         details = contract.detail_of(row["answer"])
         raised = await self.raised(row) if row["status"] is not None and row["status"] >= 500 else []
-        wrong = Failed(
+        wrong = Explanation(
             f"{what} {how}{f': {details}' if details else ''}.",
             expected="200",
             found=str(row["status"] or "no answer"),
-            because=raised,
+            because=tuple(raised),
             next_step=f"labkit logs {complaints.owner_of(row['path'])}" if raised else "",
         )
         await self.blamed(wrong, f"{what} {how}")
@@ -304,10 +299,10 @@ class Trial(Run):
         since = row["started"].replace(tzinfo=UTC).timestamp()
         return await asyncio.to_thread(complaints.about_request, self.stack, row["method"], row["path"], since)
 
-    async def blamed(self, wrong: Failed, what: str) -> NoReturn:
+    async def blamed(self, wrong: Explanation, what: str) -> NoReturn:
         """Raise why something did not happen: the machine stood in the way, a service ended by itself, or else this."""
         await asyncio.to_thread(attribution.blame, self.stack, self.began, self._stalled(), wrong, what)
-        raise wrong
+        raise AssertionError
 
     def _stalled(self) -> list[environment.Event]:
         self._stalls.look()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from labkit.explanation import Fact
 from labkit.faults import make
 from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
-from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.client import Customer
 from labkit.lab.components import not_ready, takes_no_messages

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pymysql
 
+from labkit.explanation import Fact
 from labkit.faults import make
 from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
-from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed, NotJudged, check
 from labkit.lab.content import beside
 from labkit.lab.documents import CENT

@@ -2,10 +2,11 @@
 middle of an order, and what waits meanwhile and is then taken at once."""
 
 import asyncio
+from dataclasses import replace
 
+from labkit.explanation import Fact
 from labkit.faults import make, places
 from labkit.faults.ledger import Fault
-from labkit.invariants.witness import Fact
 from labkit.lab import records
 from labkit.lab.check import Failed
 from labkit.lab.client import Customer
@@ -44,9 +45,9 @@ class Down:
             await trial.becomes(order, trial.books.decide(order))
         except Failed as wrong:
             again = Fact("the database took the first try of customers back, before its COMMIT", f"the ledger, fault {reserving.id}")
-            wrong.because = (*wrong.because, again)
-            wrong.so = f"{wrong.so} Of a transaction that was taken back nothing may be remembered.".lstrip()
-            raise
+            said = wrong.explanation
+            so = f"{said.so} Of a transaction that was taken back nothing may be remembered.".lstrip()
+            raise Failed.of(replace(said, because=(*said.because, again), so=so)) from None
 
     async def _approval_comes(self, order: Order) -> bool:
         """customers has answered that it reserved the credit; else there is no approval to be taken back."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from labkit.explanation import Fact
 from labkit.handed_in import Wrong, yaml_of
-from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed
 from labkit.lab.evidence import Evidence
 from labkit.story import handling

@@ -6,9 +6,9 @@ import asyncio
 import time
 from typing import Any
 
+from labkit.explanation import Fact
 from labkit.faults import make
 from labkit.invariants.catalog import I7
-from labkit.invariants.witness import Fact
 from labkit.lab.check import Failed
 from labkit.lab.client import Customer
 from labkit.lab.content import beside

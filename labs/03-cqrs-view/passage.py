@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from labkit.explanation import Explanation
 from labkit.faults import places
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
@@ -88,7 +89,7 @@ class Passage:
         return None
 
     async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
-        wrong = Failed(
+        wrong = Explanation(
             f"order-history does not go on: {how}.",
             expected=expected,
             found=how,

@@ -8,10 +8,10 @@ import asyncio
 import time
 from typing import Any
 
+from labkit.explanation import Fact
 from labkit.faults import make, places
 from labkit.faults.engine import Order as FaultOrder
 from labkit.faults.ledger import Fault
-from labkit.invariants.witness import Fact
 from labkit.lab import complaints
 from labkit.lab.check import Failed, NotJudged
 from labkit.lab.client import Customer
@@ -231,7 +231,7 @@ class Stage:
             try:
                 status, document = await self.trial.history(customer)
             except Failed as failed:
-                status, document = 0, failed.found
+                status, document = 0, failed.explanation.found
             if status != 200:
                 detail = document.get("detail") if isinstance(document, dict) else None
                 raise Failed(

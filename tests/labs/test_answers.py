@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from labkit.explanation import Explanation
 from labkit.lab import contract
 from labkit.lab.check import Failed
 from labkit.lab.client import Client
@@ -105,16 +106,16 @@ def test_what_the_contract_says_is_taken_and_more_fields_too(tmp_path: Path, wha
 def test_what_is_no_answer_at_all_fails(tmp_path: Path, body: str) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(NO_CONTRACT[body]))
-    _is_fit_to_be_shown(failed.value)
+    _is_fit_to_be_shown(failed.value.explanation)
     for method, pattern, *_ in contract.ROUTES:
         if (body, pattern) == ("list", r"/orders/customer/(\d+)"):
             continue
         with pytest.raises(Failed) as failed:
             contract.read(method, pattern.replace(r"(\d+)", "17"), JSON, NO_CONTRACT[body])
-        _is_fit_to_be_shown(failed.value)
+        _is_fit_to_be_shown(failed.value.explanation)
 
 
-def _is_fit_to_be_shown(message: Failed) -> None:
+def _is_fit_to_be_shown(message: Explanation) -> None:
     assert message.sentence.startswith("The answer to ")
     assert message.expected
     assert message.found
@@ -147,8 +148,8 @@ def _said(method: str, path: str, document: dict[str, Any]) -> str | None:
     try:
         contract.read(method, path, JSON, json.dumps(document).encode())
     except Failed as failed:
-        _is_fit_to_be_shown(failed)
-        return failed.sentence
+        _is_fit_to_be_shown(failed.explanation)
+        return failed.explanation.sentence
     return None
 
 
@@ -159,10 +160,10 @@ def _snake(name: str) -> str:
 def test_a_lost_rename_is_told_in_the_words_of_the_contract(tmp_path: Path) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(b'{"order_id": 17, "creationTime": null}'))
-    assert failed.value.sentence == "The answer to POST /orders has no orderId: it calls it order_id."
-    assert failed.value.expected == "orderId: a whole number from 1 to 2^63-1"
-    assert failed.value.found == '{"order_id": 17, "creationTime": null}'
-    assert failed.value.next_step == "what does it answer? see services/orders/app.py"
+    assert failed.value.explanation.sentence == "The answer to POST /orders has no orderId: it calls it order_id."
+    assert failed.value.explanation.expected == "orderId: a whole number from 1 to 2^63-1"
+    assert failed.value.explanation.found == '{"order_id": 17, "creationTime": null}'
+    assert failed.value.explanation.next_step == "what does it answer? see services/orders/app.py"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_a_lost_rename_is_told_in_the_words_of_the_contract(tmp_path: Path) -> N
 def test_a_value_of_another_type_is_shown_as_it_came(tmp_path: Path, value: Any, sentence: str) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(json.dumps({"orderId": value}).encode()))
-    assert failed.value.sentence == sentence
+    assert failed.value.explanation.sentence == sentence
 
 
 def test_an_answer_about_another_order_fails(tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def test_an_answer_about_another_order_fails(tmp_path: Path) -> None:
 def test_an_answer_of_another_content_type_fails(tmp_path: Path, kind: bytes) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(b'{"orderId": 17}', content_type=kind))
-    assert failed.value.expected == "content-type: application/json"
+    assert failed.value.explanation.expected == "content-type: application/json"
 
 
 @pytest.mark.parametrize("status", [b"302 Found", b"304 Not Modified", b"500 No", b"418 No"])

@@ -116,7 +116,7 @@ def test_1_1_a_service_that_does_not_run_is_named(workshop: Learner, stack: Runn
     first, *others = data["checks"]
     assert (code, first["verdict"]) == (1, "fail")
     assert first["sentence"] == "customers is not running: it ended by signal 9."
-    assert first["next_step"] == "labkit up"
+    assert first["next"] == "labkit up"
     assert {c["verdict"] for c in others} == {"unknown"}
 
 
