@@ -8,7 +8,7 @@ LONGEST = 1000  # characters of an error's own words
 
 
 class ExitCode(IntEnum):
-    """FAIL of a command that judges is a verdict on the code, and nothing else ends with it; see labkit/ending.py."""
+    """FAIL of a command that judges is a verdict on the code, and nothing else ends with it; see labkit/cli/ending.py."""
 
     OK = 0
     FAIL = 1

@@ -108,7 +108,7 @@ def _argument(command: Any, given: _Given) -> Any:
 
 
 def _help(group: Any, name: str) -> str:
-    from labkit.cli_groups import COMMANDS
+    from labkit.cli.groups import COMMANDS
 
     return COMMANDS[name][1] if group.name == "labkit" else str(group.get_command(None, name).get_short_help_str(60))
 

@@ -6,16 +6,17 @@ from labkit import log_lines, say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
 from labkit.stack import runtimes, state
-from labkit.stack.model import SUPERVISOR
+from labkit.stack.model import SUPERVISOR, no_component
 
 LINES_OF_ALL = 10
 
 
 def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None, as_json: bool) -> ExitCode:
     """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: a document a line."""
+    profile = state.profile_of_stack(stack_name)
+    if component is not None and component not in (*profile.components, SUPERVISOR):
+        raise no_component(profile, component, f"labkit logs {profile.services[0].name}", (SUPERVISOR,))
     stack = state.load(stack_name)
-    if component is not None and component not in (*stack.names, SUPERVISOR):
-        raise stack.no_component(component, f"labkit logs {stack.services[0]}", (SUPERVISOR,))
     runtime = runtimes.of_stack(stack)
     shown = [component] if component else [*stack.names, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None

@@ -6,15 +6,16 @@ from labkit.faults import told
 from labkit.lab import way_back
 from labkit.lab.taken_over import source_for
 from labkit.stack import lifecycle, runtimes, state
+from labkit.stack.model import no_component
 from labkit.up_view import Table
 
 
 def restart(stack_name: str, components: list[str]) -> ExitCode:
     """Ends when everything is ready again."""
-    known = state.load(stack_name)
+    profile = state.profile_of_stack(stack_name)
     for component in components:
-        if component not in known.names:
-            raise known.no_component(component, f"labkit restart {known.services[0]}")
+        if component not in profile.components:
+            raise no_component(profile, component, f"labkit restart {profile.services[0].name}")
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = runtimes.load_running(stack_name)
         with way_back.next_step_added(), Table() as table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import say, screen
-from labkit.cli_numbers import whole
+from labkit.cli.numbers import whole
 from labkit.errors import ExitCode, UserError
 from labkit.story import render
 from labkit.story.model import Mark

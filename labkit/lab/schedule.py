@@ -196,7 +196,7 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[],
     except UserError as error:
         return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
     except Exception as error:  # a check that raises says nothing about the code
-        from labkit.ending import explained
+        from labkit.cli.ending import explained
         from labkit.errors import words_of
         from labkit.report import write_report
 

@@ -57,6 +57,12 @@ def kafka_client(account: Account) -> dict[str, Any]:
     return settings
 
 
+def no_component(profile: Profile, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
+    """For a name that a person gave; `others` are further names that would have done."""
+    known = ", ".join((*profile.components, *others))
+    return UserError(f"There is no component {name!r}; a stack has {known}.", next_step, exit_code=ExitCode.USAGE)
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack as it was last brought up; whether it runs now is another question (`pid`)."""
@@ -78,9 +84,8 @@ class Stack:
         raise self.no_component(name, "labkit status")
 
     def no_component(self, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
-        """For a name that a person gave; `others` are further names that would have done."""
-        known = ", ".join((*self.names, *others))
-        return UserError(f"There is no component {name!r}; a stack has {known}.", next_step, exit_code=ExitCode.USAGE)
+        """See no_component."""
+        return no_component(self.profile, name, next_step, others)
 
     @property
     def names(self) -> tuple[str, ...]:

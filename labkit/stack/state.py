@@ -78,6 +78,12 @@ def profile_of(name: str | None) -> Profile:
     return found
 
 
+def profile_of_stack(name: str) -> Profile:
+    """What the stack of this name consists of, or would where there is none yet. Raises UserError when its state is damaged."""
+    stack = find(name)
+    return stack.profile if stack else profiles.default()
+
+
 def find_whole(name: str) -> Stack | None:
     """The same for what looks at other stacks than its own: a damaged one is no reason to stop."""
     try:

@@ -187,7 +187,7 @@ async def nobody_waits(lab: Orders) -> None:
     evidence = await trial.require(I3, I2, I11, I6, about=[customer.id])
     steps = evidence.rows(
         "SELECT c.after_state, t.binlog_file, t.position FROM order_commits c JOIN transactions t USING (commit_no) "
-        "WHERE c.order_id = ? AND c.after_state IS DISTINCT FROM c.before_state ORDER BY c.commit_no",
+        "WHERE c.id = ? AND c.after_state IS DISTINCT FROM c.before_state ORDER BY c.commit_no",
         order.id,
     )
     if down is None or up is None:

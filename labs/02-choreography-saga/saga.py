@@ -33,7 +33,7 @@ LEFT JOIN outbox m ON m.id = i.message_id
 LEFT JOIN order_commits c ON c.commit_no = t.commit_no AND c.after_state IS DISTINCT FROM c.before_state
 LEFT JOIN reservation_commits r ON r.commit_no = t.commit_no
 LEFT JOIN outbox_changes o ON o.commit_no = t.commit_no AND o.op = 'insert'
-WHERE list_contains(?, coalesce(m.order_id, c.order_id, o.order_id)) ORDER BY t.commit_no
+WHERE list_contains(?, coalesce(m.order_id, c.id, o.order_id)) ORDER BY t.commit_no
 """
 
 

@@ -104,7 +104,7 @@ def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> 
         # between two tries for the lock it has no transaction
         stillness = eventually(lambda: wait(described, blocked_for=1.0), lambda seen: {"lag", "transaction"} <= set(conditions(seen)))
         assert stillness.state is State.BLOCKED
-        assert conditions(stillness)["transaction"] == "customer_service"
+        assert conditions(stillness)["transaction"] == "customers"
     assert settled(running_shop.url("orders"), order) == ("APPROVED", None)
 
 

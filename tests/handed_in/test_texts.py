@@ -18,7 +18,7 @@ from labkit.lab.check import Failed
 from labkit.lab.content import beside
 from labkit.lab.workspace import Workspace
 from tests.labs.test_schema import GOOD as LAB
-from tests.running import ROOT
+from tests.running import PROFILE, ROOT
 
 saga = beside(str(ROOT / "labs" / "02-choreography-saga" / "checks.py"), "saga")
 SAGA = (ROOT / "labs" / "02-choreography-saga" / "solution" / "saga.yml").read_text()
@@ -69,7 +69,7 @@ def take_progress(path: Path) -> None:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "progress": (PROGRESS, take_progress),
-    "schedule": (SCHEDULE, schedule.read),
+    "schedule": (SCHEDULE, lambda path: schedule.read(path, PROFILE)),
     "mark": (MARK, lambda path: mark.read(path.parent)),
     "lab.yaml": (LAB, schema.read),
     "saga.yml": (SAGA, saga.read),

@@ -20,6 +20,7 @@ from labkit.lab.scenario import Run
 from labkit.lab.trial import Trial
 from labkit.stack.model import Component, Endpoint, Stack
 from tests.gateway.upstreams import answer, upstream
+from tests.running import PROFILE
 
 ORDER = {"orderId": 17, "orderState": "APPROVED", "rejectionReason": None}
 HISTORY = {
@@ -81,7 +82,7 @@ def trial_of(tmp_path: Path, reply: bytes) -> Iterator[tuple[Trial, asyncio.Abst
 
     with upstream(script) as server:
         gateway = Component("gateway", "service", Endpoint("127.0.0.1", int(server.url.rpartition(":")[2]), "http"))
-        stack = Stack("none", tmp_path, "native", tmp_path, 0, (gateway,), 0)
+        stack = Stack("none", tmp_path, "native", PROFILE, tmp_path, 0, (gateway,), 0)
         loop = asyncio.new_event_loop()
         trial = Trial(stack, "a test", 1)
         try:

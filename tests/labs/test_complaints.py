@@ -8,6 +8,7 @@ import pytest
 from labkit.lab import complaints
 from labkit.lab.complaints import in_one_line, owner_of
 from labkit.stack.model import Stack
+from tests.running import PROFILE
 
 TRACE = """Traceback (most recent call last):
   File "/usr/lib/python3/site-packages/starlette/routing.py", line 70, in app
@@ -49,7 +50,7 @@ def test_an_exception_in_one_line(text: str, line: str) -> None:
 
 
 def test_only_the_same_request_since_then_is_quoted(tmp_path: Path) -> None:
-    stack = Stack("none", tmp_path, "native", tmp_path, 0, (), 0)
+    stack = Stack("none", tmp_path, "native", PROFILE, tmp_path, 0, (), 0)
     about = {"event": "a request failed", "method": "POST", "path": "/orders"}
     lines = [
         {**about, "time": 99.0, "error": "Earlier()"},

@@ -12,7 +12,7 @@ import pytest
 from labkit.stack import compose
 from labkit.stack.native import Native
 from tests.conftest import RunningStack
-from tests.running import is_alive, wait_until
+from tests.running import PROFILE, is_alive, wait_until
 
 COMPONENTS = ["mysql", "kafka", "redis", "customers", "orders", "order-history", "relay", "gateway", "supervisor"]
 
@@ -57,7 +57,7 @@ def test_up_again_says_that_all_is_well_and_starts_nothing(stack: RunningStack) 
 @pytest.mark.native
 def test_a_start_has_not_failed_because_the_process_before_it_ends(stack: RunningStack) -> None:
     """Its last threads may still be ending when it is started anew."""
-    runtime = Native(stack.labkit.directory)
+    runtime = Native(stack.labkit.directory, PROFILE)
     pid = stack.pid("orders")
     since = runtime.start(["orders"])  # it runs, so nothing is started
     os.kill(pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from labkit.evidence import environment, last_words
 from labkit.stack import event_log, log_files, starts
 from labkit.stack.last_words import complains_of_port, complaint
 from labkit.stack.native import Native
+from tests.running import PROFILE
 
 
 def test_a_component_may_take_what_it_took_before_and_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +84,7 @@ def lived(directory: Path, *lives: tuple[float, str, float | None]) -> Native:
             out.flush()
             if ended is not None:
                 events.write(json.dumps({"time": ended, "event": "end", "component": "customers", "pid": 1, "exit_code": 1}) + "\n")
-    return Native(directory)
+    return Native(directory, PROFILE)
 
 
 def test_only_the_words_of_this_process_count(tmp_path: Path) -> None:

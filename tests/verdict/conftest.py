@@ -25,7 +25,7 @@ def services(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactor
 def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., RunningStack]]:
     """Runs the stack, emptied, from services in which one text is replaced by another; afterwards with those that are right."""
     written: list[Path] = []
-    right = sources.digests(services.parent)
+    right = sources.digests(services.parent, SERVICES)
 
     def change(file: str, good: str, bad: str) -> RunningStack:
         path = services / file
@@ -37,7 +37,7 @@ def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., Runni
         return RunningStack(stack.labkit)
 
     yield change
-    wrong = sources.digests(services.parent)
+    wrong = sources.digests(services.parent, SERVICES)
     for path in written:
         shutil.copyfile(ROOT / "services" / path.relative_to(services), path)
     stack.labkit("restart", *(name for name in SERVICES if wrong[name] != right[name]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from labkit.cli_app import app
+from labkit.cli.app import app
 
 __all__ = ["app", "main", "run"]
 
@@ -12,6 +12,6 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    from labkit import ending
+    from labkit.cli import ending
 
     return ending.run(app, arguments)

@@ -135,7 +135,7 @@ def _usage(error: Any, arguments: list[str]) -> int:
     command = context.command_path if context else "labkit"
     if context and context.parent:
         command = command.replace("{N}", str(context.parent.params.get("number", "N")))
-    from labkit.suggestions import meant
+    from labkit.cli.suggestions import meant
 
     wanted = meant(arguments)
     message, next_step = error.format_message(), f"{command} --help"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli_app import Json
+from labkit.cli.app import Json
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The images of the Docker runtime: make, get, list and carry them.")

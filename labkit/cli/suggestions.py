@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from labkit.cli_groups import COMMANDS
+from labkit.cli.groups import COMMANDS
 
 VERBS = ("read", "start", "predict", "inject", "check", "hint", "solution", "restore", "reset", "tour")
 OTHER_WORDS = {"help": "--help", "start": "up", "run": "up", "stop": "down", "ps": "status", "next": "labs"}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from labkit import say
-from labkit.cli_app import Json, Name, Yes
+from labkit.cli.app import Json, Name, Yes
 
 app = typer.Typer()
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli_app import Json, Name
+from labkit.cli.app import Json, Name
 
 app = typer.Typer()
 

@@ -8,9 +8,9 @@ from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from labkit.cli_numbers import plain
+from labkit.cli.numbers import plain
 
-# a command, or a group of commands: its module (labkit.cli_…), its line in the list, an example
+# a command, or a group of commands: its module (labkit.cli.…), its line in the list, an example
 COMMANDS = {
     "up": ("begin", "Start the stack, or repair what is missing.", "labkit up --name mine"),
     "init": ("begin", "Make your folder for the labs.", "labkit init workshop"),
@@ -119,7 +119,7 @@ class Root(TyperGroup):
 
 def _made(name: str) -> Any:
     module, _, example = COMMANDS[name]
-    app = import_module(f"labkit.cli_{module}").app
+    app = import_module(f"labkit.cli.{module}").app
     made = plain(get_group(app) if name in GROUPS else _alone(app, name))
     made.epilog = f"Example: {example}"
     for inner, inner_example in INNER_EXAMPLES.get(name, {}).items():

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli_app import Json, Name
-from labkit.cli_numbers import number as plain
+from labkit.cli.app import Json, Name
+from labkit.cli.numbers import number as plain
 from labkit.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")

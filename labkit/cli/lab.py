@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from labkit import say
-from labkit.cli_app import Json, Name, Yes
+from labkit.cli.app import Json, Name, Yes
 from labkit.errors import ExitCode, UserError
 
 VERBS = "read, start, predict, inject, check, hint, solution, restore, reset and tour"

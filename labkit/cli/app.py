@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from labkit import say
-from labkit.cli_groups import Root
+from labkit.cli.groups import Root
 
 app = typer.Typer(
     name="labkit",
