@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labkit import interrupts, paths, say
+from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_check import judge
 from labkit.errors import ExitCode, UserError
 from labkit.lab import author
 from labkit.lab.author import SEED, Files
 from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
-from labkit.lab.check import Check, CheckResult
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile

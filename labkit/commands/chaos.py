@@ -15,13 +15,13 @@ from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
 from labkit.chaos.schedule import Event, Schedule
 from labkit.chaos.shrink import shrink
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
 from labkit.explain import as_json as judgement_as_json
 from labkit.explain import as_text
 from labkit.faults import components, told
-from labkit.lab.check import Failed, NotJudged
-from labkit.lab.scenario import scenario
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.verdict import Judgement, judge
@@ -110,10 +110,10 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
     folder.mkdir(exist_ok=True)
     evidence = folder / f"chaos-{wanted.seed}-{time.strftime('%H%M%S')}.duckdb"
 
-    async def run() -> tuple[Played, Scenario, int, int]:
-        async with scenario(stack, "labkit chaos", seed=wanted.seed) as at_work:
+    async def judged_run() -> tuple[Played, Scenario, int, int]:
+        async with session(stack, "labkit chaos") as run:
             try:
-                played = await play(at_work, wanted, tell=lambda line: None if quiet else say.line(line))
+                played = await play(run, wanted, tell=lambda line: None if quiet else say.line(line))
             except NotJudged as reason:
                 why = reason.explanation
                 raise UserError(why.sentence, why.next_step, exit_code=ExitCode.UNKNOWN) from reason
@@ -121,11 +121,11 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
                 why = wrong.explanation
                 details = [f"expected {why.expected}", f"found    {why.found}"]
                 raise UserError(why.sentence, why.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
-            about = Scenario(requests=at_work.requests, customers=played.customers, seed=wanted.seed)
-            placed = [row for row in at_work.requests if row["operation"] == "create_order"]
+            about = Scenario(requests=run.shop.requests, customers=played.customers, seed=wanted.seed)
+            placed = [row for row in run.shop.requests if row["operation"] == "create_order"]
             return played, about, len(placed), sum(row["outcome"] == "unknown" for row in placed)
 
-    played, about, orders, unknown = asyncio.run(run())
+    played, about, orders, unknown = asyncio.run(judged_run())
     try:
         with closing(collect(stack, evidence, about)) as connection:
             judgement = judge(connection)

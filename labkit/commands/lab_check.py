@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import explanation as explanations
 from labkit import say, screen
+from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.explanation import Explanation
 from labkit.lab.catalog import Lab, find_lab
-from labkit.lab.check import Check, CheckResult
 from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
@@ -29,16 +29,15 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import told
     from labkit.lab import progress, workspace
-    from labkit.lab.scenario import refuse_beside_load
     from labkit.lab.taken_over import take_over
-    from labkit.stack import state
+    from labkit.stack import run_lock, state
 
     lab = find_lab(number)
     space = workspace.whole()
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
-    refuse_beside_load(stack)
+    run_lock.refuse_beside_load(stack)
     told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
     restarted = take_over(stack)
     stack = state.load(stack_name)
@@ -146,16 +145,17 @@ async def judge(
     doing: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[CheckResult], list[str]]:
     """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
-    from labkit.lab.scenario import at_work
-    from labkit.lab.schedule import run_checks
-    from labkit.lab.trial import Trial
+    from labkit.checking.schedule import run_checks
+    from labkit.checking.session import session
+    from labkit.checking.trial import Trial
 
     folder = stack.source if (stack.source / ".labkit").is_dir() else None
-    command = f"labkit lab {lab.number} check"
-    async with at_work(stack, command, lambda: Trial(stack, command, seed, folder=folder)) as trial:
-        trial.say = doing
-        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, whole=trial.refuse_not_back)
-        return outcomes, trial.notes
+    async with session(stack, f"labkit lab {lab.number} check") as run:
+        with Trial(run, seed, folder=folder) as trial:
+            trial.say = doing
+            recovered = trial.faults.require_recovery
+            outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, recovered=recovered)
+            return outcomes, trial.notes
 
 
 class _Table:

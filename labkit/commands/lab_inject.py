@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit import say, screen
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import session
+from labkit.checking.trial import Trial
 from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, told
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from labkit.lab import progress, standing, workspace
 from labkit.lab.catalog import Lab, Step, find_lab
-from labkit.lab.check import Failed, NotJudged
 from labkit.lab.progress import Progress
-from labkit.lab.scenario import Run, one_run
 from labkit.lab.taken_over import take_over
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
@@ -72,19 +73,14 @@ def _step(lab: Lab, step_id: str | None, now: standing.Standing) -> Step:
 
 async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> dict[str, Any]:
     """What the lab's function returns. Its faults stay, as if set by hand; when it does not come to its end, they are healed."""
-    with one_run(stack, command):
-        run = Run(stack, command, seed, owner=this_process(BY_HAND, command))
-        try:
-            found = await lab.injection(step)(run)
-        except (Failed, NotJudged) as error:
-            await run.heal_all()
-            why = error.explanation
-            raise UserError(f"The failure could not be played to its end: {why.sentence}", why.next_step) from None
-        except BaseException:
-            await run.heal_all()
-            raise
-        finally:
-            await run.close()
+    owner = this_process(BY_HAND, command)
+    try:
+        async with session(stack, command, owner=owner, faults_stay=True) as run:
+            with Trial(run, seed) as trial:
+                found = await lab.injection(step)(trial)
+    except (Failed, NotJudged) as error:
+        why = error.explanation
+        raise UserError(f"The failure could not be played to its end: {why.sentence}", why.next_step) from None
     return {"gateway": stack.url("gateway"), **(found or {})}
 
 

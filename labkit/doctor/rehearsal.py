@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__, interrupts, say
+from labkit.checking.checks import CheckResult
 from labkit.commands.lab_check import judge
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import find_lab
-from labkit.lab.check import CheckResult
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
 from labkit.system import find as profiles

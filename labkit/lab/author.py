@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.lab import diagram
 from labkit.lab.catalog import Lab, Mutant
-from labkit.lab.check import CheckResult
 from labkit.stack import state
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same

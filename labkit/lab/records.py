@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labkit.checking.checks import NotJudged
 from labkit.evidence.kafka_positions import Positions
-from labkit.lab.check import NotJudged
 from labkit.stack.kafka_wire import EARLIEST, LATEST, Place
 from labkit.stack.model import Stack
 

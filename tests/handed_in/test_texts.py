@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from labkit.chaos import schedule
+from labkit.checking.checks import Failed
 from labkit.commands import progress as progress_command
 from labkit.errors import UserError
 from labkit.evidence import mark
 from labkit.lab import progress, schema
-from labkit.lab.check import Failed
 from labkit.lab.content import beside
 from labkit.lab.workspace import Workspace
 from tests.labs.test_schema import GOOD as LAB

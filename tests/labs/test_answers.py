@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
+from labkit.checking import contract
+from labkit.checking.checks import Failed
+from labkit.checking.documents import Exactly, differences
+from labkit.checking.session import Session
+from labkit.checking.trial import Trial
 from labkit.explanation import Explanation
-from labkit.lab import contract
-from labkit.lab.check import Failed
-from labkit.lab.client import Client
-from labkit.lab.documents import Exactly, differences
-from labkit.lab.scenario import Run
-from labkit.lab.trial import Trial
 from labkit.stack.model import Component, Endpoint, Stack
 from tests.gateway.upstreams import answer, upstream
 from tests.running import PROFILE
@@ -84,11 +83,12 @@ def trial_of(tmp_path: Path, reply: bytes) -> Iterator[tuple[Trial, asyncio.Abst
         gateway = Component("gateway", "service", Endpoint("127.0.0.1", int(server.url.rpartition(":")[2]), "http"))
         stack = Stack("none", tmp_path, "native", PROFILE, tmp_path, 0, (gateway,), 0)
         loop = asyncio.new_event_loop()
-        trial = Trial(stack, "a test", 1)
+        session = Session(stack, "a test")
         try:
-            yield trial, loop
+            with Trial(session, 1) as trial:
+                yield trial, loop
         finally:
-            loop.run_until_complete(trial.close())
+            loop.run_until_complete(session.close())
             loop.close()
 
 
@@ -131,8 +131,8 @@ def test_each_field_that_is_not_of_the_contract_is_named(tmp_path: Path, what: s
     with trial_of(tmp_path, answer(json.dumps({**right, field: []}).encode())) as (trial, loop):
         with pytest.raises(Failed, match=field):
             loop.run_until_complete(ASKS[what][0](trial))
-        method, path = (trial.requests[-1][name] for name in ("method", "path"))
-        assert trial.requests[-1]["outcome"] == "unknown"
+        method, path = (trial.shop.requests[-1][name] for name in ("method", "path"))
+        assert trial.shop.requests[-1]["outcome"] == "unknown"
     for name in right:
         for value in WRONG_VALUES:
             said = _said(method, path, {**right, name: value})
@@ -197,16 +197,11 @@ def test_an_answer_of_another_content_type_fails(tmp_path: Path, kind: bytes) ->
 @pytest.mark.parametrize("status", [b"302 Found", b"304 Not Modified", b"500 No", b"418 No"])
 @pytest.mark.parametrize("body", [b"", b"[", DEEP, b'{"detail": [1]}', b'{"detail": "why"}'], ids=range(5))
 def test_an_answer_without_success_is_written_down_whatever_is_in_it(tmp_path: Path, status: bytes, body: bytes) -> None:
-    async def order(client: Client) -> Any:
-        return await client.order(4, "3.29")
-
     reply = b"HTTP/1.1 %s\r\nlocation: /elsewhere\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
     with trial_of(tmp_path, reply) as (trial, loop):
-        run = Run(trial.stack, "a test", 1)
-        assert loop.run_until_complete(order(run)).id is None
-        assert run.requests[-1]["status"] == int(status[:3])
-        loop.run_until_complete(run.close())
-        contract.detail_of(run.requests[-1]["answer"])
+        assert loop.run_until_complete(trial.shop.place_order(4, "3.29")).id is None
+        assert trial.shop.requests[-1]["status"] == int(status[:3])
+        contract.detail_of(trial.shop.requests[-1]["answer"])
 
 
 @pytest.mark.parametrize(
@@ -216,9 +211,7 @@ def test_an_answer_without_success_is_written_down_whatever_is_in_it(tmp_path: P
 )
 def test_what_is_no_http_is_no_answer(tmp_path: Path, reply: bytes) -> None:
     with trial_of(tmp_path, reply) as (trial, loop):
-        run = Run(trial.stack, "a test", 1)
-        assert loop.run_until_complete(run.order(4, "3.29")).id is None
-        loop.run_until_complete(run.close())
+        assert loop.run_until_complete(trial.shop.place_order(4, "3.29")).id is None
 
 
 def test_any_document_can_be_compared() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from labkit.checking import trial
 from labkit.commands import lab_check
-from labkit.lab import trial
 from labkit.lab.catalog import find_lab
 from labkit.stack import state
 from tests.e2e.shop import get, new_customer, new_order, order_state, post, request

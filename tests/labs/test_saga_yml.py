@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from labkit.checking.checks import Failed
 from labkit.explanation import Explanation
 from labkit.lab.catalog import find_lab
-from labkit.lab.check import Failed
 from labkit.lab.content import module
 
 FOLDER = find_lab(2).folder

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from labkit.lab import schedule
-from labkit.lab.check import Check, CheckResult, Failed, NotJudged
-from labkit.lab.schedule import Meeting, run_checks
+from labkit.checking import schedule
+from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
+from labkit.checking.schedule import Meeting, run_checks
 from labkit.verdicts import Verdict
 
 

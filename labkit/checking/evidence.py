@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.checking.checks import Failed, NotJudged
 from labkit.evidence import database
 from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
-from labkit.lab.check import Failed, NotJudged
+from labkit.story import handling
+from labkit.story.tables import Tables
 from labkit.verdict import Judgement, Standing, judge
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ class Evidence:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values)).fetchall()
+
+    def about_handler(self, service: str, event: str, message_id: str | None) -> str:
+        """What became of a message that was taken without effect, as far as the service's log shows; otherwise a question."""
+        return handling.asked(Tables(self.connection), service, event, message_id)
 
     def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
         """They hold for these customers (by id), and there was something to judge. Raises Failed with the first thing that is wrong, else

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from labkit.lab.client import Customer, PlacedOrder
-from labkit.lab.documents import Exactly
+from labkit.checking.documents import Exactly
+from labkit.checking.shop import Customer, PlacedOrder
 
 
 @dataclass(frozen=True)

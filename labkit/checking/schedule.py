@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
+from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
 from labkit.errors import UserError
 from labkit.explanation import Explanation
-from labkit.lab.check import Check, CheckResult, Failed, NotJudged
 from labkit.verdicts import Verdict
 
 T = TypeVar("T")
 S = TypeVar("S")
-at_work: ContextVar[str] = ContextVar("at_work", default="")
-"""The id of the check that is at work, or the name of what it makes for others too."""
+current_check: ContextVar[str] = ContextVar("current_check", default="")
+"""The id of the check that is running, or the name of what it makes for other checks too."""
 
 
 class Meeting(Generic[T]):
@@ -62,7 +62,7 @@ class Meeting(Generic[T]):
         return task
 
     async def join(self, made: "asyncio.Task[S]") -> S:
-        """Await what `make` began. Who waits for it is not at work meanwhile, and is again in the moment in which it is there."""
+        """Await what `make` began. A check that waits for it counts as idle until it is there."""
         if not made.done():
             self._at_work -= 1
             made.add_done_callback(lambda _: self.begin())
@@ -121,11 +121,11 @@ async def run_checks(
     *,
     tell: Callable[[CheckResult], None] = lambda _: None,
     begin: Callable[[Check], None] = lambda _: None,
-    whole: Callable[[], Awaitable[None]] | None = None,
+    recovered: Callable[[], Awaitable[None]] | None = None,
 ) -> list[CheckResult]:
-    """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `whole`
-    raises NotJudged while labkit has not brought back what it took away: nothing fails, and nothing begins, on such a stack."""
-    whole = whole or _nothing
+    """The results in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `recovered`
+    raises NotJudged while labkit has not brought back what it took away: on such a stack nothing fails, and nothing begins."""
+    recovered = recovered or _nothing
     outcomes: dict[str, CheckResult] = {}
     told = 0
 
@@ -139,7 +139,7 @@ async def run_checks(
     closed: Check | None = None
     for gate in (c for c in checks if c.is_gate):
         begin(gate)
-        note(await _run(gate, lab, meeting, whole))
+        note(await _run(gate, lab, meeting, recovered))
         closed = closed or (gate if outcomes[gate.id].verdict is not Verdict.PASS else None)
     if closed is not None:
         for c in checks:
@@ -150,7 +150,7 @@ async def run_checks(
 
     async def one(c: Check) -> None:
         begin(c)
-        note(await _run(c, lab, meeting, whole))
+        note(await _run(c, lab, meeting, recovered))
 
     meeting.hold()
     async with asyncio.TaskGroup() as tasks:
@@ -171,7 +171,7 @@ async def _nothing() -> None:
     return
 
 
-async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[], Awaitable[None]]) -> CheckResult:
+async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable[[], Awaitable[None]]) -> CheckResult:
     began = time.monotonic()
 
     def seconds() -> float:
@@ -180,14 +180,14 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[],
     def unknown(explanation: Explanation) -> CheckResult:
         return CheckResult(this, Verdict.UNKNOWN, seconds(), explanation)
 
-    at_work.set(this.id)
+    current_check.set(this.id)
     meeting.begin()
     try:
-        await whole()
+        await recovered()
         try:
             await this.run(lab)
         except Failed:
-            await whole()
+            await recovered()
             raise
     except Failed as failed:
         return CheckResult(this, Verdict.FAIL, seconds(), failed.explanation)
