@@ -29,7 +29,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import told
     from labkit.lab import progress, workspace
-    from labkit.lab.taken_over import take_over
+    from labkit.lab.edits import take_over
     from labkit.stack import run_lock, state
 
     lab = find_lab(number)
@@ -69,11 +69,11 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 def _beside(space: "Workspace | None") -> dict[str, str]:
     """The digests of the files that the lab brought beside the services, as far as they are there."""
     from labkit.lab import trees
-    from labkit.lab.laid import laid
+    from labkit.lab.manifest import manifest_of
 
     if space is None:
         return {}
-    found = trees.of_workspace(space.folder, laid(space).beside)
+    found = trees.of_workspace(space.folder, manifest_of(space).beside)
     return {path: trees.digest({path: content}) for path, content in found.items() if not trees.in_services(path)}
 
 
@@ -81,7 +81,7 @@ def _what_now(
     lab: Lab, space: "Workspace | None", outcomes: Sequence[CheckResult], before: "LabRecord", judged: dict[str, str]
 ) -> Iterator[str]:
     """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
-    from labkit.lab import next_step, progress, standing
+    from labkit.lab import lab_status, next_step, progress
 
     failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
     if failed and all(record and record.last == Verdict.FAIL.value and record.digests == judged for record in failed):
@@ -89,11 +89,11 @@ def _what_now(
     if any(o.verdict is not Verdict.PASS for o in outcomes):
         return
     known = progress.load(space)
-    now = standing.of_lab(lab, known)
+    now = lab_status.of_lab(lab, known)
     if space is None:
         yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.first()}"
-    elif now.state in (standing.DONE, progress.AFTER_SOLUTION):
-        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(standing.of_all(known), space)}"
+    elif now.state in (lab_status.DONE, progress.AFTER_SOLUTION):
+        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(lab_status.of_all(known), space)}"
     else:
         yield f"Next: {next_step.of_lab(now)}"
 

@@ -15,10 +15,10 @@ from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, told
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
-from labkit.lab import progress, standing, workspace
+from labkit.lab import lab_status, progress, workspace
 from labkit.lab.catalog import Lab, Step, find_lab
+from labkit.lab.edits import take_over
 from labkit.lab.progress import Progress
-from labkit.lab.taken_over import take_over
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 
@@ -27,7 +27,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     """Asks for the prediction first, if there is one to be made and somebody to ask."""
     lab, space = find_lab(number), workspace.here()
     progress.refuse_unstarted(space, number)
-    step = _step(lab, step_id, standing.of_lab(lab, progress.load(space)))
+    step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)
     if step.predict and step.id not in progress.load(space).lab(number).predictions and say.can_ask():
         lab_steps.predict(number, step.id, answer=None)
@@ -56,13 +56,13 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     return ExitCode.OK
 
 
-def _step(lab: Lab, step_id: str | None, now: standing.Standing) -> Step:
+def _step(lab: Lab, step_id: str | None, now: lab_status.LabStatus) -> Step:
     """The one that was asked for, or the first open one that has a failure to play. Raises UserError."""
     able = [step for step in lab.steps if step.inject]
     if not able:
         raise UserError(f"Lab {lab.number} has no failure to play.", f"labkit lab {lab.number}", exit_code=ExitCode.USAGE)
     if step_id is None:
-        return next((step for step in able if now.checks.get(step.id) == standing.OPEN), able[0])
+        return next((step for step in able if now.checks.get(step.id) == lab_status.OPEN), able[0])
     step = lab.step(step_id)
     if not step.inject:
         known = ", ".join(step.id for step in able)

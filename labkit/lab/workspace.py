@@ -67,9 +67,9 @@ def whole() -> Workspace | None:
     """The workspace that one is in, or None. A change of its files that was interrupted is finished first."""
     found = find()
     if found and (found.kept / "changing.json").exists():
-        from labkit.lab import laying
+        from labkit.lab import changes
 
-        laying.finish(found)
+        changes.finish(found)
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.commands.progress import merge
-from labkit.lab import progress, standing
+from labkit.lab import lab_status, progress
 from labkit.lab.catalog import find_lab
 from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckVerdict, Progress
 from labkit.lab.workspace import Workspace
@@ -25,13 +25,13 @@ def judged(space: Workspace, *results: CheckVerdict, lab: int = 7) -> None:
 
 
 def states(space: Workspace, lab: int = 7) -> dict[str, str]:
-    return standing.of_lab(find_lab(lab), progress.load(space)).checks
+    return lab_status.of_lab(find_lab(lab), progress.load(space)).checks
 
 
 def test_passed_given_and_open_are_kept_apart(space: Workspace) -> None:
     judged(space, CheckVerdict("7.1", "pass"), CheckVerdict("7.2", "pass"), CheckVerdict("7.3", "fail", "Order 4 is PENDING."))
     assert states(space) == {"7.1": "given", "7.2": PASSED, "7.3": "open"}
-    now = standing.of_lab(find_lab(7), progress.load(space))
+    now = lab_status.of_lab(find_lab(7), progress.load(space))
     assert (now.counted, now.state) == ((1, 2), "started")
     failure = progress.load(space).lab(7).checks["7.3"].failure
     assert failure is not None
@@ -56,7 +56,7 @@ def test_a_pass_after_the_solution_is_told_apart_and_an_earlier_one_stays(at_lab
     at_lab_7("lab", "7", "solution", "--diff")
     judged(space, CheckVerdict("7.2", "pass"), CheckVerdict("7.3", "pass"))
     assert states(space) == {"7.1": "given", "7.2": PASSED, "7.3": AFTER_SOLUTION}
-    assert standing.of_lab(find_lab(7), progress.load(space)).state == AFTER_SOLUTION
+    assert lab_status.of_lab(find_lab(7), progress.load(space)).state == AFTER_SOLUTION
     assert "passed after solution" in at_lab_7("labs").stdout
 
 

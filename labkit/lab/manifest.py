@@ -8,7 +8,7 @@ from labkit.lab.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Laid:
+class Manifest:
     """The lab, the files beside the services that it brought, and the digest of all that was laid."""
 
     lab: int | None = None
@@ -16,13 +16,13 @@ class Laid:
     digest: str = ""
 
 
-def laid(space: Workspace) -> Laid:
+def manifest_of(space: Workspace) -> Manifest:
     """When that cannot be read, all of it counts as the learner's work."""
     try:
         data = handed_in.json_of(space.kept / "laid.json")
         beside = tuple(map(str, data["beside"]))
         if any(PurePath(path).is_absolute() or ".." in PurePath(path).parts for path in beside):
-            return Laid()  # not written by labkit, and what is outside is not its affair
-        return Laid(None if data["lab"] is None else int(data["lab"]), beside, str(data["digest"]))
+            return Manifest()  # not written by labkit, and what is outside is not its affair
+        return Manifest(None if data["lab"] is None else int(data["lab"]), beside, str(data["digest"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Laid()
+        return Manifest()
