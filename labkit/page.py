@@ -22,6 +22,7 @@ EVENTS = 4000  # at most; around the witnesses when there are more
 ROW, LEFT, WIDTH, TOP = 26, 150, 1160, 24
 WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}
 _TIMELINE = Path(__file__).with_name("judging") / "timeline.sql"
+CLIENT, RELAY, VIEW = "client", "relay", "view"
 LEGEND = {
     "client": "request",
     "write": "row changed",
@@ -63,7 +64,7 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
             "Point at a mark to read it; click on it to show only its order.</p>",
             _legend(),
             note,
-            f"<div class='scroll'>{_drawing(points, _bands(connection), orders)}</div>",
+            f"<div class='scroll'>{_drawing(points, _bands(connection), orders, _services(connection))}</div>",
             f"<script>{_SCRIPT}</script></html>",
         ]
     )
@@ -82,8 +83,8 @@ def _witnessed(judgement: Judgement) -> set[int]:
 
 def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
     timeline = _TIMELINE.read_text(encoding="utf-8").rstrip().removesuffix(";")
-    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL").fetchone()
-    where = "seen IS NOT NULL"
+    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL AND lane IS NOT NULL").fetchone()
+    where = "seen IS NOT NULL AND lane IS NOT NULL"
     values: list[object] = []
     if count > EVENTS and orders:
         where += " AND (order_id IN (SELECT unnest(?)) OR customer_id IN (SELECT customer_id FROM orders WHERE id IN (SELECT unnest(?))))"
@@ -96,8 +97,13 @@ def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
 
 def _bands(connection: Any) -> list[tuple[str, datetime, datetime | None, str]]:
     """(lane or "" for all, from, until, text): faults, and components that did not run."""
+    lanes = _lanes_of_components(connection)
+
+    def lane(component: str | None) -> str:
+        return lanes.get((component or "").partition(" ")[0], "")
+
     bands: list[tuple[str, datetime, datetime | None, str]] = [
-        (_lane(target), armed, healed, f"fault {fault_id}: {primitive} {target}")
+        (lane(target), armed, healed, f"fault {fault_id}: {primitive} {target}")
         for fault_id, primitive, target, armed, healed in connection.execute(
             "SELECT id, primitive, target, armed, healed FROM faults WHERE armed IS NOT NULL ORDER BY id"
         ).fetchall()
@@ -109,25 +115,40 @@ def _bands(connection: Any) -> list[tuple[str, datetime, datetime | None, str]]:
         if event in ("end", "pause", "oom"):
             down.setdefault(component, happened)
         elif component in down:
-            bands.append((_lane(component), down.pop(component), happened, f"{component} did not run"))
-    bands += [(_lane(component), since, None, f"{component} did not run") for component, since in down.items()]
+            bands.append((lane(component), down.pop(component), happened, f"{component} did not run"))
+    bands += [(lane(component), since, None, f"{component} did not run") for component, since in down.items()]
     return bands
 
 
-def _lane(component: str | None) -> str:
-    name = (component or "").partition(" ")[0]
-    return {"order-history": "view", "gateway": "client"}.get(name, name if name in ("customers", "orders", "relay") else "")
+def _services(connection: Any) -> list[str]:
+    """Those that have tables: each has a lane."""
+    rows = connection.execute(
+        "SELECT sender FROM message_types WHERE schema_name IS NOT NULL"
+        " UNION SELECT component FROM subscriptions WHERE store <> 'redis' ORDER BY 1"
+    ).fetchall()
+    return [str(name) for (name,) in rows]
 
 
-def _lanes(points: Iterable[Point]) -> list[str]:
-    kafka = sorted({point.lane for point in points if point.lane.startswith("Kafka")})
-    return ["client", "customers", "orders", "relay", *kafka, "view"]
+def _lanes_of_components(connection: Any) -> dict[str, str]:
+    """What is done to a component without tables shows where it would: in the client's lane or the view's."""
+    views = connection.execute("SELECT DISTINCT component FROM subscriptions WHERE store = 'redis'").fetchall()
+    own = {name: name for name in (*_services(connection), RELAY)}
+    return {**own, "gateway": CLIENT, **{str(component): VIEW for (component,) in views}}
 
 
-def _drawing(points: Sequence[Point], bands: Sequence[tuple[str, datetime, datetime | None, str]], orders: set[int]) -> str:
+def _lanes(points: Iterable[Point], services: Sequence[str]) -> list[str]:
+    """From the request down to the view; what is none of a component's is a partition's."""
+    above = [CLIENT, *services, RELAY]
+    partitions = sorted({point.lane for point in points} - {*above, VIEW})
+    return [*above, *partitions, VIEW]
+
+
+def _drawing(
+    points: Sequence[Point], bands: Sequence[tuple[str, datetime, datetime | None, str]], orders: set[int], services: Sequence[str]
+) -> str:
     if not points:
         return "<p>Nothing has happened yet.</p>"
-    lanes = _lanes(points)
+    lanes = _lanes(points, services)
     begin, end = points[0].at, points[-1].at
     span = max((end - begin).total_seconds(), 0.001)
     height = TOP + ROW * len(lanes) + 10

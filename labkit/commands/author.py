@@ -60,7 +60,7 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
     runtimes.refuse_unknown(runtime)
     taken = runtimes.choose(runtime, None).runtime
     files = Files(folder)
-    files.lay()
+    files.become()
     with state.exclusive(STACK, "author test") as directory:
         lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
         try:
@@ -89,10 +89,10 @@ class Proof:
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
-            self._files.lay(lab.solution if not lab.starter.is_dir() else lab.starter)
+            self._files.become(lab.solution if not lab.starter.is_dir() else lab.starter)
             if lab.starter.is_dir():
                 self._starter(lab, self._judged(lab, checks))
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._all_pass("solution", self._judged(lab, checks))
         self._variants(lab, [file for file in lab.variants if not only or file.stem in only])
         for mutant in lab.mutants:
@@ -122,7 +122,7 @@ class Proof:
     def _variants(self, lab: Lab, files: list[Path]) -> None:
         """Those that fit together are judged together, which is quicker; when that goes wrong, one after another, to tell which."""
         while files:
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             together = []
             for file in files:
                 if self._files.fits(file):
@@ -141,14 +141,14 @@ class Proof:
             self._say(False, f"{name}: {error}")
             passed = False
         for file in together if not passed and len(together) > 1 else ():
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._files.patch(file)
             self._variant(lab, [file])
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
         file = author.mutant_file(lab, mutant)
-        self._files.lay(lab.solution)
+        self._files.become(lab.solution)
         try:
             if file.suffix == ".sql":
                 outcomes = self._in_the_database(lab, checks, file)
@@ -196,7 +196,7 @@ class Proof:
         known, wanted = state.find(STACK), state.profile_of(lab.profile)
         if known is None or known.profile != wanted:
             lifecycle.take_down(self._directory, known, data=True)
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._brought(wanted)
 
     def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:

@@ -11,7 +11,7 @@ from typing import Any
 from labkit import paths
 from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
-from labkit.lab import diagram
+from labkit.lab import diagram, trees, workspace
 from labkit.lab.catalog import Lab, Mutant
 from labkit.stack import state
 
@@ -33,23 +33,18 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def lay(self, *layers: Path) -> None:
+    def become(self, *layers: Path) -> None:
         """The reference services, and over them the files of these folders (which need not be there)."""
-        wanted: dict[Path, bytes] = {}
-        for root, top in [(paths.content(), "services"), *((layer, "") for layer in layers)]:
-            for path in sorted((root / top).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    wanted[path.relative_to(root)] = path.read_bytes()
-        (self.folder / ".labkit").mkdir(parents=True, exist_ok=True)
-        for path in self.folder.rglob("*"):
-            relative = path.relative_to(self.folder)
-            if path.is_file() and relative not in wanted and relative.parts[0] != ".labkit" and "__pycache__" not in relative.parts:
-                path.unlink()
-        for relative, content in wanted.items():
-            path = self.folder / relative
-            if not path.is_file() or path.read_bytes() != content:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+        wanted = trees.reference()
+        for layer in layers:
+            wanted |= trees.folder(layer)
+        (self.folder / workspace.KEPT).mkdir(parents=True, exist_ok=True)
+        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{workspace.KEPT}/")}
+        for path in trees.changed(here, wanted):
+            if path in wanted:
+                trees.put(self.folder / path, wanted[path])
+            else:
+                (self.folder / path).unlink()
 
     def patch(self, file: Path) -> None:
         """Raises UserError when it does not fit the solution any more."""

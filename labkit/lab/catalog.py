@@ -74,7 +74,7 @@ class Lab:
 
     @property
     def starter(self) -> Path:
-        """Whole files that are laid over the workspace; there may be none."""
+        """Whole files that go over those of the workspace; there may be none."""
         return self.folder / "starter"
 
     @property

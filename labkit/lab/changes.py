@@ -68,7 +68,7 @@ def current(space: Workspace) -> Tree:
 
 
 def edited(space: Workspace) -> bool:
-    """Is there work that labkit did not lay itself?"""
+    """Is there work that labkit did not put there itself?"""
     return trees.digest(current(space)) != manifest_of(space).digest
 
 
@@ -87,7 +87,7 @@ def replace(space: Workspace, target: Target, *, why: str) -> Change:
 
 
 def put_back(space: Workspace, path: str, *, why: str) -> Change:
-    """One file as labkit laid it last, or as the reference has it. What was in its place is kept first. Raises UserError."""
+    """One file as labkit put it there last, or as the reference has it. What was in its place is kept first. Raises UserError."""
     with changing(space), told_when_refused(space.folder):
         _finish(space)
         lab = manifest_of(space).lab
@@ -137,7 +137,7 @@ def _current(space: Workspace, wanted: Mapping[str, bytes]) -> Tree:
 
 
 def _is_work(space: Workspace, now: Tree) -> bool:
-    """Is it anything but what labkit laid? Files beside the services that labkit never laid are the learner's."""
+    """Is it anything but what labkit put there? Files beside the services that labkit never put there are the learner's."""
     return bool(now) and trees.digest(now) != manifest_of(space).digest
 
 

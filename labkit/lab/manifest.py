@@ -1,4 +1,4 @@
-"""What labkit laid into a workspace last, `.labkit/laid.json`: the lab that it is at, and how the learner's edits are known."""
+"""What labkit put into a workspace last, `.labkit/laid.json`: the lab that it is at, and how the learner's edits are known."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -9,7 +9,7 @@ from labkit.lab.workspace import Workspace
 
 @dataclass(frozen=True)
 class Manifest:
-    """The lab, the files beside the services that it brought, and the digest of all that was laid."""
+    """The lab, the files beside the services that it brought, and the digest of all that labkit put there."""
 
     lab: int | None = None
     beside: tuple[str, ...] = ()

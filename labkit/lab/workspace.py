@@ -1,6 +1,6 @@
 """The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab brings, and `.labkit/`:
 
-workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit laid there
+workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit put there
 progress.json    see progress.py                           snapshots/    work that was kept, see snapshots.py
 changing.json    a change of the files is under way        lock          held by the command that changes them
 
