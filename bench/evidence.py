@@ -24,7 +24,8 @@ from labkit.quiescence import State, Watcher, wait
 from labkit.stack import state
 from labkit.stack.model import Account, Stack
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
-from labkit.verdict import Verdict, judge
+from labkit.verdict import judge
+from labkit.verdicts import Verdict
 
 SIZES = (1_000, 10_000, 100_000)
 CUSTOMERS = 100

@@ -4,20 +4,21 @@ The page with the timeline is in labkit/page.py.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from labkit import screen
-from labkit.invariants.witness import Fact, Witness
+from labkit.explanation import LABEL, Explanation, as_lines, heading, labelled
+from labkit.explanation import as_data as explanation_as_data
+from labkit.invariants.witness import Witness
 from labkit.judging.finding import Finding
 from labkit.say import one_line
-from labkit.verdict import Judgement, Result, Standing, Verdict
+from labkit.verdict import Judgement, Result, Standing
+from labkit.verdicts import Verdict
 
-MARKS = {Standing.PASS: "✓", Standing.FAIL: "✗", Standing.UNKNOWN: "?", Standing.NOTHING: "·", Standing.NOT_APPLICABLE: "·"}
+MARKS = dict.fromkeys(Standing, "·") | {Standing(verdict.value): verdict.mark for verdict in Verdict}
 FORMAT = 1
-LABEL = 9
 NAME_WIDTH = 32
-FACT_WIDTH = 62
 RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_version", "services", "started", "ended")
 
 
@@ -30,7 +31,7 @@ def as_text(judgement: Judgement, columns: int) -> str:
 def table(judgement: Judgement) -> Iterator[str]:
     """One line an invariant."""
     for finding in judgement.findings:
-        yield f"  {'✗' if finding.is_failure else '?'}      {finding.title}"
+        yield f"  {_mark(finding)}      {finding.title}"
     for result in judgement.results:
         yield f"  {MARKS[result.standing]} {result.invariant.id:4} {result.invariant.name:{NAME_WIDTH}}  {_amount(result)}".rstrip()
 
@@ -48,9 +49,8 @@ def details(judgement: Judgement, columns: int) -> Iterator[str]:
         if result.standing is Standing.UNKNOWN and not result.first and result.reason.rstrip(".").lower() not in shown:
             reasons.setdefault((result.reason, result.next_step), []).append(result.invariant.id)
     for (reason, next_step), ids in reasons.items():
-        yield from ("", f"?  {', '.join(ids)}: not judged", "", *sentence(f"{_capital(reason)}.", columns))
-        if next_step:
-            yield from labelled("next", next_step, columns)
+        yield from ("", heading(Verdict.UNKNOWN.mark, f"{', '.join(ids)}: not judged"), "")
+        yield from as_lines(Explanation(f"{_capital(reason)}.", next_step=next_step), columns)
 
 
 def _ending(judgement: Judgement) -> Iterator[str]:
@@ -92,24 +92,23 @@ def _violations(count: int) -> str:
 
 
 def _finding(finding: Finding, columns: int) -> Iterator[str]:
-    yield f"{'✗' if finding.is_failure else '?'}  {finding.title}"
+    yield heading(_mark(finding), finding.title)
     yield ""
-    yield from sentence(finding.sentence, columns)
-    yield from _grounds(finding.because, finding.so, finding.next_step, columns)
-    if finding.traceback:
-        yield from ("", "  the exception:", *(f"    {line}" for line in finding.traceback))
+    yield from as_lines(finding.explanation, columns)
+
+
+def _mark(finding: Finding) -> str:
+    return (Verdict.FAIL if finding.is_failure else Verdict.UNKNOWN).mark
 
 
 def _result(result: Result, columns: int) -> Iterator[str]:
     assert result.first
-    yield f"{MARKS[result.standing]}  {result.invariant.id}  {result.invariant.name}: {_violations(result.count)}"
+    yield heading(MARKS[result.standing], result.invariant.id, f"{result.invariant.name}: {_violations(result.count)}")
     yield ""
     if result.consequences == result.count and result.count:
         yield "  As a consequence of the message that was given up:"
-    yield from sentence(result.first.sentence, columns)
-    if result.standing is Standing.UNKNOWN:
-        yield from ("", *sentence(f"This is not a verdict: {result.reason}.", columns))
-    yield from _grounds(result.first.because, result.first.so, result.first.next_step, columns)
+    unknown = result.standing is Standing.UNKNOWN
+    yield from as_lines(result.first, columns, remark=f"This is not a verdict: {result.reason}." if unknown else "")
     others = [(name, w) for name, w in (("worst", result.worst), ("last", result.last)) if w and w is not result.first]
     if len(others) == 2 and others[0][1] is others[1][1]:
         others = [("the last and worst", others[0][1])] if result.count > 2 else [("the other", others[0][1])]
@@ -120,42 +119,6 @@ def _result(result: Result, columns: int) -> Iterator[str]:
         yield from labelled(label, other.sentence, columns)
     if 0 < result.consequences < result.count:
         yield from ("", f"  {result.consequences} of these follow from a message that was given up.")
-
-
-def _grounds(facts: Sequence[Fact], so: str, next_step: str, columns: int) -> Iterator[str]:
-    if facts or so or next_step:
-        yield ""
-    yield from grounds(facts, so, next_step, columns)
-
-
-def grounds(facts: Sequence[Fact], so: str, next_step: str, columns: int) -> Iterator[str]:
-    """What a verdict rests on and where each fact was read: beside it, or below it where the screen is too narrow for that."""
-    width = max((len(fact.text) for fact in facts), default=0)
-    beside = width <= FACT_WIDTH and all(2 + LABEL + width + 2 + len(fact.source) <= columns for fact in facts)
-    for index, fact in enumerate(facts):
-        label = "because" if index == 0 else ""
-        if beside:
-            yield _labelled(label, f"{fact.text:{width}}  {fact.source}".rstrip())
-        else:
-            yield from labelled(label, fact.text, columns)
-            if fact.source:
-                yield from screen.wrapped(_labelled("", f"  {fact.source}"), columns, LABEL + 4)
-    if so:
-        yield from labelled("so", so, columns)
-    if next_step:
-        yield from labelled("next", next_step, columns)
-
-
-def labelled(label: str, text: str, columns: int) -> list[str]:
-    return screen.wrapped(_labelled(label, text), columns, LABEL + 2)
-
-
-def _labelled(label: str, text: str) -> str:
-    return f"  {label:{LABEL}}{text}"
-
-
-def sentence(text: str, columns: int) -> list[str]:
-    return screen.wrapped(f"  {text}", columns, 2)
 
 
 def _capital(text: str) -> str:
@@ -180,15 +143,11 @@ def as_data(judgement: Judgement) -> dict[str, Any]:
 def _finding_data(finding: Finding) -> dict[str, Any]:
     return {
         "kind": finding.kind,
-        "verdict": "fail" if finding.is_failure else "unknown",
+        "verdict": (Verdict.FAIL if finding.is_failure else Verdict.UNKNOWN).value,
         "title": finding.title,
-        "sentence": finding.sentence,
         "count": finding.count,
         "orders": list(finding.orders),
-        "because": _facts_data(finding.because),
-        "so": finding.so,
-        "next": finding.next_step,
-        "traceback": list(finding.traceback),
+        **explanation_as_data(finding.explanation),
     }
 
 
@@ -215,15 +174,4 @@ def _result_data(result: Result) -> dict[str, Any]:
 
 def witness_data(shown: Witness) -> dict[str, Any]:
     about = {name: getattr(shown, name) for name in ("order_id", "customer_id", "message_id", "commit_no")}
-    return {
-        "kind": shown.kind,
-        "sentence": shown.sentence,
-        **{name: value for name, value in about.items() if value is not None},
-        "because": _facts_data(shown.because),
-        "so": shown.so,
-        "next": shown.next_step,
-    }
-
-
-def _facts_data(facts: Sequence[Fact]) -> list[dict[str, str]]:
-    return [{"fact": fact.text, "source": fact.source} for fact in facts]
+    return {"kind": shown.kind, **{name: value for name, value in about.items() if value is not None}, **explanation_as_data(shown)}

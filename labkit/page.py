@@ -15,7 +15,8 @@ from labkit.explain import as_text
 from labkit.story import system
 from labkit.story.delivery import RELAY
 from labkit.story.system import System
-from labkit.verdict import Judgement, Verdict
+from labkit.verdict import Judgement
+from labkit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,6 +26,7 @@ EVENTS = 4000  # at most; around the witnesses when there are more
 ROW, LEFT, WIDTH, TOP = 26, 150, 1160, 24
 WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}
 _TIMELINE = Path(__file__).with_name("judging") / "timeline.sql"
+CLIENT, VIEW = "client", "view"
 LEGEND = {
     "client": "request",
     "write": "row changed",
@@ -86,8 +88,8 @@ def _witnessed(judgement: Judgement) -> set[int]:
 
 def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
     timeline = _TIMELINE.read_text(encoding="utf-8").rstrip().removesuffix(";")
-    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL").fetchone()
-    where = "seen IS NOT NULL"
+    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL AND lane IS NOT NULL").fetchone()
+    where = "seen IS NOT NULL AND lane IS NOT NULL"
     values: list[object] = []
     if count > EVENTS and orders:
         where += " AND (order_id IN (SELECT unnest(?)) OR customer_id IN (SELECT customer_id FROM orders WHERE id IN (SELECT unnest(?))))"

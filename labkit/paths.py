@@ -86,12 +86,12 @@ def socket_directory(stack_directory: Path) -> Path:
     return path
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the file in one step: whoever reads sees the old or the new text, also after a crash. What is kept below `home` is
+def write(path: Path, content: str | bytes) -> None:
+    """Replace the file in one step: whoever reads sees the old or the new content, also after a crash. What is kept below `home` is
     nobody else's to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    _write(aside, path, text, 0o600 if path.is_relative_to(home()) else 0o666)
+    _write(aside, path, content, 0o600 if path.is_relative_to(home()) else 0o666)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -100,10 +100,10 @@ def write_private(path: Path, text: str) -> None:
     _write(path.with_name(f".{path.name}.{os.getpid()}"), path, text, 0o600)
 
 
-def _write(aside: Path, path: Path, text: str, mode: int) -> None:
+def _write(aside: Path, path: Path, content: str | bytes, mode: int) -> None:
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(text)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

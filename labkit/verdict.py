@@ -20,15 +20,10 @@ from labkit.judging.machine import Machine, machine_of
 from labkit.judging.parked import parked_findings
 from labkit.judging.rest import Rest, rest_of
 from labkit.system import find as profiles
+from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-class Verdict(Enum):
-    PASS = "pass"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
 
 
 class Standing(Enum):
@@ -91,12 +86,9 @@ def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | N
 
 
 def _worst(findings: Sequence[Finding], results: Sequence[Result]) -> Verdict:
-    standings = [r.standing for r in results]
-    if Standing.FAIL in standings or any(f.is_failure for f in findings):
-        return Verdict.FAIL
-    if Standing.UNKNOWN in standings or any(not f.is_failure for f in findings) or Standing.PASS not in standings:
-        return Verdict.UNKNOWN
-    return Verdict.PASS
+    by_standing = {Standing.PASS: Verdict.PASS, Standing.FAIL: Verdict.FAIL, Standing.UNKNOWN: Verdict.UNKNOWN}
+    of_results = [by_standing[result.standing] for result in results if result.standing in by_standing]
+    return worst([*of_results, *(Verdict.FAIL if finding.is_failure else Verdict.UNKNOWN for finding in findings)])
 
 
 def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from labkit.chaos.schedule import Event, Schedule
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import Session
+from labkit.checking.shop import Customer
 from labkit.errors import UserError
 from labkit.faults import engine, make
 from labkit.faults.engine import Order
-from labkit.lab.check import Failed, NotJudged
-from labkit.lab.client import Customer
-from labkit.lab.scenario import Run
+from labkit.faults.ledger import Fault
 from labkit.stack import sql
 
 CUSTOMERS = 20
@@ -33,7 +34,7 @@ class Played:
     fired: int = 0
 
 
-async def play(run: Run, schedule: Schedule, tell: Tell) -> Played:
+async def play(run: Session, schedule: Schedule, tell: Tell) -> Played:
     """Everything is healed when it returns. Raises UserError when something cannot be, NotJudged when nobody took the first
     customers, and Failed when an answer is not what the contract says."""
     played = Played()
@@ -50,19 +51,19 @@ async def play(run: Run, schedule: Schedule, tell: Tell) -> Played:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # none is left to end when nobody looks
-        await run.heal_all()
+        await run.faults.heal_all()
     return played
 
 
-async def _customers(run: Run, schedule: Schedule) -> list[Customer]:
-    made = [await run.customer(f"Chaos {schedule.seed}.{number}", LIMIT) for number in range(CUSTOMERS)]
+async def _customers(run: Session, schedule: Schedule) -> list[Customer]:
+    made = [await run.shop.create_customer(f"Chaos {schedule.seed}.{number}", LIMIT) for number in range(CUSTOMERS)]
     known = [customer for customer in made if customer is not None]
     if len(known) < len(made):
         raise NotJudged("No customer could be created.", next_step="labkit status")
     return known
 
 
-async def _load(run: Run, schedule: Schedule, customers: list[Customer], started: float) -> None:
+async def _load(run: Session, schedule: Schedule, customers: list[Customer], started: float) -> None:
     """Orders at the rate of the schedule, some cancelled a moment later; what gets no answer is written down as unknown."""
     dice = random.Random(f"load {schedule.seed}")
     calls: set[asyncio.Task[None]] = set()
@@ -90,30 +91,32 @@ async def _load(run: Run, schedule: Schedule, customers: list[Customer], started
         raise wrong[0]
 
 
-async def _one(run: Run, customer: int, total: Decimal, cancelled: bool, wrong: list[Failed]) -> None:
+async def _one(run: Session, customer: int, total: Decimal, cancelled: bool, wrong: list[Failed]) -> None:
     try:
-        order = await run.order(customer, str(total))
+        order = await run.shop.place_order(customer, str(total))
         if cancelled and order.id is not None:
             await asyncio.sleep(0.05)
-            await run.cancel(order.id)
+            await run.shop.cancel_order(order.id)
     except Failed as error:
         wrong.append(error)
 
 
-async def _event(run: Run, schedule: Schedule, event: Event, started: float, played: Played, customers: list[Customer], tell: Tell) -> None:
+async def _event(
+    run: Session, schedule: Schedule, event: Event, started: float, played: Played, customers: list[Customer], tell: Tell
+) -> None:
     await asyncio.sleep(max(0.0, started + event.at - time.monotonic()))
     try:
-        fault = await run.fault(await asyncio.to_thread(_order, run, event, customers, random.Random(f"{schedule.seed} {event.at}")))
+        fault = await run.faults.apply(await asyncio.to_thread(_order, run, event, customers, random.Random(f"{schedule.seed} {event.at}")))
     except (NotJudged, UserError) as error:
         played.events.append((event, f"not done: {error}"))
         tell(f"{event.at:6.1f} s  {event}: not done, {str(error).splitlines()[0]}")
         return
     await asyncio.sleep(max(0.0, started + event.at + event.lasts - time.monotonic()))
     if event.verb == "crash":
-        await _crashed(run, fault.id, started + event.at + FIRE_S)
+        await _crashed(run, fault, started + event.at + FIRE_S)
     proof = await asyncio.to_thread(engine.proof, run.stack, fault)
     try:
-        healed = fault if fault.over else await run.heal(fault)
+        healed = fault if fault.over else await run.faults.heal(fault)
     except (NotJudged, UserError) as error:  # tried again when all of them are healed, at the end
         played.events.append((event, f"not healed at once: {error}"))
         tell(f"{event.at:6.1f} s  {event}: not healed at once, {str(error).splitlines()[0]}")
@@ -125,14 +128,14 @@ async def _event(run: Run, schedule: Schedule, event: Event, started: float, pla
     tell(f"{event.at:6.1f} s  {event}{'' if fired else ' (did not fire)'}, healed after {took:.1f} s")
 
 
-async def _crashed(run: Run, fault_id: str, deadline: float) -> None:
+async def _crashed(run: Session, fault: Fault, deadline: float) -> None:
     while time.monotonic() < deadline:
-        if any(hit["what"] == "crash" for hit in run.hits(run.known(fault_id))):
+        if any(hit["what"] == "crash" for hit in run.faults.hits(fault)):
             return
         await asyncio.sleep(0.05)
 
 
-def _order(run: Run, event: Event, customers: list[Customer], dice: random.Random) -> Order:
+def _order(run: Session, event: Event, customers: list[Customer], dice: random.Random) -> Order:
     """Raises UserError."""
     match event.verb:
         case "crash":
@@ -151,7 +154,7 @@ def _order(run: Run, event: Event, customers: list[Customer], dice: random.Rando
             return make.outage(run.stack, verb, event.target)
 
 
-def _recent_message(run: Run, dice: random.Random) -> str:
+def _recent_message(run: Session, dice: random.Random) -> str:
     schema = dice.choice(run.stack.profile.schemas)
     try:
         with sql.connected(run.stack.mysql, 2.0) as cursor:

@@ -50,13 +50,13 @@ def _lab_of(words: Sequence[str]) -> str | None:
 def _lab_of_workspace() -> str:
     from labkit.errors import UserError
     from labkit.lab import workspace
-    from labkit.lab.laid import laid
+    from labkit.lab.manifest import manifest_of
 
     try:
         space = workspace.find()
     except UserError:
         space = None
-    return str((laid(space).lab if space else None) or 1)
+    return str((manifest_of(space).lab if space else None) or 1)
 
 
 def _closest(word: str, known: Sequence[str]) -> str | None:

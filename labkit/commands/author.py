@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labkit import interrupts, paths, say
+from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_check import judge
 from labkit.errors import ExitCode, UserError
 from labkit.lab import author
 from labkit.lab.author import SEED, Files
 from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
-from labkit.lab.check import Check, Outcome, Verdict
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 from labkit.up_view import Table
+from labkit.verdicts import Verdict
 
 STACK = "author-test"
 
@@ -59,7 +60,7 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
     runtimes.refuse_unknown(runtime)
     taken = runtimes.choose(runtime, None).runtime
     files = Files(folder)
-    files.lay()
+    files.become()
     with state.exclusive(STACK, "author test") as directory:
         lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
         try:
@@ -67,6 +68,10 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
         finally:
             interrupts.ignore()
             lifecycle.take_down(directory, state.find(STACK), data=True)
+
+
+def _words(outcome: CheckResult) -> str:
+    return outcome.explanation.words if outcome.explanation else ""
 
 
 class Proof:
@@ -84,10 +89,10 @@ class Proof:
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
-            self._files.lay(lab.solution if not lab.starter.is_dir() else lab.starter)
+            self._files.become(lab.solution if not lab.starter.is_dir() else lab.starter)
             if lab.starter.is_dir():
                 self._starter(lab, self._judged(lab, checks))
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._all_pass("solution", self._judged(lab, checks))
         self._variants(lab, [file for file in lab.variants if not only or file.stem in only])
         for mutant in lab.mutants:
@@ -96,7 +101,7 @@ class Proof:
         self._transcript(lab, record=record, whole=not only)
         return self._wrong
 
-    def _starter(self, lab: Lab, outcomes: list[Outcome]) -> None:
+    def _starter(self, lab: Lab, outcomes: list[CheckResult]) -> None:
         for outcome in outcomes:
             wanted = Verdict.PASS if outcome.check.id in lab.given else Verdict.FAIL
             if outcome.verdict is not wanted:
@@ -106,7 +111,7 @@ class Proof:
             self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
         self._kept["starter"] = author.kept(failing)
 
-    def _all_pass(self, name: str, outcomes: list[Outcome]) -> bool:
+    def _all_pass(self, name: str, outcomes: list[CheckResult]) -> bool:
         for outcome in outcomes:
             if outcome.verdict is not Verdict.PASS:
                 self._say(False, f"{name}: {outcome.check.id} is {outcome.verdict.value}", outcome)
@@ -117,7 +122,7 @@ class Proof:
     def _variants(self, lab: Lab, files: list[Path]) -> None:
         """Those that fit together are judged together, which is quicker; when that goes wrong, one after another, to tell which."""
         while files:
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             together = []
             for file in files:
                 if self._files.fits(file):
@@ -136,14 +141,14 @@ class Proof:
             self._say(False, f"{name}: {error}")
             passed = False
         for file in together if not passed and len(together) > 1 else ():
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._files.patch(file)
             self._variant(lab, [file])
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
         file = author.mutant_file(lab, mutant)
-        self._files.lay(lab.solution)
+        self._files.become(lab.solution)
         try:
             if file.suffix == ".sql":
                 outcomes = self._in_the_database(lab, checks, file)
@@ -156,13 +161,13 @@ class Proof:
         outcome = next(o for o in outcomes if o.check.id == mutant.caught_by)
         if outcome.verdict is not Verdict.FAIL:
             self._say(False, f"mutant {mutant.name} is not caught: {outcome.check.id} is {outcome.verdict.value}", outcome)
-        elif mutant.says not in author.said(outcome):
+        elif mutant.says not in _words(outcome):
             self._say(False, f"mutant {mutant.name} is caught by {outcome.check.id}, which does not say {mutant.says!r}", outcome)
         else:
             self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
         self._kept[f"mutant {mutant.name}"] = author.kept([outcome])
 
-    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[Outcome]:
+    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[CheckResult]:
         do, undo = author.statements(file)
         self._run(do)
         try:
@@ -175,7 +180,7 @@ class Proof:
             for statement in statements:
                 cursor.execute(statement)
 
-    def _judged(self, lab: Lab, checks: list[Check]) -> list[Outcome]:
+    def _judged(self, lab: Lab, checks: list[Check]) -> list[CheckResult]:
         """Restarts what differs first. Raises UserError when a service does not start."""
         outcomes, _ = asyncio.run(judge(self._as_the_files_are(), lab, checks, SEED))
         return outcomes
@@ -191,7 +196,7 @@ class Proof:
         known, wanted = state.find(STACK), state.profile_of(lab.profile)
         if known is None or known.profile != wanted:
             lifecycle.take_down(self._directory, known, data=True)
-            self._files.lay(lab.solution)
+            self._files.become(lab.solution)
             self._brought(wanted)
 
     def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:
@@ -200,11 +205,11 @@ class Proof:
         )
         return brought.stack
 
-    def _say(self, good: bool, what: str, outcome: Outcome | None = None) -> None:
+    def _say(self, good: bool, what: str, outcome: CheckResult | None = None) -> None:
         self._wrong += not good
         say.line(f"  {'✓' if good else '✗'} {what}")
         if outcome is not None:
-            for line in author.said(outcome).splitlines():
+            for line in _words(outcome).splitlines():
                 say.line(f"      {line}")
 
     def _transcript(self, lab: Lab, *, record: bool, whole: bool) -> None:

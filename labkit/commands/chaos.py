@@ -15,24 +15,24 @@ from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
 from labkit.chaos.schedule import Event, Schedule
 from labkit.chaos.shrink import shrink
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
 from labkit.explain import as_json as judgement_as_json
 from labkit.explain import as_text
 from labkit.faults import components, told
-from labkit.lab.check import Failed, NotJudged
-from labkit.lab.scenario import scenario
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
-from labkit.verdict import Judgement, Verdict, judge
+from labkit.verdict import Judgement, judge
+from labkit.verdicts import Verdict
 
-EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 SHRINK_TRIES = 24
 READY_S = 10.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PlayedSchedule:
     """One schedule played and judged. `evidence` is where it is kept."""
 
     schedule: Schedule
@@ -79,7 +79,7 @@ def chaos(
         return _no_verdict(stack, wanted, error, as_json=as_json)
     shorter = _shrunk(stack, outcome, quiet=quiet) if outcome.failed and shrinking and len(wanted.events) > 1 else None
     _tell(stack, outcome, shorter, as_json=as_json)
-    return EXIT_CODES[outcome.judgement.verdict]
+    return outcome.judgement.verdict.exit_code
 
 
 def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bool) -> ExitCode:
@@ -103,39 +103,41 @@ def _refuse_unready(stack: Stack) -> None:
         raise UserError(f"Not all of {stack.name} is ready.", "labkit up", exit_code=ExitCode.UNKNOWN, details=details)
 
 
-def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> Outcome:
+def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
     """Play it and judge what its own customers met. Raises UserError."""
     begun = time.monotonic()
     folder = stack.directory / "runs"
     folder.mkdir(exist_ok=True)
     evidence = folder / f"chaos-{wanted.seed}-{time.strftime('%H%M%S')}.duckdb"
 
-    async def run() -> tuple[Played, Scenario, int, int]:
-        async with scenario(stack, "labkit chaos", seed=wanted.seed) as at_work:
+    async def judged_run() -> tuple[Played, Scenario, int, int]:
+        async with session(stack, "labkit chaos") as run:
             try:
-                played = await play(at_work, wanted, tell=lambda line: None if quiet else say.line(line))
+                played = await play(run, wanted, tell=lambda line: None if quiet else say.line(line))
             except NotJudged as reason:
-                raise UserError(reason.sentence, reason.next_step, exit_code=ExitCode.UNKNOWN) from reason
+                why = reason.explanation
+                raise UserError(why.sentence, why.next_step, exit_code=ExitCode.UNKNOWN) from reason
             except Failed as wrong:
-                details = [f"expected {wrong.expected}", f"found    {wrong.found}"]
-                raise UserError(wrong.sentence, wrong.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
-            about = Scenario(requests=at_work.requests, customers=played.customers, seed=wanted.seed)
-            placed = [row for row in at_work.requests if row["operation"] == "create_order"]
+                why = wrong.explanation
+                details = [f"expected {why.expected}", f"found    {why.found}"]
+                raise UserError(why.sentence, why.next_step, exit_code=ExitCode.FAIL, details=details) from wrong
+            about = Scenario(requests=run.shop.requests, customers=played.customers, seed=wanted.seed)
+            placed = [row for row in run.shop.requests if row["operation"] == "create_order"]
             return played, about, len(placed), sum(row["outcome"] == "unknown" for row in placed)
 
-    played, about, orders, unknown = asyncio.run(run())
+    played, about, orders, unknown = asyncio.run(judged_run())
     try:
         with closing(collect(stack, evidence, about)) as connection:
             judgement = judge(connection)
     except OSError as error:
         message = f"The evidence could not be collected: {error}."
         raise UserError(message, "labkit status", exit_code=ExitCode.UNKNOWN) from error
-    return Outcome(wanted, played, judgement, evidence, orders, unknown, time.monotonic() - begun)
+    return PlayedSchedule(wanted, played, judgement, evidence, orders, unknown, time.monotonic() - begun)
 
 
-def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
+def _shrunk(stack: Stack, failed: PlayedSchedule, *, quiet: bool) -> PlayedSchedule | None:
     """A shorter schedule that failed too, or None when none was found."""
-    found: list[Outcome] = []
+    found: list[PlayedSchedule] = []
     if not quiet:
         say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")
 
@@ -158,7 +160,7 @@ def _shrunk(stack: Stack, failed: Outcome, *, quiet: bool) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if len(outcome.schedule.events) == len(events)), None)
 
 
-def _tell(stack: Stack, outcome: Outcome, shorter: Outcome | None, *, as_json: bool) -> None:
+def _tell(stack: Stack, outcome: PlayedSchedule, shorter: PlayedSchedule | None, *, as_json: bool) -> None:
     best = shorter or outcome
     kept: Path | None = None
     if outcome.failed:

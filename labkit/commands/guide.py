@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labkit import paths, say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import next_step, progress, standing, workspace
+from labkit.lab import lab_status, next_step, progress, workspace
 from labkit.lab.catalog import find_lab
 
 
@@ -16,7 +16,7 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
     from labkit.lab.guide_page import page
 
     space = workspace.find()
-    found = standing.of_all(progress.load(space))
+    found = lab_status.of_all(progress.load(space))
     wanted = [find_lab(number).number] if number is not None else [now.lab.number for now in found if now.lab.guide.is_file()]
     if not wanted:
         raise UserError("No lab has a guide.", "labkit labs")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit import paths, say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, trees, workspace
+from labkit.lab import changes, trees, workspace
 from labkit.lab.workspace import Workspace, told_when_refused
 
 NOTES = """# Notes
@@ -48,7 +48,7 @@ def _again(folder: Path, stack_name: str) -> ExitCode:
         workspace.write(Workspace(folder, stack_name))
         say.line(f"{folder} is your workspace again; none of its files was touched.")
     else:
-        laying.finish(found)
+        changes.finish(found)
         say.line(f"{folder} is a workspace already; none of its files was touched.")
     say.line(f"Next: cd {_shown(folder)}, then labkit labs")
     return ExitCode.OK

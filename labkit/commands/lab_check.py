@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit import explanation as explanations
 from labkit import say, screen
+from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
+from labkit.explanation import Explanation
 from labkit.lab.catalog import Lab, find_lab
-from labkit.lab.check import Check, Outcome, Verdict, worst
+from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
     from labkit.lab.progress import LabRecord
     from labkit.lab.workspace import Workspace
     from labkit.stack.model import Stack
 
-MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
-EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
 TOOK_WIDTH = 7  # "  1.0 s"
 PROGRESS_S = 1.0  # what takes longer is told while it goes on
 
@@ -29,16 +29,15 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import told
     from labkit.lab import progress, workspace
-    from labkit.lab.scenario import refuse_beside_load
-    from labkit.lab.taken_over import take_over
-    from labkit.stack import state
+    from labkit.lab.edits import take_over
+    from labkit.stack import run_lock, state
 
     lab = find_lab(number)
     space = workspace.whole()
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
-    refuse_beside_load(stack)
+    run_lock.refuse_beside_load(stack)
     told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
     restarted = take_over(stack)
     stack = state.load(stack_name)
@@ -50,8 +49,8 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     table = _Table(lab, checks, silent=as_json)
     began = time.monotonic()
     outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
-    verdict = worst(outcomes)
-    results = [progress.Result(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
+    verdict = worst(outcome.verdict for outcome in outcomes)
+    results = [progress.CheckVerdict(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
     judged = {**{c.name: c.digest for c in stack.components if c.digest}, **_beside(space)}
     before = progress.load(space).lab(number)
     known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
@@ -64,25 +63,25 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
         for line in _what_now(lab, space, outcomes, before, judged):
             say.line(line)
-    return EXIT_CODES[verdict]
+    return verdict.exit_code
 
 
 def _beside(space: "Workspace | None") -> dict[str, str]:
     """The digests of the files that the lab brought beside the services, as far as they are there."""
     from labkit.lab import trees
-    from labkit.lab.laid import laid
+    from labkit.lab.manifest import manifest_of
 
     if space is None:
         return {}
-    found = trees.of_workspace(space.folder, laid(space).beside)
+    found = trees.of_workspace(space.folder, manifest_of(space).beside)
     return {path: trees.digest({path: content}) for path, content in found.items() if not trees.in_services(path)}
 
 
 def _what_now(
-    lab: Lab, space: "Workspace | None", outcomes: Sequence[Outcome], before: "LabRecord", judged: dict[str, str]
+    lab: Lab, space: "Workspace | None", outcomes: Sequence[CheckResult], before: "LabRecord", judged: dict[str, str]
 ) -> Iterator[str]:
     """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
-    from labkit.lab import next_step, progress, standing
+    from labkit.lab import lab_status, next_step, progress
 
     failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
     if failed and all(record and record.last == Verdict.FAIL.value and record.digests == judged for record in failed):
@@ -90,11 +89,11 @@ def _what_now(
     if any(o.verdict is not Verdict.PASS for o in outcomes):
         return
     known = progress.load(space)
-    now = standing.of_lab(lab, known)
+    now = lab_status.of_lab(lab, known)
     if space is None:
         yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.first()}"
-    elif now.state in (standing.DONE, progress.AFTER_SOLUTION):
-        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(standing.of_all(known), space)}"
+    elif now.state in (lab_status.DONE, progress.AFTER_SOLUTION):
+        yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(lab_status.of_all(known), space)}"
     else:
         yield f"Next: {next_step.of_lab(now)}"
 
@@ -142,20 +141,21 @@ async def judge(
     seed: int,
     *,
     begin: Callable[[Check], None] = lambda _: None,
-    tell: Callable[[Outcome], None] = lambda _: None,
+    tell: Callable[[CheckResult], None] = lambda _: None,
     doing: Callable[[str], None] = lambda _: None,
-) -> tuple[list[Outcome], list[str]]:
+) -> tuple[list[CheckResult], list[str]]:
     """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
-    from labkit.lab.scenario import at_work
-    from labkit.lab.schedule import run_checks
-    from labkit.lab.trial import Trial
+    from labkit.checking.schedule import run_checks
+    from labkit.checking.session import session
+    from labkit.checking.trial import Trial
 
     folder = stack.source if (stack.source / ".labkit").is_dir() else None
-    command = f"labkit lab {lab.number} check"
-    async with at_work(stack, command, lambda: Trial(stack, command, seed, folder=folder)) as trial:
-        trial.say = doing
-        outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, whole=trial.refuse_not_back)
-        return outcomes, trial.notes
+    async with session(stack, f"labkit lab {lab.number} check") as run:
+        with Trial(run, seed, folder=folder) as trial:
+            trial.say = doing
+            recovered = trial.faults.require_recovery
+            outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, recovered=recovered)
+            return outcomes, trial.notes
 
 
 class _Table:
@@ -181,49 +181,40 @@ class _Table:
         if not self._silent and self._now is not None:
             say.progress(f"  … {self._now.id}  {self._now.title}{f': {what}' if what else ''}")
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: CheckResult) -> None:
         if self._silent:
             return
         say.progress("")
         c = outcome.check
         given = "given" if c.id in self._given and outcome.verdict is Verdict.PASS else ""
         took = f"{outcome.seconds:5.1f} s"
-        cells = [(f"{MARKS[outcome.verdict]} {c.id}", self._ids), (c.title, self._width), (took, TOOK_WIDTH), (given, len(given))]
+        cells = [(f"{outcome.verdict.mark} {c.id}", self._ids), (c.title, self._width), (took, TOOK_WIDTH), (given, len(given))]
         for line in screen.row(cells):
             say.line(line)
 
 
-def explained(outcomes: Sequence[Outcome], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
+def explained(outcomes: Sequence[CheckResult], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
     """What is to be said about what did not pass, and the sum."""
     for outcome in outcomes:
-        if outcome.verdict is not Verdict.PASS:
-            yield from ("", *_explained(outcome, columns))
+        if outcome.explanation is not None:
+            yield from ("", *_explained(outcome, outcome.explanation, columns))
     yield ""
     for note in notes:
         yield f"Note: {note}"
-    counts = [(sum(o.verdict is verdict for o in outcomes), word) for verdict, word in WORDS.items()]
+    counts = [(sum(o.verdict is verdict for o in outcomes), verdict.word) for verdict in Verdict]
     first = next((o for o in outcomes if o.verdict is Verdict.FAIL), None)
     stuck = f" Stuck? labkit lab {number} hint {first.check.id}" if first else ""
     yield f"{', '.join(f'{n} {word}' for n, word in counts if n)} in {seconds:.1f} s (seed {seed}).{stuck}"
 
 
-def _explained(outcome: Outcome, columns: int) -> Iterator[str]:
-    from labkit import explain
-
-    unjudged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
-    yield f"{MARKS[outcome.verdict]} {outcome.check.id}  {outcome.check.title}{unjudged}"
+def _explained(outcome: CheckResult, explanation: Explanation, columns: int) -> Iterator[str]:
+    not_judged = ": nothing was judged" if outcome.verdict is Verdict.UNKNOWN else ""
+    yield explanations.heading(outcome.verdict.mark, outcome.check.id, f"{outcome.check.title}{not_judged}")
     yield ""
-    yield from explain.sentence(outcome.sentence, columns)
-    yield ""
-    for label, text in (("expected", outcome.expected), ("found", outcome.found)):
-        if text:
-            yield from explain.labelled(label, text, columns)
-    yield from explain.grounds(outcome.because, outcome.so, outcome.next_step, columns)
+    yield from explanations.as_lines(explanation, columns)
 
 
-def as_data(outcome: Outcome, lab: Lab) -> dict[str, Any]:
+def as_data(outcome: CheckResult, lab: Lab) -> dict[str, Any]:
     about = {"id": outcome.check.id, "title": outcome.check.title, "verdict": outcome.verdict.value, "seconds": round(outcome.seconds, 3)}
-    details = {k: getattr(outcome, k) for k in ("sentence", "expected", "found", "so", "next_step")}
-    because = [{"fact": fact.text, "source": fact.source} for fact in outcome.because]
     given = {"given": True} if outcome.check.id in lab.given else {}
-    return {**about, **given, **{k: v for k, v in details.items() if v}, **({"because": because} if because else {})}
+    return {**about, **given, **(explanations.as_data(outcome.explanation) if outcome.explanation else {})}

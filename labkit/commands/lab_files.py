@@ -5,11 +5,11 @@ import time
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, progress, snapshots, trees, workspace
+from labkit.lab import changes, progress, snapshots, trees, workspace
 from labkit.lab.catalog import Lab, find_lab
-from labkit.lab.fresh import fresh
-from labkit.lab.laid import laid
-from labkit.lab.laying import Change, Target
+from labkit.lab.changes import Change, Target
+from labkit.lab.empty_stack import empty_stack
+from labkit.lab.manifest import manifest_of
 from labkit.lab.progress import Progress
 from labkit.lab.workspace import Workspace
 from labkit.stack import runtimes, state, stores
@@ -20,7 +20,7 @@ SHOWN_PATHS = 8
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """The workspace as the lab begins, on empty stores. In that lab already, nothing is changed."""
     lab, space = find_lab(number), workspace.here()
-    if laid(space).lab == number and progress.load(space).lab(number).started is not None:
+    if manifest_of(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
         say.line(f"Next: labkit lab {number}" if runs else "Next: labkit up")
@@ -53,7 +53,7 @@ def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
 
 def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCode:
-    change = laying.lay(space, Target(laying.START, lab.number), why=command)
+    change = changes.replace(space, Target(changes.START, lab.number), why=command)
 
     def started(progress: Progress) -> None:
         progress.lab(lab.number).started = time.time()
@@ -61,7 +61,7 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
     progress.change(space, started)
     say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)\n")
     tell(change)
-    done = fresh(stack_name, space.folder, command, profile=state.profile_of(lab.profile))
+    done = empty_stack(stack_name, space.folder, command, profile=state.profile_of(lab.profile))
     emptied = "All customers, orders and messages are gone; the" if done.emptied else "The"
     say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
     say.line(f"Next: labkit lab {lab.number}")
@@ -97,10 +97,10 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
         own = [snapshot for snapshot in kept if snapshot.lab == number]
         if not own:
             raise UserError(f"No work of lab {number} is kept.", f"labkit lab {number} restore --list")
-        now = trees.digest(laying.current(space))  # the latest that is anything else than what is there
+        now = trees.digest(changes.current(space))  # the latest that is anything else than what is there
         name = next((snapshot for snapshot in reversed(own) if snapshot.digest != now), own[-1]).name
-    snapshot = laying.named(space, name)
-    change = laying.lay(space, Target(laying.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
+    snapshot = changes.named(space, name)
+    change = changes.replace(space, Target(changes.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
     say.line(f"Your work of {snapshot.when} is back ({name}).")
     tell(change)
     say.line(f"Next: labkit lab {snapshot.lab or number} check, which takes it over")
@@ -109,7 +109,7 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
 
 def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
     """One file, as the lab brought it."""
-    change = laying.put_back(space, path, why=f"labkit lab {number} restore {path}")
+    change = changes.put_back(space, path, why=f"labkit lab {number} restore {path}")
     say.line(f"{path} is as the lab brought it.")
     if change.kept:
         tell(change)
@@ -135,12 +135,12 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
 
     progress.change(space, seen)
     if apply:
-        change = laying.lay(space, Target(laying.SOLUTION, number), why=f"labkit lab {number} solution --apply")
+        change = changes.replace(space, Target(changes.SOLUTION, number), why=f"labkit lab {number} solution --apply")
         tell(change)
         say.line(f"Next: labkit lab {number} check, which takes it over")
     else:
         with say.paged():
-            _print_diff(laying.current(space), lab) if diff else _print_files(lab)
+            _print_diff(changes.current(space), lab) if diff else _print_files(lab)
     return ExitCode.OK
 
 

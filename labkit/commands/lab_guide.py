@@ -6,21 +6,21 @@ from typing import Any
 
 from labkit import paths, say, screen
 from labkit.errors import ExitCode, UserError
-from labkit.lab import guide, next_step, progress, standing, workspace
+from labkit.lab import guide, lab_status, next_step, progress, workspace
 from labkit.lab.catalog import Lab, Stop, find_lab
+from labkit.lab.lab_status import LabStatus
 from labkit.lab.progress import Progress
-from labkit.lab.standing import Standing
 from labkit.lab.workspace import Workspace
 
 AROUND = 6  # lines of code after an anchor
 _BLANK = re.compile(r"^(?:\s|\x1b\[[\d;]*m)+$|\s+$")  # what shows nothing at a line's end, and lines that are nothing else
-MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.GIVEN: "·", standing.OPEN: " "}
+MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", lab_status.GIVEN: "·", lab_status.OPEN: " "}
 
 
 def read(number: int, step: str | None) -> ExitCode:
     """All of the guide, on a terminal one section at a time, beginning where one was."""
     lab, space = find_lab(number), workspace.find()
-    now = standing.of_lab(lab, progress.load(space))
+    now = lab_status.of_lab(lab, progress.load(space))
     if step is not None:
         with say.paged():
             for line in _rendered(guide.section_of(lab, step).text):
@@ -46,7 +46,7 @@ def _opening(lab: Lab) -> list[str]:
     return [f"Lab {lab.number} · {lab.title} ({lab.minutes} min)", *patterns, ""]
 
 
-def _one_by_one(sections: list[guide.Section], now: Standing, space: Workspace | None) -> None:
+def _one_by_one(sections: list[guide.Section], now: LabStatus, space: Workspace | None) -> None:
     """Until the last one was read, or enough. Where one was is kept."""
     at: int | None = _first_to_read(sections, now)
     while at is not None and at < len(sections):
@@ -69,7 +69,7 @@ def _shown_in_pages(lines: list[str]) -> bool:
     return True
 
 
-def _asked_where(sections: list[guide.Section], now: Standing, at: int) -> int | None:
+def _asked_where(sections: list[guide.Section], now: LabStatus, at: int) -> int | None:
     """The section to go to; None for none any more."""
     listed = "  ".join(f"{_mark(section, now)}{'/'.join(section.ids)}" for section in sections if section.ids)
     say.line(f"\n{listed}")
@@ -107,16 +107,16 @@ def _keep_place(space: Workspace | None, number: int, at: int) -> None:
         progress.change(space, keep)
 
 
-def _first_to_read(sections: list[guide.Section], now: Standing) -> int:
+def _first_to_read(sections: list[guide.Section], now: LabStatus) -> int:
     """Where one was; after a check was passed, the section of what comes next."""
     step = now.next_step
     next_one = next((n for n, section in enumerate(sections) if step and step.id in section.ids), 0)
-    begun = any(now.checks[check] != standing.OPEN and record.tries for check, record in now.record.checks.items() if check in now.checks)
+    begun = any(now.checks[check] != lab_status.OPEN and record.tries for check, record in now.record.checks.items() if check in now.checks)
     return min(max(now.record.place, next_one if begun else 0), len(sections) - 1)
 
 
-def _mark(section: guide.Section, now: Standing) -> str:
-    states = [now.checks.get(check, standing.OPEN) for check in section.ids]
+def _mark(section: guide.Section, now: LabStatus) -> str:
+    states = [now.checks.get(check, lab_status.OPEN) for check in section.ids]
     return "✓" if states and all(state in (progress.PASSED, progress.AFTER_SOLUTION) for state in states) else ""
 
 
@@ -139,7 +139,7 @@ def _rendered(text: str) -> list[str]:
     return [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # one empty line is enough on a screen of 24
 
 
-def _next_of(now: Standing, check: str) -> None:
+def _next_of(now: LabStatus, check: str) -> None:
     step = next((step for step in now.lab.steps if step.id == check), None)  # a section may be about a check that is no step
     following = next_step.of_step(now, step, has_read=True) if step else f"labkit lab {now.lab.number} check {check}"
     say.line(f"\nNext: {following}")

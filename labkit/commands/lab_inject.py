@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit import say, screen
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import session
+from labkit.checking.trial import Trial
 from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, told
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
-from labkit.lab import progress, standing, workspace
+from labkit.lab import lab_status, progress, workspace
 from labkit.lab.catalog import Lab, Step, find_lab
-from labkit.lab.check import Failed, NotJudged
+from labkit.lab.edits import take_over
 from labkit.lab.progress import Progress
-from labkit.lab.scenario import Run, one_run
-from labkit.lab.taken_over import take_over
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 
@@ -26,7 +27,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     """Asks for the prediction first, if there is one to be made and somebody to ask."""
     lab, space = find_lab(number), workspace.here()
     progress.refuse_unstarted(space, number)
-    step = _step(lab, step_id, standing.of_lab(lab, progress.load(space)))
+    step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)
     if step.predict and step.id not in progress.load(space).lab(number).predictions and say.can_ask():
         lab_steps.predict(number, step.id, answer=None)
@@ -55,13 +56,13 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     return ExitCode.OK
 
 
-def _step(lab: Lab, step_id: str | None, now: standing.Standing) -> Step:
+def _step(lab: Lab, step_id: str | None, now: lab_status.LabStatus) -> Step:
     """The one that was asked for, or the first open one that has a failure to play. Raises UserError."""
     able = [step for step in lab.steps if step.inject]
     if not able:
         raise UserError(f"Lab {lab.number} has no failure to play.", f"labkit lab {lab.number}", exit_code=ExitCode.USAGE)
     if step_id is None:
-        return next((step for step in able if now.checks.get(step.id) == standing.OPEN), able[0])
+        return next((step for step in able if now.checks.get(step.id) == lab_status.OPEN), able[0])
     step = lab.step(step_id)
     if not step.inject:
         known = ", ".join(step.id for step in able)
@@ -72,18 +73,14 @@ def _step(lab: Lab, step_id: str | None, now: standing.Standing) -> Step:
 
 async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> dict[str, Any]:
     """What the lab's function returns. Its faults stay, as if set by hand; when it does not come to its end, they are healed."""
-    with one_run(stack, command):
-        run = Run(stack, command, seed, owner=this_process(BY_HAND, command))
-        try:
-            found = await lab.injection(step)(run)
-        except (Failed, NotJudged) as error:
-            await run.heal_all()
-            raise UserError(f"The failure could not be played to its end: {error.sentence}", error.next_step) from None
-        except BaseException:
-            await run.heal_all()
-            raise
-        finally:
-            await run.close()
+    owner = this_process(BY_HAND, command)
+    try:
+        async with session(stack, command, owner=owner, faults_stay=True) as run:
+            with Trial(run, seed) as trial:
+                found = await lab.injection(step)(trial)
+    except (Failed, NotJudged) as error:
+        why = error.explanation
+        raise UserError(f"The failure could not be played to its end: {why.sentence}", why.next_step) from None
     return {"gateway": stack.url("gateway"), **(found or {})}
 
 

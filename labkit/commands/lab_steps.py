@@ -5,7 +5,7 @@ import time
 
 from labkit import say, screen
 from labkit.errors import ExitCode, UserError
-from labkit.lab import progress, standing, workspace
+from labkit.lab import lab_status, progress, workspace
 from labkit.lab.catalog import Lab, Step, find_lab
 from labkit.lab.progress import LabRecord, Predicted, Progress
 from labkit.lab.schema import Prediction
@@ -92,7 +92,7 @@ def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
 def hint(number: int, step_id: str | None) -> ExitCode:
     """The next of the step's hints, and those before it."""
     lab, space = find_lab(number), workspace.here()
-    now = standing.of_lab(lab, progress.load(space))
+    now = lab_status.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step
     if step is None:
         say.line(f"Every step of lab {number} is passed." if lab.steps else f"Lab {number} has no hints.")

@@ -4,17 +4,17 @@ import json
 
 from labkit import say, screen
 from labkit.errors import ExitCode
-from labkit.lab import next_step, progress, standing, workspace
-from labkit.lab.standing import Standing
+from labkit.lab import lab_status, next_step, progress, workspace
+from labkit.lab.lab_status import LabStatus
 
-MARKS = {standing.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", standing.STARTED: "…", standing.NOT_STARTED: " "}
+MARKS = {lab_status.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", lab_status.STARTED: "…", lab_status.NOT_STARTED: " "}
 
 
 def labs(*, as_json: bool) -> ExitCode:
     """Outside a workspace without progress."""
     space = workspace.find()
     known = progress.load(space)
-    found = standing.of_all(known)
+    found = lab_status.of_all(known)
     if as_json:
         say.raw(json.dumps([_as_json(now) for now in found], indent=2))
         return ExitCode.OK
@@ -28,12 +28,12 @@ def labs(*, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _progress(now: Standing) -> str:
+def _progress(now: LabStatus) -> str:
     passed, of = now.counted
     match now.state:
-        case standing.NOT_STARTED:
+        case lab_status.NOT_STARTED:
             return ""
-        case standing.DONE:
+        case lab_status.DONE:
             return "passed"
         case progress.AFTER_SOLUTION | progress.SKIPPED:
             return now.state
@@ -42,7 +42,7 @@ def _progress(now: Standing) -> str:
             return f"{passed} of {of} passed{failing}"
 
 
-def _as_json(now: Standing) -> dict[str, object]:
+def _as_json(now: LabStatus) -> dict[str, object]:
     lab, (passed, of) = now.lab, now.counted
     return {
         "number": lab.number,

@@ -9,9 +9,8 @@ from collections import Counter
 from labkit import say
 from labkit.errors import ExitCode
 from labkit.faults import told
-from labkit.lab.scenario import loading
 from labkit.load import Load, Plan, Tally, Target, run
-from labkit.stack import state
+from labkit.stack import run_lock, state
 
 EXAMPLES = 5
 
@@ -32,7 +31,7 @@ def load(
         mysql_password=mysql.password,
     )
     plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
-    with loading(stack, "labkit load"):
+    with run_lock.load(stack, "labkit load"):
         tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
     if as_json:
         say.raw(json.dumps(figures(plan, tally), indent=2))

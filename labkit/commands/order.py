@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from labkit import say
+from labkit.checking.checks import Failed
+from labkit.checking.shop import Shop
 from labkit.errors import ExitCode, UserError
-from labkit.lab.check import Failed
-from labkit.lab.client import Client
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 
@@ -57,31 +57,31 @@ def _amount(text: str) -> str:
 
 
 async def _place(stack: Stack, total: str, customer: int | None, limit: str) -> Placed:
-    client = Client(stack, 0)
+    shop = Shop(stack)
     try:
         made = None
         if customer is None:
-            made = await client.customer(NAME, limit)
+            made = await shop.create_customer(NAME, limit)
             if made is None:
-                raise _refused(client)
+                raise _refused(shop)
             customer = made.id
         begun = time.monotonic()
-        placed = await client.order(customer, total)
+        placed = await shop.place_order(customer, total)
         if placed.id is None:
-            raise _refused(client)
+            raise _refused(shop)
         now = "PENDING"
         while now == "PENDING" and time.monotonic() - begun < PATIENCE_S:
-            now = await client.state(placed.id) or now
+            now = await shop.order_state(placed.id) or now
             await asyncio.sleep(LOOK_S)
         return Placed(placed.id, customer, made is not None, now, time.monotonic() - begun)
     except Failed as wrong:
-        raise UserError(wrong.sentence, "labkit logs gateway") from None
+        raise UserError(wrong.explanation.sentence, "labkit logs gateway") from None
     finally:
-        await client.close()
+        await shop.close()
 
 
-def _refused(client: Client) -> UserError:
-    last = client.requests[-1]
+def _refused(shop: Shop) -> UserError:
+    last = shop.requests[-1]
     answered = f"answered {last['status']}" if last["status"] else "did not answer"
     said = f": {last['answer'][:200]}" if last["answer"] else ""
     return UserError(f"{last['method']} {last['path']} {answered}{said}", "labkit status")

@@ -11,12 +11,12 @@ import msgspec
 
 from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, progress, standing, workspace
+from labkit.lab import changes, lab_status, progress, workspace
 from labkit.lab.catalog import all_labs, find_lab
-from labkit.lab.fresh import fresh
-from labkit.lab.laying import Target
+from labkit.lab.changes import Target
+from labkit.lab.empty_stack import empty_stack
+from labkit.lab.lab_status import LabStatus
 from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
-from labkit.lab.standing import Standing
 
 
 def export(file: Path) -> ExitCode:
@@ -76,7 +76,7 @@ def report(*, as_json: bool) -> ExitCode:
     """Lab by lab and check by check: passed or how, when, hints, predictions, and what the last failure was."""
     space = workspace.here()
     known = progress.load(space)
-    found = standing.of_all(known)
+    found = lab_status.of_all(known)
     strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
     if as_json:
         say.raw(json.dumps({"workspace": str(space.folder), "labs": [_lab(now) for now in found], "unknown": strange}, indent=2))
@@ -86,7 +86,7 @@ def report(*, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _show(found: Sequence[Standing], strange: Sequence[str]) -> None:
+def _show(found: Sequence[LabStatus], strange: Sequence[str]) -> None:
     for now in found:
         passed, of = now.counted
         say.line(f"Lab {now.lab.number} · {now.lab.title}: {now.state}, {passed} of {of} checks passed")
@@ -98,9 +98,9 @@ def _show(found: Sequence[Standing], strange: Sequence[str]) -> None:
     say.line("Next: labkit labs")
 
 
-def _line(now: Standing, check: str, state: str) -> str:
+def _line(now: LabStatus, check: str, state: str) -> str:
     record, lab = now.record.checks.get(check, CheckRecord()), now.record
-    facts = [state if state != standing.OPEN else "open"]
+    facts = [state if state != lab_status.OPEN else "open"]
     if record.when:
         facts.append(time.strftime("%d %b %H:%M", time.localtime(record.when)))
     if record.tries:
@@ -109,12 +109,12 @@ def _line(now: Standing, check: str, state: str) -> str:
         facts.append(f"{hints} hint{'s' if hints > 1 else ''}")
     if predicted := lab.predictions.get(check):
         facts.append("predicted right" if predicted.right else "predicted wrong")
-    untouched = len(facts) == 1 and state in (standing.OPEN, standing.GIVEN)
-    failure = f"\n       last failure: {record.failure.sentence}" if record.failure and state == standing.OPEN else ""
+    untouched = len(facts) == 1 and state in (lab_status.OPEN, lab_status.GIVEN)
+    failure = f"\n       last failure: {record.failure.sentence}" if record.failure and state == lab_status.OPEN else ""
     return "" if untouched else f"{check:5} {', '.join(facts)}{failure}"
 
 
-def _lab(now: Standing) -> dict[str, Any]:
+def _lab(now: LabStatus) -> dict[str, Any]:
     passed, of = now.counted
     record = now.record
     return {
@@ -151,12 +151,12 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
     if not say.confirmed(question, yes=yes):
         return ExitCode.OK
-    change = laying.lay(space, Target(laying.START, number), why=command)
+    change = changes.replace(space, Target(changes.START, number), why=command)
 
     def skip(found: Progress) -> None:
         for other in before:
             record = found.lab(other.number)
-            for check in standing.check_ids(other):
+            for check in lab_status.check_ids(other):
                 known = record.checks.setdefault(check, CheckRecord())
                 if not known.state and check not in other.given:
                     known.state, known.when, record.skipped = SKIPPED, time.time(), time.time()
@@ -164,7 +164,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
     progress.change(space, skip)
     lab_files.tell(change)
-    done = fresh(stack_name, space.folder, command)
+    done = empty_stack(stack_name, space.folder, command)
     skipped = ", ".join(str(other.number) for other in before)
     say.line(f"Lab {number} · {lab.title}: ready in {done.seconds:.1f} s{f'; skipped: {skipped}' if skipped else ''}.")
     say.line(f"Next: labkit lab {number}")

@@ -14,11 +14,11 @@ from typing import Any
 from labkit import paths, say
 from labkit.commands import lab_files
 from labkit.errors import ExitCode, UserError
-from labkit.lab import laying, progress, workspace
-from labkit.lab.fresh import fresh
-from labkit.lab.laying import Target
+from labkit.lab import changes, progress, workspace
+from labkit.lab.changes import Target
+from labkit.lab.edits import source_for
+from labkit.lab.empty_stack import empty_stack
 from labkit.lab.progress import Progress
-from labkit.lab.taken_over import source_for
 from labkit.stack import state
 
 DATA, WORKSPACE, ALL = "data", "workspace", "all"
@@ -38,14 +38,14 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
     if space:
-        lab_files.tell(laying.lay(space, Target(laying.REFERENCE), why=f"labkit reset --{what}"))
+        lab_files.tell(changes.replace(space, Target(changes.REFERENCE), why=f"labkit reset --{what}"))
         aside = _forget_progress(space)
         say.line(f"Your progress starts over{f'; the old one is kept as {aside}' if aside else ''}.")
     if what == WORKSPACE:
         say.line("Next: labkit labs")
         return ExitCode.OK
     source = space.folder if space else source_for(stack) if stack else None
-    done = fresh(stack_name, source, f"labkit reset --{what}", cold=what == ALL)
+    done = empty_stack(stack_name, source, f"labkit reset --{what}", cold=what == ALL)
     say.line(f"All stores are empty; ready in {done.seconds:.1f} s.")
     say.line("Next: labkit lab 1 check" if not space else "Next: labkit labs")
     return ExitCode.OK

@@ -3,8 +3,8 @@
 from labkit import say
 from labkit.errors import ExitCode
 from labkit.faults import told
-from labkit.lab import way_back
-from labkit.lab.taken_over import source_for
+from labkit.lab import recovery
+from labkit.lab.edits import source_for
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import no_component
 from labkit.up_view import Table
@@ -18,7 +18,7 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             raise no_component(profile, component, f"labkit restart {profile.services[0].name}")
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = runtimes.load_running(stack_name)
-        with way_back.next_step_added(), Table() as table:
+        with recovery.next_step_added(), Table() as table:
             lifecycle.bring_up(
                 directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
             )

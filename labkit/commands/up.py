@@ -7,7 +7,7 @@ from labkit import interrupts, paths, say
 from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
 from labkit.faults import told
-from labkit.lab import next_step, progress, standing, way_back, workspace
+from labkit.lab import lab_status, next_step, progress, recovery, workspace
 from labkit.lab.workspace import Workspace
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import Stack
@@ -76,7 +76,7 @@ def _bring_up(
 def _explained(error: NotReady, profile: Profile, again: str) -> UserError:
     details, next_step = list(error.details), error.next_step
     if error.ended:
-        next_step = way_back.after(error, again)
+        next_step = recovery.after(error, again)
     product = products.of_component(profile, error.component)
     if product and (repaired := product.repaired(error.log)):
         details += ["", repaired]
@@ -105,7 +105,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     if len(brought.started) in (0, len(stack.names)):
         _show_addresses(stack.url("gateway"))
     known = progress.load(here)
-    then = next_step.of_labs(standing.of_all(known), here) if here else next_step.first(stack.name)
+    then = next_step.of_labs(lab_status.of_all(known), here) if here else next_step.first(stack.name)
     say.line(f"Next: {then}")
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.explain import as_json, as_text
-from labkit.verdict import Judgement, Verdict, judge
+from labkit.verdict import Judgement, judge
 
 if TYPE_CHECKING:
     from labkit.stack.model import Stack
 
-EXIT_CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.FAIL, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 QUIET = 1.0  # seconds before progress is shown
 KEPT = "evidence.duckdb"
 
@@ -32,7 +31,7 @@ def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: P
             say.problem(f"Page: {html}")
     if evidence is None and save is not None:
         say.problem(f"Evidence: {save}")
-    return EXIT_CODES[judgement.verdict]
+    return judgement.verdict.exit_code
 
 
 def _judged(connection: Any, evidence: Path | None) -> Judgement:
@@ -72,11 +71,11 @@ def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:
 def _collected(stack: "Stack", path: Path) -> Any:
     from labkit.evidence.collect import collect
 
-    with Progress() as progress:
+    with ProgressLine() as progress:
         return collect(stack, path, tell=progress.tell)
 
 
-class Progress:
+class ProgressLine:
     """What is being done, on standard error, once it takes longer than a second: on a terminal in one line that is replaced."""
 
     def __init__(self) -> None:
@@ -94,7 +93,7 @@ class Progress:
         else:
             say.problem(f"  {what}")
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,7 +5,7 @@ import time
 from labkit import interrupts, say
 from labkit.errors import ExitCode, UserError
 from labkit.lab import watching, workspace
-from labkit.lab.taken_over import take_over
+from labkit.lab.edits import take_over
 from labkit.stack import runtimes, sources, state
 
 

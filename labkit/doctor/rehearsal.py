@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__, interrupts, say
+from labkit.checking.checks import CheckResult
 from labkit.commands.lab_check import judge
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError
 from labkit.lab.catalog import find_lab
-from labkit.lab.check import Outcome, Verdict, worst
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
 from labkit.up_view import LiveTable, Table
+from labkit.verdicts import Verdict, worst
 
 STACK = "rehearsal"
 LAB = 1
-MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 VERDICTS = {Verdict.PASS: READY, Verdict.FAIL: NOT_READY, Verdict.UNKNOWN: CANNOT_TELL}
 
 
@@ -104,9 +104,9 @@ def _check(name: str, result: Rehearsed, as_json: bool) -> None:
     width = max(len(check.title) for check in checks)
     _tell(f"\nLab {lab.number} · {lab.title}\n", as_json)
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: CheckResult) -> None:
         done = outcome.check
-        _tell(f"  {MARKS[outcome.verdict]} {done.id}  {done.title:{width}}  {outcome.seconds:5.1f} s", as_json)
+        _tell(f"  {outcome.verdict.mark} {done.id}  {done.title:{width}}  {outcome.seconds:5.1f} s", as_json)
         if outcome.verdict is not Verdict.PASS:
             _tell(f"      {outcome.sentence}", as_json)
 
@@ -114,8 +114,9 @@ def _check(name: str, result: Rehearsed, as_json: bool) -> None:
     outcomes, _ = asyncio.run(judge(state.load(name), lab, checks, seed, tell=tell))
     result.lab_s = time.monotonic() - begun
     result.passed, result.checks = sum(o.verdict is Verdict.PASS for o in outcomes), len(checks)
-    result.verdict = VERDICTS[worst(outcomes)]
-    result.why = next((f"{o.check.id} {o.sentence}" for o in outcomes if o.verdict is worst(outcomes) and o.sentence), "")
+    verdict = worst(o.verdict for o in outcomes)
+    result.verdict = VERDICTS[verdict]
+    result.why = next((f"{o.check.id} {o.sentence}" for o in outcomes if o.verdict is verdict and o.sentence), "")
 
 
 class _Silent(Table):

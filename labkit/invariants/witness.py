@@ -4,26 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.explanation import Explanation, Fact
 from labkit.invariants.model import Anomaly, Invariant
 from labkit.invariants.wording import Words, common
 from labkit.story.tables import Tables
 
 
-@dataclass(frozen=True)
-class Fact:
-    text: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Witness:
-    """`row` as the query gave it."""
+@dataclass(frozen=True, kw_only=True)
+class Witness(Explanation):
+    """The explanation of one violation, and what it is about. `kind` is that of the anomaly, `row` what the query gave."""
 
     kind: str
-    sentence: str
-    because: tuple[Fact, ...]
-    so: str
-    next_step: str
     order_id: int | None
     customer_id: int | None
     message_id: str | None
@@ -39,14 +30,14 @@ def witness(connection: Any, invariant: Invariant, row: Mapping[str, Any]) -> Wi
     words = Words({**common(tables, row), **details.fields})
     so = details.so or anomaly.so.format_map(words)
     return Witness(
-        row["kind"],
-        anomaly.witness.format_map(words),
-        tuple(Fact(*fact) for fact in details.because),
-        so,
-        anomaly.next.format_map(words),
-        row.get("order_id"),
-        row.get("customer_id"),
-        row.get("message_id"),
-        row.get("commit_no"),
-        row,
+        sentence=anomaly.witness.format_map(words),
+        because=tuple(Fact(*fact) for fact in details.because),
+        so=so,
+        next_step=anomaly.next.format_map(words),
+        kind=row["kind"],
+        order_id=row.get("order_id"),
+        customer_id=row.get("customer_id"),
+        message_id=row.get("message_id"),
+        commit_no=row.get("commit_no"),
+        row=row,
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.invariants.witness import Fact
+from labkit.explanation import Explanation, Fact
 
 
 @dataclass(frozen=True)
@@ -19,3 +19,7 @@ class Finding:
     count: int = 1
     orders: tuple[int, ...] = ()
     traceback: tuple[str, ...] = ()
+
+    @property
+    def explanation(self) -> Explanation:
+        return Explanation(self.sentence, because=self.because, so=self.so, next_step=self.next_step, traceback=self.traceback)

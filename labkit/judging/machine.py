@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from labkit.invariants.witness import Fact
+from labkit.explanation import Fact
 from labkit.judging.finding import Finding
 
 LABKIT = {"labkit": "labkit", "supervisor": "labkit's supervisor"}

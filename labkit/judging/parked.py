@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from labkit.explanation import Fact
 from labkit.invariants import wording
-from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.story.model import last_line
 from labkit.story.payload import UNREADABLE, published_wrongly

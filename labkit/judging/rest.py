@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from labkit.explanation import Fact
 from labkit.invariants import wording
-from labkit.invariants.witness import Fact
 from labkit.judging.finding import Finding
 from labkit.judging.machine import Machine
 from labkit.story.tables import Tables

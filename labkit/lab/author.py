@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
-from labkit.lab import diagram
+from labkit.lab import diagram, trees, workspace
 from labkit.lab.catalog import Lab, Mutant
-from labkit.lab.check import Outcome
 from labkit.stack import state
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
@@ -33,23 +33,18 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def lay(self, *layers: Path) -> None:
+    def become(self, *layers: Path) -> None:
         """The reference services, and over them the files of these folders (which need not be there)."""
-        wanted: dict[Path, bytes] = {}
-        for root, top in [(paths.content(), "services"), *((layer, "") for layer in layers)]:
-            for path in sorted((root / top).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    wanted[path.relative_to(root)] = path.read_bytes()
-        (self.folder / ".labkit").mkdir(parents=True, exist_ok=True)
-        for path in self.folder.rglob("*"):
-            relative = path.relative_to(self.folder)
-            if path.is_file() and relative not in wanted and relative.parts[0] != ".labkit" and "__pycache__" not in relative.parts:
-                path.unlink()
-        for relative, content in wanted.items():
-            path = self.folder / relative
-            if not path.is_file() or path.read_bytes() != content:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+        wanted = trees.reference()
+        for layer in layers:
+            wanted |= trees.folder(layer)
+        (self.folder / workspace.KEPT).mkdir(parents=True, exist_ok=True)
+        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{workspace.KEPT}/")}
+        for path in trees.changed(here, wanted):
+            if path in wanted:
+                trees.put(self.folder / path, wanted[path])
+            else:
+                (self.folder / path).unlink()
 
     def patch(self, file: Path) -> None:
         """Raises UserError when it does not fit the solution any more."""
@@ -75,12 +70,6 @@ def statements(file: Path) -> tuple[list[str], list[str]]:
     do, _, undo = file.read_text(encoding="utf-8").partition("-- undo\n")
     split = [[line.strip().rstrip(";") for line in part.splitlines() if line.strip() and not line.startswith("--")] for part in (do, undo)]
     return split[0], split[1]
-
-
-def said(outcome: Outcome) -> str:
-    """All of a message."""
-    facts = [fact.text for fact in outcome.because]
-    return "\n".join(filter(None, (outcome.sentence, outcome.expected, outcome.found, *facts, outcome.so, outcome.next_step)))
 
 
 # what needs no stack
@@ -174,12 +163,14 @@ def wrong_command(command: str) -> str | None:
 # transcripts
 
 
-def kept(outcomes: Iterable[Outcome]) -> str:
+def kept(outcomes: Iterable[CheckResult]) -> str:
     """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
     parts = []
     for outcome in outcomes:
+        assert outcome.explanation is not None, outcome
         fields = ("sentence", "expected", "found", "so", "next_step")
-        lines = [f"{name.removesuffix('_step'):9} {getattr(outcome, name)}" for name in fields if getattr(outcome, name)]
+        texts = [(name.removesuffix("_step"), getattr(outcome.explanation, name)) for name in fields]
+        lines = [f"{label:9} {text}" for label, text in texts if text]
         parts.append("\n".join([f"{outcome.verdict.value} {outcome.check.id}  {outcome.check.title}", *map(_without_numbers, lines)]))
     return "\n\n".join(parts)
 

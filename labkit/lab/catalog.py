@@ -12,8 +12,8 @@ from labkit.errors import ExitCode, UserError
 from labkit.lab.schema import LabYaml, Mutant, Pattern, Step, Stop, read
 
 if TYPE_CHECKING:
-    from labkit.lab.check import Check
-    from labkit.lab.trial import Trial
+    from labkit.checking.checks import Check
+    from labkit.checking.trial import Trial
 
 __all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "find_lab"]
 
@@ -74,7 +74,7 @@ class Lab:
 
     @property
     def starter(self) -> Path:
-        """Whole files that are laid over the workspace; there may be none."""
+        """Whole files that go over those of the workspace; there may be none."""
         return self.folder / "starter"
 
     @property
@@ -92,7 +92,7 @@ class Lab:
 
     def checks(self) -> "list[Check]":
         """The lab's checks in their order."""
-        from labkit.lab.check import checks_of
+        from labkit.checking.checks import checks_of
 
         return checks_of(self._checks)
 

@@ -5,11 +5,11 @@ from html import escape
 
 from labkit import colours
 from labkit.lab import guide
+from labkit.lab.lab_status import LabStatus
 from labkit.lab.progress import AFTER_SOLUTION, PASSED
-from labkit.lab.standing import Standing
 
 
-def page(labs: Sequence[Standing]) -> str:
+def page(labs: Sequence[LabStatus]) -> str:
     """With what is passed marked, as of now."""
     title = labs[0].lab.title if len(labs) == 1 else "The labs"
     contents = "".join(_contents(now) for now in labs)
@@ -24,7 +24,7 @@ def page(labs: Sequence[Standing]) -> str:
     )
 
 
-def _contents(now: Standing) -> str:
+def _contents(now: LabStatus) -> str:
     sections = guide.sections(now.lab)
     inner = "".join(
         f"<li><a href='#{_anchor(now, n)}'>{escape(section.title)}</a>{_mark(section, now)}</li>"
@@ -34,7 +34,7 @@ def _contents(now: Standing) -> str:
     return f"<li value='{now.lab.number}'><a href='#lab-{now.lab.number}'>{escape(now.lab.title)}</a><ul>{inner}</ul></li>"
 
 
-def _lab(now: Standing) -> str:
+def _lab(now: LabStatus) -> str:
     lab = now.lab
     patterns = ", ".join(f"<a href='{escape(p.url, quote=True)}'>{escape(p.name)}</a>" for p in lab.patterns)
     about = " · ".join(filter(None, (f"{lab.minutes} min", patterns)))
@@ -45,11 +45,11 @@ def _lab(now: Standing) -> str:
     return f"<article id='lab-{lab.number}'><p class='about'>Lab {lab.number} · {about}</p>{sections}</article>"
 
 
-def _anchor(now: Standing, section: int) -> str:
+def _anchor(now: LabStatus, section: int) -> str:
     return f"lab-{now.lab.number}-{section}"
 
 
-def _mark(section: guide.Section, now: Standing) -> str:
+def _mark(section: guide.Section, now: LabStatus) -> str:
     passed = [check for check in section.ids if now.checks.get(check) in (PASSED, AFTER_SOLUTION)]
     return f"<span class='passed'> ✓ {escape(', '.join(passed))} passed</span>" if passed else ""
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.lab.catalog import Step
-from labkit.lab.laid import laid
-from labkit.lab.standing import NOT_STARTED, STARTED, Standing
+from labkit.lab.lab_status import NOT_STARTED, STARTED, LabStatus
+from labkit.lab.manifest import manifest_of
 from labkit.lab.workspace import Workspace
 from labkit.stack import state
 
@@ -31,19 +31,19 @@ def _reach() -> str:
     return f"source {shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))}, then "
 
 
-def of_labs(found: Sequence[Standing], space: Workspace | None) -> str:
+def of_labs(found: Sequence[LabStatus], space: Workspace | None) -> str:
     """The lab that the workspace is at, while it is open; else the first that is."""
     if space is None:
         return first()
     open_ones = [now for now in found if now.state in (NOT_STARTED, STARTED)]
     if not open_ones:
         return "labkit report; every lab is done"
-    at = laid(space).lab
+    at = manifest_of(space).lab
     current = next((now for now in open_ones if now.lab.number == at and now.state == STARTED), open_ones[0])
     return of_lab(current) if current.state == NOT_STARTED else f"labkit lab {current.lab.number}"
 
 
-def of_lab(now: Standing, *, has_read: bool = False) -> str:
+def of_lab(now: LabStatus, *, has_read: bool = False) -> str:
     """`has_read`: the guide's section of that step was just shown."""
     number = now.lab.number
     if now.record.started is None and now.lab.starter.is_dir():
@@ -54,7 +54,7 @@ def of_lab(now: Standing, *, has_read: bool = False) -> str:
     return f"labkit lab {number} check {now.failing[0]}" if now.failing else f"labkit lab {number} check"
 
 
-def of_step(now: Standing, step: Step, *, has_read: bool = False) -> str:
+def of_step(now: LabStatus, step: Step, *, has_read: bool = False) -> str:
     """Predict, see it happen, read what it means, and be judged."""
     lab = f"labkit lab {now.lab.number}"
     if step.predict is not None and step.id not in now.record.predictions:

@@ -88,7 +88,7 @@ class Progress(_Record):
         return self.labs.setdefault(str(number), LabRecord())
 
 
-class Result(_Record):
+class CheckVerdict(_Record):
     """One check's outcome as `record_checks` takes it: verdict is pass, fail or unknown; the sentence is that of a failure."""
 
     check: str
@@ -215,7 +215,13 @@ def refuse_unstarted(space: Workspace | None, number: int) -> None:
 
 
 def record_checks(
-    space: Workspace | None, number: int, results: Iterable[Result], *, given: Iterable[str], seed: int | None, digests: dict[str, str]
+    space: Workspace | None,
+    number: int,
+    results: Iterable[CheckVerdict],
+    *,
+    given: Iterable[str],
+    seed: int | None,
+    digests: dict[str, str],
 ) -> LabRecord:
     """Write down a run of checks, and return what is known of the lab then. What passes in the starter already, `given`, is written down as
     tried only: it is no progress. What was passed once stays passed. Nothing is written without a workspace."""

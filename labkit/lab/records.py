@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labkit import brokers
 from labkit.brokers.model import Bounds, Place, Position, Record
-from labkit.lab.check import NotJudged
+from labkit.checking.checks import NotJudged
 from labkit.stack.model import Stack
 
 ANSWER_S = 5.0

@@ -72,15 +72,7 @@ def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str
 
 
 def put(path: Path, content: bytes) -> None:
-    """Replace a file in one step, and sync it. A file that is in a folder's place makes the folder; a folder in the file's is refused."""
-    import os
-
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a file in one step, and sync it. A folder in its place is refused with UserError."""
     if path.is_dir():
         raise UserError(f"{path} is a folder, and a file of the lab is to be there.", f"move {path} away")
-    aside = path.with_name(f".{path.name}.labkit")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    paths.write(path, content)

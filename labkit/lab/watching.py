@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from labkit.lab.laid import laid
+from labkit.lab.manifest import manifest_of
 from labkit.lab.workspace import Workspace
 from labkit.stack import sources
 
@@ -29,7 +29,7 @@ def saves(space: Workspace) -> Iterator[None]:
 
 def _looks(space: Workspace) -> dict[str, tuple[int, int]]:
     found = sources.looks(space.folder)
-    for path in laid(space).beside:
+    for path in manifest_of(space).beside:
         with suppress(OSError):
             seen = (space.folder / path).stat()
             found[path] = (seen.st_mtime_ns, seen.st_size)

@@ -1,6 +1,6 @@
 """The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab brings, and `.labkit/`:
 
-workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit laid there
+workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit put there
 progress.json    see progress.py                           snapshots/    work that was kept, see snapshots.py
 changing.json    a change of the files is under way        lock          held by the command that changes them
 
@@ -67,9 +67,9 @@ def whole() -> Workspace | None:
     """The workspace that one is in, or None. A change of its files that was interrupted is finished first."""
     found = find()
     if found and (found.kept / "changing.json").exists():
-        from labkit.lab import laying
+        from labkit.lab import changes
 
-        laying.finish(found)
+        changes.finish(found)
     return found
 
 

@@ -1,26 +1,33 @@
 """Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and nobody waits for anybody."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from labkit.faults import make
-from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
-from labkit.invariants.witness import Fact
-from labkit.lab.check import Failed, NotJudged, check
-from labkit.lab.client import Customer
-from labkit.lab.components import not_ready, takes_no_messages
-from labkit.lab.contract import shown
-from labkit.lab.documents import CENT, differences
-from labkit.lab.rules import APPROVED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER
-from labkit.lab.schedule import at_work
-from labkit.lab.trial import Order, Trial, answer_of
+from labkit.checking import (
+    APPROVED,
+    CENT,
+    INSUFFICIENT_CREDIT,
+    PENDING,
+    UNKNOWN_CUSTOMER,
+    Customer,
+    Fact,
+    Failed,
+    NotJudged,
+    Order,
+    Trial,
+    answer_of,
+    check,
+    differences,
+    faults,
+    not_ready,
+    shown,
+    takes_no_messages,
+)
+from labkit.checking.invariants import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 
-CLOCK = timedelta(
-    days=1
-)  # by which the clocks of two machines may differ: what is looked for is another unit, or the time of something else
+CLOCK = timedelta(days=1)  # by which the clocks of two machines may differ: a wrong unit, or the time of something else, is further off
 
 
 class Orders:
@@ -29,7 +36,6 @@ class Orders:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.about: set[int] = set()
-        self._made: dict[str, asyncio.Task[list[Order]]] = {}
 
     async def all_of_it(self) -> list[Order]:
         """Two orders that together are exactly what the customer may spend, one after the other."""
@@ -46,22 +52,16 @@ class Orders:
     async def every_one(self) -> bool:
         """Make all of them. True when each ended as it should."""
         as_it_should_be = True
-        for made in [self._begun(which) for which in (self._all_of_it, self._a_cent_too_much, self._of_nobody)]:
+        wanted = (self._all_of_it, self._a_cent_too_much, self._of_nobody)
+        for made in [self.trial.begin_once(make.__name__, make) for make in wanted]:
             try:
                 await self.trial.meeting.join(made)
             except Failed:
                 as_it_should_be = False
         return as_it_should_be
 
-    async def _once(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> list[Order]:
-        return await self.trial.meeting.join(self._begun(make))
-
-    def _begun(self, make: Callable[[], Coroutine[None, None, list[Order]]]) -> "asyncio.Task[list[Order]]":
-        if make.__name__ not in self._made:
-            token = at_work.set(make.__name__)
-            self._made[make.__name__] = self.trial.meeting.make(make())
-            at_work.reset(token)
-        return self._made[make.__name__]
+    async def _once(self, make: Callable[[], Coroutine[Any, Any, list[Order]]]) -> list[Order]:
+        return await self.trial.once(make.__name__, make)
 
     async def _all_of_it(self) -> list[Order]:
         customer = await self.trial.customer()
@@ -82,7 +82,7 @@ class Orders:
         ]
 
     async def _of_nobody(self) -> list[Order]:
-        return [await self._decided(self.trial.nobody(), self.trial.amount("0.01", "14.00"))]
+        return [await self._decided(self.trial.unknown_customer(), self.trial.amount("0.01", "14.00"))]
 
     async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
         """Placed, and no longer PENDING: the next order meets what it left."""
@@ -138,7 +138,19 @@ async def of_an_unknown_customer(lab: Orders) -> None:
 @check("1.5", "Orders, reservations and messages agree")
 async def stores_agree(lab: Orders) -> None:
     await lab.every_one()
-    await lab.trial.require(I3, I2, I1, I11, I8, I4, I5, I6, I10, I12, about=lab.about)
+    await lab.trial.require(
+        I3,
+        I2,
+        I1,
+        I11,
+        I8,
+        I4,
+        I5,
+        I6,
+        I10,
+        I12,
+        about=lab.about,
+    )
 
 
 @check("1.6", "The order history shows what the services hold")
@@ -170,10 +182,10 @@ async def view_follows(lab: Orders) -> None:
 async def nobody_waits(lab: Orders) -> None:
     trial = lab.trial
     customer = await trial.customer()
-    async with trial.while_there(make.outage(trial.stack, "stop", "customers")) as stopped:
-        await trial.fired(stopped)
+    async with trial.faults.during(faults.outage(trial.stack, "stop", "customers")) as stopped:
+        await trial.faults.fired(stopped)
         order = await trial.order(customer, customer.limit)
-        seen = await trial.seen(order)
+        seen = await trial.state(order)
         if seen != PENDING:
             raise Failed(
                 f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, who alone knows its credit, does not run.",
@@ -182,7 +194,7 @@ async def nobody_waits(lab: Orders) -> None:
                 so="orders decided about the credit by itself.",
                 next_step=f"labkit trace order {order.id}",
             )
-    down, up = trial.downtime(stopped)
+    down, up = trial.faults.downtime(stopped)
     await trial.becomes(order, trial.books.decide(order))
     evidence = await trial.require(I3, I2, I11, I6, about=[customer.id])
     steps = evidence.rows(
@@ -208,9 +220,9 @@ async def nobody_waits(lab: Orders) -> None:
 @check("1.8", "An order tells when it was taken")
 async def creation_time(lab: Orders) -> None:
     trial = lab.trial
-    order = await trial.order(trial.nobody(), trial.amount("0.01", "9.99"))
-    row = trial.request("create_order", order_id=order.id)
-    created = _time(answer_of(row), f"POST /orders of order {order.id}", "CreatedOrder")
+    order = await trial.order(trial.unknown_customer(), trial.amount("0.01", "9.99"))
+    row = trial.shop.request("create_order", order_id=order.id)
+    created = _time(answer_of(row["answer"]), f"POST /orders of order {order.id}", "CreatedOrder")
     if not row["started"].replace(tzinfo=UTC) - CLOCK <= created <= row["ended"].replace(tzinfo=UTC) + CLOCK:
         raise Failed(
             f"POST /orders says that order {order.id} was taken at {created:%Y-%m-%d %H:%M:%S} UTC, and it was not.",

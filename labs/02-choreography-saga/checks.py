@@ -6,21 +6,28 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-import pymysql
-
-from labkit.faults import make
-from labkit.invariants.catalog import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
-from labkit.invariants.witness import Fact
-from labkit.lab.check import Failed, NotJudged, check
-from labkit.lab.content import beside
-from labkit.lab.documents import CENT
-from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, Outcome
-from labkit.lab.trial import Order, Trial
+from labkit.checking import (
+    APPROVED,
+    CANCELLED,
+    CENT,
+    INSUFFICIENT_CREDIT,
+    PENDING,
+    UNKNOWN_CUSTOMER,
+    Fact,
+    Failed,
+    NotJudged,
+    Order,
+    OrderOutcome,
+    Trial,
+    beside,
+    check,
+    faults,
+    rows,
+)
+from labkit.checking.invariants import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 
 saga, down = beside(__file__, "saga"), beside(__file__, "down")
 ORDERS = 20
-ACCOUNTS = {"customer_service": ("customers", "customer_db", "order_db"), "order_service": ("orders", "order_db", "customer_db")}
-DENIED = (1044, 1045, 1142)
 
 
 @check("2.1", "Your saga.yml tells what really happens", alone=True)
@@ -28,15 +35,15 @@ async def saga_yml(trial: Trial) -> None:
     solution = Path(__file__).parent / "solution" / "saga.yml"
     said = saga.read(trial.folder / "saga.yml" if trial.folder else solution)
     async with (
-        trial.while_there(make.switch("customers", "batch", "1")),
-        trial.while_there(make.switch("orders", "batch", "1")),
+        trial.faults.during(faults.switch("customers", "batch", "1")),
+        trial.faults.during(faults.switch("orders", "batch", "1")),
     ):
         customer = await trial.customer()
         approved = await trial.order(customer, customer.limit)
         await trial.ended(approved)
         refused = await trial.order(customer, customer.limit + CENT)
         await trial.ended(refused)
-        of_nobody = await trial.order(trial.nobody(), trial.amount("0.01", "9.99"))
+        of_nobody = await trial.order(trial.unknown_customer(), trial.amount("0.01", "9.99"))
         await trial.ended(of_nobody)
         await trial.cancel(approved)
         await trial.released(approved)
@@ -47,7 +54,7 @@ async def saga_yml(trial: Trial) -> None:
 
 @check("2.2", "An unknown customer's order is rejected, once")
 async def unknown_customer(trial: Trial) -> None:
-    order = await trial.order(trial.nobody(), trial.amount("0.01", "99.99"))
+    order = await trial.order(trial.unknown_customer(), trial.amount("0.01", "99.99"))
     await trial.becomes(order, trial.books.decide(order))
     evidence = await trial.require(I3, I11, I2, I6, I8, I4, about=[order.customer_id])
     told = evidence.rows("SELECT DISTINCT message_id FROM records WHERE event = 'OrderRejected' AND order_id = ?", order.id)
@@ -64,11 +71,11 @@ async def unknown_customer(trial: Trial) -> None:
 @check("2.3", "Cancelling an order frees its credit", alone=True)
 async def cancelling_frees_credit(trial: Trial) -> None:
     customer = await trial.customer()
-    on_its_way = await trial.fault(make.gate("orders", event_type="CustomerCreditReserved", key=str(customer.id)))
+    on_its_way = await trial.faults.apply(faults.gate("orders", event_type="CustomerCreditReserved", key=str(customer.id)))
     order = await trial.order(customer, (customer.limit / 2).quantize(CENT) + CENT)
     await trial.held(on_its_way, order)
     await _refuses_to_cancel(trial, order, PENDING)
-    await trial.heal(on_its_way)
+    await trial.faults.heal(on_its_way)
     await trial.becomes(order, trial.books.decide(order))
     refused = await trial.order(customer, customer.limit + CENT)
     await trial.becomes(refused, trial.books.decide(refused))
@@ -99,20 +106,20 @@ async def _cancel(trial: Trial, order: Order) -> None:
         wrong = Failed(
             f"Order {order.id} is APPROVED, and cancelling it was refused.",
             expected="200",
-            found=str(trial.request("cancel_order", order_id=order.id)["status"]),
+            found=str(trial.shop.request("cancel_order", order_id=order.id)["status"]),
             next_step="labkit logs orders",
         )
-        await trial.explained(wrong, about=[order.customer_id])
+        await trial.fail_with_cause(wrong, about=[order.customer_id])
     await trial.becomes(order, trial.books.cancel(order))
 
 
-async def _refuses_to_cancel(trial: Trial, order: Order, state: Outcome) -> None:
+async def _refuses_to_cancel(trial: Trial, order: Order, state: OrderOutcome) -> None:
     if await trial.cancel(order) == "ok":
-        status = trial.request("cancel_order", order_id=order.id)["status"]
+        status = trial.shop.request("cancel_order", order_id=order.id)["status"]
         raise Failed(
             f"Order {order.id} ({order.total:.2f}) was {state}, and cancelling it was accepted.",
             expected="409: only an APPROVED order can be cancelled",
-            found=f"{status}, and the order is {await trial.seen(order)}",
+            found=f"{status}, and the order is {await trial.state(order)}",
             so="orders cancels without looking at the order's state: only an APPROVED order has a reservation to give back.",
             next_step="which states may be cancelled? see Order.cancelled in services/orders/domain.py",
         )
@@ -120,9 +127,8 @@ async def _refuses_to_cancel(trial: Trial, order: Order, state: Outcome) -> None
 
 async def _hears_again(trial: Trial, *news: tuple[Order, str]) -> None:
     """A second answer about an order that has ended comes, as a message of its own: orders must look at the order, too."""
-    query = "SELECT MAX(id) FROM customer_db.message WHERE JSON_UNQUOTE(JSON_EXTRACT(payload, '$.orderId')) = %s"
-    answers = [(str((await asyncio.to_thread(trial.sql, query, str(order.id)))[0][0]), event) for order, event in news]
-    await trial.fault(await asyncio.to_thread(make.said_again, trial.stack, answers))
+    answers = [(answer.id, event) for order, event in news for answer in (await trial.outboxes.answers(order))[-1:]]
+    await trial.faults.apply(await asyncio.to_thread(faults.said_again, trial.stack, answers))
 
 
 @check("2.4", "Nothing is lost while orders, customers and the relay are down", alone=True)
@@ -135,26 +141,31 @@ async def nothing_is_lost(trial: Trial) -> None:
 
 @check("2.5", "No service can read the other's tables")
 async def database_per_service(trial: Trial) -> None:
-    for account, (service, own, other) in ACCOUNTS.items():
-        for schema, may in ((own, True), (other, False)):
-            refused = await asyncio.to_thread(_refused, trial, account, f"SELECT 1 FROM {schema}.message LIMIT 1")
-            if may and refused is not None:
-                raise Failed(
-                    f"The account of {service} cannot read its own schema {own}: {refused[1]}.",
-                    expected="SELECT is granted",
-                    found=refused[1],
-                    next_step="labkit up creates the accounts again",
-                )
-            if not may and (refused is None or refused[0] not in DENIED):
-                grants = [str(grant) for (grant,) in trial.sql(f"SHOW GRANTS FOR '{account}'@'%%'")]
-                wide = [grant for grant in grants if f"`{other}`" in grant or "ON *.*" in grant.replace("GRANT USAGE ON *.*", "")]
-                raise Failed(
-                    f"The account of {service}, {account}, can SELECT from {other}: database per service is broken.",
-                    expected=f"{account} is refused there",
-                    found="it was not",
-                    because=[Fact(grant, f"SHOW GRANTS FOR {account}") for grant in wide],
-                    next_step=f"take it back as the administrator: REVOKE ALL PRIVILEGES ON {other}.* FROM '{account}'@'%'",
-                )
+    owners = [service for service in trial.stack.profile.services if service.account and service.schema]
+    for service in owners:
+        for schema in (owner.schema for owner in owners):
+            await _may_read(trial, service.name, service.account, schema, may=schema == service.schema)
+
+
+async def _may_read(trial: Trial, service: str, account: str, schema: str, *, may: bool) -> None:
+    refused = await asyncio.to_thread(rows.refusal, trial.stack, account, schema)
+    if may and refused is not None:
+        raise Failed(
+            f"The account of {service} cannot read its own schema {schema}: {refused.text}.",
+            expected="SELECT is granted",
+            found=refused.text,
+            next_step="labkit up creates the accounts again",
+        )
+    if not may and (refused is None or not refused.is_denial):
+        grants = await asyncio.to_thread(rows.grants, trial.stack, account)
+        wide = [grant for grant in grants if f"`{schema}`" in grant or "ON *.*" in grant.replace("GRANT USAGE ON *.*", "")]
+        raise Failed(
+            f"The account of {service}, {account}, can SELECT from {schema}: database per service is broken.",
+            expected=f"{account} is refused there",
+            found="it was not",
+            because=[Fact(grant, f"SHOW GRANTS FOR {account}") for grant in wide],
+            next_step=f"take it back as the administrator: REVOKE ALL PRIVILEGES ON {schema}.* FROM '{account}'@'%'",
+        )
 
 
 @check("2.6", f"{ORDERS} mixed orders end consistent", alone=True)
@@ -166,21 +177,34 @@ async def mixed_orders(trial: Trial) -> None:
         low = (customer.limit / 2).quantize(CENT)
         wanted += [(customer.id, low + trial.amount("0.01", "3.00")), (customer.id, low + trial.amount("3.01", "6.00"))]  # fit only singly
         wanted += [(customer.id, trial.amount(f"0.{number}1", f"0.{number}9")), (customer.id, customer.limit + CENT)]
-    nobody = trial.nobody()
+    nobody = trial.unknown_customer()
     while len(wanted) < ORDERS:
         wanted.append((nobody, Decimal(len(wanted)) + CENT))
-    trial.drawn().shuffle(wanted)
-    gate = await trial.fault(make.gate("customers", event_type="OrderCreated"))
+    trial.dice.random.shuffle(wanted)
+    gate = await trial.faults.apply(faults.gate("customers", event_type="OrderCreated"))
     placed = await asyncio.gather(*(trial.order(customer, total) for customer, total in wanted))
     with suppress(NotJudged):  # what does not come is judged at the end
-        await trial.order_published(max(placed, key=lambda order: order.id), "OrderCreated")
-    await trial.heal(gate)
+        await trial.outboxes.published(max(placed, key=lambda order: order.id), "OrderCreated")
+    await trial.faults.heal(gate)
     ends = await trial.ended(*placed)  # under an order that is being decided nothing is cancelled: the credit would change meanwhile
     approved: list[Order] = [order for order, end in zip(placed, ends, strict=True) if end == APPROVED]
     for order in approved[::2]:
         await trial.cancel(order)
     about = [*(customer.id for customer in customers), nobody]
-    evidence = await trial.require(I3, I2, I1, I11, I8, I6, I4, I5, I10, I12, I7, about=about)
+    evidence = await trial.require(
+        I3,
+        I2,
+        I1,
+        I11,
+        I8,
+        I6,
+        I4,
+        I5,
+        I10,
+        I12,
+        I7,
+        about=about,
+    )
     states = {order_id: (state, reason) for order_id, state, reason in evidence.rows("SELECT id, state, rejection_reason FROM orders")}
     for order in placed:
         state, reason = states[order.id]
@@ -199,23 +223,6 @@ async def mixed_orders(trial: Trial) -> None:
                 found=f"{state} {reason or ''}".rstrip(),
                 next_step=f"labkit trace order {order.id}",
             )
-
-
-def _refused(trial: Trial, account: str, query: str) -> tuple[int, str] | None:
-    """Error number and text when the account of a service may not do that, None when it may."""
-    at = trial.stack.mysql_as(account)
-    try:
-        connection = pymysql.connect(host=at.host, port=at.port, user=at.user, password=at.password, connect_timeout=5)
-    except pymysql.MySQLError as error:
-        raise NotJudged(f"{account} cannot log in: {error.args[-1]}.", next_step="labkit status") from error
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return None
-    except pymysql.MySQLError as error:
-        return int(error.args[0]), str(error.args[-1])
-    finally:
-        connection.close()
 
 
 def prepare(trial: Trial) -> Trial:

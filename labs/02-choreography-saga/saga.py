@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from labkit.handed_in import Wrong, yaml_of
-from labkit.invariants.witness import Fact
-from labkit.lab.check import Failed
-from labkit.lab.evidence import Evidence
-from labkit.story import handling
-from labkit.story.tables import Tables
+from labkit.checking import Evidence, Fact, Failed, Wrong, yaml_of
 
 CREATE, CANCEL = "POST /orders", "POST /orders/{id}/cancel"
 ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "CustomerValidationFailed")
@@ -132,7 +127,7 @@ def _wrong(line: int, what: str) -> NoReturn:
 def asked(evidence: Evidence, orders: list[int], service: str, event: str) -> str:
     """Which handler took an event of these orders, as far as the log tells; otherwise the question."""
     found = evidence.rows("SELECT min(id) FROM outbox WHERE event = ? AND list_contains(?, order_id)", event, orders)
-    return handling.asked(Tables(evidence.connection), service, event, found[0][0])
+    return evidence.about_handler(service, event, found[0][0])
 
 
 def compare(said: list[Step], real: dict[str, Step], right: list[Step], asked: Callable[[str, str], str]) -> None:

@@ -1,8 +1,6 @@
 """Lab 3: the order history is what its events say, in whatever order they come and however often, and it needs nobody to answer."""
 
-from labkit.lab.check import check
-from labkit.lab.content import beside
-from labkit.lab.trial import Trial
+from labkit.checking import Trial, beside, check
 
 stage, kill = beside(__file__, "stage"), beside(__file__, "kill")
 
@@ -15,38 +13,38 @@ class View:
 
 @check("3.1", "The order history shows what the services hold", alone=True)
 async def shows_what_is_held(lab: View) -> None:
-    await lab.stage.played.for_check("3.1")
+    await lab.stage.scene.for_check("3.1")
 
 
 @check("3.2", "An event that overtakes another does no harm", alone=True)
 async def overtaking(lab: View) -> None:
-    await lab.stage.played.for_check("3.2")
+    await lab.stage.scene.for_check("3.2")
 
 
 @check("3.3", "An event that comes twice counts once", alone=True)
 async def twice(lab: View) -> None:
-    await lab.stage.played.for_check("3.3")
-    await lab.kill.played.for_check("3.3")
+    await lab.stage.scene.for_check("3.3")
+    await lab.kill.scene.for_check("3.3")
 
 
 @check("3.4", "An order may come before its customer", alone=True)
 async def order_before_customer(lab: View) -> None:
-    await lab.stage.played.for_check("3.4")
+    await lab.stage.scene.for_check("3.4")
 
 
 @check("3.5", "The order history answers while those who own the data are down", alone=True)
 async def owners_down(lab: View) -> None:
-    await lab.stage.played.for_check("3.5")
+    await lab.stage.scene.for_check("3.5")
 
 
 @check("3.6", "Nobody's order history is not found", alone=True)
 async def of_nobody(lab: View) -> None:
-    await lab.stage.played.for_check("3.6")
+    await lab.stage.scene.for_check("3.6")
 
 
 @check("3.7", f"After a kill it still knows everything, and catches up with {kill.ORDERS} orders", alone=True)
 async def after_a_kill(lab: View) -> None:
-    await lab.kill.played.for_check("3.7")
+    await lab.kill.scene.for_check("3.7")
 
 
 def prepare(trial: Trial) -> View:

@@ -6,16 +6,8 @@ import asyncio
 import time
 from typing import Any
 
-from labkit.faults import make
-from labkit.invariants.catalog import I7
-from labkit.invariants.witness import Fact
-from labkit.lab.check import Failed
-from labkit.lab.client import Customer
-from labkit.lab.content import beside
-from labkit.lab.documents import differences
-from labkit.lab.evidence import Evidence
-from labkit.lab.played import Played
-from labkit.lab.trial import Order, Trial
+from labkit.checking import Customer, Evidence, Fact, Failed, Order, SharedScene, Trial, beside, differences, faults
+from labkit.checking.invariants import I7
 
 passage = beside(__file__, "passage")
 ORDERS = 20
@@ -27,7 +19,7 @@ class Kill:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.passage = passage.Passage(trial)
-        self.played = Played(trial, "kill", self._play)
+        self.scene = SharedScene(trial, "kill", self._play)
 
     async def _play(self) -> None:
         trial = self.trial
@@ -38,9 +30,9 @@ class Kill:
         await self._shown({**known, self.copied.id: trial.books.document(self.copied.id)})
         # A view that is being built anew still comes by older orders; the gate is for those that are placed while it is down.
         await self.passage.caught_up(expected="it takes every event", so="it hangs.")
-        later = await trial.fault(make.gate("order-history", event_type="OrderCreated"))
-        killed = await trial.fault(make.outage(trial.stack, "kill", "order-history"))
-        await trial.fired(killed)
+        later = await trial.faults.apply(faults.gate("order-history", event_type="OrderCreated"))
+        killed = await trial.faults.apply(faults.outage(trial.stack, "kill", "order-history"))
+        await trial.faults.fired(killed)
         totals = [trial.amount(f"{number % 4 + 3}.{number:02}", f"{number % 4 + 3}.{number:02}") for number in range(ORDERS)]
         placed = [await trial.order(self.customers[number % 2], total) for number, total in enumerate(totals)]
         for order in placed:
@@ -49,16 +41,16 @@ class Kill:
         await trial.cancel(cancelled)
         await trial.becomes(cancelled, trial.books.cancel(cancelled))
         await self._come_again(before[-1], cancelled)
-        await trial.heal(killed)
+        await trial.faults.heal(killed)
         expected = f"after its start it takes what was published while it was down, {ORDERS} orders"
         so = "it hangs, or it does not begin where it stopped: what was published while it was down is skipped."
         held = await self.passage.holds(later, expected, so)
         if held:
-            await self.played.note("3.7", lambda: self._still_known(known, later.id))
-        await trial.heal(later)
+            await self.scene.note("3.7", lambda: self._still_known(known, later.id))
+        await trial.faults.heal(later)
         evidence = await trial.evidence()  # all of it has been taken
-        await self.played.note("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
-        await self.played.note("3.3", lambda: self._counted_once(before[-1], cancelled))
+        await self.scene.note("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
+        await self.scene.note("3.3", lambda: self._counted_once(before[-1], cancelled))
 
     async def _decided(self, customer: Customer, low: str, high: str) -> Order:
         order = await self.trial.order(customer, self.trial.amount(low, high))
@@ -68,9 +60,9 @@ class Kill:
     async def _come_again(self, taken: Order, cancelled: Order) -> None:
         """Copies of what the view had taken before the kill, and behind the events of another order copies of its older ones."""
         again = [("OrderCreated", taken), ("OrderApproved", taken), ("OrderApproved", cancelled), ("OrderCreated", cancelled)]
-        await self.trial.order_published(cancelled, "OrderCancelled")
-        ids = [await self.trial.order_published(order, event) for event, order in again]
-        await self.trial.fault(await asyncio.to_thread(make.copies, self.trial.stack, ids))
+        await self.trial.outboxes.published(cancelled, "OrderCancelled")
+        ids = [await self.trial.outboxes.published(order, event) for event, order in again]
+        await self.trial.faults.apply(await asyncio.to_thread(faults.copies, self.trial.stack, ids))
 
     async def _shown(self, known: dict[int, dict[str, Any]]) -> None:
         """Await that the order history shows these documents."""

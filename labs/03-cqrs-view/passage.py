@@ -3,13 +3,7 @@
 import asyncio
 import time
 
-from labkit.faults import places
-from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.ledger import Fault
-from labkit.faults.targets import channel, subscription
-from labkit.lab import records
-from labkit.lab.check import Failed
-from labkit.lab.trial import Trial
+from labkit.checking import Explanation, Failed, Fault, FaultOrder, Trial
 
 VIEW = "order-history"
 WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
@@ -35,13 +29,13 @@ class Passage:
 
     async def plant(self, copy: FaultOrder, what: str) -> None:
         """Publish the copy of a message; returns when the view has taken it."""
-        fault = await self.trial.fault(copy)
+        fault = await self.trial.faults.apply(copy)
         published, standstill = time.monotonic(), _Standstill()
-        while not self.trial.hits(fault, "taken"):
-            if standstill.reached(await asyncio.to_thread(self._behind)):
+        while not self.trial.faults.hits(fault, "taken"):
+            if standstill.reached(await self.trial.broker.behind(VIEW)):
                 await self._does_not_go_on(f"it has not taken {what}, which was published {time.monotonic() - published:.0f} s ago")
             await asyncio.sleep(LOOK_S)
-        await self.trial.heal(fault)
+        await self.trial.faults.heal(fault)
 
     async def hit(self, gate: Fault) -> None:
         """The gate holds its message: everything before it in its partition is done."""
@@ -52,9 +46,9 @@ class Passage:
         """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
         was expected, and what follows, when it does not go on."""
         standstill = _Standstill()
-        while not self.trial.hits(gate, "held"):
-            behind = await asyncio.to_thread(self._behind)
-            if behind is None and not self.trial.hits(gate, "held"):
+        while not self.trial.faults.hits(gate, "held"):
+            behind = await self.trial.broker.behind(VIEW)
+            if behind is None and not self.trial.faults.hits(gate, "held"):
                 return False
             if standstill.reached(behind):
                 await self._does_not_go_on(behind or f"it was never held ({gate.said})", expected, so)
@@ -63,40 +57,26 @@ class Passage:
 
     async def open(self, *gates: Fault) -> None:
         for gate in gates:
-            await self.trial.heal(gate)
+            await self.trial.faults.heal(gate)
 
     async def caught_up(self, only: str | None = None, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
         """The view has taken all that there is, of the channel `only` if given. Raises Failed with what was expected, and what
         follows, when it does not go on."""
         standstill = _Standstill()
-        while (behind := await asyncio.to_thread(self._behind, only)) is not None:
+        while (behind := await self.trial.broker.behind(VIEW, only)) is not None:
             if standstill.reached(behind):
                 await self._does_not_go_on(behind, expected, so)
             await asyncio.sleep(LOOK_S)
 
-    def _behind(self, only: str | None = None) -> str | None:
-        profile = self.trial.stack.profile
-        view = subscription(profile, VIEW)
-        wanted = profile.taken_by(view.subscriber) if only is None else {channel(profile, only)}
-        for (topic, partition), end in records.ends(self.trial.stack).items():
-            if topic in wanted:
-                taken = places.taken_up_to(self.trial.stack, view, topic, partition)
-                if taken is None:  # it has written down no position since its store was emptied
-                    taken = records.starts(self.trial.stack)[topic, partition]
-                if taken < end:
-                    where = f"{profile.short(topic)}, partition {partition}"
-                    return f"it stands at {places.said(self.trial.stack, taken)} of {where}, {end - taken} behind"
-        return None
-
     async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
-        wrong = Failed(
+        wrong = Explanation(
             f"order-history does not go on: {how}.",
             expected=expected,
             found=how,
             so=so,
             next_step="labkit logs order-history",
         )
-        await self.trial.blamed(wrong, f"order-history does not go on: {how}")
+        await self.trial.attribution.blame(wrong, f"order-history does not go on: {how}")
 
 
 def not_held(gate: Fault) -> Failed:

@@ -8,18 +8,26 @@ import asyncio
 import time
 from typing import Any
 
-from labkit.faults import make, places
-from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.ledger import Fault
-from labkit.invariants.witness import Fact
-from labkit.lab import complaints
-from labkit.lab.check import Failed, NotJudged
-from labkit.lab.client import Customer
-from labkit.lab.content import beside
-from labkit.lab.documents import CENT, differences
-from labkit.lab.played import Played
-from labkit.lab.rules import APPROVED, PENDING, Outcome
-from labkit.lab.trial import Order, Trial
+from labkit.checking import (
+    APPROVED,
+    CENT,
+    PENDING,
+    Customer,
+    Fact,
+    Failed,
+    Fault,
+    FaultOrder,
+    NotJudged,
+    Order,
+    OrderOutcome,
+    SharedScene,
+    Trial,
+    Wanted,
+    beside,
+    differences,
+    faults,
+    until,
+)
 
 passage = beside(__file__, "passage")
 Passage, VIEW = passage.Passage, passage.VIEW
@@ -27,47 +35,43 @@ Passage, VIEW = passage.Passage, passage.VIEW
 OWNERS = ("customers", "orders", "mysql")
 CODE = "services/order_history"
 ENDED_S = 30.0  # the order history is judged, not how fast orders are decided
-_MESSAGES = """
-SELECT id, JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-type"')), JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"'))
-FROM {}.message WHERE JSON_UNQUOTE(JSON_EXTRACT(headers, '$."event-aggregate-id"')) IN %s ORDER BY id
-"""
 
 
 class Stage:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.passage = Passage(trial)
-        self.played = Played(trial, "stage", self._play)
+        self.scene = SharedScene(trial, "stage", self._play)
         self._messages: dict[tuple[str, int], str] = {}
         self._copies: dict[str, FaultOrder] = {}
         self._partitions = 0
 
     async def _play(self) -> None:
         trial = self.trial
-        everything = await trial.fault(make.gate("order-history"))
+        everything = await trial.faults.apply(faults.gate("order-history"))
         await self._make_orders()
-        await self.played.note("3.5", lambda: self._nothing_yet(everything))
-        closed = [await trial.fault(order) for order in self._gates()]
-        services = await asyncio.gather(*(trial.fault(make.outage(trial.stack, "stop", name)) for name in OWNERS[:-1]))
-        stopped = [*services, await trial.fault(make.outage(trial.stack, "stop", OWNERS[-1]))]
+        await self.scene.note("3.5", lambda: self._nothing_yet(everything))
+        closed = [await trial.faults.apply(order) for order in self._gates()]
+        services = await asyncio.gather(*(trial.faults.apply(faults.outage(trial.stack, "stop", name)) for name in OWNERS[:-1]))
+        stopped = [*services, await trial.faults.apply(faults.outage(trial.stack, "stop", OWNERS[-1]))]
         for fault in stopped:
-            await trial.fired(fault)
-        await trial.heal(everything)
+            await trial.faults.fired(fault)
+        await trial.faults.heal(everything)
         name_of_late, created, approved, overtaken, half = closed
-        await self.played.note("3.2", lambda: self._approved_before_created(created, approved))
+        await self.scene.note("3.2", lambda: self._approved_before_created(created, approved))
         await self.passage.open(created, approved)
-        await self.played.note("3.2", lambda: self._cancelled_before_approved(overtaken))
+        await self.scene.note("3.2", lambda: self._cancelled_before_approved(overtaken))
         await self.passage.open(overtaken)
-        await self.played.note("3.1", lambda: self._pending_still(half))
+        await self.scene.note("3.1", lambda: self._pending_still(half))
         await self.passage.open(half)
-        await self.played.note("3.4", lambda: self._orders_before_customer(name_of_late))
+        await self.scene.note("3.4", lambda: self._orders_before_customer(name_of_late))
         await self.passage.open(name_of_late)
-        await self.played.note("3.5", self._owners_down)
-        await self.played.note("3.1", self._as_the_owners_hold_it)
-        await self.played.note("3.3", self._everything_twice)
-        await self.played.note("3.6", self._of_nobody)
+        await self.scene.note("3.5", self._owners_down)
+        await self.scene.note("3.1", self._as_the_owners_hold_it)
+        await self.scene.note("3.3", self._everything_twice)
+        await self.scene.note("3.6", self._of_nobody)
         for fault in reversed(stopped):
-            await trial.heal(fault)
+            await trial.faults.heal(fault)
 
     # before the events pass
 
@@ -75,7 +79,7 @@ class Stage:
         trial = self.trial
         limits = [trial.amount("50.00", "99.99") for _ in range(5)]
         self.plain, self.early, self.twice, self.halfway, self.late = [await trial.customer(limit=limit) for limit in limits]
-        self.unknown, self.never_named = trial.nobody(), 2**61 + time.time_ns()
+        self.unknown, self.never_named = trial.unknown_customer(), 2**61 + time.time_ns()
         totals = [trial.amount(f"{n}.00", f"{n}.99") for n in range(1, 8)]
         self.approved = await self._decided(self.early, totals[0])
         self.cancelled = await self._decided(self.early, totals[1], cancel=True)
@@ -86,13 +90,12 @@ class Stage:
         await self._decided(self.late, totals[4])
         await self._decided(self.unknown, totals[5])
         self.pending = await self._decided(self.halfway, totals[6])
-        self._partitions = await asyncio.to_thread(places.partitions, trial.stack, "order")
+        self._partitions = await trial.broker.partitions("order")
         own = [self.plain.id, self.early.id, self.twice.id, self.halfway.id, self.late.id, *self._orders()]
-        for schema in ("customer_db", "order_db"):
-            for message_id, event_type, aggregate_id in trial.sql(_MESSAGES.format(schema), [str(an_id) for an_id in own]):
-                event = str(event_type).rpartition(".")[2].removesuffix("Event")
-                self._messages[event, int(aggregate_id)] = message_id
-        await trial.until("all events are published", self._unpublished, lambda waiting: not waiting)
+        for message in await trial.outboxes.about(own):
+            if message.aggregate_id in own:
+                self._messages[message.name, message.aggregate_id] = message.id
+        await until("all events are published", self._unpublished, lambda waiting: not waiting)
         at, other = self._partition(self.cancelled), self._partition(self.approved)
         free = next(p for p in range(self._partitions) if p not in (at, other, self._partition(self.pending)))
         self._copy(("OrderApproved", self.approved.id), free)
@@ -109,26 +112,23 @@ class Stage:
             await self._becomes(order, trial.books.cancel(order))
         return order
 
-    async def _becomes(self, order: Order, expected: Outcome) -> None:
+    async def _becomes(self, order: Order, expected: OrderOutcome) -> None:
         """Labs 1 and 2 are about that; here it is only needed."""
         has_ended = f"order {order.id} has ended"
-        found = await self.trial.until(has_ended, lambda: self.trial.seen(order), lambda seen: seen != PENDING, within_s=ENDED_S)
+        found = await until(has_ended, lambda: self.trial.state(order), lambda seen: seen != PENDING, within_s=ENDED_S)
         if found != expected:
             sentence = f"Order {order.id} is {found}; it should be {expected}, and that has nothing to do with the view."
             raise NotJudged(sentence, next_step="labkit lab 2 check")
 
     async def _unpublished(self) -> int:
         """How many of the own messages the relay has yet to publish; afterwards MySQL is stopped."""
-        query = "SELECT COUNT(*) FROM {}.message WHERE published = 0 AND id IN %s"
-        ids = list(self._messages.values())
-        counts = [await asyncio.to_thread(self.trial.sql, query.format(schema), ids) for schema in ("customer_db", "order_db")]
-        return sum(int(count) for ((count,),) in counts)
+        return await self.trial.outboxes.unpublished(self._messages.values())
 
     def _orders(self) -> list[int]:
-        return [row["order_id"] for row in self.trial.requests if row["operation"] == "create_order"]
+        return [row["order_id"] for row in self.trial.shop.requests if row["operation"] == "create_order"]
 
     def _partition(self, order: Order) -> int:
-        return places.partition_of(self.trial.stack, str(order.id), self._partitions)
+        return self.trial.broker.partition_of(order.id, self._partitions)
 
     def _of_twice(self) -> list[tuple[str, int]]:
         orders = [int(order_id) for order_id in self.trial.books.document(self.twice.id)["orders"]]
@@ -138,16 +138,16 @@ class Stage:
 
     def _copy(self, of: tuple[str, int], partition: int | None = None) -> None:
         message_id = self._messages[of]
-        self._copies[message_id] = make.duplicate(self.trial.stack, message_id, partition=partition, who="order-history")
+        self._copies[message_id] = faults.duplicate(self.trial.stack, message_id, partition=partition, who="order-history")
 
-    def _gates(self) -> list[FaultOrder]:
+    def _gates(self) -> list[Wanted]:
         created, approved = self._messages["OrderCreated", self.approved.id], self._messages["OrderApproved", self.approved.id]
         return [
-            make.gate("order-history", message_id=self._messages["CustomerCreated", self.late.id]),
-            make.gate("order-history", message_id=created),
-            make.gate("order-history", message_id=approved, partition=self._partition(self.approved)),
-            make.gate("order-history", channel_name="order", key=str(self.cancelled.id), partition=self._partition(self.cancelled)),
-            make.gate("order-history", message_id=self._messages["OrderApproved", self.pending.id]),
+            faults.gate("order-history", message_id=self._messages["CustomerCreated", self.late.id]),
+            faults.gate("order-history", message_id=created),
+            faults.gate("order-history", message_id=approved, partition=self._partition(self.approved)),
+            faults.gate("order-history", channel_name="order", key=str(self.cancelled.id), partition=self._partition(self.cancelled)),
+            faults.gate("order-history", message_id=self._messages["OrderApproved", self.pending.id]),
         ]
 
     async def _nothing_yet(self, everything: Fault) -> None:
@@ -156,7 +156,7 @@ class Stage:
         async def past() -> bool:
             return (await self.trial.history(self.plain.id))[0] == 200
 
-        await self.trial.hit(everything, "held", past=past)
+        await self.trial.faults.hit(everything, "held", past=past)
         for customer in (self.plain.id, self.early.id, self.unknown):
             status, document = await self.trial.history(customer)
             if status == 200:
@@ -179,26 +179,26 @@ class Stage:
         said = "after OrderApproved came and before OrderCreated did"
         await self._shows(order, APPROVED, said, "OrderApproved must create what is missing: the order, with its total.")
         await self.passage.hit(created)
-        await self.trial.heal(created)
+        await self.trial.faults.heal(created)
         await self.passage.hit(approved)
         await self._shows(order, APPROVED, "after OrderApproved and then OrderCreated", "OrderCreated overwrote a newer state.")
 
     async def _cancelled_before_approved(self, overtaken: Fault) -> None:
         order, trial = self.cancelled, self.trial
-        cancelled = Outcome("CANCELLED")
-        last = await trial.fault(
-            make.gate("order-history", message_id=self._messages["OrderCancelled", order.id], partition=self._partition(order))
+        cancelled = OrderOutcome("CANCELLED")
+        last = await trial.faults.apply(
+            faults.gate("order-history", message_id=self._messages["OrderCancelled", order.id], partition=self._partition(order))
         )
         try:
             await self.passage.hit(overtaken)
             await self._plant(("OrderCancelled", order.id))
             said = "after OrderCancelled came and before the others did"
             await self._shows(order, cancelled, said, "OrderCancelled must create what is missing: the order, with its total.")
-            await trial.heal(overtaken)
+            await trial.faults.heal(overtaken)
             await self.passage.hit(last)
             await self._shows(order, cancelled, "after OrderCancelled and then OrderApproved", "OrderApproved overwrote a newer state.")
         finally:
-            await trial.heal(last)
+            await trial.faults.heal(last)
 
     async def _pending_still(self, half: Fault) -> None:
         """The view has taken OrderCreated of an order, and OrderApproved has not come."""
@@ -215,7 +215,7 @@ class Stage:
         without = {**expected, "name": None, "creditLimit": None}
         await self._is(self.late.id, without, "before CustomerCreated came", "an order's event must not need the customer's.")
         await self.passage.hit(name_of_late)
-        await self.trial.heal(name_of_late)
+        await self.trial.faults.heal(name_of_late)
         await self.passage.caught_up()
         await self._is(self.late.id, expected, "after CustomerCreated came, later than the order", "CustomerCreated must fill in the name.")
 
@@ -231,7 +231,7 @@ class Stage:
             try:
                 status, document = await self.trial.history(customer)
             except Failed as failed:
-                status, document = 0, failed.found
+                status, document = 0, failed.explanation.found
             if status != 200:
                 detail = document.get("detail") if isinstance(document, dict) else None
                 raise Failed(
@@ -270,7 +270,7 @@ class Stage:
 
     # looking
 
-    async def _shows(self, order: Order, outcome: Outcome, when: str, so: str) -> None:
+    async def _shows(self, order: Order, outcome: OrderOutcome, when: str, so: str) -> None:
         document = await self._document(order.customer_id, when)
         shown = (document.get("orders") or {}).get(str(order.id))
         wanted = {"orderId": order.id, "state": outcome.state, "orderTotal": {"amount": order.total}}
@@ -334,25 +334,9 @@ class Stage:
         """Messages about a customer that the view gave up, or else what it complained about last."""
         orders = self.trial.books.document(customer)["orders"] if customer != self.never_named else {}
         own = {message: event for (event, about), message in self._messages.items() if str(about) in (*orders, str(customer))}
-        parked = await asyncio.to_thread(_dead_letters, self.trial)
         given_up = [
-            Fact(f"order-history gave up {own[message]}: {cause.strip().splitlines()[-1]}", f"Redis, deadletter:{VIEW.subscriber}")
-            for message, cause in parked
-            if message in own and cause.strip()
+            Fact(f"order-history gave up {own[letter.message_id]}: {letter.exception}", letter.place)
+            for letter in await self.trial.given_up_by("order-history")
+            if letter.message_id in own and letter.exception
         ]
-        return given_up or await asyncio.to_thread(complaints.lately, self.trial.stack, "order-history", self.trial.began)
-
-
-def _dead_letters(trial: Trial) -> list[tuple[str, str]]:
-    """(message id, cause) of what the view gave up since the trial began."""
-    import redis
-
-    at = trial.stack.redis
-    client: Any = redis.Redis(host=at.host, port=at.port, password=at.password or None, decode_responses=True, socket_timeout=5.0)
-    try:
-        entries = client.xrange(f"deadletter:{VIEW.subscriber}", min=int(trial.began * 1000))
-        return [(fields.get("message_id", ""), fields.get("cause", "")) for _, fields in entries]
-    except (redis.RedisError, UnicodeError):
-        return []
-    finally:
-        client.close()
+        return given_up or await self.trial.attribution.complaint_of("order-history")

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.session import session
+from labkit.checking.waiting import until
 from labkit.errors import UserError
 from labkit.faults import make
-from labkit.lab.check import Failed, NotJudged
-from labkit.lab.scenario import scenario
 from labkit.stack import state
 from labkit.stack.model import Stack
 from tests.faults.faults import Faults
@@ -27,125 +28,125 @@ def model(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 
 def test_arm_act_await_the_hit_heal(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            ada = await at_work.customer("Ada", "15.00")
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            gate = await at_work.fault(make.gate("customers", event_type="OrderCreated"))
-            order = await at_work.order(ada, "12.34")
+            gate = await run.faults.apply(make.gate("customers", event_type="OrderCreated"))
+            order = await run.shop.place_order(ada, "12.34")
             assert order.id is not None
-            (held,) = await at_work.hit(gate, "held")
+            (held,) = await run.faults.hit(gate, "held")
             assert held["message_id"] == faults.message_of(order.id)
-            assert await at_work.state(order.id) == "PENDING"
-            await at_work.fired(gate)
-            await at_work.heal(gate)
+            assert await run.shop.order_state(order.id) == "PENDING"
+            await run.faults.fired(gate)
+            await run.faults.heal(gate)
             number = order.id
-            await at_work.until("the order is approved", lambda: at_work.state(number), lambda seen: seen == "APPROVED")
-            assert {row["outcome"] for row in at_work.requests} == {"ok"}
+            await until("the order is approved", lambda: run.shop.order_state(number), lambda seen: seen == "APPROVED")
+            assert {row["outcome"] for row in run.shop.requests} == {"ok"}
 
-    asyncio.run(run())
+    asyncio.run(played())
 
 
 def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            ada = await at_work.customer("Ada", "15.00")
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            crash = await at_work.fault(make.crash("orders", "order.create.after_commit_before_publish"))
-            order = await at_work.order(ada, "12.34")
+            crash = await run.faults.apply(make.crash("orders", "order.create.after_commit_before_publish"))
+            order = await run.shop.place_order(ada, "12.34")
             assert order.id is None
-            assert at_work.requests[-1]["outcome"] == "unknown"
-            await at_work.fired(crash)
+            assert run.shop.requests[-1]["outcome"] == "unknown"
+            await run.faults.fired(crash)
 
-    asyncio.run(run())
+    asyncio.run(played())
 
 
 def test_an_error_in_the_middle_heals_all_of_it(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            await at_work.fault(make.outage(model, "pause", "customers"))
-            await at_work.fault(make.gate("orders"))
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            await run.faults.apply(make.outage(model, "pause", "customers"))
+            await run.faults.apply(make.gate("orders"))
             assert faults.is_frozen("customers")
             raise LookupError("on purpose")
 
     with pytest.raises(LookupError):
-        asyncio.run(run())
+        asyncio.run(played())
     assert not faults.is_frozen("customers")
     faults.assert_nothing_left()
 
 
 def test_a_handler_that_no_longer_passes_a_place_is_a_failure(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            ada = await at_work.customer("Ada", "15.00")
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            crash = await at_work.fault(make.crash("customers", "customer.release.after_outbox_insert"))  # no order is cancelled
-            order = await at_work.order(ada, "12.34")
+            crash = await run.faults.apply(make.crash("customers", "customer.release.after_outbox_insert"))  # no order is cancelled
+            order = await run.shop.place_order(ada, "12.34")
             number = order.id
             assert number is not None
 
             async def past() -> bool:
-                return await at_work.state(number) == "APPROVED"
+                return await run.shop.order_state(number) == "APPROVED"
 
-            await at_work.hit(crash, "crash", past=past)
+            await run.faults.hit(crash, "crash", past=past)
 
     with pytest.raises(Failed, match=r"customers no longer passes customer\.release\.after_outbox_insert"):
-        asyncio.run(run())
+        asyncio.run(played())
 
 
 def test_a_wait_that_is_in_vain_says_what_it_saw(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            gate = await at_work.fault(make.gate("customers", key="1000000"))
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            gate = await run.faults.apply(make.gate("customers", key="1000000"))
             with pytest.raises(NotJudged, match=r"Waited 0\.1 s for 'held' of fault .* there was nothing of it"):
-                await at_work.hit(gate, "held", within_s=0.1)
+                await run.faults.hit(gate, "held", within_s=0.1)
 
             async def look() -> str:
                 return "PENDING"
 
             with pytest.raises(NotJudged, match=r"until it is approved; what was seen last is 'PENDING'"):
-                await at_work.until("it is approved", look, lambda seen: seen == "APPROVED", within_s=0.1)
+                await until("it is approved", look, lambda seen: seen == "APPROVED", within_s=0.1)
 
-    asyncio.run(run())
+    asyncio.run(played())
 
 
 def test_downtime_lies_between_two_positions_of_the_binlog(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "a test", seed=1) as at_work:
-            ada = await at_work.customer("Ada", "15.00")
+    async def played() -> None:
+        async with session(model, "a test") as run:
+            ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            async with at_work.while_there(make.outage(model, "stop", "customers")) as stopped:
-                await at_work.order(ada, "12.34")
-            down, up = at_work.downtime(stopped)
+            async with run.faults.during(make.outage(model, "stop", "customers")) as stopped:
+                await run.shop.place_order(ada, "12.34")
+            down, up = run.faults.downtime(stopped)
             assert down is not None
             assert up is not None
             assert (down["file"], down["position"]) < (up["file"], up["position"])
 
-    asyncio.run(run())
+    asyncio.run(played())
 
 
 def test_one_run_at_a_time(model: Stack, faults: Faults) -> None:
-    async def run() -> None:
-        async with scenario(model, "the first", seed=1):
+    async def played() -> None:
+        async with session(model, "the first"):
             with pytest.raises(UserError, match=r"the first .* is at work"):
-                async with scenario(model, "the second", seed=1):
+                async with session(model, "the second"):
                     pass
 
-    asyncio.run(run())
+    asyncio.run(played())
 
 
 ENDLESS = """
 import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell starts in the background
 from labkit.faults import make
-from labkit.lab.scenario import scenario
+from labkit.checking.session import session
 from labkit.stack import state
 async def main():
     stack = state.load(sys.argv[1])
-    async with scenario(stack, "labkit lab 9 check", seed=1) as run:
-        await run.fault(make.outage(stack, "pause", "customers"))
-        await run.fault(make.gate("orders"))
-        await run.fault(make.outage(stack, "kill", "order-history"))
+    async with session(stack, "labkit lab 9 check") as run:
+        await run.faults.apply(make.outage(stack, "pause", "customers"))
+        await run.faults.apply(make.gate("orders"))
+        await run.faults.apply(make.outage(stack, "kill", "order-history"))
         print("there", flush=True)
         await asyncio.sleep(3600)
 asyncio.run(main())

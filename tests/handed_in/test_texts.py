@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from labkit.chaos import schedule
+from labkit.checking.checks import Failed
 from labkit.commands import progress as progress_command
 from labkit.errors import UserError
 from labkit.evidence import mark
 from labkit.lab import progress, schema
-from labkit.lab.check import Failed
 from labkit.lab.content import beside
 from labkit.lab.workspace import Workspace
 from tests.labs.test_schema import GOOD as LAB
@@ -175,8 +175,8 @@ def test_a_strange_saga_is_told_with_its_line(case: str, tmp_path: Path) -> None
     path.write_bytes(data)
     with pytest.raises(Failed) as failed:
         saga.read(path)
-    assert failed.value.sentence.startswith(f"saga.yml, line {line}: "), failed.value.sentence
-    assert said in failed.value.sentence
+    assert failed.value.explanation.sentence.startswith(f"saga.yml, line {line}: "), failed.value.explanation.sentence
+    assert said in failed.value.explanation.sentence
 
 
 def test_editors_marks_and_dates_are_taken(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from labkit.lab import contract
-from labkit.lab.check import Failed
-from labkit.lab.client import Client
-from labkit.lab.documents import Exactly, differences
-from labkit.lab.scenario import Run
-from labkit.lab.trial import Trial
+from labkit.checking import contract
+from labkit.checking.checks import Failed
+from labkit.checking.documents import Exactly, differences
+from labkit.checking.session import Session
+from labkit.checking.trial import Trial
+from labkit.explanation import Explanation
 from labkit.stack.model import Component, Endpoint, Stack
 from tests.gateway.upstreams import answer, upstream
 from tests.running import PROFILE
@@ -83,11 +83,12 @@ def trial_of(tmp_path: Path, reply: bytes) -> Iterator[tuple[Trial, asyncio.Abst
         gateway = Component("gateway", "service", Endpoint("127.0.0.1", int(server.url.rpartition(":")[2]), "http"))
         stack = Stack("none", tmp_path, "native", PROFILE, tmp_path, 0, (gateway,), 0)
         loop = asyncio.new_event_loop()
-        trial = Trial(stack, "a test", 1)
+        session = Session(stack, "a test")
         try:
-            yield trial, loop
+            with Trial(session, 1) as trial:
+                yield trial, loop
         finally:
-            loop.run_until_complete(trial.close())
+            loop.run_until_complete(session.close())
             loop.close()
 
 
@@ -106,16 +107,16 @@ def test_what_the_contract_says_is_taken_and_more_fields_too(tmp_path: Path, wha
 def test_what_is_no_answer_at_all_fails(tmp_path: Path, body: str) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(NO_CONTRACT[body]))
-    _is_fit_to_be_shown(failed.value)
+    _is_fit_to_be_shown(failed.value.explanation)
     for method, pattern, *_ in contract.ROUTES:
         if (body, pattern) == ("list", r"/orders/customer/(\d+)"):
             continue
         with pytest.raises(Failed) as failed:
             contract.read(method, pattern.replace(r"(\d+)", "17"), JSON, NO_CONTRACT[body])
-        _is_fit_to_be_shown(failed.value)
+        _is_fit_to_be_shown(failed.value.explanation)
 
 
-def _is_fit_to_be_shown(message: Failed) -> None:
+def _is_fit_to_be_shown(message: Explanation) -> None:
     assert message.sentence.startswith("The answer to ")
     assert message.expected
     assert message.found
@@ -130,8 +131,8 @@ def test_each_field_that_is_not_of_the_contract_is_named(tmp_path: Path, what: s
     with trial_of(tmp_path, answer(json.dumps({**right, field: []}).encode())) as (trial, loop):
         with pytest.raises(Failed, match=field):
             loop.run_until_complete(ASKS[what][0](trial))
-        method, path = (trial.requests[-1][name] for name in ("method", "path"))
-        assert trial.requests[-1]["outcome"] == "unknown"
+        method, path = (trial.shop.requests[-1][name] for name in ("method", "path"))
+        assert trial.shop.requests[-1]["outcome"] == "unknown"
     for name in right:
         for value in WRONG_VALUES:
             said = _said(method, path, {**right, name: value})
@@ -148,8 +149,8 @@ def _said(method: str, path: str, document: dict[str, Any]) -> str | None:
     try:
         contract.read(method, path, JSON, json.dumps(document).encode())
     except Failed as failed:
-        _is_fit_to_be_shown(failed)
-        return failed.sentence
+        _is_fit_to_be_shown(failed.explanation)
+        return failed.explanation.sentence
     return None
 
 
@@ -160,10 +161,10 @@ def _snake(name: str) -> str:
 def test_a_lost_rename_is_told_in_the_words_of_the_contract(tmp_path: Path) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(b'{"order_id": 17, "creationTime": null}'))
-    assert failed.value.sentence == "The answer to POST /orders has no orderId: it calls it order_id."
-    assert failed.value.expected == "orderId: a whole number from 1 to 2^63-1"
-    assert failed.value.found == '{"order_id": 17, "creationTime": null}'
-    assert failed.value.next_step == "what does it answer? see services/orders/app.py"
+    assert failed.value.explanation.sentence == "The answer to POST /orders has no orderId: it calls it order_id."
+    assert failed.value.explanation.expected == "orderId: a whole number from 1 to 2^63-1"
+    assert failed.value.explanation.found == '{"order_id": 17, "creationTime": null}'
+    assert failed.value.explanation.next_step == "what does it answer? see services/orders/app.py"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_a_lost_rename_is_told_in_the_words_of_the_contract(tmp_path: Path) -> N
 def test_a_value_of_another_type_is_shown_as_it_came(tmp_path: Path, value: Any, sentence: str) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(json.dumps({"orderId": value}).encode()))
-    assert failed.value.sentence == sentence
+    assert failed.value.explanation.sentence == sentence
 
 
 def test_an_answer_about_another_order_fails(tmp_path: Path) -> None:
@@ -190,22 +191,17 @@ def test_an_answer_about_another_order_fails(tmp_path: Path) -> None:
 def test_an_answer_of_another_content_type_fails(tmp_path: Path, kind: bytes) -> None:
     with pytest.raises(Failed) as failed:
         asked(tmp_path, "create_order", answer(b'{"orderId": 17}', content_type=kind))
-    assert failed.value.expected == "content-type: application/json"
+    assert failed.value.explanation.expected == "content-type: application/json"
 
 
 @pytest.mark.parametrize("status", [b"302 Found", b"304 Not Modified", b"500 No", b"418 No"])
 @pytest.mark.parametrize("body", [b"", b"[", DEEP, b'{"detail": [1]}', b'{"detail": "why"}'], ids=range(5))
 def test_an_answer_without_success_is_written_down_whatever_is_in_it(tmp_path: Path, status: bytes, body: bytes) -> None:
-    async def order(client: Client) -> Any:
-        return await client.order(4, "3.29")
-
     reply = b"HTTP/1.1 %s\r\nlocation: /elsewhere\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
     with trial_of(tmp_path, reply) as (trial, loop):
-        run = Run(trial.stack, "a test", 1)
-        assert loop.run_until_complete(order(run)).id is None
-        assert run.requests[-1]["status"] == int(status[:3])
-        loop.run_until_complete(run.close())
-        contract.detail_of(run.requests[-1]["answer"])
+        assert loop.run_until_complete(trial.shop.place_order(4, "3.29")).id is None
+        assert trial.shop.requests[-1]["status"] == int(status[:3])
+        contract.detail_of(trial.shop.requests[-1]["answer"])
 
 
 @pytest.mark.parametrize(
@@ -215,9 +211,7 @@ def test_an_answer_without_success_is_written_down_whatever_is_in_it(tmp_path: P
 )
 def test_what_is_no_http_is_no_answer(tmp_path: Path, reply: bytes) -> None:
     with trial_of(tmp_path, reply) as (trial, loop):
-        run = Run(trial.stack, "a test", 1)
-        assert loop.run_until_complete(run.order(4, "3.29")).id is None
-        loop.run_until_complete(run.close())
+        assert loop.run_until_complete(trial.shop.place_order(4, "3.29")).id is None
 
 
 def test_any_document_can_be_compared() -> None:

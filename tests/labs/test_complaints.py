@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.lab import complaints
-from labkit.lab.complaints import in_one_line, owner_of
+from labkit.checking import complaints
+from labkit.checking.complaints import in_one_line, owner_of
 from labkit.stack.model import Stack
 from tests.running import PROFILE
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from labkit.lab.client import Customer, PlacedOrder
-from labkit.lab.documents import differences
-from labkit.lab.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, Books
+from labkit.checking.documents import differences
+from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, UNKNOWN_CUSTOMER, Books
+from labkit.checking.shop import Customer, PlacedOrder
 
 ADA = Customer(4, "Ada", Decimal("15.00"))
 

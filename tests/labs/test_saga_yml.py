@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from labkit.checking.checks import Failed
+from labkit.explanation import Explanation
 from labkit.lab.catalog import find_lab
-from labkit.lab.check import Failed
 from labkit.lab.content import module
 
 FOLDER = find_lab(2).folder
@@ -24,10 +25,10 @@ def real(**changes: Callable[[Any], None]) -> dict[str, Any]:
     return steps
 
 
-def said(found: dict[str, Any], steps: list[Any] | None = None) -> Failed:
+def said(found: dict[str, Any], steps: list[Any] | None = None) -> Explanation:
     with pytest.raises(Failed) as failed:
         saga.compare(steps or RIGHT, found, RIGHT, lambda service, event: f"its handler of {event} ran and changed nothing.")
-    return failed.value
+    return failed.value.explanation
 
 
 def written(tmp_path: Path, text: str) -> list[Any]:

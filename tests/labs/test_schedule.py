@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from labkit.lab import schedule
-from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
-from labkit.lab.schedule import Meeting, run_checks
+from labkit.checking import schedule
+from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
+from labkit.checking.schedule import Meeting, run_checks
+from labkit.verdicts import Verdict
 
 
 class World:
@@ -44,7 +45,7 @@ class World:
 
         return Check(f"9.{number}", f"Check {number}", run, gate, alone)
 
-    def run(self, *checks: Check, tell: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+    def run(self, *checks: Check, tell: Callable[[CheckResult], None] = lambda _: None) -> list[CheckResult]:
         return asyncio.run(asyncio.wait_for(run_checks(checks, None, self.meeting, tell=tell), 60))
 
 

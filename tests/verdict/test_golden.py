@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from labkit.explain import as_text
-from labkit.verdict import Judgement, Verdict, judge
+from labkit.verdict import Judgement, judge
+from labkit.verdicts import Verdict
 from tests.verdict.stories import STORIES
 
 ROOT = Path(__file__).parents[2]
@@ -47,5 +48,5 @@ def test_the_documentation_shows_it(name: str) -> None:
     transcript = (GOLDEN / f"{name}.txt").read_text()
     marks = ("✗", "?")
     shown = transcript[transcript.index(next(f"\n{line}" for line in transcript.splitlines() if line.startswith(marks))) + 1 :]
-    first = shown.split("\n\n✗  ")[0].split("\n\n?  ")[0].split("\n\nFail: ")[0].split("\n\nNote: ")[0].split("\n\nUnknown: ")[0].strip()
+    first = shown.split("\n\n✗ ")[0].split("\n\n? ")[0].split("\n\nFail: ")[0].split("\n\nNote: ")[0].split("\n\nUnknown: ")[0].strip()
     assert first in DOCUMENTATION.read_text(), first

@@ -7,8 +7,8 @@ import pytest
 
 from labkit import paths
 from labkit.commands.init import init
-from labkit.lab import laying
-from labkit.lab.laying import Target
+from labkit.lab import changes
+from labkit.lab.changes import Target
 from labkit.lab.workspace import Workspace
 from tests.running import Labkit
 from tests.workspace import kit as kits
@@ -36,7 +36,7 @@ def learner(labkit: Labkit, kit: Path, tmp_path: Path, content: None) -> Learner
 @pytest.fixture
 def at_lab_7(learner: Learner) -> Learner:
     """Where lab 7 starts, with an edit, a file of her own and a saga.yml that she has filled in."""
-    laying.lay(Workspace(learner.folder, "own"), Target(laying.START, 7), why="labkit lab 7 start")
+    changes.replace(Workspace(learner.folder, "own"), Target(changes.START, 7), why="labkit lab 7 start")
     learner.write("services/orders/handlers.py", learner.read("services/orders/handlers.py") + "\nMINE = 1\n")
     learner.write("services/orders/mine.py", "MINE = 2\n")
     learner.write("saga.yml", "steps: [mine]\n")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from labkit.commands.progress import merge
-from labkit.lab import progress, standing
+from labkit.lab import lab_status, progress
 from labkit.lab.catalog import find_lab
-from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, Progress, Result
+from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckVerdict, Progress
 from labkit.lab.workspace import Workspace
 from tests.doctor.examining import as_nobody
 from tests.doctor.test_machine import as_root
@@ -20,18 +20,18 @@ def space(learner: Learner) -> Workspace:
     return Workspace(learner.folder, "own")
 
 
-def judged(space: Workspace, *results: Result, lab: int = 7) -> None:
+def judged(space: Workspace, *results: CheckVerdict, lab: int = 7) -> None:
     progress.record_checks(space, lab, results, given=find_lab(lab).given, seed=5, digests={"orders": "d1"})
 
 
 def states(space: Workspace, lab: int = 7) -> dict[str, str]:
-    return standing.of_lab(find_lab(lab), progress.load(space)).checks
+    return lab_status.of_lab(find_lab(lab), progress.load(space)).checks
 
 
 def test_passed_given_and_open_are_kept_apart(space: Workspace) -> None:
-    judged(space, Result("7.1", "pass"), Result("7.2", "pass"), Result("7.3", "fail", "Order 4 is PENDING."))
+    judged(space, CheckVerdict("7.1", "pass"), CheckVerdict("7.2", "pass"), CheckVerdict("7.3", "fail", "Order 4 is PENDING."))
     assert states(space) == {"7.1": "given", "7.2": PASSED, "7.3": "open"}
-    now = standing.of_lab(find_lab(7), progress.load(space))
+    now = lab_status.of_lab(find_lab(7), progress.load(space))
     assert (now.counted, now.state) == ((1, 2), "started")
     failure = progress.load(space).lab(7).checks["7.3"].failure
     assert failure is not None
@@ -39,48 +39,48 @@ def test_passed_given_and_open_are_kept_apart(space: Workspace) -> None:
 
 
 def test_what_was_passed_stays_passed(space: Workspace) -> None:
-    judged(space, Result("7.2", "pass"))
-    judged(space, Result("7.2", "fail", "no more"))
+    judged(space, CheckVerdict("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "fail", "no more"))
     assert states(space)["7.2"] == PASSED
     assert progress.load(space).lab(7).checks["7.2"].last == "fail"
 
 
 def test_unknown_is_no_pass(space: Workspace) -> None:
-    judged(space, Result("7.2", "unknown"))
+    judged(space, CheckVerdict("7.2", "unknown"))
     assert states(space)["7.2"] == "open"
 
 
 def test_a_pass_after_the_solution_is_told_apart_and_an_earlier_one_stays(at_lab_7: Learner) -> None:
     space = Workspace(at_lab_7.folder, "own")
-    judged(space, Result("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"))
     at_lab_7("lab", "7", "solution", "--diff")
-    judged(space, Result("7.2", "pass"), Result("7.3", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"), CheckVerdict("7.3", "pass"))
     assert states(space) == {"7.1": "given", "7.2": PASSED, "7.3": AFTER_SOLUTION}
-    assert standing.of_lab(find_lab(7), progress.load(space)).state == AFTER_SOLUTION
+    assert lab_status.of_lab(find_lab(7), progress.load(space)).state == AFTER_SOLUTION
     assert "passed after solution" in at_lab_7("labs").stdout
 
 
 def test_what_jump_skipped_can_still_be_passed(space: Workspace) -> None:
     progress.change(space, lambda found: found.lab(7).checks.update({"7.2": progress.CheckRecord(state=SKIPPED)}))
-    judged(space, Result("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"))
     assert states(space)["7.2"] == PASSED
 
 
 def test_a_lab_that_is_not_there_is_kept_and_told(learner: Learner, space: Workspace) -> None:
-    judged(space, Result("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"))
     data = json.loads(progress.path_of(space).read_text())
     data["labs"]["99"] = {"checks": {"99.1": {"state": "passed", "when": 1.0}}}
     progress.path_of(space).write_text(json.dumps(data))
     assert "7.2" in learner("report").stdout
     assert "Lab 99: this labkit does not have it; what is known of it is kept." in learner("report").stdout
-    judged(space, Result("7.3", "pass"))
+    judged(space, CheckVerdict("7.3", "pass"))
     assert json.loads(progress.path_of(space).read_text())["labs"]["99"]["checks"]["99.1"]["state"] == "passed"
 
 
 def test_a_renamed_lab_and_check_are_the_same_by_number(space: Workspace) -> None:
-    judged(space, Result("7.2", "pass"), Result("7.17", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"), CheckVerdict("7.17", "pass"))
     assert states(space)["7.2"] == PASSED
-    judged(space, Result("7.3", "pass"))
+    judged(space, CheckVerdict("7.3", "pass"))
     assert progress.load(space).lab(7).checks["7.17"].state == PASSED  # a check of another time
 
 
@@ -94,7 +94,7 @@ def test_a_renamed_lab_and_check_are_the_same_by_number(space: Workspace) -> Non
 def test_a_file_of_an_older_format_is_read_and_written_anew(space: Workspace, old: dict[str, object], passed: float | None) -> None:
     progress.path_of(space).write_text(json.dumps(old))
     assert states(space)["7.2"] == PASSED
-    judged(space, Result("7.3", "pass"))
+    judged(space, CheckVerdict("7.3", "pass"))
     written = json.loads(progress.path_of(space).read_text())
     assert written["format"] == progress.FORMAT
     assert written["labs"]["7"]["checks"]["7.2"].get("when") == passed
@@ -114,8 +114,8 @@ def test_a_file_of_a_later_labkit_is_not_touched(learner: Learner, space: Worksp
 
 @pytest.mark.parametrize("broken", ["", '{"format": 2, "labs": {"7": {"che', "[]", '{"format": 2, "labs": {"7": 3}}', "\x00\xff"])
 def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: Learner, space: Workspace, broken: str) -> None:
-    judged(space, Result("7.2", "pass"))
-    judged(space, Result("7.3", "fail", "x"))
+    judged(space, CheckVerdict("7.2", "pass"))
+    judged(space, CheckVerdict("7.3", "fail", "x"))
     progress.path_of(space).write_text(broken)
     done = learner("labs")
     assert "the progress from before the last change is used" in done.stderr
@@ -149,10 +149,10 @@ def test_a_folder_that_may_not_be_written_is_told_and_nothing_changes(learner: L
 
 
 def test_export_and_import_merge(learner: Learner, space: Workspace, tmp_path: Path, kit: Path) -> None:
-    judged(space, Result("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"))
     learner("progress", "export", str(tmp_path / "mine.json"))
     progress.replace(space, Progress())
-    judged(space, Result("7.3", "pass"))
+    judged(space, CheckVerdict("7.3", "pass"))
     learner("progress", "import", str(tmp_path / "mine.json"))
     assert states(space) == {"7.1": "given", "7.2": PASSED, "7.3": PASSED}
     (tmp_path / "broken.json").write_text("{")
@@ -176,11 +176,11 @@ def test_merging_takes_the_better_of_both() -> None:
 def test_the_report_says_how_it_was_passed(learner: Learner, space: Workspace) -> None:
     learner("lab", "7", "predict", "--answer", "2")
     learner("lab", "7", "hint", "7.2")
-    judged(space, Result("7.2", "fail", "Order 4 is PENDING."))
+    judged(space, CheckVerdict("7.2", "fail", "Order 4 is PENDING."))
     shown = learner("report").stdout
     assert "7.2   open, 1 try, 1 hint, predicted wrong" in shown
     assert "last failure: Order 4 is PENDING." in shown
-    judged(space, Result("7.2", "pass"))
+    judged(space, CheckVerdict("7.2", "pass"))
     lab = next(lab for lab in json.loads(learner("report", "--json").stdout)["labs"] if lab["number"] == 7)
     assert (lab["checks"]["7.2"]["state"], lab["checks"]["7.2"]["tries"], lab["passed"], lab["of"]) == ("passed", 2, 1, 2)
     assert lab["checks"]["7.2"]["predicted_right"] is False

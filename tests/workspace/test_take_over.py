@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.lab.taken_over import take_over
+from labkit.lab.edits import take_over
 from labkit.stack import sources, state
 from labkit.stack.model import Stack
 from labkit.stack.wait import NotReady

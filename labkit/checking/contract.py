@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from labkit.lab.check import Failed
-from labkit.lab.documents import said
+from labkit.checking.checks import Failed
+from labkit.checking.documents import said
 
 MAX_ID = 2**63 - 1
 DEEPEST = 50  # levels of an answer

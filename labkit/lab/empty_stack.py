@@ -13,14 +13,14 @@ from labkit.up_view import LiveTable, Quiet, Table
 
 
 @dataclass(frozen=True)
-class Fresh:
+class Emptied:
     """What was done: was there anything to empty, and how long it took (seconds)."""
 
     emptied: bool
     seconds: float
 
 
-def fresh(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Fresh:
+def empty_stack(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Emptied:
     """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
     `source` is the folder that its services run from, `profile` says what it consists of; None leaves that. If this is interrupted,
     the next `up` finishes it. Raises UserError."""
@@ -47,4 +47,4 @@ def fresh(name: str, source: Path | None, command: str, *, profile: Profile | No
             lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime, profile=wanted)
         if not runs:
             say.line()
-    return Fresh(old is not None, time.monotonic() - begun)
+    return Emptied(old is not None, time.monotonic() - begun)

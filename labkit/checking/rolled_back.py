@@ -1,18 +1,21 @@
-"""Having the database take a transaction back that a service is about to commit: the connection is ended, as by a failover."""
+"""The database rolls a transaction back that a service is about to commit: its connection is ended, as by a failover."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pymysql
 
+from labkit.checking.checks import NotJudged
 from labkit.faults import make
 from labkit.faults.engine import Wanted
 from labkit.faults.ledger import Fault
-from labkit.lab.check import NotJudged
-from labkit.lab.trial import Trial
 from labkit.stack import sql, transactions
 from labkit.stack.model import Stack
+
+if TYPE_CHECKING:
+    from labkit.checking.trial import Trial
 
 NOBODY_ELSE = 1_000  # parties of a barrier that never meet: the first one waits until it is taken away
 
@@ -22,13 +25,13 @@ def before_commit(component: str, work: str) -> Wanted:
     return make.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
 
 
-async def take_back(trial: Trial, waiting: Fault, *, past: Callable[[], Awaitable[bool]]) -> None:
+async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaitable[bool]]) -> None:
     """Await that the service waits there, end its connection, and let it go on: it must do its work once more. Raises Failed when it
-    does not pass that place, NotJudged when there was no transaction to be taken back."""
-    await trial.hit(waiting, "arrived", past=past)
+    does not pass that place, NotJudged when there was no transaction to roll back."""
+    await trial.faults.hit(waiting, "arrived", past=past)
     if not await asyncio.to_thread(_end_transactions, trial.stack, waiting.target):
         raise NotJudged(f"{waiting.target} waits before its COMMIT, and MySQL has no transaction of it.", next_step="labkit status")
-    await trial.heal(waiting)
+    await trial.faults.heal(waiting)
 
 
 def _end_transactions(stack: Stack, component: str) -> int:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from labkit.invariants.witness import Fact
-from labkit.lab.contract import shown_text
+from labkit.checking.contract import shown_text
+from labkit.explanation import Fact
 from labkit.stack import runtimes
 from labkit.stack.model import Stack
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from labkit.lab.client import Customer, PlacedOrder
-from labkit.lab.documents import Exactly
+from labkit.checking.documents import Exactly
+from labkit.checking.shop import Customer, PlacedOrder
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OrderOutcome:
     """How an order ends."""
 
     state: str
@@ -28,17 +28,17 @@ class Outcome:
         return f"{self.state} {self.reason}" if self.reason else self.state
 
 
-PENDING = Outcome("PENDING")
-APPROVED = Outcome("APPROVED")
-CANCELLED = Outcome("CANCELLED")
-INSUFFICIENT_CREDIT = Outcome("REJECTED", "INSUFFICIENT_CREDIT")
-UNKNOWN_CUSTOMER = Outcome("REJECTED", "UNKNOWN_CUSTOMER")
+PENDING = OrderOutcome("PENDING")
+APPROVED = OrderOutcome("APPROVED")
+CANCELLED = OrderOutcome("CANCELLED")
+INSUFFICIENT_CREDIT = OrderOutcome("REJECTED", "INSUFFICIENT_CREDIT")
+UNKNOWN_CUSTOMER = OrderOutcome("REJECTED", "UNKNOWN_CUSTOMER")
 
 
 @dataclass
 class _Account:
     customer: Customer | None
-    orders: dict[int, tuple[Decimal, Outcome]] = field(default_factory=dict)
+    orders: dict[int, tuple[Decimal, OrderOutcome]] = field(default_factory=dict)
 
     @property
     def reserved(self) -> Decimal:
@@ -56,7 +56,7 @@ class Books:
         """How much the customer may still spend."""
         return customer.limit - self._accounts[customer.id].reserved
 
-    def decide(self, order: PlacedOrder) -> Outcome:
+    def decide(self, order: PlacedOrder) -> OrderOutcome:
         """An order fits when its total is at most what is available."""
         assert order.id is not None
         account = self._accounts.setdefault(order.customer_id, _Account(None))
@@ -67,7 +67,7 @@ class Books:
         account.orders[order.id] = order.total, outcome
         return outcome
 
-    def cancel(self, order: PlacedOrder) -> Outcome:
+    def cancel(self, order: PlacedOrder) -> OrderOutcome:
         """Only an approved order can be cancelled; its credit is free again."""
         assert order.id is not None
         account = self._accounts[order.customer_id]
@@ -75,7 +75,7 @@ class Books:
         account.orders[order.id] = order.total, CANCELLED
         return CANCELLED
 
-    def outcome(self, order: PlacedOrder) -> Outcome:
+    def outcome(self, order: PlacedOrder) -> OrderOutcome:
         assert order.id is not None
         return self._accounts[order.customer_id].orders[order.id][1]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labkit.lab import way_back, workspace
+from labkit.lab import recovery, workspace
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.model import Stack
 from labkit.up_view import Quiet
@@ -22,7 +22,7 @@ def take_over(stack: Stack) -> list[str]:
         stale = _stale(stack.name, source)
         if not stale:
             return []
-        with way_back.next_step_added(), Quiet() as view:
+        with recovery.next_step_added(), Quiet() as view:
             brought = lifecycle.bring_up(directory, stack.name, source, view, runtime=stack.runtime, profile=stack.profile, restart=stale)
         return [name for name in stack.services if name in brought.started]
 

@@ -4,10 +4,10 @@ import asyncio
 import time
 from contextlib import suppress
 
+from labkit.checking import invariants
+from labkit.checking.checks import NotJudged
+from labkit.checking.trial import Trial
 from labkit.faults import make
-from labkit.invariants.catalog import I3
-from labkit.lab.check import NotJudged
-from labkit.lab.trial import Trial
 from labkit.stack import runtimes
 from labkit.stack.facts import NOT_READY, STARTING, facts
 from labkit.stack.model import Stack
@@ -38,15 +38,15 @@ def _end(end: object) -> str:
 async def takes_no_messages(trial: Trial, channel: str) -> list[str]:
     """The subscribers of a channel that do not take a message of a type that nobody knows, which everybody must skip. Raises NotJudged when
     something else stood in the way, Failed with the cause where the stores show one."""
-    order = make.poison(trial.stack, channel, key=str(trial.drawn().randrange(10**6)), unknown_type=True)
-    planted = await trial.fault(order)
-    waiting = list(trial.known(planted.id).facts.get("not_taken_by", []))
+    order = make.poison(trial.stack, channel, key=str(trial.dice.random.randrange(10**6)), unknown_type=True)
+    planted = await trial.faults.apply(order)
+    waiting = list(trial.faults.current(planted).facts.get("not_taken_by", []))
     if waiting:
-        nobody = trial.nobody()
+        nobody = trial.unknown_customer()
         evidence = await trial.evidence()
-        taken = {hit["component"] for hit in trial.hits(planted, "taken")}
+        taken = {hit["component"] for hit in trial.faults.hits(planted, "taken")}
         waiting = [name for name in waiting if name not in taken]
         if waiting:
             with suppress(NotJudged):
-                evidence.require(I3, about=[nobody])
+                evidence.require(invariants.I3, about=[nobody])
     return waiting

@@ -13,7 +13,7 @@ NOT_STARTED, STARTED, DONE = "not started", "started", "done"
 
 
 @dataclass(frozen=True)
-class Standing:
+class LabStatus:
     """`checks` are those of the lab with what is known of each: PASSED, AFTER_SOLUTION, SKIPPED, GIVEN or OPEN."""
 
     lab: Lab
@@ -57,15 +57,15 @@ class Standing:
         return state == OPEN or (state == GIVEN and check not in self.record.checks)
 
 
-def of_all(progress: Progress) -> list[Standing]:
+def of_all(progress: Progress) -> list[LabStatus]:
     """In the order of the labs."""
     return [of_lab(lab, progress) for lab in all_labs()]
 
 
-def of_lab(lab: Lab, progress: Progress) -> Standing:
+def of_lab(lab: Lab, progress: Progress) -> LabStatus:
     record = progress.labs.get(str(lab.number), LabRecord())
     states = {check: _state(check, lab, record.checks.get(check, CheckRecord())) for check in check_ids(lab)}
-    return Standing(lab, record, states)
+    return LabStatus(lab, record, states)
 
 
 def check_ids(lab: Lab) -> list[str]:

@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
+from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
 from labkit.errors import UserError
-from labkit.lab.check import Check, Failed, NotJudged, Outcome, Verdict
+from labkit.explanation import Explanation
+from labkit.verdicts import Verdict
 
 T = TypeVar("T")
 S = TypeVar("S")
-at_work: ContextVar[str] = ContextVar("at_work", default="")
-"""The id of the check that is at work, or the name of what it makes for others too."""
+current_check: ContextVar[str] = ContextVar("current_check", default="")
+"""The id of the check that is running, or the name of what it makes for other checks too."""
 
 
 class Meeting(Generic[T]):
@@ -60,7 +62,7 @@ class Meeting(Generic[T]):
         return task
 
     async def join(self, made: "asyncio.Task[S]") -> S:
-        """Await what `make` began. Who waits for it is not at work meanwhile, and is again in the moment in which it is there."""
+        """Await what `make` began. A check that waits for it counts as idle until it is there."""
         if not made.done():
             self._at_work -= 1
             made.add_done_callback(lambda _: self.begin())
@@ -117,17 +119,17 @@ async def run_checks(
     lab: Any,
     meeting: Meeting[Any],
     *,
-    tell: Callable[[Outcome], None] = lambda _: None,
+    tell: Callable[[CheckResult], None] = lambda _: None,
     begin: Callable[[Check], None] = lambda _: None,
-    whole: Callable[[], Awaitable[None]] | None = None,
-) -> list[Outcome]:
-    """The outcomes in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `whole`
-    raises NotJudged while labkit has not brought back what it took away: nothing fails, and nothing begins, on such a stack."""
-    whole = whole or _nothing
-    outcomes: dict[str, Outcome] = {}
+    recovered: Callable[[], Awaitable[None]] | None = None,
+) -> list[CheckResult]:
+    """The results in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `recovered`
+    raises NotJudged while labkit has not brought back what it took away: on such a stack nothing fails, and nothing begins."""
+    recovered = recovered or _nothing
+    outcomes: dict[str, CheckResult] = {}
     told = 0
 
-    def note(outcome: Outcome) -> None:
+    def note(outcome: CheckResult) -> None:
         nonlocal told
         outcomes[outcome.check.id] = outcome
         while told < len(checks) and checks[told].id in outcomes:
@@ -137,18 +139,18 @@ async def run_checks(
     closed: Check | None = None
     for gate in (c for c in checks if c.is_gate):
         begin(gate)
-        note(await _run(gate, lab, meeting, whole))
+        note(await _run(gate, lab, meeting, recovered))
         closed = closed or (gate if outcomes[gate.id].verdict is not Verdict.PASS else None)
     if closed is not None:
         for c in checks:
             if not c.is_gate:
                 reason = f"Nothing was judged, because {closed.id} did not pass."
-                note(Outcome(c, Verdict.UNKNOWN, 0.0, reason, next_step=f"repair {closed.id} first"))
+                note(CheckResult(c, Verdict.UNKNOWN, 0.0, Explanation(reason, next_step=f"repair {closed.id} first")))
         return [outcomes[c.id] for c in checks]
 
     async def one(c: Check) -> None:
         begin(c)
-        note(await _run(c, lab, meeting, whole))
+        note(await _run(c, lab, meeting, recovered))
 
     meeting.hold()
     async with asyncio.TaskGroup() as tasks:
@@ -169,39 +171,41 @@ async def _nothing() -> None:
     return
 
 
-async def _run(this: Check, lab: Any, meeting: Meeting[Any], whole: Callable[[], Awaitable[None]]) -> Outcome:
+async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable[[], Awaitable[None]]) -> CheckResult:
     began = time.monotonic()
 
     def seconds() -> float:
         return time.monotonic() - began - meeting.seconds_waited.get(asyncio.current_task(), 0.0)
 
-    at_work.set(this.id)
+    def unknown(explanation: Explanation) -> CheckResult:
+        return CheckResult(this, Verdict.UNKNOWN, seconds(), explanation)
+
+    current_check.set(this.id)
     meeting.begin()
     try:
-        await whole()
+        await recovered()
         try:
             await this.run(lab)
         except Failed:
-            await whole()
+            await recovered()
             raise
     except Failed as failed:
-        about = (failed.sentence, failed.expected, failed.found, failed.next_step, failed.because, failed.so)
-        return Outcome(this, Verdict.FAIL, seconds(), *about)
+        return CheckResult(this, Verdict.FAIL, seconds(), failed.explanation)
     except NotJudged as reason:
-        return Outcome(this, Verdict.UNKNOWN, seconds(), reason.sentence, next_step=reason.next_step)
+        return unknown(reason.explanation)
     except UserError as error:
-        return Outcome(this, Verdict.UNKNOWN, seconds(), error.message, next_step=error.next_step or "labkit status")
+        return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
     except Exception as error:  # a check that raises says nothing about the code
         from labkit.cli.ending import explained
         from labkit.errors import words_of
         from labkit.report import write_report
 
         if (known := explained(error)) is not None:
-            return Outcome(this, Verdict.UNKNOWN, seconds(), known.message, next_step=known.next_step or "labkit doctor")
+            return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))
         path = write_report(error, [this.id])
         next_step = f"attach {path} to a question" if path else "ask, and show this"
-        return Outcome(this, Verdict.UNKNOWN, seconds(), f"The check itself failed: {words_of(error)}", next_step=next_step)
+        return unknown(Explanation(f"The check itself failed: {words_of(error)}", next_step=next_step))
     else:
-        return Outcome(this, Verdict.PASS, seconds())
+        return CheckResult(this, Verdict.PASS, seconds())
     finally:
         meeting.end()

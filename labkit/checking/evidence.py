@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.checking.checks import Failed, NotJudged
 from labkit.evidence import database
 from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
-from labkit.judging.finding import Finding
-from labkit.lab.check import Failed, NotJudged
-from labkit.verdict import Judgement, Result, Standing, judge
+from labkit.story.handler import handler_words
+from labkit.story.tables import Tables
+from labkit.verdict import Judgement, Standing, judge
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,19 +41,23 @@ class Evidence:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values)).fetchall()
 
+    def about_handler(self, service: str, event: str, message_id: str | None) -> str:
+        """What became of a message that was taken without effect, as far as the service's log shows; otherwise a question."""
+        return handler_words(Tables(self.connection), service, event, message_id)
+
     def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
         """They hold for these customers (by id), and there was something to judge. Raises Failed with the first thing that is wrong, else
         NotJudged with what stood in the way."""
         judgement = self._judged(invariants, about)
         for finding in judgement.findings:
             if finding.is_failure:
-                raise _failed_by(finding)
+                raise Failed.of(finding.explanation)
         for result in judgement.results:
-            if result.standing is Standing.FAIL:
-                raise _failed(result)
+            if result.standing is Standing.FAIL and result.first is not None:
+                raise Failed.of(result.first)
         self._refuse_foreign_orders()
         for finding in judgement.findings:
-            raise NotJudged(finding.sentence, next_step=finding.next_step)
+            raise NotJudged.of(finding.explanation)
         for result in judgement.results:
             if result.standing is Standing.UNKNOWN:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."
@@ -93,13 +98,3 @@ def older(connection: "DuckDBPyConnection", parked: int) -> str | None:
     if parked:
         parts.append(f"{parked} message{'s were' if parked > 1 else ' was'} given up")
     return f"From earlier attempts {', '.join(parts)}; this does not affect the result." if parts else None
-
-
-def _failed(result: Result) -> Failed:
-    first = result.first
-    assert first is not None
-    return Failed(first.sentence, because=first.because, so=first.so, next_step=first.next_step)
-
-
-def _failed_by(finding: Finding) -> Failed:
-    return Failed(finding.sentence, because=finding.because, so=finding.so, next_step=finding.next_step)

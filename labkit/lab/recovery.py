@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labkit.lab import workspace
-from labkit.lab.laid import laid
+from labkit.lab.manifest import manifest_of
 from labkit.stack.wait import NotReady
 
 
@@ -18,7 +18,7 @@ def after(error: NotReady, again: str) -> str:
     space = workspace.find()
     if space is None:
         return f"git checkout {mistake.missing}, then {again}"
-    return f"labkit lab {laid(space).lab or 1} restore {mistake.missing}, then {again}"
+    return f"labkit lab {manifest_of(space).lab or 1} restore {mistake.missing}, then {again}"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.faults import stops
 from labkit.lab import snapshots, trees
 from labkit.lab.catalog import find_lab
-from labkit.lab.laid import laid
+from labkit.lab.manifest import manifest_of
 from labkit.lab.snapshots import Snapshot
 from labkit.lab.trees import Tree
 from labkit.lab.workspace import Workspace, changing, told_when_refused
@@ -64,21 +64,21 @@ def named(space: Workspace, name: str) -> Snapshot:
 
 def current(space: Workspace) -> Tree:
     """The files that labkit would replace, as they are now."""
-    return trees.of_workspace(space.folder, laid(space).beside)
+    return trees.of_workspace(space.folder, manifest_of(space).beside)
 
 
 def edited(space: Workspace) -> bool:
-    """Is there work that labkit did not lay itself?"""
-    return trees.digest(current(space)) != laid(space).digest
+    """Is there work that labkit did not put there itself?"""
+    return trees.digest(current(space)) != manifest_of(space).digest
 
 
-def lay(space: Workspace, target: Target, *, why: str) -> Change:
+def replace(space: Workspace, target: Target, *, why: str) -> Change:
     """Make the files what the target says. Raises UserError; nothing is lost then, and the next command goes on."""
     with changing(space), told_when_refused(space.folder):
         since_interrupted = _finish(space)
         wanted = target.tree(space)
         now = _current(space, wanted)
-        kept = snapshots.keep(space, now, lab=laid(space).lab, why=why) if _is_work(space, now) else since_interrupted
+        kept = snapshots.keep(space, now, lab=manifest_of(space).lab, why=why) if _is_work(space, now) else since_interrupted
         stops.reached("kept")
         data = {"kind": target.kind, "lab": target.lab, "name": target.name, "why": why}
         paths.write(space.kept / "changing.json", json.dumps(data))
@@ -87,10 +87,10 @@ def lay(space: Workspace, target: Target, *, why: str) -> Change:
 
 
 def put_back(space: Workspace, path: str, *, why: str) -> Change:
-    """One file as labkit laid it last, or as the reference has it. What was in its place is kept first. Raises UserError."""
+    """One file as labkit put it there last, or as the reference has it. What was in its place is kept first. Raises UserError."""
     with changing(space), told_when_refused(space.folder):
         _finish(space)
-        lab = laid(space).lab
+        lab = manifest_of(space).lab
         tree = Target(REFERENCE if lab is None else START, lab).tree(space)
         if path not in tree:
             raise UserError(f"labkit brought no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
@@ -119,12 +119,12 @@ def _finish(space: Workspace) -> Snapshot | None:
         target = Target(data["kind"], data["lab"], data["name"])
         wanted = target.tree(space)
     except (ValueError, KeyError, TypeError, UserError) as error:
-        kept = snapshots.keep(space, current(space), lab=laid(space).lab, why=f"{why}, interrupted")
+        kept = snapshots.keep(space, current(space), lab=manifest_of(space).lab, why=f"{why}, interrupted")
         intention.unlink()
         say.problem(f"`{why}` was interrupted and cannot be finished: {error}\nThe files as they are were kept as {kept.name}.")
         return kept
     now = _current(space, wanted)
-    kept_too = snapshots.keep(space, now, lab=laid(space).lab, why=f"{why}, interrupted") if _is_new(space, now, wanted) else None
+    kept_too = snapshots.keep(space, now, lab=manifest_of(space).lab, why=f"{why}, interrupted") if _is_new(space, now, wanted) else None
     _replace(space, target, wanted, now, why)
     too = f" What you edited since is kept as {kept_too.name}." if kept_too else ""
     say.problem(f"`{why}` was interrupted; its change of the files is finished now.{too}")
@@ -133,18 +133,18 @@ def _finish(space: Workspace) -> Snapshot | None:
 
 def _current(space: Workspace, wanted: Mapping[str, bytes]) -> Tree:
     """All that could be replaced or removed."""
-    return trees.of_workspace(space.folder, {*laid(space).beside, *(path for path in wanted if not trees.in_services(path))})
+    return trees.of_workspace(space.folder, {*manifest_of(space).beside, *(path for path in wanted if not trees.in_services(path))})
 
 
 def _is_work(space: Workspace, now: Tree) -> bool:
-    """Is it anything but what labkit laid? Files beside the services that labkit never laid are the learner's."""
-    return bool(now) and trees.digest(now) != laid(space).digest
+    """Is it anything but what labkit put there? Files beside the services that labkit never put there are the learner's."""
+    return bool(now) and trees.digest(now) != manifest_of(space).digest
 
 
 def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
     """After an interruption: is there any file that is neither as it is to be nor as labkit has it?"""
     known: dict[str, set[bytes]] = {path: {content} for path, content in wanted.items()}
-    was = laid(space)
+    was = manifest_of(space)
     for target in (Target(START, was.lab), Target(SOLUTION, was.lab), Target(REFERENCE)):
         if target.lab is not None or target.kind == REFERENCE:
             with suppress(UserError):
@@ -164,7 +164,7 @@ def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str
         if _replaced(space, wanted, now, done):
             break
         now = _current(space, wanted)
-        snapshots.keep(space, now, lab=laid(space).lab, why=f"{why}, saved meanwhile")
+        snapshots.keep(space, now, lab=manifest_of(space).lab, why=f"{why}, saved meanwhile")
     else:
         raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then the same command again")
     beside = tuple(path for path in wanted if not trees.in_services(path))

@@ -1,0 +1,44 @@
+"""What a lab can bring about: `await trial.faults.apply(faults.gate("customers", event_type="OrderCreated"))`."""
+
+from labkit.checking.rolled_back import before_commit, roll_back
+from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.engine import Wanted
+from labkit.faults.ledger import Fault
+from labkit.faults.make import (
+    barrier,
+    copies,
+    crash,
+    delay,
+    duplicate,
+    gate,
+    lock,
+    outage,
+    poison,
+    reorder,
+    said_again,
+    switch,
+    tick,
+    trim,
+)
+
+__all__ = [
+    "Fault",
+    "FaultOrder",
+    "Wanted",
+    "barrier",
+    "before_commit",
+    "copies",
+    "crash",
+    "delay",
+    "duplicate",
+    "gate",
+    "lock",
+    "outage",
+    "poison",
+    "reorder",
+    "roll_back",
+    "said_again",
+    "switch",
+    "tick",
+    "trim",
+]

@@ -1,0 +1,147 @@
+"""The faults of one run: bring them about, await that they fire, heal them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.waiting import LOOK_S, WITHIN_S
+from labkit.errors import UserError
+from labkit.faults import components, control, engine
+from labkit.faults.engine import Order as FaultOrder
+from labkit.faults.engine import Wanted
+from labkit.faults.ledger import Fault, Ledger, Owner
+from labkit.stack import starts
+from labkit.stack.model import Stack
+
+
+class RunFaults:
+    """`owner` is noted in the ledger: if its process is killed, the next labkit command heals its faults."""
+
+    def __init__(self, stack: Stack, owner: Owner) -> None:
+        self._stack = stack
+        self._owner = owner
+        self._not_recovered: dict[str, str] = {}
+
+    # bring about and heal
+
+    async def apply(self, wanted: FaultOrder | Wanted, *, seconds: float | None = None) -> Fault:
+        """Bring it about; returns when it is there (armed: when every target has acknowledged). Raises NotJudged when it cannot be."""
+        try:
+            return await asyncio.to_thread(self._apply, wanted, seconds)
+        except UserError as error:
+            raise NotJudged(error.message, next_step=error.next_step or "labkit status") from error
+
+    def _apply(self, wanted: FaultOrder | Wanted, seconds: float | None) -> Fault:
+        order = wanted if isinstance(wanted, FaultOrder) else wanted(self._stack)
+        return engine.apply(self._stack, order, self._owner, seconds=seconds)
+
+    async def heal(self, fault: Fault) -> Fault:
+        """Undo it, and see that nothing of it is left. Raises NotJudged when something is."""
+        try:
+            healed = await asyncio.to_thread(engine.heal, self._stack, fault)
+        except UserError as error:
+            raise NotJudged(error.message, next_step="labkit heal --all") from error
+        self._note_recovery([healed])
+        await self.require_recovery()
+        return healed
+
+    async def heal_all(self) -> None:
+        """Every fault of this run, the last one first, also one that could be neither brought about nor taken back at that moment. Raises
+        UserError with what is left."""
+        healed = await asyncio.to_thread(engine.heal_all, self._stack, lambda fault: fault.owner == self._owner, how="the scenario's end")
+        self._note_recovery(healed)
+
+    @asynccontextmanager
+    async def during(self, wanted: FaultOrder | Wanted) -> AsyncIterator[Fault]:
+        """Have a fault for the length of a block; afterwards `downtime` gives its binlog positions."""
+        made = await self.apply(wanted)
+        try:
+            yield made
+        finally:
+            await self.heal(made)
+
+    def _note_recovery(self, healed: Sequence[Fault]) -> None:
+        for fault in healed:
+            self._not_recovered |= fault.facts.get("not_ready") or {}
+            if fault.facts.get("port_taken"):
+                self._not_recovered[fault.target] = str(fault.facts["ended_again"])
+
+    async def require_recovery(self) -> None:
+        """Raises NotJudged when labkit itself has stopped a component and could not bring it back: what is seen then says nothing about
+        the code."""
+        if self._not_recovered:
+            self._not_recovered = await asyncio.to_thread(components.still_not_back, self._stack, self._not_recovered)
+        if self._not_recovered:
+            what = "; ".join(f"{name}: {why}" for name, why in self._not_recovered.items())
+            next_step = f"labkit up; {starts.VARIABLE}=300 gives it more time"
+            raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
+
+    # what became of it
+
+    def current(self, fault: Fault) -> Fault:
+        """The fault as the ledger has it now."""
+        found = Ledger(self._stack.directory).get(fault.id)
+        assert found is not None, f"there is no fault {fault.id}"
+        return found
+
+    def downtime(self, fault: Fault) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """The binlog positions between which a component was down; None where the database could not be asked."""
+        facts = self.current(fault).facts
+        return facts.get("binlog_at_stop"), facts.get("binlog_at_start")
+
+    def hits(self, fault: Fault, *what: str) -> list[dict[str, Any]]:
+        """What the services wrote about it so far."""
+        return [hit for hit in control.hits(self._stack.directory, fault) if not what or hit["what"] in what]
+
+    async def hit(
+        self,
+        fault: Fault,
+        what: str,
+        *,
+        count: int = 1,
+        within_s: float = WITHIN_S,
+        past: Callable[[], Awaitable[bool]] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Await that a service wrote this about it: `held`, `crash`, `met`, `taken` … `past` says whether what should have hit it is done
+        already: then the code does not pass that place any more, which is Failed. Raises NotJudged when the time is up."""
+        deadline = time.monotonic() + within_s
+        while True:
+            done = past is not None and await past()
+            found = self.hits(fault, what)
+            if len(found) >= count:
+                return found
+            if done:
+                raise _not_passed(fault)
+            if time.monotonic() > deadline:
+                seen = ", ".join(f"{hit['what']} in {hit['component']}" for hit in self.hits(fault)) or "nothing of it"
+                sentence = f"Waited {within_s:g} s for {what!r} of fault {fault.id} ({fault.said}); there was {seen}."
+                raise NotJudged(sentence, next_step="labkit fault status")
+            await asyncio.sleep(LOOK_S)
+
+    async def fired(self, fault: Fault, *, within_s: float = WITHIN_S) -> Fault:
+        """Await that it fired, proven twice. Raises NotJudged with the proof that is missing."""
+        deadline = time.monotonic() + within_s
+        while True:
+            now = self.current(fault)
+            proof = await asyncio.to_thread(engine.proof, self._stack, now)
+            if proof.fired:
+                return now
+            if time.monotonic() > deadline:
+                missing = "the service did not tell of it" if proof.service is None else f"{proof.service}, and nothing else shows it"
+                sentence = f"Fault {fault.id} ({fault.said}) did not fire within {within_s:g} s: {missing}."
+                raise NotJudged(sentence, next_step="labkit fault status")
+            await asyncio.sleep(LOOK_S)
+
+
+def _not_passed(fault: Fault) -> Failed:
+    entry = fault.settings["armed"][0]
+    place = entry.get("point") or f"the subscriber {entry.get('subscriber')}"
+    return Failed(
+        f"{fault.target} no longer passes {place}.",
+        expected=f"{fault.said}",
+        found="what should have passed it is done, and it was not passed",
+        next_step="labkit fault list shows the failpoints of the services as they run",
+    )

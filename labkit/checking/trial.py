@@ -1,0 +1,281 @@
+"""What a check is given: the running application in the words of its business, the faults of the run, and the evidence to judge by.
+
+    ada = await trial.customer(limit="15.00")
+    order = await trial.order(ada, "15.01")
+    await trial.becomes(order, rules.INSUFFICIENT_CREDIT)
+    await trial.require(invariants.I2, invariants.I11, about=[ada.id])
+
+A trial makes its own customers; names and amounts come from its seed. An answer that it does not get is explained: Failed when the code is
+at fault, NotJudged when the machine is.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from labkit import quiescence
+from labkit.checking import contract, invariants, rows
+from labkit.checking import evidence as evidence_of
+from labkit.checking.attribution import Attribution
+from labkit.checking.broker import Broker
+from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.dead_letters import DeadLetter, given_up_by
+from labkit.checking.dice import Dice
+from labkit.checking.evidence import Evidence
+from labkit.checking.rules import PENDING, Books, OrderOutcome
+from labkit.checking.schedule import Meeting, current_check
+from labkit.checking.session import Session
+from labkit.checking.shop import Customer, Order
+from labkit.checking.waiting import LOOK_S
+from labkit.evidence import environment
+from labkit.evidence.collect import Scenario, collect
+from labkit.faults.ledger import Fault
+from labkit.invariants.catalog import Invariant, find
+from labkit.quiescence import Watcher
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+T = TypeVar("T")
+SOON_S = 2.0  # how long an order is looked at before the stores are asked what is the matter: decides no verdict
+EXPLAIN = ("I11", "I2", "I1", "I3")  # the invariants that show why an order is not what it should be
+SAVED_AS = "check.duckdb"  # the last evidence of the last check
+
+
+class Trial:
+    """`shop` calls the REST API, `faults` are those of the run, `outboxes` and `broker` look at messages, `books` work out what is right,
+    `dice` draw names and amounts, `attribution` says who is to blame. `folder` is the learner's workspace, None where the reference
+    services are judged."""
+
+    def __init__(self, session: Session, seed: int, *, folder: Path | None = None) -> None:
+        self.stack = session.stack
+        self.shop, self.faults, self.outboxes = session.shop, session.faults, session.outboxes
+        self.broker = Broker(session.stack)
+        self.books = Books()
+        self.dice = Dice(seed)
+        self.seed = seed
+        self.folder = folder
+        self.began = time.time()
+        self.attribution = Attribution(session.stack, self.began)
+        self.notes: list[str] = []
+        self.say: Callable[[str], None] = lambda _: None
+        """Hears what is being done."""
+        self.meeting = Meeting(self._read_all)
+        self._customers: list[int] = []
+        self._once: dict[str, asyncio.Task[Any]] = {}
+        self._evidence: list[DuckDBPyConnection] = []
+
+    def __enter__(self) -> "Trial":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The evidence stays as a file in the stack's directory."""
+        self.attribution.close()
+        for number, connection in enumerate(self._evidence):
+            connection.close()
+            self._path(number).replace(self.stack.directory / SAVED_AS)
+
+    def _path(self, number: int) -> Path:
+        """DuckDB takes the same path for the same database, so each reading has its own."""
+        return self.stack.directory / f"check.{number}.duckdb"
+
+    # customers and orders
+
+    def amount(self, low: str, high: str) -> Decimal:
+        """Drawn from the seed, in cents."""
+        return self.dice.amount(low, high)
+
+    async def customer(self, name: str | None = None, limit: str | Decimal | None = None) -> Customer:
+        """A new customer, who is in the books."""
+        name = name or self.dice.name()
+        wanted = str(limit if limit is not None else self.amount("15.00", "99.99"))
+        made = await self.shop.create_customer(name, wanted)
+        if made is None:
+            await self.attribution.no_answer(self.shop.request("create_customer", customer_name=name))
+        self.books.open(made)
+        self._customers.append(made.id)
+        return made
+
+    def unknown_customer(self) -> int:
+        """The id of a customer that no service knows, and that no other trial has named."""
+        customer_id = 2**62 + time.time_ns()
+        self._customers.append(customer_id)
+        return customer_id
+
+    async def order(self, customer: int | Customer, total: str | Decimal, *, alike: bool = False) -> Order:
+        """Place an order that must be accepted; what becomes of it is another question. `alike`: the customer may have another order of the
+        same total."""
+        placed = await self.shop.place_order(customer, str(total), alike=alike)
+        if placed.id is None:
+            await self.attribution.no_answer(self.shop.request("create_order", customer_id=placed.customer_id, total=placed.total))
+        return Order(placed.id, placed.customer_id, placed.total)
+
+    async def cancel(self, order: int | Order) -> str:
+        """`ok` or `refused`."""
+        order_id = order if isinstance(order, int) else order.id
+        outcome = await self.shop.cancel_order(order_id)
+        if outcome == "unknown":
+            await self.attribution.no_answer(self.shop.request("cancel_order", order_id=order_id))
+        return outcome
+
+    async def state(self, order: Order) -> OrderOutcome:
+        """As GET /orders/{id} shows it."""
+        row, answer = await self.shop.call("read_order", "GET", f"/orders/{order.id}", None, order_id=order.id)
+        if answer is None:
+            await self.attribution.no_answer(row)
+        return OrderOutcome(answer["orderState"], answer.get("rejectionReason"))
+
+    async def history(self, customer_id: int) -> tuple[int, Any]:
+        """Status and document of the order history."""
+        return await self.get(f"/customers/{customer_id}/orderhistory")
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """Status and JSON with amounts as Decimal. Raises when nobody answers, or when an answer with 2xx breaks the contract."""
+        row, _ = await self.shop.call("read", "GET", path, None)
+        if row["status"] is None:
+            await self.attribution.no_answer(row)
+        return int(row["status"]), contract.answer_of(row["answer"])
+
+    # waiting
+
+    async def becomes(self, order: Order, expected: OrderOutcome) -> None:
+        """Wait until the order has left its state, and see that it is what the rules say. Raises Failed or NotJudged."""
+        found = await self._soon(order, expected)
+        if found == expected:
+            return
+        if found == PENDING or expected.state == "CANCELLED":
+            evidence = await self.evidence()  # waits until nothing is left that could move it
+            found = await self.state(order)
+            if found == expected:
+                return
+            if found == PENDING:
+                evidence.require(invariants.I3, about=[order.customer_id])
+        if found.state == expected.state and found.reason is None:
+            raise Failed(
+                f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}, but its reason is empty.",
+                expected=str(expected),
+                found=f"{found} without a reason",
+                so="whoever placed it cannot know why it was refused.",
+                next_step="is the reason stored with the state when orders rejects an order?",
+            )
+        wrong = Failed(
+            f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}.",
+            expected=str(expected),
+            found=str(found),
+            next_step=f"labkit trace order {order.id}",
+        )
+        await self.fail_with_cause(wrong, about=[order.customer_id])
+
+    async def _soon(self, order: Order, expected: OrderOutcome | None) -> OrderOutcome:
+        deadline = time.monotonic() + SOON_S
+        waiting_in = {"PENDING", "APPROVED"} if expected and expected.state == "CANCELLED" else {"PENDING"}
+        while True:
+            found = await self.state(order)
+            if found.state not in waiting_in or found == expected or time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(LOOK_S)
+
+    async def ended(self, *orders: Order) -> list[OrderOutcome]:
+        """What became of each once nothing is left that could move it; whether that is right is for the evidence to say. The faults of the
+        check stay."""
+        found = await asyncio.gather(*(self._soon(order, None) for order in orders))
+        if PENDING in found:
+            await asyncio.to_thread(self._wait_for_stillness)
+            found = await asyncio.gather(*(self.state(order) for order in orders))
+        return found
+
+    async def held(self, gate: Fault, order: Order) -> None:
+        """Await that a closed gate holds the message about an order. Raises Failed when the code passed it, or when the message did not
+        come."""
+
+        async def past() -> bool:
+            return await self.state(order) != PENDING
+
+        try:
+            await self.faults.hit(gate, "held", past=past)
+        except NotJudged as late:
+            await self.faults.heal_all()
+            (await self.evidence()).require(invariants.I3, about=[order.customer_id])
+            raise late from None
+
+    async def released(self, order: Order) -> None:
+        """Await that an order's credit is free again, or that nothing is left that could free it; the evidence will show which."""
+        deadline = time.monotonic() + SOON_S
+        while await self.reserved(order):
+            if time.monotonic() > deadline:
+                await asyncio.to_thread(self._wait_for_stillness)
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def reserved(self, order: Order) -> bool:
+        """Is credit reserved for it now?"""
+        return await asyncio.to_thread(rows.count, self.stack, "reservation", order_id=order.id) > 0
+
+    async def given_up_by(self, component: str) -> list[DeadLetter]:
+        """The messages that a subscriber gave up since this trial began."""
+        return await asyncio.to_thread(given_up_by, self.stack, component, self.began)
+
+    def _wait_for_stillness(self) -> None:
+        self.say("waiting until all stands still")
+        with Watcher(self.stack) as watcher:
+            quiescence.wait(watcher, quiescence.orders_of(self._customers))
+
+    # judging
+
+    async def evidence(self) -> Evidence:
+        """Every store as of a moment at which all stands still, about all customers of this trial. Checks that want it at the same time
+        share one reading, for which they wait until nobody does anything else."""
+        return await self.meeting.come()
+
+    async def require(self, *wanted: Invariant, about: Iterable[int]) -> Evidence:
+        """Collect the evidence, and see that these invariants hold for these customers. Raises Failed or NotJudged."""
+        evidence = await self.evidence()
+        evidence.require(*wanted, about=about)
+        return evidence
+
+    async def fail_with_cause(self, wrong: Failed, *, about: Iterable[int], by: Sequence[Invariant] = ()) -> NoReturn:
+        """Raise what the stores show to be the cause, or else this. What is wrong is wrong, whatever the machine did meanwhile."""
+        try:
+            (await self.evidence()).require(*(by or map(find, EXPLAIN)), about=about)
+        except Failed as cause:
+            seen = wrong.explanation
+            raise Failed.of(replace(cause.explanation, expected=seen.expected, found=seen.found)) from None
+        except NotJudged:
+            pass
+        raise wrong
+
+    async def _read_all(self) -> Evidence:
+        self.say("waiting until all stands still")
+        await self.faults.heal_all()  # of a check that failed in the middle
+        path = self._path(len(self._evidence))
+        about = Scenario(self.shop.requests, self._customers, (), self.seed, self.attribution.stalls(), since=self.began)
+        try:
+            connection = await asyncio.to_thread(collect, self.stack, path, about, tell=self.say)
+        except OSError as error:
+            raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
+        self._evidence.append(connection)
+        since = environment.utc(self.began)
+        (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [since]).fetchone() or (0,)
+        evidence_of.forget_older(connection, self.began)
+        evidence = Evidence(connection, self.shop.requests, evidence_of.older(connection, parked))
+        if evidence.older and not self.notes:
+            self.notes.append(evidence.older)
+        return evidence
+
+    # what several checks share
+
+    def begin_once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
+        """Begin to make it, unless it was begun under this name. The name stands for a check where amounts are drawn."""
+        if name not in self._once:
+            token = current_check.set(name)
+            self._once[name] = self.meeting.make(make())
+            current_check.reset(token)
+        return self._once[name]
+
+    async def once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Have it made once for all checks that ask for it."""
+        return await self.meeting.join(self.begin_once(name, make))

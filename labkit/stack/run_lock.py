@@ -1,0 +1,95 @@
+"""Who works on a stack: one check or chaos run alone, or any number of loads.
+
+A run holds the lock for itself, a load shares it with other loads. The kernel releases it when the process ends, however it ends.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from labkit.errors import ExitCode, UserError
+from labkit.stack.model import Stack
+
+FILE = "run.lock"  # in the stack's directory
+LOOK_AGAIN_S = 0.02  # another command may hold the lock for a moment, to see whether it is free
+RUN, LOAD = "run", "load"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """`who`: the command, its process and since when. `kind`: RUN or LOAD."""
+
+    kind: str
+    who: str
+
+
+@contextmanager
+def run(stack: Stack, command: str) -> Iterator[None]:
+    """A check or a chaos run. Raises UserError that names who works on the stack already."""
+    with _file(stack) as file:
+        if not _taken(file, fcntl.LOCK_EX):
+            holder = _written(file)
+            raise _beside_load(stack, holder) if holder.kind == LOAD else _busy(stack, holder)
+        _write(file, RUN, command)
+        yield
+
+
+@contextmanager
+def load(stack: Stack, command: str) -> Iterator[None]:
+    """A load, which would spoil a run. Raises UserError that names the run."""
+    with _file(stack) as file:
+        if not _taken(file, fcntl.LOCK_SH):
+            message = f"{_written(file).who} is at work on the stack {stack.name!r}, and beside a load it could judge nothing."
+            raise UserError(message, "wait until it is done, or stop it", exit_code=ExitCode.UNKNOWN)
+        _write(file, LOAD, command)
+        yield
+
+
+def refuse_beside_load(stack: Stack) -> None:
+    """For what judges: nothing comes to rest while orders are being placed. Raises UserError that names the load."""
+    with _file(stack) as file:
+        if not _taken(file, fcntl.LOCK_EX) and (holder := _written(file)).kind == LOAD:
+            raise _beside_load(stack, holder)
+
+
+def _beside_load(stack: Stack, holder: Holder) -> UserError:
+    message = (
+        f"{holder.who} places orders on the stack {stack.name!r}: nothing comes to rest, and so nothing can be judged, before it has ended."
+    )
+    return UserError(message, "end it (Ctrl-C where it runs) or wait for it, then the same again", exit_code=ExitCode.UNKNOWN)
+
+
+def _busy(stack: Stack, holder: Holder) -> UserError:
+    return UserError(f"{holder.who} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
+
+
+@contextmanager
+def _file(stack: Stack) -> Iterator[TextIO]:
+    with (stack.directory / FILE).open("a+") as file:
+        yield file
+
+
+def _taken(file: TextIO, mode: int) -> bool:
+    for pause in (LOOK_AGAIN_S, 0.0):
+        try:
+            fcntl.flock(file, mode | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(pause)
+    return False
+
+
+def _write(file: TextIO, kind: str, command: str) -> None:
+    file.truncate(0)
+    file.write(f"{kind}\n{command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})\n")
+    file.flush()
+
+
+def _written(file: TextIO) -> Holder:
+    file.seek(0)
+    kind, _, who = file.read().partition("\n")
+    return Holder(kind, who.strip() or "another run")

@@ -1,0 +1,84 @@
+"""One run at a time on a stack, any number of loads, and never both."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from labkit.errors import ExitCode, UserError
+from labkit.stack import run_lock
+from labkit.stack.model import Stack
+from labkit.system import find as profiles
+from tests.running import ROOT
+
+HOLDER = """
+import sys
+from pathlib import Path
+from labkit.stack import run_lock
+from labkit.stack.model import Stack
+from labkit.system import find as profiles
+directory = Path(sys.argv[2])
+stack = Stack("none", directory, "native", profiles.default(), directory, 0, (), 0)
+with getattr(run_lock, sys.argv[1])(stack, "labkit elsewhere"):
+    print("taken", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack("none", tmp_path, "native", profiles.default(), tmp_path, 0, (), 0)
+
+
+@contextmanager
+def held(stack: Stack, kind: str) -> "Iterator[subprocess.Popen[str]]":
+    """By another process."""
+    command = [sys.executable, "-c", HOLDER, kind, str(stack.directory)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "taken\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_run_is_refused_and_names_the_first(stack: Stack) -> None:
+    with (
+        held(stack, "run"),
+        pytest.raises(UserError, match=r"labkit elsewhere \(pid \d+, since .*\) is at work"),
+        run_lock.run(stack, "mine"),
+    ):
+        pass
+
+
+def test_a_run_beside_a_load_is_refused(stack: Stack) -> None:
+    with held(stack, "load"):
+        with pytest.raises(UserError, match=r"labkit elsewhere .* places orders") as refused, run_lock.run(stack, "mine"):
+            pass
+        assert refused.value.exit_code is ExitCode.UNKNOWN
+        with pytest.raises(UserError, match=r"labkit elsewhere .* places orders") as refused:
+            run_lock.refuse_beside_load(stack)
+        assert refused.value.exit_code is ExitCode.UNKNOWN
+
+
+def test_a_load_beside_a_run_is_refused(stack: Stack) -> None:
+    with held(stack, "run"), pytest.raises(UserError, match="beside a load it could judge nothing"), run_lock.load(stack, "mine"):
+        pass
+
+
+def test_loads_share_the_stack_and_the_last_one_frees_it(stack: Stack) -> None:
+    with held(stack, "load"), run_lock.load(stack, "mine"), pytest.raises(UserError, match="places orders"):
+        run_lock.refuse_beside_load(stack)
+    run_lock.refuse_beside_load(stack)
+
+
+def test_a_run_that_was_killed_holds_nothing(stack: Stack) -> None:
+    with held(stack, "run") as process:
+        process.kill()
+        process.wait(60)
+        with run_lock.run(stack, "mine"):
+            pass
