@@ -94,7 +94,7 @@ def _violations(count: int) -> str:
 def _finding(finding: Finding, columns: int) -> Iterator[str]:
     yield heading(_mark(finding), finding.title)
     yield ""
-    yield from as_lines(finding.explanation, columns)
+    yield from as_lines(finding, columns)
 
 
 def _mark(finding: Finding) -> str:
@@ -147,7 +147,7 @@ def _finding_data(finding: Finding) -> dict[str, Any]:
         "title": finding.title,
         "count": finding.count,
         "orders": list(finding.orders),
-        **explanation_as_data(finding.explanation),
+        **explanation_as_data(finding),
     }
 
 

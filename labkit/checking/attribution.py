@@ -71,7 +71,7 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
     for finding in machine.findings:
         if not finding.is_failure:
             raise NotJudged(f"{what}: {finding.sentence}", next_step=finding.next_step)
-        raise Failed.of(replace(finding.explanation, because=(*finding.because, Fact(what, "the check's requests"))))
+        raise Failed.of(replace(finding, because=(*finding.because, Fact(what, "the check's requests"))))
     if (excuse := machine.excuse()) is not None:
         raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
     if down := _down(stack):

@@ -51,13 +51,13 @@ class Evidence:
         judgement = self._judged(invariants, about)
         for finding in judgement.findings:
             if finding.is_failure:
-                raise Failed.of(finding.explanation)
+                raise Failed.of(finding)
         for result in judgement.results:
             if result.standing is Standing.FAIL and result.first is not None:
                 raise Failed.of(result.first)
         self._refuse_foreign_orders()
         for finding in judgement.findings:
-            raise NotJudged.of(finding.explanation)
+            raise NotJudged.of(finding)
         for result in judgement.results:
             if result.standing is Standing.UNKNOWN:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."

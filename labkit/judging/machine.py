@@ -115,7 +115,14 @@ def _port_taken(component: str, name: str, happened: datetime | None, taken: str
         Fact(taken, "the machine's ports"),
     )
     sentence = f"{name} could not start: {taken}."
-    return Finding("disturbed", False, f"{name} does not run", sentence, because, "", "labkit up, which gives it another port")
+    return Finding(
+        kind="disturbed",
+        is_failure=False,
+        title=f"{name} does not run",
+        sentence=sentence,
+        because=because,
+        next_step="labkit up, which gives it another port",
+    )
 
 
 def _by_itself(event: str, _: Any, exit_code: int | None, number: int | None, by_labkit: bool | None, detail: str | None) -> bool:
@@ -175,7 +182,15 @@ def _crash(
     next_step = f"labkit trace message {message_id}" if message_id else f"labkit logs {component}"
     so = f"nothing outside ended {component}: it is its own code{f' ({detail})' if detail else ''}."
     return Finding(
-        "ended", True, f"{component} ended by itself", f"{sentence.rstrip('.')}.", tuple(facts), so, next_step, int(times), (), lines
+        kind="ended",
+        is_failure=True,
+        title=f"{component} ended by itself",
+        sentence=f"{sentence.rstrip('.')}.",
+        because=tuple(facts),
+        so=so,
+        next_step=next_step,
+        count=int(times),
+        traceback=lines,
     )
 
 

@@ -76,16 +76,16 @@ def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, .
         sentence = f"{publisher} published {what} {wrong}, and {service} gave it up and parked it{more}: {exception}"
         facts.insert(0, Fact(f"its payload is {payload}", f"the outbox of {publisher}"))
     return Finding(
-        "parked",
-        True,
-        "A message was given up",
-        sentence,
-        tuple(facts),
-        _so(tables, service, event, topic, message_id, exception),
-        f"labkit trace message {message_id}" if message_id else f"labkit logs {service}",
-        len(rows),
-        tuple(sorted({row[8] for row in rows if row[8] is not None})),
-        tuple(cause.strip().splitlines()[-TRACEBACK_LINES:]),
+        kind="parked",
+        is_failure=True,
+        title="A message was given up",
+        sentence=sentence,
+        because=tuple(facts),
+        so=_so(tables, service, event, topic, message_id, exception),
+        next_step=f"labkit trace message {message_id}" if message_id else f"labkit logs {service}",
+        count=len(rows),
+        orders=tuple(sorted({row[8] for row in rows if row[8] is not None})),
+        traceback=tuple(cause.strip().splitlines()[-TRACEBACK_LINES:]),
     )
 
 

@@ -59,7 +59,13 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
         reason = f"{reason}; {excuse}"
     sentence, next_step = f"{_capital(reason)}.", machine.next_step if machine.disturbances else "labkit status, then labkit verify"
     kind, title = ("unread", "A store could not be read") if outcome == "unread" else ("moving", "Not at rest")
-    return Rest(False, (Finding(kind, False, title, sentence, facts, "", next_step),), sentence, next_step, notes)
+    return Rest(
+        False,
+        (Finding(kind=kind, is_failure=False, title=title, sentence=sentence, because=facts, next_step=next_step),),
+        sentence,
+        next_step,
+        notes,
+    )
 
 
 def _stuck(
@@ -77,17 +83,40 @@ def _stuck(
     if faults:
         fault_id, primitive, target = faults[0]
         sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
-        finding = Finding("disturbed", False, "Held up by a fault", sentence, facts, "", f"labkit heal {fault_id}")
+        finding = Finding(
+            kind="disturbed",
+            is_failure=False,
+            title="Held up by a fault",
+            sentence=sentence,
+            because=facts,
+            next_step=f"labkit heal {fault_id}",
+        )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if (stopped := _stopped(connection, run, component, open_now)) is not None:
-        finding = Finding("disturbed", False, f"{component} does not run", f"{_capital(why)}; {stopped}.", facts, "", "labkit up")
+        finding = Finding(
+            kind="disturbed",
+            is_failure=False,
+            title=f"{component} does not run",
+            sentence=f"{_capital(why)}; {stopped}.",
+            because=facts,
+            next_step="labkit up",
+        )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if "held" in open_now and not {"outbox", "lag"} & open_now.keys():
-        finding = Finding("disturbed", False, "Held up by an open transaction", f"{_capital(why)}.", facts, "", "labkit topics")
+        finding = Finding(
+            kind="disturbed",
+            is_failure=False,
+            title="Held up by an open transaction",
+            sentence=f"{_capital(why)}.",
+            because=facts,
+            next_step="labkit topics",
+        )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     if excuse := machine.standing_excuse(_started(run)):
         sentence = f"{_capital(why)}; but {excuse}."
-        finding = Finding("disturbed", False, "Held up from outside", sentence, facts, "", machine.next_step)
+        finding = Finding(
+            kind="disturbed", is_failure=False, title="Held up from outside", sentence=sentence, because=facts, next_step=machine.next_step
+        )
         return Rest(False, (finding,), sentence, machine.next_step, notes)
     words = connection.execute(
         "SELECT text, message_id FROM last_words WHERE component = ? AND ended IS NULL ORDER BY said DESC NULLS LAST LIMIT 1", [component]
@@ -102,7 +131,14 @@ def _stuck(
         known.append(Fact(doing, f"labkit logs {component}"))
     so = f"{component} does not go on: it hangs, waits for ever, or tries the same again and again."
     finding = Finding(
-        "stuck", True, f"{component} is stuck", f"{_capital(why)}.", tuple(known), so, f"labkit logs {component}", traceback=lines
+        kind="stuck",
+        is_failure=True,
+        title=f"{component} is stuck",
+        sentence=f"{_capital(why)}.",
+        because=tuple(known),
+        so=so,
+        next_step=f"labkit logs {component}",
+        traceback=lines,
     )
     return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
 
@@ -134,14 +170,28 @@ def _moving(tables: Tables, run: dict[str, str], notes: tuple[str, ...]) -> Rest
         sentence = f"Order {order_id} goes round in circles: {rows} messages were written about it, and there is no end{rate}."
         so = f"two handlers answer each other for ever: who publishes {event} when it receives what {event} causes?"
         finding = Finding(
-            "loop", True, "A loop", sentence, facts, so, f"labkit trace order {order_id}", len(loops), tuple(o for o, _, _ in loops)
+            kind="loop",
+            is_failure=True,
+            title="A loop",
+            sentence=sentence,
+            because=facts,
+            so=so,
+            next_step=f"labkit trace order {order_id}",
+            count=len(loops),
+            orders=tuple(o for o, _, _ in loops),
         )
         return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
     writer = run.get("stillness_writer")
     who = f": {writer} writes" if writer else ""
     why = f"something was still moving after 60 s{rate}{who}"
     next_step = "stop what writes (labkit load?), then labkit verify"
-    return Rest(False, (Finding("moving", False, "Still moving", f"{_capital(why)}.", (), "", next_step),), why, next_step, notes)
+    return Rest(
+        False,
+        (Finding(kind="moving", is_failure=False, title="Still moving", sentence=f"{_capital(why)}.", next_step=next_step),),
+        why,
+        next_step,
+        notes,
+    )
 
 
 def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
@@ -162,11 +212,26 @@ def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tup
     )
     servers = [str(name) for (name,) in tables.rows("SELECT component FROM servers WHERE is_broker OR is_database")]
     if excuse := machine.standing_excuse(_started(run), by=servers):
-        finding = Finding("disturbed", False, "Held up from outside", f"{sentence[:-1]}; but {excuse}.", facts, "", machine.next_step)
+        finding = Finding(
+            kind="disturbed",
+            is_failure=False,
+            title="Held up from outside",
+            sentence=f"{sentence[:-1]}; but {excuse}.",
+            because=facts,
+            next_step=machine.next_step,
+        )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     so = "the relay finds the same rows in each round: it does not mark what the broker has acknowledged, or marks other rows."
     title = "The relay publishes the same again and again"
-    finding = Finding("repeating", True, title, sentence, facts, so, f"labkit trace message {message_id}")
+    finding = Finding(
+        kind="repeating",
+        is_failure=True,
+        title=title,
+        sentence=sentence,
+        because=facts,
+        so=so,
+        next_step=f"labkit trace message {message_id}",
+    )
     return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
 
 
