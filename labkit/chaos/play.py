@@ -13,7 +13,7 @@ from labkit.checking.session import Session
 from labkit.checking.shop import Customer
 from labkit.errors import UserError
 from labkit.faults import engine, make
-from labkit.faults.engine import Order
+from labkit.faults.engine import FaultSpec
 from labkit.faults.ledger import Fault
 from labkit.stack import sql
 
@@ -135,7 +135,7 @@ async def _crashed(run: Session, fault: Fault, deadline: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def _order(run: Session, event: Event, customers: list[Customer], dice: random.Random) -> Order:
+def _order(run: Session, event: Event, customers: list[Customer], dice: random.Random) -> FaultSpec:
     """Raises UserError."""
     match event.verb:
         case "crash":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from labkit.checking.contract import answer_of, shown
     from labkit.checking.documents import CENT, differences
     from labkit.checking.evidence import Evidence
-    from labkit.checking.faults import Fault, FaultOrder, Wanted
+    from labkit.checking.faults import Fault, FaultSpec, Wanted
     from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
     from labkit.checking.shared import SharedScene
     from labkit.checking.shop import Customer, Order
@@ -35,7 +35,7 @@ _HOMES = {
     "labkit.checking.contract": ("answer_of", "shown"),
     "labkit.checking.documents": ("CENT", "differences"),
     "labkit.checking.evidence": ("Evidence",),
-    "labkit.checking.faults": ("Fault", "FaultOrder", "Wanted"),
+    "labkit.checking.faults": ("Fault", "FaultSpec", "Wanted"),
     "labkit.checking.rules": ("APPROVED", "CANCELLED", "INSUFFICIENT_CREDIT", "PENDING", "UNKNOWN_CUSTOMER", "OrderOutcome"),
     "labkit.checking.shared": ("SharedScene",),
     "labkit.checking.shop": ("Customer", "Order"),
@@ -62,7 +62,7 @@ __all__ = [
     "Fact",
     "Failed",
     "Fault",
-    "FaultOrder",
+    "FaultSpec",
     "NotJudged",
     "Order",
     "OrderOutcome",

@@ -14,7 +14,7 @@ Ends = Mapping[Place, Position]
 """Where each partition of the system's channels ends."""
 
 
-class Broker:
+class BrokerView:
     """Channels go by their short names, `order` and `customer`. Raises NotJudged when the broker does not answer."""
 
     def __init__(self, stack: Stack) -> None:

@@ -1,8 +1,7 @@
 """What a lab can bring about: `await trial.faults.apply(faults.gate("customers", event_type="OrderCreated"))`."""
 
 from labkit.checking.rolled_back import before_commit, roll_back
-from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.engine import Wanted
+from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.ledger import Fault
 from labkit.faults.make import (
     barrier,
@@ -23,7 +22,7 @@ from labkit.faults.make import (
 
 __all__ = [
     "Fault",
-    "FaultOrder",
+    "FaultSpec",
     "Wanted",
     "barrier",
     "before_commit",

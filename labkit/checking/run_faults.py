@@ -10,8 +10,7 @@ from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.waiting import LOOK_S, WITHIN_S
 from labkit.errors import UserError
 from labkit.faults import components, control, engine
-from labkit.faults.engine import Order as FaultOrder
-from labkit.faults.engine import Wanted
+from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.ledger import Fault, Ledger, Owner
 from labkit.stack import starts
 from labkit.stack.model import Stack
@@ -27,15 +26,15 @@ class RunFaults:
 
     # bring about and heal
 
-    async def apply(self, wanted: FaultOrder | Wanted, *, seconds: float | None = None) -> Fault:
+    async def apply(self, wanted: FaultSpec | Wanted, *, seconds: float | None = None) -> Fault:
         """Bring it about; returns when it is there (armed: when every target has acknowledged). Raises NotJudged when it cannot be."""
         try:
             return await asyncio.to_thread(self._apply, wanted, seconds)
         except UserError as error:
             raise NotJudged(error.message, next_step=error.next_step or "labkit status") from error
 
-    def _apply(self, wanted: FaultOrder | Wanted, seconds: float | None) -> Fault:
-        order = wanted if isinstance(wanted, FaultOrder) else wanted(self._stack)
+    def _apply(self, wanted: FaultSpec | Wanted, seconds: float | None) -> Fault:
+        order = wanted if isinstance(wanted, FaultSpec) else wanted(self._stack)
         return engine.apply(self._stack, order, self._owner, seconds=seconds)
 
     async def heal(self, fault: Fault) -> Fault:
@@ -55,7 +54,7 @@ class RunFaults:
         self._note_recovery(healed)
 
     @asynccontextmanager
-    async def during(self, wanted: FaultOrder | Wanted) -> AsyncIterator[Fault]:
+    async def during(self, wanted: FaultSpec | Wanted) -> AsyncIterator[Fault]:
         """Have a fault for the length of a block; afterwards `downtime` gives its binlog positions."""
         made = await self.apply(wanted)
         try:

@@ -21,7 +21,7 @@ from labkit import quiescence
 from labkit.checking import contract, invariants, rows
 from labkit.checking import evidence as evidence_of
 from labkit.checking.attribution import Attribution
-from labkit.checking.broker import Broker
+from labkit.checking.broker import BrokerView
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.dead_letters import DeadLetter, given_up_by
 from labkit.checking.dice import Dice
@@ -54,7 +54,7 @@ class Trial:
     def __init__(self, session: Session, seed: int, *, folder: Path | None = None) -> None:
         self.stack = session.stack
         self.shop, self.faults, self.outboxes = session.shop, session.faults, session.outboxes
-        self.broker = Broker(session.stack)
+        self.broker = BrokerView(session.stack)
         self.books = Books()
         self.dice = Dice(seed)
         self.seed = seed

@@ -8,7 +8,7 @@ from typing import Any
 from labkit import say
 from labkit.errors import ExitCode, UserError
 from labkit.faults import control, engine, told
-from labkit.faults.engine import Order
+from labkit.faults.engine import FaultSpec
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.targets import subscribers
 from labkit.stack import runtimes, state
@@ -34,7 +34,7 @@ LOOK_AT = {
 }
 
 
-def fault(stack_name: str, make: Callable[[Stack], Order], *, seconds: float | None = None, as_json: bool = False) -> ExitCode:
+def fault(stack_name: str, make: Callable[[Stack], FaultSpec], *, seconds: float | None = None, as_json: bool = False) -> ExitCode:
     """Bring about what `make` orders. Says what was done, where to look, and how to undo it."""
     stack = runtimes.load_running(stack_name)
     healing_first(stack, to_errors=as_json)

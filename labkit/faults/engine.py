@@ -16,8 +16,8 @@ OUTAGES = ("kill", "stop", "pause", "cut", "crash")
 
 
 @dataclass(frozen=True)
-class Order:
-    """A fault that is to be: see Fault for the fields."""
+class FaultSpec:
+    """What a fault is to be: see Fault for the fields."""
 
     verb: str
     target: str
@@ -25,7 +25,7 @@ class Order:
     settings: dict[str, object]
 
 
-Wanted = Callable[[Stack], Order]
+Wanted = Callable[[Stack], FaultSpec]
 """What a fault is to be, on whichever stack it is brought about."""
 
 
@@ -35,13 +35,13 @@ def primitive(verb: str) -> Primitive:
     return PRIMITIVES[verb]
 
 
-def apply(stack: Stack, order: Order, owner: Owner | None = None, *, seconds: float | None = None) -> Fault:
+def apply(stack: Stack, spec: FaultSpec, owner: Owner | None = None, *, seconds: float | None = None) -> Fault:
     """Bring it about. When it cannot be, what was done of it is undone and the error raised. `seconds`: heals by itself then."""
     ledger = Ledger(stack.directory)
-    owner = owner or this_process(BY_HAND, f"labkit fault {order.verb}")
+    owner = owner or this_process(BY_HAND, f"labkit fault {spec.verb}")
     until = None if seconds is None else time.time() + seconds
-    kind = primitive(order.verb)
-    fault = ledger.intend(order.verb, order.target, order.said, order.settings, owner, until)
+    kind = primitive(spec.verb)
+    fault = ledger.intend(spec.verb, spec.target, spec.said, spec.settings, owner, until)
     stops.reached("intent")
     try:
         if until is not None:

@@ -20,7 +20,7 @@ RUN, LOAD = "run", "load"
 
 
 @dataclass(frozen=True)
-class Holder:
+class AtWork:
     """`who`: the command, its process and since when. `kind`: RUN or LOAD."""
 
     kind: str
@@ -56,14 +56,14 @@ def refuse_beside_load(stack: Stack) -> None:
             raise _beside_load(stack, holder)
 
 
-def _beside_load(stack: Stack, holder: Holder) -> UserError:
+def _beside_load(stack: Stack, holder: AtWork) -> UserError:
     message = (
         f"{holder.who} places orders on the stack {stack.name!r}: nothing comes to rest, and so nothing can be judged, before it has ended."
     )
     return UserError(message, "end it (Ctrl-C where it runs) or wait for it, then the same again", exit_code=ExitCode.UNKNOWN)
 
 
-def _busy(stack: Stack, holder: Holder) -> UserError:
+def _busy(stack: Stack, holder: AtWork) -> UserError:
     return UserError(f"{holder.who} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
 
 
@@ -89,7 +89,7 @@ def _write(file: TextIO, kind: str, command: str) -> None:
     file.flush()
 
 
-def _written(file: TextIO) -> Holder:
+def _written(file: TextIO) -> AtWork:
     file.seek(0)
     kind, _, who = file.read().partition("\n")
-    return Holder(kind, who.strip() or "another run")
+    return AtWork(kind, who.strip() or "another run")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from labkit.checking import Explanation, Failed, Fault, FaultOrder, Trial
+from labkit.checking import Explanation, Failed, Fault, FaultSpec, Trial
 
 VIEW = "order-history"
 WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
@@ -27,7 +27,7 @@ class Passage:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
 
-    async def plant(self, copy: FaultOrder, what: str) -> None:
+    async def plant(self, copy: FaultSpec, what: str) -> None:
         """Publish the copy of a message; returns when the view has taken it."""
         fault = await self.trial.faults.apply(copy)
         published, standstill = time.monotonic(), _Standstill()

@@ -16,7 +16,7 @@ from labkit.checking import (
     Fact,
     Failed,
     Fault,
-    FaultOrder,
+    FaultSpec,
     NotJudged,
     Order,
     OrderOutcome,
@@ -43,7 +43,7 @@ class Stage:
         self.passage = Passage(trial)
         self.scene = SharedScene(trial, "stage", self._play)
         self._messages: dict[tuple[str, int], str] = {}
-        self._copies: dict[str, FaultOrder] = {}
+        self._copies: dict[str, FaultSpec] = {}
         self._partitions = 0
 
     async def _play(self) -> None:
