@@ -17,7 +17,7 @@ from labkit.lab.changes import Target
 from labkit.lab.empty_stack import empty_stack
 from labkit.lab.lab_status import LabStatus
 from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
-from labkit.stack import state
+from labkit.stack.state import profile_of
 
 
 def export(file: Path) -> ExitCode:
@@ -165,7 +165,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
     progress.change(space, skip)
     lab_files.tell(change)
-    done = empty_stack(stack_name, space.folder, command, profile=state.profile_of(lab.profile))
+    done = empty_stack(stack_name, space.folder, command, profile=profile_of(lab.profile))
     skipped = ", ".join(str(other.number) for other in before)
     say.line(f"Lab {number} · {lab.title}: ready in {done.seconds:.1f} s{f'; skipped: {skipped}' if skipped else ''}.")
     say.line(f"Next: labkit lab {number}")
