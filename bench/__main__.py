@@ -8,7 +8,7 @@ from bench import docker, durability, labs, machine
 from bench.docker import one_saga
 from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
-from labkit.load import Load, Plan, Tally, run
+from labkit.load.generator import Load, Plan, Tally, run
 
 SETTLE = 3.0  # seconds; memory right after the start still holds what starting took
 CLIENTS = (1, 4, 16, 64)

@@ -5,8 +5,8 @@ import time
 
 from bench.rows import Row, at_least, at_most, say
 from bench.stack import Labkit, Status, own_labkit
-from labkit.load import Plan, run
-from labkit.stack import engine
+from labkit import docker_engine
+from labkit.load.generator import Plan, run
 
 SETTLE = 3.0  # seconds
 CLIENTS = 64
@@ -14,16 +14,16 @@ CLIENTS = 64
 DATABASES = {"MariaDB": ("labkit/mariadb:local", 600, 0.8), "MySQL": ("labkit/mysql:local", 800, 0.6)}
 
 
-def usable() -> engine.Engine | None:
+def usable() -> docker_engine.Engine | None:
     try:
-        return engine.find()
-    except engine.NoEngine:
+        return docker_engine.find()
+    except docker_engine.NoEngine:
         return None
 
 
-def rows(found: engine.Engine, native_rate: float) -> list[Row]:
+def rows(found: docker_engine.Engine, native_rate: float) -> list[Row]:
     """Of each database whose image is here; `native_rate` in sagas/s is that of this run's native stack at 64 clients."""
-    here = {tag for image in engine.ask(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
+    here = {tag for image in docker_engine.ask(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
     return [row for database in DATABASES if DATABASES[database][0] in here for row in _rows(database, native_rate)]
 
 

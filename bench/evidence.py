@@ -20,11 +20,11 @@ from labkit.brokers.kafka import library
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.wire import LATEST
 from labkit.evidence.collect import collect
-from labkit.quiescence import State, Watcher, wait
+from labkit.evidence.quiescence import State, Watcher, wait
 from labkit.stack import state
 from labkit.stack.model import Account, Stack
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
-from labkit.verdict import judge
+from labkit.verdict.judge import judge
 from labkit.verdicts import Verdict
 
 SIZES = (1_000, 10_000, 100_000)

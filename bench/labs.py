@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.rows import Row, at_most, say
 from bench.stack import Labkit, own_labkit
-from labkit.lab.catalog import all_labs
+from labkit.catalog.labs import all_labs
 
 GOALS_S = {1: 5.0, 2: 8.0}  # for all checks of a lab, solved
 GOAL_S = 10.0  # for a lab that is not there

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import pss_mb
-from labkit.load import Target
+from labkit.load.generator import Target
 
 NAME = "bench"
 SILENT = subprocess.DEVNULL

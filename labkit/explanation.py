@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit import screen
+from labkit.terminal import screen
 
 LABEL = 9  # characters of "because" and its like, with the space behind
 FACT_WIDTH = 62  # a fact longer than that has its source below it

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from labkit.stack import engine
+from labkit import docker_engine
 from tests.running import ROOT
 
 REQUIRED = "LABKIT_REQUIRE_DOCKER"
@@ -60,9 +60,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _why_none() -> str | None:
     """Why no Docker test can run, or None."""
     try:
-        engine.find()
-        engine.compose_version()
-    except engine.NoEngine as error:
+        docker_engine.find()
+        docker_engine.compose_version()
+    except docker_engine.NoEngine as error:
         return error.message
     return None
 

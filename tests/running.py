@@ -21,9 +21,9 @@ import redis as redis_client
 
 from labkit.brokers.kafka import library
 from labkit.stack import runtimes, sql, state
-from labkit.stack.facts import facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
+from labkit.stack.status import facts
 from labkit.stack.transactions import Transaction, open_transactions
 from labkit.system import find
 

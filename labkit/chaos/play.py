@@ -12,7 +12,7 @@ from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer
 from labkit.errors import UserError
-from labkit.faults import engine, make
+from labkit.faults import engine, specify
 from labkit.faults.engine import FaultSpec
 from labkit.faults.ledger import Fault
 from labkit.stack import sql
@@ -139,19 +139,19 @@ def _order(run: Session, event: Event, customers: list[Customer], dice: random.R
     """Raises UserError."""
     match event.verb:
         case "crash":
-            return make.crash(event.target, event.point, hit=event.hit)(run.stack)
+            return specify.crash(event.target, event.point, hit=event.hit)(run.stack)
         case "gate":
-            return make.gate(event.target)(run.stack)
+            return specify.gate(event.target)(run.stack)
         case "delay":
-            return make.delay(event.target, 0.05)(run.stack)
+            return specify.delay(event.target, 0.05)(run.stack)
         case "poison":
-            return make.poison(run.stack, dice.choice(["order", "customer"]), key=str(dice.randint(1, 1000)))
+            return specify.poison(run.stack, dice.choice(["order", "customer"]), key=str(dice.randint(1, 1000)))
         case "lock":
-            return make.lock("customer", dice.choice(customers).id)(run.stack)
+            return specify.lock("customer", dice.choice(customers).id)(run.stack)
         case "duplicate":
-            return make.duplicate(run.stack, _recent_message(run, dice))
+            return specify.duplicate(run.stack, _recent_message(run, dice))
         case verb:
-            return make.outage(run.stack, verb, event.target)
+            return specify.outage(run.stack, verb, event.target)
 
 
 def _recent_message(run: Session, dice: random.Random) -> str:

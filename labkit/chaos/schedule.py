@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from labkit import handed_in
+from labkit import user_files
 from labkit.errors import ExitCode, UserError
 from labkit.system.model import Profile
 
@@ -120,7 +120,7 @@ def write(schedule: Schedule, path: Path) -> None:
 def read(path: Path, profile: Profile) -> Schedule:
     """For a system of this profile. Raises UserError."""
     try:
-        found = handed_in.as_type(handed_in.json_of(path), _Kept)
+        found = user_files.as_type(user_files.json_of(path), _Kept)
         for number, event in enumerate(found.events):
             _check(event, f"events[{number}]", candidates(profile))
     except OSError as error:

@@ -9,6 +9,7 @@ Each name is loaded when it is first asked for.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from labkit.catalog.content import beside
     from labkit.checking import faults, invariants, rows, rules
     from labkit.checking.broker import Ends
     from labkit.checking.checks import Failed, NotJudged, check
@@ -17,15 +18,14 @@ if TYPE_CHECKING:
     from labkit.checking.documents import CENT, differences
     from labkit.checking.evidence import Evidence
     from labkit.checking.faults import Fault, FaultSpec, Wanted
+    from labkit.checking.records import Published
     from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
     from labkit.checking.shared import SharedScene
     from labkit.checking.shop import Customer, Order
     from labkit.checking.trial import Trial
     from labkit.checking.waiting import until
     from labkit.explanation import Explanation, Fact
-    from labkit.handed_in import Wrong, yaml_of
-    from labkit.lab.content import beside
-    from labkit.lab.records import Published
+    from labkit.user_files import Wrong, yaml_of
 
 _MODULES = ("faults", "invariants", "rows", "rules")
 _HOMES = {
@@ -42,9 +42,9 @@ _HOMES = {
     "labkit.checking.trial": ("Trial",),
     "labkit.checking.waiting": ("until",),
     "labkit.explanation": ("Explanation", "Fact"),
-    "labkit.handed_in": ("Wrong", "yaml_of"),
-    "labkit.lab.content": ("beside",),
-    "labkit.lab.records": ("Published",),
+    "labkit.user_files": ("Wrong", "yaml_of"),
+    "labkit.catalog.content": ("beside",),
+    "labkit.checking.records": ("Published",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -13,9 +13,9 @@ from labkit.evidence import database, environment, last_words
 from labkit.explanation import Explanation, Fact
 from labkit.faults import blame as faults_behind
 from labkit.faults.ledger import Ledger
-from labkit.judging.machine import Machine, machine_of
 from labkit.stack import runtimes
 from labkit.stack.model import Stack
+from labkit.verdict.machine import Machine, machine_of
 
 
 class Attribution:

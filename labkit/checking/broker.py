@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 
 from labkit.brokers.model import Place, Position
-from labkit.faults import places
+from labkit.checking import records
+from labkit.checking.records import Published
+from labkit.faults import positions
 from labkit.faults.targets import channel, subscription
-from labkit.lab import records
-from labkit.lab.records import Published
 from labkit.stack.model import Stack
 
 Ends = Mapping[Place, Position]
@@ -22,11 +22,11 @@ class BrokerView:
 
     async def partitions(self, channel_name: str) -> int:
         """How many a channel has."""
-        return await asyncio.to_thread(places.partitions, self._stack, channel_name)
+        return await asyncio.to_thread(positions.partitions, self._stack, channel_name)
 
     def partition_of(self, key: object, count: int) -> int:
         """Where a message with this key goes, of so many partitions."""
-        return places.partition_of(self._stack, str(key), count)
+        return positions.partition_of(self._stack, str(key), count)
 
     async def ends(self) -> Ends:
         return await asyncio.to_thread(records.ends, self._stack)
@@ -45,10 +45,10 @@ class BrokerView:
         wanted = profile.taken_by(who.subscriber) if channel_name is None else {channel(profile, channel_name)}
         for (topic, partition), end in records.ends(stack).items():
             if topic in wanted:
-                taken = places.taken_up_to(stack, who, topic, partition)
+                taken = positions.taken_up_to(stack, who, topic, partition)
                 if taken is None:  # it has written down no position since its store was emptied
                     taken = records.starts(stack)[topic, partition]
                 if taken < end:
                     where = f"{profile.short(topic)}, partition {partition}"
-                    return f"it stands at {places.said(stack, taken)} of {where}, {end - taken} behind"
+                    return f"it stands at {positions.said(stack, taken)} of {where}, {end - taken} behind"
         return None

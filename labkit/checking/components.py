@@ -7,10 +7,10 @@ from contextlib import suppress
 from labkit.checking import invariants
 from labkit.checking.checks import NotJudged
 from labkit.checking.trial import Trial
-from labkit.faults import make
+from labkit.faults import specify
 from labkit.stack import runtimes
-from labkit.stack.facts import NOT_READY, STARTING, facts
 from labkit.stack.model import Stack
+from labkit.stack.status import NOT_READY, STARTING, facts
 
 READY_S, LOOK_S = 10.0, 0.1
 
@@ -38,7 +38,7 @@ def _end(end: object) -> str:
 async def takes_no_messages(trial: Trial, channel: str) -> list[str]:
     """The subscribers of a channel that do not take a message of a type that nobody knows, which everybody must skip. Raises NotJudged when
     something else stood in the way, Failed with the cause where the stores show one."""
-    order = make.poison(trial.stack, channel, key=str(trial.dice.random.randrange(10**6)), unknown_type=True)
+    order = specify.poison(trial.stack, channel, key=str(trial.dice.random.randrange(10**6)), unknown_type=True)
     planted = await trial.faults.apply(order)
     waiting = list(trial.faults.current(planted).facts.get("not_taken_by", []))
     if waiting:

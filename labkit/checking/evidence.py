@@ -8,9 +8,9 @@ from labkit.checking.checks import Failed, NotJudged
 from labkit.evidence import database
 from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
-from labkit.story.handler import handler_words
-from labkit.story.tables import Tables
-from labkit.verdict import Judgement, Standing, judge
+from labkit.trace.handler import handler_words
+from labkit.trace.tables import Tables
+from labkit.verdict.judge import Judgement, Standing, judge
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

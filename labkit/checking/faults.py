@@ -3,7 +3,7 @@
 from labkit.checking.rolled_back import before_commit, roll_back
 from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.ledger import Fault
-from labkit.faults.make import (
+from labkit.faults.specify import (
     barrier,
     copies,
     crash,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from labkit.checking.checks import NotJudged
-from labkit.faults import make
+from labkit.faults import specify
 from labkit.faults.engine import Wanted
 from labkit.faults.ledger import Fault
 from labkit.stack import sql, transactions
@@ -22,7 +22,7 @@ NOBODY_ELSE = 1_000  # parties of a barrier that never meet: the first one waits
 
 def before_commit(component: str, work: str) -> Wanted:
     """The service waits with all its statements sent and the COMMIT not."""
-    return make.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
+    return specify.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
 
 
 async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaitable[bool]]) -> None:

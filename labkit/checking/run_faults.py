@@ -12,7 +12,7 @@ from labkit.errors import UserError
 from labkit.faults import components, control, engine
 from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.ledger import Fault, Ledger, Owner
-from labkit.stack import starts
+from labkit.stack import start_times
 from labkit.stack.model import Stack
 
 
@@ -75,7 +75,7 @@ class RunFaults:
             self._not_recovered = await asyncio.to_thread(components.still_not_back, self._stack, self._not_recovered)
         if self._not_recovered:
             what = "; ".join(f"{name}: {why}" for name, why in self._not_recovered.items())
-            next_step = f"labkit up; {starts.VARIABLE}=300 gives it more time"
+            next_step = f"labkit up; {start_times.VARIABLE}=300 gives it more time"
             raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
 
     # what became of it

@@ -198,7 +198,7 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable
     except Exception as error:  # a check that raises says nothing about the code
         from labkit.cli.ending import explained
         from labkit.errors import words_of
-        from labkit.report import write_report
+        from labkit.support.crash_report import write_report
 
         if (known := explained(error)) is not None:
             return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))

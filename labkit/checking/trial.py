@@ -17,7 +17,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from labkit import quiescence
 from labkit.checking import contract, invariants, rows
 from labkit.checking import evidence as evidence_of
 from labkit.checking.attribution import Attribution
@@ -31,11 +30,11 @@ from labkit.checking.schedule import Meeting, current_check
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
 from labkit.checking.waiting import LOOK_S
-from labkit.evidence import environment
+from labkit.evidence import environment, quiescence
 from labkit.evidence.collect import Scenario, collect
+from labkit.evidence.quiescence import Watcher
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import Invariant, find
-from labkit.quiescence import Watcher
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.groups import Root
+from labkit.terminal import say
 
 app = typer.Typer(
     name="labkit",

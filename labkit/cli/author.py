@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.app import Json
+from labkit.terminal import say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="For those who write labs: docs/writing-a-lab.md.")
 

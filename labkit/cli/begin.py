@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.app import Json, Name, Yes
 from labkit.errors import ExitCode, UserError
+from labkit.terminal import say
 
 app = typer.Typer()
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from labkit import streams
 from labkit.errors import ExitCode, UserError, words_of
+from labkit.terminal import streams
 
 JUDGING = {"verify", "chaos", "trace", "doctor"}
 NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM)
@@ -38,7 +38,7 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
 
 
 def _run(app: Callable[..., Any], arguments: list[str]) -> int:
-    from labkit import say
+    from labkit.terminal import say
 
     say.begin()
     try:
@@ -58,7 +58,7 @@ def _run(app: Callable[..., Any], arguments: list[str]) -> int:
 
 
 def _unheard(error: Any) -> int:
-    from labkit import say
+    from labkit.terminal import say
 
     streams.give_up(sys.stdout)
     if not error.reader_has_gone:
@@ -85,10 +85,10 @@ def _writable(stream: Any) -> bool:
 def _take_stack_of_workspace() -> None:
     """Inside a workspace commands are about its stack, unless --name or LABKIT_NAME says otherwise."""
     if not os.environ.get("LABKIT_NAME"):
-        from labkit.lab import workspace
+        from labkit.workspace import learner_folder
 
         with suppress(UserError):  # told by the command that needs it
-            found = workspace.find()
+            found = learner_folder.find()
             if found and found.stack != "default":
                 from labkit.stack import state
 
@@ -97,7 +97,7 @@ def _take_stack_of_workspace() -> None:
 
 
 def _stopped() -> int:
-    from labkit import say
+    from labkit.terminal import say
 
     say.problem("\nStopped.")
     return ExitCode.INTERRUPTED
@@ -147,7 +147,7 @@ def _usage(error: Any, arguments: list[str]) -> int:
 
 def _internal(error: BaseException, arguments: list[str]) -> int:
     """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
-    from labkit.report import write_report
+    from labkit.support.crash_report import write_report
 
     message = f"labkit failed: {words_of(error)}"
     report = write_report(error, arguments)
@@ -164,7 +164,7 @@ def _tell(
     details: Sequence[str] = (),
     **more: str | None,
 ) -> int:
-    from labkit import say
+    from labkit.terminal import say
 
     say.problem(text)
     if "--json" in arguments and not say.said_something():

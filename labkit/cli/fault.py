@@ -69,9 +69,9 @@ def gate(
 ) -> int:
     """Hold a component's subscriber before each message, or those that the options name. Only the partition of a held message waits."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.gate(subscriber, event_type=event_type, message_id=message, channel_name=channel, partition=partition, key=key)
+    order = specify.gate(subscriber, event_type=event_type, message_id=message, channel_name=channel, partition=partition, key=key)
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
@@ -88,9 +88,9 @@ def crash(
 ) -> int:
     """End a service at a named failpoint, as kill -9 would. It fires once; healing it starts the service again."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.crash(component, point, hit=hit, message_id=message, event_type=event_type)
+    order = specify.crash(component, point, hit=hit, message_id=message, event_type=event_type)
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
@@ -106,9 +106,9 @@ def barrier(
 ) -> int:
     """Let handlers of different partitions meet at a failpoint, then all go on. If they do not meet in time, labkit says so."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.barrier(component, point, parties=parties, timeout_s=seconds(timeout) or 2.0)
+    order = specify.barrier(component, point, parties=parties, timeout_s=seconds(timeout) or 2.0)
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
@@ -122,9 +122,9 @@ def duplicate(
 ) -> int:
     """Publish a message of an outbox again: same id, same key, same bytes."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    return fault(name, lambda stack: make.duplicate(stack, message, times=times, partition=partition), as_json=as_json)
+    return fault(name, lambda stack: specify.duplicate(stack, message, times=times, partition=partition), as_json=as_json)
 
 
 @app.command(short_help="Let one message be taken before another.")
@@ -138,9 +138,9 @@ def reorder(
 ) -> int:
     """Hold one message until another was taken. With one key for both, a copy of the other goes to another partition."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    return fault(name, lambda stack: make.reorder(stack, late, early, who=subscriber), seconds=seconds(time), as_json=as_json)
+    return fault(name, lambda stack: specify.reorder(stack, late, early, who=subscriber), seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="Keep one row locked.")
@@ -153,17 +153,17 @@ def lock(
 ) -> int:
     """Keep one row locked by a transaction: labkit fault lock customer 4."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.lock(what, key)
+    order = specify.lock(what, key)
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
 def _outage(verb: str, component: str, time: str | None, name: str, as_json: bool) -> int:
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    return fault(name, lambda stack: make.outage(stack, verb, component), seconds=seconds(time), as_json=as_json)
+    return fault(name, lambda stack: specify.outage(stack, verb, component), seconds=seconds(time), as_json=as_json)
 
 
 @app.command(short_help="End a component at once.")
@@ -204,9 +204,9 @@ def delay(
 ) -> int:
     """Answer a route later, or let a subscriber take longer for each message."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.delay(component, seconds(by) or 0.0, route=route, event_type=event_type)
+    order = specify.delay(component, seconds(by) or 0.0, route=route, event_type=event_type)
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
@@ -221,10 +221,10 @@ def poison(
 ) -> int:
     """Publish a record that is not a message. Services must park it and go on."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
     which = {"key": key, "partition": partition, "unknown_type": unknown_type}
-    return fault(name, lambda stack: make.poison(stack, channel, **which), as_json=as_json)  # type: ignore[arg-type]
+    return fault(name, lambda stack: specify.poison(stack, channel, **which), as_json=as_json)  # type: ignore[arg-type]
 
 
 @app.command(short_help="Delete the older records of a channel.")
@@ -237,9 +237,9 @@ def trim(
 ) -> int:
     """Delete records of a channel as a short retention would. This cannot be undone."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    return fault(name, lambda stack: make.trim(stack, channel, partitions=partition or (), before=before), as_json=as_json)
+    return fault(name, lambda stack: specify.trim(stack, channel, partitions=partition or (), before=before), as_json=as_json)
 
 
 @app.command(short_help="Publish that time has passed.")
@@ -251,9 +251,9 @@ def tick(
 ) -> int:
     """Publish passage-of-time events, HourHasPassed."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    return fault(name, lambda stack: make.tick(stack, hours=hours, hour=hour), as_json=as_json)
+    return fault(name, lambda stack: specify.tick(stack, hours=hours, hour=hour), as_json=as_json)
 
 
 @app.command(short_help="Change a setting of a service.")
@@ -267,7 +267,7 @@ def switch(
 ) -> int:
     """Change a setting of a service while it runs: labkit fault switch customers batch 1."""
     from labkit.commands.fault import fault
-    from labkit.faults import make
+    from labkit.faults import specify
 
-    order = make.switch(component, setting, value)
+    order = specify.switch(component, setting, value)
     return fault(name, order, seconds=seconds(time), as_json=as_json)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.app import Json, Name, Yes
 from labkit.errors import ExitCode, UserError
+from labkit.terminal import say
 
 VERBS = "read, start, predict, inject, check, hint, solution, restore, reset and tour"
 

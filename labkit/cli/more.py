@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.app import Json, Name, Yes
+from labkit.terminal import say
 
 app = typer.Typer()
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from labkit import say
 from labkit.cli.app import Json, Yes
+from labkit.terminal import say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry your progress to another workspace.")
 

@@ -49,11 +49,11 @@ def _lab_of(words: Sequence[str]) -> str | None:
 
 def _lab_of_workspace() -> str:
     from labkit.errors import UserError
-    from labkit.lab import workspace
-    from labkit.lab.manifest import manifest_of
+    from labkit.workspace import learner_folder
+    from labkit.workspace.manifest import manifest_of
 
     try:
-        space = workspace.find()
+        space = learner_folder.find()
     except UserError:
         space = None
     return str((manifest_of(space).lab if space else None) or 1)

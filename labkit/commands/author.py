@@ -8,17 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from labkit import interrupts, paths, say
+from labkit import interrupts, paths
+from labkit.catalog import proof
+from labkit.catalog.labs import Lab, Mutant, all_labs, find_lab
+from labkit.catalog.proof import SEED, Files
 from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_check import judge
 from labkit.errors import ExitCode, UserError
-from labkit.lab import author
-from labkit.lab.author import SEED, Files
-from labkit.lab.catalog import Lab, Mutant, all_labs, find_lab
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
-from labkit.up_view import Table
+from labkit.terminal import say
+from labkit.terminal.component_table import Table
 from labkit.verdicts import Verdict
 
 STACK = "author-test"
@@ -42,13 +43,13 @@ def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Se
     began, wrong = time.monotonic(), 0
     for lab in labs:
         if record:
-            author.draw(lab)
-        for problem in author.problems(lab):
+            proof.draw(lab)
+        for problem in proof.problems(lab):
             wrong += 1
             say.line(f"  ✗ lab {lab.number}  {problem}")
-    with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proof:
+    with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proving:
         for lab in labs:
-            wrong += proof.prove(lab, record=record, only=only)
+            wrong += proving.prove(lab, record=record, only=only)
     say.line(f"\n{'Proven' if not wrong else f'{wrong} not as it should be'} in {time.monotonic() - began:.0f} s.")
     return ExitCode.FAIL if wrong else ExitCode.OK
 
@@ -109,7 +110,7 @@ class Proof:
         failing = [o for o in outcomes if o.verdict is Verdict.FAIL]
         if all((o.verdict is Verdict.PASS) == (o.check.id in lab.given) and o.verdict is not Verdict.UNKNOWN for o in outcomes):
             self._say(True, f"starter fails {', '.join(o.check.id for o in failing)}")
-        self._kept["starter"] = author.kept(failing)
+        self._kept["starter"] = proof.kept(failing)
 
     def _all_pass(self, name: str, outcomes: list[CheckResult]) -> bool:
         for outcome in outcomes:
@@ -147,7 +148,7 @@ class Proof:
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
-        file = author.mutant_file(lab, mutant)
+        file = proof.mutant_file(lab, mutant)
         self._files.become(lab.solution)
         try:
             if file.suffix == ".sql":
@@ -165,10 +166,10 @@ class Proof:
             self._say(False, f"mutant {mutant.name} is caught by {outcome.check.id}, which does not say {mutant.says!r}", outcome)
         else:
             self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
-        self._kept[f"mutant {mutant.name}"] = author.kept([outcome])
+        self._kept[f"mutant {mutant.name}"] = proof.kept([outcome])
 
     def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[CheckResult]:
-        do, undo = author.statements(file)
+        do, undo = proof.statements(file)
         self._run(do)
         try:
             return self._judged(lab, checks)
@@ -214,10 +215,10 @@ class Proof:
 
     def _transcript(self, lab: Lab, *, record: bool, whole: bool) -> None:
         """Of a part of a lab only what was judged is compared, and only that is recorded."""
-        path, recorded = author.transcript_of(lab), author.recorded(lab)
+        path, recorded = proof.transcript_of(lab), proof.recorded(lab)
         now = self._kept if whole else {**recorded, **self._kept}
         if record:
-            paths.write(path, author.transcript(now))
+            paths.write(path, proof.transcript(now))
             self._say(True, f"recorded {path.name}")
             return
         if recorded == now:
@@ -225,6 +226,6 @@ class Proof:
                 self._say(True, "messages are as recorded")
             return
         self._say(False, f"messages are not as recorded in {path.name}: `labkit author test {lab.number} --record` takes them over")
-        golden = author.transcript(recorded).splitlines()
-        for line in list(difflib.unified_diff(golden, author.transcript(now).splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
+        golden = proof.transcript(recorded).splitlines()
+        for line in list(difflib.unified_diff(golden, proof.transcript(now).splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
             say.line(f"      {line}")

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labkit import say, screen
 from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
 from labkit.chaos.schedule import Event, Schedule
@@ -19,12 +18,13 @@ from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
-from labkit.explain import as_json as judgement_as_json
-from labkit.explain import as_text
-from labkit.faults import components, told
+from labkit.faults import components, notes
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
-from labkit.verdict import Judgement, judge
+from labkit.terminal import say, screen
+from labkit.verdict.judge import Judgement, judge
+from labkit.verdict.text import as_json as judgement_as_json
+from labkit.verdict.text import as_text
 from labkit.verdicts import Verdict
 
 SHRINK_TRIES = 24
@@ -63,7 +63,7 @@ def chaos(
     stack = runtimes.load_running(stack_name)
     if strange := [name for name in victims if name not in stack.names]:
         raise stack.no_component(strange[0], f"labkit chaos --victim {stack.services[0]}")
-    told.heal_all_first(stack, "labkit chaos", to_errors=as_json)
+    notes.heal_all_first(stack, "labkit chaos", to_errors=as_json)
     _refuse_unready(stack)
     if kept is not None:
         wanted = schedules.read(kept, stack.profile)

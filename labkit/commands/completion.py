@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from labkit import say
 from labkit.errors import ExitCode, UserError
+from labkit.terminal import say
 
 SCRIPTS = {
     "bash": """_labkit() {
@@ -181,7 +181,7 @@ def _faults(given: _Given) -> Found:
 
 
 def _snapshots(_: _Given) -> Found:
-    from labkit.lab import snapshots, workspace
+    from labkit.workspace import learner_folder, snapshots
 
-    space = workspace.find()
+    space = learner_folder.find()
     return [(kept.name, kept.when) for kept in snapshots.all_of(space)] if space else []

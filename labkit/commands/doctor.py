@@ -2,10 +2,10 @@
 
 import json
 
-from labkit import say
 from labkit.doctor import examination, text
 from labkit.doctor.findings import EXIT_CODES
 from labkit.errors import ExitCode
+from labkit.terminal import say
 
 
 def doctor(stack_name: str, *, runtime: str | None, rehearse: bool, as_json: bool) -> ExitCode:

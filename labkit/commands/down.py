@@ -4,13 +4,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from labkit import say
 from labkit.errors import Damaged, ExitCode
 from labkit.faults import engine
 from labkit.faults.ledger import Ledger
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
+from labkit.terminal import say
 
 
 def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:

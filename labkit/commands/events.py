@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from labkit import brokers, say, screen
+from labkit import brokers
 from labkit.brokers.model import Bounds, Place, Position, Record
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import messages
@@ -14,6 +14,7 @@ from labkit.faults.targets import subscribers
 from labkit.stack import state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
+from labkit.terminal import say, screen
 
 ANSWER_S = 5.0
 LONGEST_PAYLOAD, LEAST_PAYLOAD = 100, 12  # characters that are shown

@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from labkit import say
 from labkit.errors import ExitCode, UserError
-from labkit.faults import control, engine, told
+from labkit.faults import control, engine, notes
 from labkit.faults.engine import FaultSpec
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.targets import subscribers
@@ -15,6 +14,7 @@ from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.system import messaging
 from labkit.system.model import Profile
+from labkit.terminal import say
 
 LOOK_AT = {
     "gate": "labkit fault status shows what it holds",
@@ -55,7 +55,7 @@ def fault(stack_name: str, make: Callable[[Stack], FaultSpec], *, seconds: float
 
 def healing_first(stack: Stack, *, to_errors: bool = False) -> None:
     """What an earlier run left behind is healed, and told."""
-    told.heal_left_behind(stack, to_errors=to_errors)
+    notes.heal_left_behind(stack, to_errors=to_errors)
 
 
 def _done(made: Fault, took: float) -> str:

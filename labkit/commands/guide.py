@@ -5,23 +5,24 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from labkit import paths, say
+from labkit import paths
+from labkit.catalog.labs import find_lab
 from labkit.errors import ExitCode, UserError
-from labkit.lab import lab_status, next_step, progress, workspace
-from labkit.lab.catalog import find_lab
+from labkit.terminal import say
+from labkit.workspace import lab_status, learner_folder, next_step, progress
 
 
 def guide(number: int | None, *, to: Path | None) -> ExitCode:
     """Writes the page and opens it; where no browser can be opened, says where it is."""
-    from labkit.lab.guide_page import page
+    from labkit.catalog.guide_page import page
 
-    space = workspace.find()
+    space = learner_folder.find()
     found = lab_status.of_all(progress.load(space))
     wanted = [find_lab(number).number] if number is not None else [now.lab.number for now in found if now.lab.guide.is_file()]
     if not wanted:
         raise UserError("No lab has a guide.", "labkit labs")
     path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
-    with workspace.told_when_refused(path.parent):
+    with learner_folder.told_when_refused(path.parent):
         paths.write(path, page([now for now in found if now.lab.number in wanted]))
     opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
     say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")

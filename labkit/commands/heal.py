@@ -1,11 +1,11 @@
 """labkit heal: undo faults, and see that nothing of them is left."""
 
-from labkit import say
 from labkit.commands.fault import healing_first
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine
 from labkit.faults.ledger import Fault, Ledger
 from labkit.stack import state
+from labkit.terminal import say
 
 
 def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode:

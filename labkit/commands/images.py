@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit import say
+from labkit import docker_engine
 from labkit.errors import ExitCode
 from labkit.images import catalog, view
 from labkit.images.catalog import Image
-from labkit.stack import engine
+from labkit.terminal import say
 
 
 def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
@@ -20,7 +20,7 @@ def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
     from labkit.images.build import build as make
 
     begun = time.monotonic()
-    found = engine.find()
+    found = docker_engine.find()
     with view.make(quiet=as_json) as progress:
         built = make(found, progress, database=database, fresh=fresh)
     if as_json:
@@ -35,7 +35,7 @@ def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
 
 def show(*, as_json: bool) -> ExitCode:
     """List what a stack needs and what the engine has of it. Exit code 1 when something is missing."""
-    images = catalog.chosen(engine.find())
+    images = catalog.chosen(docker_engine.find())
     missing = catalog.missing(images)
     code = ExitCode.FAIL if missing else ExitCode.OK
     if as_json:
@@ -54,7 +54,7 @@ def pull(*, as_json: bool) -> ExitCode:
     """Get what is missing from a registry."""
     from labkit.images import pull as registry
 
-    found = engine.find()
+    found = docker_engine.find()
     missing = catalog.missing(catalog.chosen(found))
     if missing:
         with view.make(quiet=as_json) as progress:
@@ -66,7 +66,7 @@ def export(file: Path, *, as_json: bool) -> ExitCode:
     """Write all images of a stack to one file."""
     from labkit.images import bundle
 
-    found = engine.find()
+    found = docker_engine.find()
     with view.make(quiet=as_json) as progress:
         manifest = bundle.export(found, list(catalog.chosen(found).values()), file.absolute(), progress)
     if as_json:
@@ -81,7 +81,7 @@ def load(file: Path, *, as_json: bool) -> ExitCode:
     from labkit.images import bundle
 
     bundle.read(file)  # before there has to be an engine
-    found = engine.find()
+    found = docker_engine.find()
     with view.make(quiet=as_json) as progress:
         manifest = bundle.load(found, file, progress)
     if as_json:

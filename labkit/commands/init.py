@@ -4,10 +4,11 @@ import json
 import shlex
 from pathlib import Path
 
-from labkit import paths, say
+from labkit import paths
 from labkit.errors import ExitCode, UserError
-from labkit.lab import changes, trees, workspace
-from labkit.lab.workspace import Workspace, told_when_refused
+from labkit.terminal import say
+from labkit.workspace import changes, learner_folder, trees
+from labkit.workspace.learner_folder import Workspace, told_when_refused
 
 NOTES = """# Notes
 
@@ -19,11 +20,11 @@ def init(folder: Path, stack_name: str) -> ExitCode:
     """An editable copy of the services, notes, and what labkit keeps. On a workspace: writes what of it is broken, and keeps all files."""
     folder = folder.expanduser().absolute()
     space = Workspace(folder, stack_name)
-    if (folder / workspace.KEPT / "workspace.json").exists() or (folder / workspace.KEPT / "laid.json").exists():
+    if (folder / learner_folder.KEPT / "workspace.json").exists() or (folder / learner_folder.KEPT / "laid.json").exists():
         return _again(folder, stack_name)
     _refuse(folder)
     with told_when_refused(folder):
-        (folder / workspace.KEPT).mkdir(parents=True, exist_ok=True)
+        (folder / learner_folder.KEPT).mkdir(parents=True, exist_ok=True)
         reference = trees.reference()
         for path, content in reference.items():
             trees.put(folder / path, content)
@@ -31,7 +32,7 @@ def init(folder: Path, stack_name: str) -> ExitCode:
         if not (folder / "notes.md").exists():
             trees.put(folder / "notes.md", NOTES.encode())
         paths.write(space.kept / "laid.json", json.dumps({"lab": None, "beside": [], "digest": trees.digest(reference)}))
-    workspace.write(space)  # the last step: whatever was interrupted before it is no workspace, and is made again
+    learner_folder.write(space)  # the last step: whatever was interrupted before it is no workspace, and is made again
     say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
     if stack_name != "default":
         say.line(f"Commands in this folder use the stack {stack_name}.")
@@ -41,11 +42,11 @@ def init(folder: Path, stack_name: str) -> ExitCode:
 
 def _again(folder: Path, stack_name: str) -> ExitCode:
     try:
-        found = workspace.find(folder)
+        found = learner_folder.find(folder)
     except UserError:
         found = None
     if found is None:
-        workspace.write(Workspace(folder, stack_name))
+        learner_folder.write(Workspace(folder, stack_name))
         say.line(f"{folder} is your workspace again; none of its files was touched.")
     else:
         changes.finish(found)
@@ -56,7 +57,7 @@ def _again(folder: Path, stack_name: str) -> ExitCode:
 
 def _refuse(folder: Path) -> None:
     """Raises UserError where no workspace may be made."""
-    around = workspace.folder_of(folder)
+    around = learner_folder.folder_of(folder)
     if around:
         raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {shlex.quote(str(around))}; or labkit init elsewhere")
     if folder.is_file():
@@ -70,10 +71,10 @@ def _refuse(folder: Path) -> None:
 
 def _begun_before(folder: Path) -> bool:
     """Did an init that was interrupted leave it? Then nothing in it is anybody's."""
-    if not (folder / workspace.KEPT).is_dir():
+    if not (folder / learner_folder.KEPT).is_dir():
         return False
     reference, found = trees.reference(), trees.of_workspace(folder, ())
-    known = {"services", "notes.md", workspace.KEPT, ".gitignore"}
+    known = {"services", "notes.md", learner_folder.KEPT, ".gitignore"}
     return all(reference.get(path) == content for path, content in found.items()) and {e.name for e in folder.iterdir()} <= known
 
 

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit import explanation as explanations
-from labkit import say, screen
+from labkit.catalog.labs import Lab, find_lab
 from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.explanation import Explanation
-from labkit.lab.catalog import Lab, find_lab
+from labkit.terminal import say, screen
 from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
-    from labkit.lab.progress import LabRecord
-    from labkit.lab.workspace import Workspace
     from labkit.stack.model import Stack
+    from labkit.workspace.learner_folder import Workspace
+    from labkit.workspace.progress import LabRecord
 
 TOOK_WIDTH = 7  # "  1.0 s"
 PROGRESS_S = 1.0  # what takes longer is told while it goes on
@@ -27,18 +27,18 @@ PROGRESS_S = 1.0  # what takes longer is told while it goes on
 
 def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bool = False, seed: int | None = None) -> ExitCode:
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
-    from labkit.faults import told
-    from labkit.lab import progress, workspace
-    from labkit.lab.edits import take_over
+    from labkit.faults import notes
     from labkit.stack import run_lock, state
+    from labkit.workspace import learner_folder, progress
+    from labkit.workspace.edits import take_over
 
     lab = find_lab(number)
-    space = workspace.whole()
+    space = learner_folder.whole()
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
     run_lock.refuse_beside_load(stack)
-    told.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
+    notes.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
     restarted = take_over(stack)
     stack = state.load(stack_name)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
@@ -48,17 +48,17 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
             say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
     table = _Table(lab, checks, silent=as_json)
     began = time.monotonic()
-    outcomes, notes = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
+    outcomes, remarks = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
     verdict = worst(outcome.verdict for outcome in outcomes)
     results = [progress.CheckVerdict(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
     judged = {**{c.name: c.digest for c in stack.components if c.digest}, **_beside(space)}
     before = progress.load(space).lab(number)
     known = progress.record_checks(space, number, results, given=lab.given, seed=seed, digests=judged)
     if as_json:
-        data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": notes}
+        data = {"lab": number, "seed": seed, "verdict": verdict.value, "restarted": restarted, "notes": remarks}
         say.raw(json.dumps({**data, "checks": [as_data(o, lab) for o in outcomes]}, indent=2, ensure_ascii=False))
     else:
-        for line in explained(outcomes, notes, number, seed, time.monotonic() - began, screen.width()):
+        for line in explained(outcomes, remarks, number, seed, time.monotonic() - began, screen.width()):
             say.line(line)
         compare_after_check(lab, known, [o.check.id for o in outcomes if o.verdict is Verdict.PASS])
         for line in _what_now(lab, space, outcomes, before, judged):
@@ -68,8 +68,8 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 
 def _beside(space: "Workspace | None") -> dict[str, str]:
     """The digests of the files that the lab brought beside the services, as far as they are there."""
-    from labkit.lab import trees
-    from labkit.lab.manifest import manifest_of
+    from labkit.workspace import trees
+    from labkit.workspace.manifest import manifest_of
 
     if space is None:
         return {}
@@ -81,7 +81,7 @@ def _what_now(
     lab: Lab, space: "Workspace | None", outcomes: Sequence[CheckResult], before: "LabRecord", judged: dict[str, str]
 ) -> Iterator[str]:
     """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
-    from labkit.lab import lab_status, next_step, progress
+    from labkit.workspace import lab_status, next_step, progress
 
     failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
     if failed and all(record and record.last == Verdict.FAIL.value and record.digests == judged for record in failed):
@@ -101,9 +101,9 @@ def _what_now(
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
     """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
     from labkit import interrupts
-    from labkit.lab import watching, workspace
+    from labkit.workspace import learner_folder, watching
 
-    space = workspace.here()
+    space = learner_folder.here()
     interrupts.on_termination()
     code = ExitCode.UNKNOWN
     try:

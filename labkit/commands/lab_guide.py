@@ -4,13 +4,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from labkit import paths, say, screen
+from labkit import paths
+from labkit.catalog import guide
+from labkit.catalog.labs import Lab, Stop, find_lab
 from labkit.errors import ExitCode, UserError
-from labkit.lab import guide, lab_status, next_step, progress, workspace
-from labkit.lab.catalog import Lab, Stop, find_lab
-from labkit.lab.lab_status import LabStatus
-from labkit.lab.progress import Progress
-from labkit.lab.workspace import Workspace
+from labkit.terminal import say, screen
+from labkit.workspace import lab_status, learner_folder, next_step, progress
+from labkit.workspace.lab_status import LabStatus
+from labkit.workspace.learner_folder import Workspace
+from labkit.workspace.progress import Progress
 
 AROUND = 6  # lines of code after an anchor
 _BLANK = re.compile(r"^(?:\s|\x1b\[[\d;]*m)+$|\s+$")  # what shows nothing at a line's end, and lines that are nothing else
@@ -19,7 +21,7 @@ MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPE
 
 def read(number: int, step: str | None) -> ExitCode:
     """All of the guide, on a terminal one section at a time, beginning where one was."""
-    lab, space = find_lab(number), workspace.find()
+    lab, space = find_lab(number), learner_folder.find()
     now = lab_status.of_lab(lab, progress.load(space))
     if step is not None:
         with say.paged():
@@ -147,7 +149,7 @@ def _next_of(now: LabStatus, check: str) -> None:
 
 def tour(number: int) -> ExitCode:
     """Each stop as file:line, the code there, and what to see in it."""
-    lab, space = find_lab(number), workspace.find()
+    lab, space = find_lab(number), learner_folder.find()
     if not lab.tour:
         say.line(f"Lab {number} has no tour.")
         say.line(f"Next: labkit lab {number}")

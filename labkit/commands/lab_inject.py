@@ -7,25 +7,25 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from labkit import say, screen
+from labkit.catalog.labs import Lab, Step, find_lab
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
 from labkit.checking.trial import Trial
 from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
-from labkit.faults import engine, told
+from labkit.faults import engine, notes
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
-from labkit.lab import lab_status, progress, workspace
-from labkit.lab.catalog import Lab, Step, find_lab
-from labkit.lab.edits import take_over
-from labkit.lab.progress import Progress
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
+from labkit.terminal import say, screen
+from labkit.workspace import lab_status, learner_folder, progress
+from labkit.workspace.edits import take_over
+from labkit.workspace.progress import Progress
 
 
 def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | None) -> ExitCode:
     """Asks for the prediction first, if there is one to be made and somebody to ask."""
-    lab, space = find_lab(number), workspace.here()
+    lab, space = find_lab(number), learner_folder.here()
     progress.refuse_unstarted(space, number)
     step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)
@@ -33,7 +33,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
         lab_steps.predict(number, step.id, answer=None)
         say.line()
     command = f"labkit lab {number} inject {step.id}"
-    told.heal_all_first(stack, command)
+    notes.heal_all_first(stack, command)
     if restarted := take_over(stack):
         say.line(f"Restarted {', '.join(restarted)} with your files.")
     seed = secrets.randbelow(1_000_000) if seed is None else seed

@@ -3,17 +3,17 @@
 import sys
 import time
 
-from labkit import say, screen
+from labkit.catalog.labs import Lab, Step, find_lab
+from labkit.catalog.schema import Prediction
 from labkit.errors import ExitCode, UserError
-from labkit.lab import lab_status, progress, workspace
-from labkit.lab.catalog import Lab, Step, find_lab
-from labkit.lab.progress import LabRecord, Predicted, Progress
-from labkit.lab.schema import Prediction
+from labkit.terminal import say, screen
+from labkit.workspace import lab_status, learner_folder, progress
+from labkit.workspace.progress import LabRecord, Predicted, Progress
 
 
 def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode:
     """Ask, and write the answer down. What it should have been is not told before the failure was played or the check was passed."""
-    lab, space = find_lab(number), workspace.here()
+    lab, space = find_lab(number), learner_folder.here()
     record = progress.load(space).lab(number)
     step = lab.step(step_id) if step_id else _next_question(lab, record)
     if step is None or step.predict is None:
@@ -91,7 +91,7 @@ def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
 
 def hint(number: int, step_id: str | None) -> ExitCode:
     """The next of the step's hints, and those before it."""
-    lab, space = find_lab(number), workspace.here()
+    lab, space = find_lab(number), learner_folder.here()
     now = lab_status.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step
     if step is None:

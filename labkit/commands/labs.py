@@ -2,17 +2,17 @@
 
 import json
 
-from labkit import say, screen
 from labkit.errors import ExitCode
-from labkit.lab import lab_status, next_step, progress, workspace
-from labkit.lab.lab_status import LabStatus
+from labkit.terminal import say, screen
+from labkit.workspace import lab_status, learner_folder, next_step, progress
+from labkit.workspace.lab_status import LabStatus
 
 MARKS = {lab_status.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", lab_status.STARTED: "…", lab_status.NOT_STARTED: " "}
 
 
 def labs(*, as_json: bool) -> ExitCode:
     """Outside a workspace without progress."""
-    space = workspace.find()
+    space = learner_folder.find()
     known = progress.load(space)
     found = lab_status.of_all(known)
     if as_json:

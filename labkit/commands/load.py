@@ -6,11 +6,11 @@ import signal
 import sys
 from collections import Counter
 
-from labkit import say
 from labkit.errors import ExitCode
-from labkit.faults import told
-from labkit.load import Load, Plan, Tally, Target, run
+from labkit.faults import notes
+from labkit.load.generator import Load, Plan, Tally, Target, run
 from labkit.stack import run_lock, state
+from labkit.terminal import say
 
 EXAMPLES = 5
 
@@ -20,7 +20,7 @@ def load(
 ) -> ExitCode:
     """Exit code 1 when an order did not finish, finished wrongly, or could not be placed."""
     stack = state.load(stack_name)
-    told.heal_left_behind(stack, to_errors=as_json)
+    notes.heal_left_behind(stack, to_errors=as_json)
     mysql = stack.observer
     target = Target(
         customers_url=stack.url("customers" if direct else "gateway"),
@@ -37,7 +37,7 @@ def load(
         say.raw(json.dumps(figures(plan, tally), indent=2))
     else:
         say.line(text(plan, tally, through="direct" if direct else "gateway"))
-    for line in told.notes(stack):
+    for line in notes.notes(stack):
         say.problem(line)
     return ExitCode.FAIL if tally.unfinished or tally.wrong or tally.failed_posts else ExitCode.OK
 

@@ -2,11 +2,11 @@
 
 from contextlib import nullcontext
 
-from labkit import log_lines, say
 from labkit.errors import ExitCode, UserError
-from labkit.faults import told
+from labkit.faults import notes
 from labkit.stack import runtimes, state
 from labkit.stack.model import SUPERVISOR, no_component
+from labkit.terminal import log_lines, say
 
 LINES_OF_ALL = 10
 
@@ -28,7 +28,7 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
                 raise UserError(f"{name} has written nothing yet.", "labkit up")
             for line in found:
                 _show(name, component, line, as_json=as_json)
-    for line in told.notes(stack):
+    for line in notes.notes(stack):
         say.problem(line)
     for name, line in coming:
         _show(name, component, line, as_json=as_json)

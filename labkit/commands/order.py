@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from labkit import say
 from labkit.checking.checks import Failed
 from labkit.checking.shop import Shop
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
+from labkit.terminal import say
 
 NAME, LIMIT = "Ada", "15.00"  # of the customer that is made when none is named
 PATIENCE_S, LOOK_S = 5.0, 0.02

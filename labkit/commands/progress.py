@@ -9,22 +9,22 @@ from typing import Any
 
 import msgspec
 
-from labkit import say
+from labkit.catalog.labs import all_labs, find_lab
 from labkit.errors import ExitCode, UserError
-from labkit.lab import changes, lab_status, progress, workspace
-from labkit.lab.catalog import all_labs, find_lab
-from labkit.lab.changes import Target
-from labkit.lab.empty_stack import empty_stack
-from labkit.lab.lab_status import LabStatus
-from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
 from labkit.stack.state import profile_of
+from labkit.terminal import say
+from labkit.workspace import changes, lab_status, learner_folder, progress
+from labkit.workspace.changes import Target
+from labkit.workspace.empty_stack import empty_stack
+from labkit.workspace.lab_status import LabStatus
+from labkit.workspace.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
 
 
 def export(file: Path) -> ExitCode:
     """The progress as one file, to be imported in another workspace."""
-    space = workspace.here()
+    space = learner_folder.here()
     found = progress.load(space)
-    with workspace.told_when_refused(file.parent):
+    with learner_folder.told_when_refused(file.parent):
         from labkit import paths
 
         paths.write(file.absolute(), json.dumps(msgspec.to_builtins(found) | {"format": progress.FORMAT}, indent=1) + "\n")
@@ -35,7 +35,7 @@ def export(file: Path) -> ExitCode:
 
 def load(file: Path, *, yes: bool) -> ExitCode:
     """Take over what another workspace exported. What both know of is merged: what was passed in either stays passed."""
-    space = workspace.here()
+    space = learner_folder.here()
     try:
         theirs = progress.read(file)
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def merge(ours: Progress, theirs: Progress) -> None:
 
 def report(*, as_json: bool) -> ExitCode:
     """Lab by lab and check by check: passed or how, when, hints, predictions, and what the last failure was."""
-    space = workspace.here()
+    space = learner_folder.here()
     known = progress.load(space)
     found = lab_status.of_all(known)
     strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
@@ -146,7 +146,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """As if all labs before it were done: they count as skipped, and the lab begins."""
     from labkit.commands import lab_files
 
-    lab, space, command = find_lab(number), workspace.here(), f"labkit jump {number}"
+    lab, space, command = find_lab(number), learner_folder.here(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"

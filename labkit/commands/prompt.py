@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from labkit import say
 from labkit.stack import sql
 from labkit.stack.model import Stack
+from labkit.terminal import say
 
 ENDS = ("exit", "quit", "\\q")
 TIMEOUT_S, LAST_EVENTS = 30.0, 10

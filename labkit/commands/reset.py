@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labkit import paths, say
+from labkit import paths
 from labkit.commands import lab_files
 from labkit.errors import ExitCode, UserError
-from labkit.lab import changes, progress, workspace
-from labkit.lab.changes import Target
-from labkit.lab.edits import source_for
-from labkit.lab.empty_stack import empty_stack
-from labkit.lab.progress import Progress
 from labkit.stack import state
+from labkit.terminal import say
+from labkit.workspace import changes, learner_folder, progress
+from labkit.workspace.changes import Target
+from labkit.workspace.edits import source_for
+from labkit.workspace.empty_stack import empty_stack
+from labkit.workspace.progress import Progress
 
 DATA, WORKSPACE, ALL = "data", "workspace", "all"
 WILL_BE_LOST = {
@@ -33,7 +34,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     """Data: tables, records, view, and the services start again on empty stores. Workspace: the reference services, no progress. All: both,
     and the servers start cold. Interrupted, the next command finishes it."""
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
-    space = workspace.here() if what != DATA else None
+    space = learner_folder.here() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
@@ -51,12 +52,12 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _forget_progress(space: workspace.Workspace) -> str | None:
+def _forget_progress(space: learner_folder.Workspace) -> str | None:
     """The name of the file that keeps it, if there was any."""
     if not progress.load(space).labs:
         return None
     aside = f"progress.until-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    with workspace.told_when_refused(space.folder):
+    with learner_folder.told_when_refused(space.folder):
         paths.write(space.kept / aside, progress.path_of(space).read_text(encoding="utf-8"))
     progress.replace(space, Progress())
     return aside

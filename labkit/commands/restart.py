@@ -1,13 +1,13 @@
 """labkit restart: stop components and start them again, with the files as they are now."""
 
-from labkit import say
 from labkit.errors import ExitCode
-from labkit.faults import told
-from labkit.lab import recovery
-from labkit.lab.edits import source_for
+from labkit.faults import notes
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import no_component
-from labkit.up_view import Table
+from labkit.terminal import say
+from labkit.terminal.component_table import Table
+from labkit.workspace import recovery
+from labkit.workspace.edits import source_for
 
 
 def restart(stack_name: str, components: list[str]) -> ExitCode:
@@ -22,7 +22,7 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             lifecycle.bring_up(
                 directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
             )
-        told.after_repair(stack)
+        notes.after_repair(stack)
     say.line()
     say.line(f"Restarted {', '.join(components)}.")
     return ExitCode.OK

@@ -1,10 +1,10 @@
 """labkit setup: get the servers."""
 
-from labkit import say
 from labkit.errors import ExitCode
-from labkit.setup import setup as set_up
 from labkit.stack import runtimes
 from labkit.stack.runtime import DOCKER
+from labkit.stack.setup import setup as set_up
+from labkit.terminal import say
 
 
 def setup(*, yes: bool, runtime: str | None) -> ExitCode:

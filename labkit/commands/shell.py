@@ -4,13 +4,13 @@ import os
 import sys
 from typing import NoReturn
 
-from labkit import say
 from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
+from labkit.servers import products
 from labkit.stack import native, processes, runtimes, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE, Runtime
-from labkit.stack.servers import products
+from labkit.terminal import say
 
 
 def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import say, screen
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import database, observed
 from labkit.stack import state
 from labkit.system import find as profiles
 from labkit.system.model import Profile
+from labkit.terminal import say, screen
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from labkit import say, screen
 from labkit.errors import ExitCode
-from labkit.faults import told
+from labkit.faults import notes
 from labkit.faults.ledger import Ledger
 from labkit.stack import accounts, lifecycle, state
-from labkit.stack.facts import NOT_READY, facts
 from labkit.stack.model import Stack
 from labkit.stack.runtime import WHAT_RUNS
+from labkit.stack.status import NOT_READY, facts
+from labkit.terminal import say, screen
 
 WITH_PIDS = 72  # columns from which there is room for them
 
@@ -44,7 +44,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
         say.line(f"{line}{beside}".rstrip())
     say.line(f"\n{stack.name}: {_sum(found, stack)}the services run from {stack.source}.")
     say.line(accounts.describe_open(stack.profile) if found["open"] else "Its stores ask for passwords: labkit status --json tells them.")
-    for line in told.notes(stack):
+    for line in notes.notes(stack):
         say.line(line)
     if lifecycle.reset_intent(stack.directory):
         say.line("A reset was interrupted; labkit up finishes it.")

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from labkit import say, support_file
 from labkit.errors import ExitCode
+from labkit.support import bundle
+from labkit.terminal import say
 
 
 def support(stack_name: str, file: Path) -> ExitCode:
     """Says what is inside; the file is there as a whole, or not at all."""
     file = file.expanduser()
-    support_file.refuse(file)
-    data = support_file.collect(stack_name)
-    support_file.write(file, data)
-    inside = support_file.contents(data)
+    bundle.refuse(file)
+    data = bundle.collect(stack_name)
+    bundle.write(file, data)
+    inside = bundle.contents(data)
     width = max(len(name) for name, _ in inside)
     for name, size in inside:
         say.line(f"  {name:{width}}  {_size(size):>9}")

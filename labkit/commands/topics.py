@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from labkit import brokers, say
+from labkit import brokers
 from labkit.brokers.model import Bounds, Group, Place
 from labkit.errors import ExitCode, UserError
 from labkit.stack import state
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
+from labkit.terminal import say
 
 ANSWER_S = 5.0
 

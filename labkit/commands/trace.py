@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labkit import say, screen
 from labkit.cli.numbers import whole
 from labkit.errors import ExitCode, UserError
-from labkit.story import render
-from labkit.story.model import Mark
-from labkit.trace import STORIES, evidence_of_now
+from labkit.terminal import say, screen
+from labkit.trace import render
+from labkit.trace.live import STORIES, evidence_of_now
+from labkit.trace.model import Mark
 
 FORMS = ("text", "json", "diagram", "mermaid")
 HOW_TO_FIND = {
@@ -60,11 +60,11 @@ def _source(stack_name: str, evidence: Path | None) -> Any:
         from labkit.evidence import database
 
         return closing(database.open_file(evidence))
-    from labkit.faults import told
+    from labkit.faults import notes
     from labkit.stack import state
 
     stack = state.load(stack_name)
-    for line in told.notes(stack):
+    for line in notes.notes(stack):
         say.problem(line)
     return evidence_of_now(stack)
 

@@ -3,19 +3,20 @@
 import time
 from pathlib import Path
 
-from labkit import interrupts, paths, say
+from labkit import interrupts, paths
 from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
-from labkit.faults import told
-from labkit.lab import lab_status, next_step, progress, recovery, workspace
-from labkit.lab.workspace import Workspace
+from labkit.faults import notes
+from labkit.servers import products
 from labkit.stack import accounts, lifecycle, runtimes, sources, state
 from labkit.stack.model import Stack
+from labkit.stack.readiness import NotReady
 from labkit.stack.runtime import WHAT_RUNS
-from labkit.stack.servers import products
-from labkit.stack.wait import NotReady
 from labkit.system.model import Profile
-from labkit.up_view import LiveTable, Table
+from labkit.terminal import say
+from labkit.terminal.component_table import LiveTable, Table
+from labkit.workspace import lab_status, learner_folder, next_step, progress, recovery
+from labkit.workspace.learner_folder import Workspace
 
 
 def up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool, as_json: bool) -> ExitCode:
@@ -36,13 +37,13 @@ def _up(stack_name: str, *, runtime: str | None, profile: str | None, services: 
         old = state.find(stack_name)
         choice = runtimes.choose(runtime, old)
         wanted = _profile(profile, old)
-        here = workspace.find() if services is None else None
+        here = learner_folder.find() if services is None else None
         services = services or (here.folder if here else None)
         if not runtimes.of(choice.runtime, directory, wanted).running():
             say.line(f"{choice.why}\n")
         was_open = accounts.is_open(directory)
         brought = _bring_up(directory, stack_name, services, choice.runtime, wanted, open_wanted)
-        told.after_repair(brought.stack)
+        notes.after_repair(brought.stack)
         if was_open and not open_wanted:
             reopen = _command("up --open", stack_name)
             asking = accounts.described_servers(wanted)

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import say, screen
 from labkit.errors import ExitCode, UserError
-from labkit.explain import as_json, as_text
-from labkit.verdict import Judgement, judge
+from labkit.terminal import say, screen
+from labkit.verdict.judge import Judgement, judge
+from labkit.verdict.text import as_json, as_text
 
 if TYPE_CHECKING:
     from labkit.stack.model import Stack
@@ -25,7 +25,7 @@ def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: P
         judgement = _judged(connection, evidence)
         _show(judgement, json_wanted)
         if html is not None:
-            from labkit.page import write_page
+            from labkit.verdict.page import write_page
 
             write_page(html, connection, judgement)
             say.problem(f"Page: {html}")
@@ -56,11 +56,11 @@ def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:
         if save is not None:
             shutil.copyfile(evidence, save)
         return connection
-    from labkit.faults import told
+    from labkit.faults import notes
     from labkit.stack import state
 
     stack = state.load(stack_name)
-    for line in told.notes(stack):
+    for line in notes.notes(stack):
         say.problem(line)
     try:
         return _collected(stack, save or stack.directory / KEPT)

@@ -2,16 +2,17 @@
 
 import time
 
-from labkit import interrupts, say
+from labkit import interrupts
 from labkit.errors import ExitCode, UserError
-from labkit.lab import watching, workspace
-from labkit.lab.edits import take_over
 from labkit.stack import runtimes, sources, state
+from labkit.terminal import say
+from labkit.workspace import learner_folder, watching
+from labkit.workspace.edits import take_over
 
 
 def watch(stack_name: str) -> ExitCode:
     """Until Ctrl-C. A file that does not work is told, and waited for."""
-    space = workspace.here()
+    space = learner_folder.here()
     interrupts.on_termination()
     runtimes.load_running(stack_name)
     say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+from labkit import docker_engine, paths
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import ASK_TIMEOUT, Subject, containers_of
 from labkit.errors import Damaged
 from labkit.faults.ledger import Ledger
-from labkit.stack import compose, engine, lifecycle, processes, state
+from labkit.stack import compose, lifecycle, processes, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
 
@@ -132,9 +132,9 @@ def _labelled(subject: Subject) -> Iterator[tuple[str, str, dict[str, str]]]:
     assert subject.answers is not None
     for container in subject.answers.containers:
         yield "container", str(container["Names"][0]).lstrip("/"), dict(container["Labels"])
-    query = engine.quoted(json.dumps({"label": [compose.DIRECTORY_LABEL]}))
-    networks: list[Any] = engine.ask(subject.engine.host, f"/networks?filters={query}", timeout=ASK_TIMEOUT)
-    volumes: dict[str, Any] = engine.ask(subject.engine.host, f"/volumes?filters={query}", timeout=ASK_TIMEOUT)
+    query = docker_engine.quoted(json.dumps({"label": [compose.DIRECTORY_LABEL]}))
+    networks: list[Any] = docker_engine.ask(subject.engine.host, f"/networks?filters={query}", timeout=ASK_TIMEOUT)
+    volumes: dict[str, Any] = docker_engine.ask(subject.engine.host, f"/volumes?filters={query}", timeout=ASK_TIMEOUT)
     for network in networks:
         yield "network", network["Name"], network["Labels"]
     for volume in volumes["Volumes"] or []:

@@ -10,10 +10,10 @@ from labkit import paths
 from labkit.doctor import folders, images
 from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
 from labkit.doctor.subject import Subject
+from labkit.servers import products
 from labkit.stack import compose
 from labkit.stack.model import SUPERVISOR
 from labkit.stack.runtime import DOCKER, NATIVE
-from labkit.stack.servers import products
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 

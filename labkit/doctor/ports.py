@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
-from labkit.stack import claims, ports, processes
+from labkit.stack import port_claims, ports, processes
 
 SHOWN = 60  # characters of a command
 
@@ -51,7 +51,9 @@ def examine(subject: Subject) -> Iterator[Finding]:
 def _instead(wanted: Mapping[str, int], ours: Collection[str], directory: Path) -> Mapping[str, int]:
     """Empty when the next up would find no port."""
     try:
-        return ports.foresee({component: port for component, port in wanted.items() if component not in ours}, claims.of_others(directory))
+        return ports.foresee(
+            {component: port for component, port in wanted.items() if component not in ours}, port_claims.of_others(directory)
+        )
     except UserError:
         return {}
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labkit import handed_in
+from labkit import user_files
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
-from labkit.redaction import without_userinfo
+from labkit.support.redaction import without_userinfo
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy")
 LOCAL = ("127.0.0.1", "localhost")
@@ -46,7 +46,7 @@ def _of_containers() -> Iterator[Finding]:
     """The docker command gives the proxies of its configuration to every container that it makes."""
     path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
     try:
-        given = handed_in.json_of(path)["proxies"]
+        given = user_files.json_of(path)["proxies"]
     except (OSError, ValueError, KeyError, TypeError):
         return
     for settings in given.values() if isinstance(given, Mapping) else ():

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labkit import __version__, interrupts, say
+from labkit import __version__, interrupts
+from labkit.catalog.labs import find_lab
 from labkit.checking.checks import CheckResult
 from labkit.commands.lab_check import judge
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError
-from labkit.lab.catalog import find_lab
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
-from labkit.up_view import LiveTable, Table
+from labkit.terminal import say
+from labkit.terminal.component_table import LiveTable, Table
 from labkit.verdicts import Verdict, worst
 
 STACK = "rehearsal"

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from labkit import docker_engine
 from labkit.doctor.findings import BAD, OK, Finding, unless
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
-from labkit.stack import engine, installed
+from labkit.stack import installed
 from labkit.stack.runtime import NATIVE
 
 
@@ -26,8 +27,8 @@ def _docker(subject: Subject) -> Iterator[Finding]:
     about = {"version": found.version, "host": found.host, "architecture": found.architecture}
     yield Finding("docker.engine", OK, f"Docker engine {found.version} answers at {found.host}.", facts=about)
     try:
-        version = engine.compose_version()
-    except engine.NoEngine as problem:
+        version = docker_engine.compose_version()
+    except docker_engine.NoEngine as problem:
         yield Finding("docker.compose", unless(subject.takes_docker), problem.message, _fix(problem), {"kind": problem.kind})
     else:
         yield Finding("docker.compose", OK, f"Docker Compose is {version}.", facts={"version": version})

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit import docker_engine as engines
+from labkit.docker_engine import Engine, NoEngine
 from labkit.errors import Damaged, UserError
-from labkit.stack import engine as engines
 from labkit.stack import processes, runtimes, state
-from labkit.stack.engine import Engine, NoEngine
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE
 from labkit.system import find as profiles

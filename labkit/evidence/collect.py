@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import __version__, quiescence
+from labkit import __version__
 from labkit.evidence import (
     database,
     environment,
@@ -22,16 +22,17 @@ from labkit.evidence import (
     mark,
     movers,
     partitions,
+    quiescence,
     replay,
     replies,
     table_files,
     unread,
 )
+from labkit.evidence.quiescence import State, Stillness, Watcher, Wave
 from labkit.evidence.replication import Position
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
-from labkit.quiescence import State, Stillness, Watcher, Wave
-from labkit.stack import last_words as last_said
+from labkit.stack import complaints as last_said
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 

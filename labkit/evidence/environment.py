@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit.faults.blame import Span, span_behind
-from labkit.stack import event_log, last_words
+from labkit.stack import complaints, event_log
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
@@ -84,7 +84,7 @@ def _port_taken(stack: Stack, runtime: Runtime, event: Event) -> str | None:
     by_itself = event.event == "end" and not event.by_labkit and event.signal is None and event.exit_code != 0
     if not by_itself or event.component not in stack.names:
         return None
-    return last_words.port_taken(stack, runtime, event.component, event.happened)
+    return complaints.port_taken(stack, runtime, event.component, event.happened)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit import brokers, handed_in
+from labkit import brokers, user_files
 from labkit.brokers.model import Place, Position
 from labkit.evidence import replication
 from labkit.system.model import Profile
@@ -25,7 +25,7 @@ def read(directory: Path, profile: Profile) -> Mark | None:
     """None when there is none, or it cannot be read."""
     read_position = brokers.positions(profile).read
     try:
-        data = handed_in.json_of(directory / "mark.json")
+        data = user_files.json_of(directory / "mark.json")
         positions: dict[Place, Position] = {}
         for channel, starts in data[profile.broker].items():
             for partition, written in enumerate(starts):

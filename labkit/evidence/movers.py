@@ -11,7 +11,7 @@ from labkit.stack.model import Stack
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:
-    from labkit.quiescence import Wave
+    from labkit.evidence.quiescence import Wave
 
 LOOKED_FOR_S = 2.0
 WRITING = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "COMMIT", "CALL", "TRUNCATE", "ALTER", "CREATE", "DROP", "RENAME", "XA"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from labkit import brokers
 from labkit.errors import UserError
-from labkit.faults import components, control, places
+from labkit.faults import components, control, positions
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
 from labkit.faults.targets import subscription
@@ -57,7 +57,7 @@ def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     facts = disarm(stack, ledger, fault)
     for name in _await_ends(stack, fault):
         if components.is_down(stack, name):
-            position = places.binlog_position(stack)
+            position = positions.binlog_position(stack)
             components.start_only(stack, name)
             facts |= {"restarted": name, "binlog_at_start": position}
     return facts
@@ -94,7 +94,7 @@ def _hits(stack: Stack, fault: Fault, *what: str) -> list[dict[str, Any]]:
 
 
 def _place(stack: Stack, hit: dict[str, Any]) -> str:
-    return f"partition {hit['partition']}, {places.said(stack, places.parsed(stack, hit['position']))}"
+    return f"partition {hit['partition']}, {positions.said(stack, positions.parsed(stack, hit['position']))}"
 
 
 def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
@@ -107,12 +107,12 @@ def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     if (released := _hits(stack, fault, "released")) and released[-1]["position"] == hit["position"]:
         service = service.replace(" holds ", " held ")
     if not fault.over and fault.state == "active":
-        taken = places.taken_up_to(stack, subscription(stack.profile, hit["subscriber"]), hit["channel"], hit["partition"])
-        of = places.bounds(stack, hit["channel"], hit["partition"])
+        taken = positions.taken_up_to(stack, subscription(stack.profile, hit["subscriber"]), hit["channel"], hit["partition"])
+        of = positions.bounds(stack, hit["channel"], hit["partition"])
         upto = of.start if taken is None else taken
-        if upto <= places.parsed(stack, hit["position"]) < of.end:
+        if upto <= positions.parsed(stack, hit["position"]) < of.end:
             end = brokers.positions(stack.profile).written(of.end)
-            return Proof(service, f"{hit['subscriber']} has taken up to {places.said(stack, upto)} of {end}")
+            return Proof(service, f"{hit['subscriber']} has taken up to {positions.said(stack, upto)} of {end}")
         return Proof(service)
     return Proof(service, fault.facts.get("proof_outside"))
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from labkit.errors import UserError
-from labkit.stack import last_words, probes, processes, runtimes
+from labkit.stack import complaints, probes, processes, runtimes
 from labkit.stack.model import Stack
+from labkit.stack.readiness import wait_all
 from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
-from labkit.stack.wait import wait_all
 
 SHOW_S = 5.0  # seconds until what was done to a component shows
 LOOK_S = 0.005
@@ -112,9 +112,9 @@ def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | Non
     runtime = runtimes.of_stack(stack)
     if runtime.runs(name) or (end := runtime.start_failed(name, since)) is None:
         return None
-    if (taken := last_words.port_taken(stack, runtime, name)) is not None:
+    if (taken := complaints.port_taken(stack, runtime, name)) is not None:
         return f"it could not start: {taken}", True
-    words = last_words.complaint(runtime.said(name, last_words.LINES) or [])
+    words = complaints.complaint(runtime.said(name, complaints.LINES) or [])
     return f"it ended {end}" + (f": {words.last_line.rstrip('.')}" if words else ""), False
 
 

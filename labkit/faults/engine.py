@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.errors import ExitCode, UserError
-from labkit.faults import components, control, holder_process, places, stops
+from labkit.faults import components, control, holder_process, kill_points, positions
 from labkit.faults.ledger import ACTIVE, BY_HAND, HEALING, Fault, Ledger, Owner, this_process
 from labkit.faults.primitive import Primitive, Proof
 from labkit.stack.model import Stack
@@ -42,7 +42,7 @@ def apply(stack: Stack, spec: FaultSpec, owner: Owner | None = None, *, seconds:
     until = None if seconds is None else time.time() + seconds
     kind = primitive(spec.verb)
     fault = ledger.intend(spec.verb, spec.target, spec.said, spec.settings, owner, until)
-    stops.reached("intent")
+    kill_points.reached("intent")
     try:
         if until is not None:
             holder_process.ensure(stack)
@@ -50,10 +50,10 @@ def apply(stack: Stack, spec: FaultSpec, owner: Owner | None = None, *, seconds:
     except BaseException:
         _take_back(stack, fault)
         raise
-    stops.reached("act")
+    kill_points.reached("act")
     known = ledger.get(fault.id)
     fault = ledger.tell("applied", fault, facts)
-    stops.reached("applied")
+    kill_points.reached("applied")
     if known is not None and known.over:
         return heal(stack, fault, how="healed while it was brought about")
     if kind.one_shot and facts.get("over", True):
@@ -76,10 +76,10 @@ def heal(stack: Stack, fault: Fault, *, how: str = "healed") -> Fault:
         if found is None or found.over:
             return found or fault
         fault = ledger.tell("healing", found, _last_proof(stack, ledger, found), this_process("heal", how))
-        stops.reached("healing")
+        kill_points.reached("healing")
         kind = primitive(fault.verb)
         facts = kind.undo(stack, ledger, fault)
-        stops.reached("undone")
+        kill_points.reached("undone")
         fault = ledger.tell("note", fault, facts)
         left = _left(stack, ledger, fault, kind)
         if left is not None:
@@ -102,7 +102,7 @@ def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
         if was_started and (ended := _ended_again(stack, fault)) is not None:
             facts |= {"ended_again": ended[0], "port_taken": ended[1]}
     if fault.target == "mysql" and not fault.facts.get("binlog_at_start"):
-        facts["binlog_at_start"] = places.binlog_position(stack)
+        facts["binlog_at_start"] = positions.binlog_position(stack)
     return ledger.tell("note", fault, facts) if facts else fault
 
 

@@ -14,12 +14,13 @@ import time
 from types import FrameType
 from typing import IO, Any
 
-from labkit import paths, say
+from labkit import paths
 from labkit.faults import engine
 from labkit.faults.holder_process import NAME
 from labkit.faults.ledger import ACTIVE, INTENDED, Fault, Ledger
 from labkit.stack import processes, sql, state
 from labkit.stack.model import Stack
+from labkit.terminal import say
 
 LOOK_S = 0.05
 LINGER_S = 0.5  # before it ends with nothing to do

@@ -4,7 +4,7 @@
 """
 
 from labkit.errors import UserError
-from labkit.faults import components, places
+from labkit.faults import components, positions
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof
 from labkit.stack import runtime
@@ -23,13 +23,13 @@ def _end(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
         raise UserError(f"{fault.target} does not run.", "labkit status")
     run = components.identity(stack, fault.target)
     (components.kill if fault.verb == "kill" else components.stop)(stack, fault.target)
-    return {"run": run, "binlog_at_stop": places.binlog_position(stack)}
+    return {"run": run, "binlog_at_stop": positions.binlog_position(stack)}
 
 
 def _start(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if _others(ledger, fault, ENDING):
         return {}
-    facts: Facts = {"binlog_at_start": places.binlog_position(stack)} if components.is_down(stack, fault.target) else {}
+    facts: Facts = {"binlog_at_start": positions.binlog_position(stack)} if components.is_down(stack, fault.target) else {}
     components.start_only(stack, fault.target)
     return facts
 
@@ -58,7 +58,7 @@ def _pause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _binlog_unless_it_is(stack: Stack, name: str) -> dict[str, object] | None:
-    return None if name == "mysql" else places.binlog_position(stack)  # a paused one would keep the question waiting
+    return None if name == "mysql" else positions.binlog_position(stack)  # a paused one would keep the question waiting
 
 
 def _unpause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:

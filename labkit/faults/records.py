@@ -12,7 +12,7 @@ import msgspec
 
 from labkit import brokers
 from labkit.errors import UserError
-from labkit.faults import armed, components, control, places, stops
+from labkit.faults import armed, components, control, kill_points, positions
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
 from labkit.faults.targets import TIME, subscribers, subscription
@@ -58,11 +58,11 @@ def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, A
     `offset` to `planted`. Raises UserError."""
     ledger.tell("note", fault, {"attempts": len(planted) + 1})
     value = bytes.fromhex(what["value"])
-    partition, position = places.publish(
+    partition, position = positions.publish(
         stack, what["channel"], what["key"].encode(), value, planted_by=fault.id, partition=what.get("partition")
     )
     planted.append({"topic": what["channel"], "partition": partition, "offset": brokers.positions(stack.profile).written(position)})
-    stops.reached("planted")
+    kill_points.reached("planted")
     ledger.tell("note", fault, {"planted": planted})
 
 
@@ -124,7 +124,9 @@ def _all_subscribers(stack: Stack, fault: Fault) -> list[Subscription]:
 def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> bool:
     deadline = time.monotonic() + 1.0  # a group tells its positions a moment after it took the records
     while True:
-        if all((places.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > places.parsed(stack, p["offset"]) for p in planted):
+        if all(
+            (positions.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > positions.parsed(stack, p["offset"]) for p in planted
+        ):
             return True
         if time.monotonic() > deadline:
             return False
@@ -176,9 +178,9 @@ def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     for who in _all_subscribers(stack, fault):
         for place in fault.facts.get("planted", []):
             if components.works(stack, who.component) and not _past(stack, who, [place]):
-                taken = places.taken_up_to(stack, who, place["topic"], place["partition"]) or 0
-                if taken == (position := places.parsed(stack, place["offset"])):
-                    places.move_behind(stack, who, place["topic"], place["partition"], position)
+                taken = positions.taken_up_to(stack, who, place["topic"], place["partition"]) or 0
+                if taken == (position := positions.parsed(stack, place["offset"])):
+                    positions.move_behind(stack, who, place["topic"], place["partition"], position)
                     skipped.append(who.component)
     return {**facts, "skipped_by": skipped} if skipped else facts
 
@@ -188,10 +190,10 @@ def _trim(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     written = brokers.positions(stack.profile).written
     starts_before, starts_after = {}, {}
     for partition in settings["partitions"]:
-        of = places.bounds(stack, settings["channel"], partition)
+        of = positions.bounds(stack, settings["channel"], partition)
         starts_before[str(partition)] = written(of.start)
-        upto = of.end if settings.get("before") is None else min(places.parsed(stack, settings["before"]), of.end)
-        start = places.trim(stack, (settings["channel"], partition), upto) if upto > of.start else of.start
+        upto = of.end if settings.get("before") is None else min(positions.parsed(stack, settings["before"]), of.end)
+        start = positions.trim(stack, (settings["channel"], partition), upto) if upto > of.start else of.start
         starts_after[str(partition)] = written(start)
     return {"start_before": starts_before, "start_after": starts_after}
 
@@ -201,14 +203,14 @@ def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     wanted: dict[str, int | str] = fault.facts.get("start_after", {})
     if not wanted or wanted == fault.facts.get("start_before"):
         return Proof()
-    now = {partition: places.bounds(stack, fault.settings["channel"], int(partition)).start for partition in wanted}
-    seen = ", ".join(f"partition {partition} starts at {places.said(stack, start)}" for partition, start in now.items())
-    trimmed = all(now[partition] >= places.parsed(stack, start) for partition, start in wanted.items())
+    now = {partition: positions.bounds(stack, fault.settings["channel"], int(partition)).start for partition in wanted}
+    seen = ", ".join(f"partition {partition} starts at {positions.said(stack, start)}" for partition, start in now.items())
+    trimmed = all(now[partition] >= positions.parsed(stack, start) for partition, start in wanted.items())
     return Proof("the broker deleted what stood before", seen if trimmed else None)
 
 
 def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    places.ensure(stack, TIME)
+    positions.ensure(stack, TIME)
     planted: list[dict[str, Any]] = []
     for message in fault.settings["messages"]:
         _plant(stack, ledger, fault, planted, {"channel": TIME, **message})
@@ -217,7 +219,7 @@ def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 def prove_tick(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     planted = fault.facts.get("planted", [])
-    inside = [p for p in planted if places.bounds(stack, p["topic"], p["partition"]).end > places.parsed(stack, p["offset"])]
+    inside = [p for p in planted if positions.bounds(stack, p["topic"], p["partition"]).end > positions.parsed(stack, p["offset"])]
     if not planted:
         return Proof()
     return Proof(f"the broker took {len(planted)}", f"{len(inside)} stand on {TIME}" if len(inside) == len(planted) else None)

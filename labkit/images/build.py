@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from labkit.docker_engine import Engine, client
 from labkit.errors import UserError
 from labkit.images import debian, recipes, wheels
 from labkit.images.debian import Package, Suite
 from labkit.images.recipes import BASE, KAFKA, MARIADB, MYSQL, REDIS, SERVICES, Recipe
 from labkit.images.view import Lines
 from labkit.images.work import Work, timed
-from labkit.stack.engine import Engine, client
-from labkit.stack.servers.cache import cache_dir, remove_scratch, scratch_dir
+from labkit.servers.cache import cache_dir, remove_scratch, scratch_dir
 
 SCRATCH = "images"
 LABEL = "labkit.image"
@@ -137,8 +137,8 @@ class _Build:
 
     def _jars(self, scratch: Path, work: Work) -> Path:
         """Kafka's, linked or copied from the cache, where Maven puts them when they are not there."""
-        from labkit.setup import fetch_kafka
-        from labkit.stack.servers import kafka
+        from labkit.servers import kafka
+        from labkit.stack.setup import fetch_kafka
 
         if kafka.find_libs() is None:
             with timed(self._view, "jars", f"Kafka {kafka.VERSION} by Maven"):
@@ -252,7 +252,7 @@ def _labels(api: Any, reference: str) -> dict[str, str] | None:
 
 def _version(recipe: Recipe, packages: Collection[Package]) -> str:
     if recipe.jars:
-        from labkit.stack.servers import kafka
+        from labkit.servers import kafka
 
         found = kafka.find_libs()
         return found[1] if found else kafka.VERSION

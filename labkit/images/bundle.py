@@ -17,12 +17,12 @@ from typing import IO, Annotated, Any, Literal, Self, cast
 
 import msgspec
 
-from labkit import __version__, handed_in
+from labkit import __version__, user_files
+from labkit.docker_engine import Engine
 from labkit.errors import UserError
 from labkit.images import catalog
 from labkit.images.catalog import Image
 from labkit.images.work import Progress, Work, timed
-from labkit.stack.engine import Engine
 
 MAGIC = 0x184D2A5B  # one of the sixteen that open a frame which every zstd reader skips (RFC 8878, 3.1.2)
 HEADER_BYTES = 64 * 1024
@@ -107,20 +107,20 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
     if len(prefix) < _PREFIX.size or _PREFIX.unpack(prefix) != (MAGIC, HEADER_BYTES - _PREFIX.size):
         raise UserError(f"{file} is not a bundle of labkit's images.", "labkit images export FILE, on a machine that has them, makes one")
     try:
-        found = handed_in.from_json(handed_in.decoded(rest))
+        found = user_files.from_json(user_files.decoded(rest))
         manifest: dict[str, Any] = found if isinstance(found, dict) else {}
         if manifest.pop("manifest_sha256", None) != _digest(manifest):
-            raise handed_in.Wrong("its checksum is another")
-    except handed_in.Wrong as error:
+            raise user_files.Wrong("its checksum is another")
+    except user_files.Wrong as error:
         raise UserError(f"{file} is damaged: its manifest cannot be read ({error}).", _AGAIN) from None
     if manifest.get("format") != FORMAT:
         by = str(manifest.get("labkit", "unknown"))[:40]
         raise UserError(f"{file} was written by another labkit ({by}), in a format that this one does not know.", "update labkit")
     try:
-        checked = handed_in.as_type(manifest, _Manifest)
+        checked = user_files.as_type(manifest, _Manifest)
         if len({image.kind for image in checked.images}) < len(checked.images):
-            raise handed_in.Wrong("images: two of one kind")
-    except handed_in.Wrong as error:
+            raise user_files.Wrong("images: two of one kind")
+    except user_files.Wrong as error:
         raise UserError(f"{file} is not a bundle that labkit wrote: in its manifest, {error}.", _AGAIN) from None
     if architecture not in (None, manifest["architecture"]):
         raise UserError(

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit import docker_engine
+from labkit.docker_engine import Engine
 from labkit.errors import UserError
 from labkit.images import recipes
-from labkit.stack import engine
-from labkit.stack.engine import Engine
 
 MYSQL, KAFKA, REDIS, SERVICES = "mysql", "kafka", "redis", "services"
 
@@ -89,7 +89,7 @@ def _reference(kind: str, there: Mapping[str, Any]) -> str:
 def _on(found: Engine) -> dict[str, str]:
     """The engine's images: id by name."""
     try:
-        listed = engine.ask(found.host, "/images/json", timeout=ASK_TIMEOUT)
+        listed = docker_engine.ask(found.host, "/images/json", timeout=ASK_TIMEOUT)
     except OSError as error:
         raise UserError(f"The Docker engine does not say which images it has: {error}", "labkit doctor") from None
     return {
@@ -102,7 +102,7 @@ def _describe(found: Engine, kind: str, reference: str, there: Mapping[str, str]
     if identity is None:
         return Image(kind, reference, present=False, built=False, description=reference)
     try:
-        details = engine.ask(found.host, f"/images/{identity}/json", timeout=ASK_TIMEOUT)
+        details = docker_engine.ask(found.host, f"/images/{identity}/json", timeout=ASK_TIMEOUT)
     except OSError as error:
         raise UserError(f"The Docker engine does not say what {reference} is: {error}", "labkit doctor") from None
     labels = details["Config"].get("Labels") or {}

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit.docker_engine import Engine, UnixConnection
 from labkit.errors import UserError
 from labkit.images import catalog, recipes, view, wheels
 from labkit.images.catalog import Image
 from labkit.images.work import Progress, Work, timed
-from labkit.stack.engine import Engine, UnixConnection
-from labkit.stack.servers.cache import scratch_dir
+from labkit.servers.cache import scratch_dir
 
 if TYPE_CHECKING:
     from labkit.stack.runtime import Preparing

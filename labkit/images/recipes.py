@@ -96,6 +96,6 @@ def _plain(requirement: str) -> str:
 
 
 def _kafka_version() -> str:
-    from labkit.stack.servers import kafka
+    from labkit.servers import kafka
 
     return kafka.VERSION

@@ -4,8 +4,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from labkit import say
 from labkit.images.work import Progress
+from labkit.terminal import say
 
 SHOW_AFTER_S = 0.05  # what was done at once needs no line
 

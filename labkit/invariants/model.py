@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.story.tables import Tables
+    from labkit.trace.tables import Tables
 
 TRACE_ORDER = "labkit trace order {order_id}"
 TRACE_CUSTOMER = "labkit trace customer {customer_id}"

@@ -7,7 +7,7 @@ from typing import Any
 from labkit.explanation import Explanation, Fact
 from labkit.invariants.model import Anomaly, Invariant
 from labkit.invariants.wording import Words, common
-from labkit.story.tables import Tables
+from labkit.trace.tables import Tables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from labkit.story.tables import Tables
 from labkit.system import messaging
+from labkit.trace.tables import Tables
 
 SHOWN = 5  # of things of one kind in a sentence or a list of facts
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths
+from labkit import docker_engine, paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import engine
+from labkit.servers import products
 from labkit.stack.model import Stack
 from labkit.stack.ports import PortTaken
-from labkit.stack.servers import products
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ CONTROL = "control"
 NOBODYS = range(59_157, 60_000)  # numbers of users that machines do not give to theirs
 HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
 SERVICE_NEEDS_MB = 55  # what one takes on a quiet stack; for servers see Product.memory_mb
-MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {engine.NATIVELY}"
+MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {docker_engine.NATIVELY}"
 
 
 def project_of(directory: Path) -> str:
@@ -54,27 +53,27 @@ def command(directory: Path, *words: str) -> list[str]:
 def _environment(directory: Path) -> dict[str, str]:
     """The settings come from the file alone: a variable of the caller's would win over it."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("LABKIT_", "COMPOSE_"))}
-    return {**own, "DOCKER_HOST": engine.find().host}
+    return {**own, "DOCKER_HOST": docker_engine.find().host}
 
 
 def refuse_paths(*folders: Path) -> None:
     """Raises UserError for a folder that Docker cannot mount: a colon ends a path there."""
     for folder in folders:
         if ":" in str(folder):
-            raise UserError(f"Docker cannot mount {folder}: its path has a colon in it.", f"rename that folder; {engine.NATIVELY}")
+            raise UserError(f"Docker cannot mount {folder}: its path has a colon in it.", f"rename that folder; {docker_engine.NATIVELY}")
 
 
 def check_version() -> None:
     """Raises UserError when the compose plugin is missing or too old."""
     try:
-        engine.compose_version()
-    except engine.NoEngine as error:
-        raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
+        docker_engine.compose_version()
+    except docker_engine.NoEngine as error:
+        raise UserError(error.message, f"{error.next_step}; {docker_engine.NATIVELY}") from None
 
 
-def refuse_too_little_memory(found: engine.Engine, images: "Mapping[str, Image]", profile: Profile) -> None:
+def refuse_too_little_memory(found: docker_engine.Engine, images: "Mapping[str, Image]", profile: Profile) -> None:
     """Raises UserError before anything is started."""
-    has = engine.memory_mb(found)
+    has = docker_engine.memory_mb(found)
     needs = sum(products.of(server.product).memory_mb for server in profile.servers) + SERVICE_NEEDS_MB * len(profile.services)
     if has < needs:
         raise UserError(
@@ -155,7 +154,7 @@ def config_hashes(directory: Path) -> dict[str, str]:
             return dict(found["hashes"])
     except (OSError, Damaged):
         pass
-    done = engine.run(command(directory, "config", "--hash", "*"), environment=_environment(directory))
+    done = docker_engine.run(command(directory, "config", "--hash", "*"), environment=_environment(directory))
     if done.returncode != 0:
         raise explained(done.stderr, directory)
     hashes = dict(line.split() for line in done.stdout.splitlines())
@@ -166,7 +165,7 @@ def config_hashes(directory: Path) -> dict[str, str]:
 def up(directory: Path, names: Collection[str]) -> None:
     """Create and start these; what runs as it should is left alone. Raises UserError."""
     words = ("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull", *names)
-    done = engine.run(command(directory, *words), environment=_environment(directory))
+    done = docker_engine.run(command(directory, *words), environment=_environment(directory))
     if done.returncode != 0:
         raise explained(done.stderr, directory)
 

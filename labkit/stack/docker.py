@@ -15,12 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+from labkit import docker_engine, paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, compose, engine, event_log, log_files
+from labkit.servers import products
+from labkit.stack import accounts, compose, event_log, log_files
 from labkit.stack.model import Account, Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
-from labkit.stack.servers import products
 from labkit.system.model import Profile
 
 # Seconds to end by itself.
@@ -54,13 +54,13 @@ class Docker:
         self._lock = threading.Lock()
 
     @cached_property
-    def _engine(self) -> engine.Engine:
+    def _engine(self) -> docker_engine.Engine:
         """Raises NoEngine."""
-        return engine.find()
+        return docker_engine.find()
 
     @cached_property
     def _api(self) -> Any:
-        return engine.client(self._engine).api
+        return docker_engine.client(self._engine).api
 
     # what is
 
@@ -69,7 +69,7 @@ class Docker:
         with self._lock:
             if time.monotonic() - self._looked > FRESH:
                 query = json.dumps({"label": [f"com.docker.compose.project={self._project}"]})
-                found = self._ask(f"/containers/json?all=1&filters={engine.quoted(query)}")
+                found = self._ask(f"/containers/json?all=1&filters={docker_engine.quoted(query)}")
                 self._seen_then = {c["Labels"]["com.docker.compose.service"]: c for c in found}
                 self._looked = time.monotonic()
             return self._seen_then
@@ -77,20 +77,24 @@ class Docker:
     def _ask(self, path: str) -> Any:
         """GET of the engine's API. Raises NoEngine when it does not answer any more."""
         try:
-            return engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
+            return docker_engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
         except TimeoutError:
-            raise engine.silent(str(self._engine.socket)) from None
+            raise docker_engine.silent(str(self._engine.socket)) from None
         except (ConnectionError, FileNotFoundError) as error:
-            raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
+            raise docker_engine.NoEngine(
+                docker_engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor"
+            ) from None
 
     def _tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """POST, without the docker SDK, whose import takes longer than what is asked for. Raises engine.Refused and NoEngine."""
         try:
-            return engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
+            return docker_engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
         except TimeoutError:
-            raise engine.silent(str(self._engine.socket)) from None
+            raise docker_engine.silent(str(self._engine.socket)) from None
         except OSError as error:
-            raise engine.NoEngine(engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor") from None
+            raise docker_engine.NoEngine(
+                docker_engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor"
+            ) from None
 
     def _look_again(self) -> None:
         self._looked = 0.0
@@ -99,8 +103,8 @@ class Docker:
         """Raises NoEngine when the engine is there and says nothing."""
         try:
             return {name for name, container in self._containers().items() if container["State"] in RUNS and not self._waits(name)}
-        except engine.NoEngine as error:
-            if error.kind == engine.SILENT:
+        except docker_engine.NoEngine as error:
+            if error.kind == docker_engine.SILENT:
                 raise
             return set()  # a container does not outlive its engine
 
@@ -121,8 +125,8 @@ class Docker:
     def look(self) -> dict[str, Seen]:
         try:
             containers = self._containers()
-        except engine.NoEngine as error:
-            if error.kind == engine.SILENT:
+        except docker_engine.NoEngine as error:
+            if error.kind == docker_engine.SILENT:
                 raise
             containers = {}
         return dict(zip(self._names, self._each(self._names, lambda name: self._seen(containers.get(name))), strict=True))
@@ -199,7 +203,7 @@ class Docker:
 
     def log(self, component: str, count: int | None) -> list[str]:
         """Of the container, or what was kept of it when it was removed."""
-        with suppress(engine.NoEngine, OSError):
+        with suppress(docker_engine.NoEngine, OSError):
             container = self._containers().get(component)
             if container:
                 text: bytes = self._api.logs(container["Id"], tail="all" if count is None else count)
@@ -207,7 +211,7 @@ class Docker:
         return log_files.lines(log_files.of(self._directory, component), count)
 
     def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
-        with suppress(engine.NoEngine, OSError):
+        with suppress(docker_engine.NoEngine, OSError):
             container = self._containers().get(component)
             if container and (since := self._start_of(container, ended)) is not None:
                 until = None if ended is None else ended + CLOCKS_APART
@@ -225,7 +229,7 @@ class Docker:
         return next((began for began in reversed(starts) if began <= ended), None)
 
     def processor(self, component: str) -> float | None:
-        with suppress(engine.NoEngine, engine.Refused, OSError, KeyError, ZeroDivisionError):
+        with suppress(docker_engine.NoEngine, docker_engine.Refused, OSError, KeyError, ZeroDivisionError):
             path = f"/containers/{self._id(component)}/stats?stream=false&one-shot=true"
             used: list[int] = []
             begun = time.monotonic()
@@ -244,13 +248,13 @@ class Docker:
     # bringing up
 
     def wake(self) -> set[str]:
-        with suppress(engine.NoEngine):
+        with suppress(docker_engine.NoEngine):
             self.unpause(self._names)
             self.join(self._names)
         return self.running()
 
     def refuse_unusable(self) -> None:
-        engine.find()
+        docker_engine.find()
         compose.check_version()
 
     def clear(self) -> None:
@@ -283,7 +287,7 @@ class Docker:
         A container gets a wanted address back only in a subnet that was asked for by name: the engine is asked for any, then for that.
         """
         label = f"com.docker.compose.project={project}"
-        if kept and self._ask(f"/networks?filters={engine.quoted(json.dumps({'label': [label]}))}"):
+        if kept and self._ask(f"/networks?filters={docker_engine.quoted(json.dumps({'label': [label]}))}"):
             return kept
         trial = self._api.create_network(f"{project}-trial", labels={"com.docker.compose.project": project})
         try:
@@ -337,7 +341,7 @@ class Docker:
         try:
             with ThreadPoolExecutor(len(names)) as pool:
                 return list(pool.map(act, names))
-        except engine.Refused as reason:
+        except docker_engine.Refused as reason:
             raise compose.explained(str(reason), self._directory) from None
 
     def _on(self, name: str, verb: str) -> Any:
@@ -377,7 +381,7 @@ class Docker:
         self.unpause(names)
 
         def kill(name: str) -> None:
-            with suppress(engine.Refused):  # it has just ended by itself
+            with suppress(docker_engine.Refused):  # it has just ended by itself
                 self._on(name, "kill?signal=SIGKILL")
             self._on(name, "wait")
 
@@ -392,7 +396,7 @@ class Docker:
             try:
                 self._on(name, "pause")
                 return
-            except engine.Refused as reason:
+            except docker_engine.Refused as reason:
                 if attempt == FREEZE_TRIES - 1 or "freeze" not in str(reason):
                     raise
 
@@ -407,7 +411,7 @@ class Docker:
         for network, had in self._inspect(self._id(name))["NetworkSettings"]["Networks"].items():
             kept = {"network": network, "aliases": had["Aliases"] or [], "address": had["IPAddress"]}
             paths.write(self._cut_note(name), json.dumps(kept))
-            self._tell(f"/networks/{engine.quoted(network)}/disconnect", {"Container": self._id(name)})
+            self._tell(f"/networks/{docker_engine.quoted(network)}/disconnect", {"Container": self._id(name)})
 
     def _cut_note(self, name: str) -> Path:
         return self._directory / "cut" / f"{name}.json"
@@ -432,7 +436,8 @@ class Docker:
         had = self._had(name)
         if not self._containers()[name]["NetworkSettings"]["Networks"]:
             endpoint = {"Aliases": had["aliases"], **({"IPAMConfig": {"IPv4Address": had["address"]}} if had["address"] else {})}
-            self._tell(f"/networks/{engine.quoted(had['network'])}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
+            network = docker_engine.quoted(had["network"])
+            self._tell(f"/networks/{network}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
         self._cut_note(name).unlink(missing_ok=True)
 
     def down(self, *, data: bool) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.errors import UserError
-from labkit.stack.servers import products
+from labkit.servers import products
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Protocol
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
-from labkit.stack import accounts, claims, compose, ports, probes, provision, runtimes, sources, sql, starts, state, stores
+from labkit.servers import products
+from labkit.stack import accounts, compose, port_claims, ports, probes, provision, runtimes, sources, sql, start_times, state, stores
 from labkit.stack.model import LOOPBACK, Component, Endpoint, Stack
+from labkit.stack.readiness import Ready, wait_all
 from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
-from labkit.stack.servers import products
-from labkit.stack.wait import Ready, wait_all
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 
@@ -114,7 +114,7 @@ def _bring_up(
         _start_and_wait(running, stack, missing, view, intent=intent)
         stack = _with_digests(stack, {name: digests[name] for name in missing & services})
         state.save(stack)
-        claims.settle(directory, stack.ports)
+        port_claims.settle(directory, stack.ports)
     except KeyboardInterrupt:
         _undo(running, stack, missing)
         raise
@@ -159,7 +159,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
     wait_for(stack.names if not intent else stack.services, since)
     if intent:
         (stack.directory / "reset.json").unlink()
-    starts.note(stack.directory, took)
+    start_times.note(stack.directory, took)
 
 
 def _undo(runtime: Runtime, stack: Stack, started: set[str]) -> None:
@@ -266,7 +266,7 @@ def take_down(directory: Path, stack: Stack | None, *, data: bool) -> None:
     for runtime in [stack.runtime] if stack else runtimes.usable():
         runtimes.of(runtime, directory, profile).down(data=data)
     with suppress(OSError, UserError):  # it counts no longer than the stack's description is there
-        claims.give_back(directory)
+        port_claims.give_back(directory)
     if data:
         _forget(directory)
 

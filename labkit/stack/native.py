@@ -17,10 +17,10 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, UserError
+from labkit.servers import mysql, products
 from labkit.stack import event_log, installed, log_files, processes
 from labkit.stack.model import SUPERVISOR, Account, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
-from labkit.stack.servers import mysql, products
 from labkit.system.model import Profile
 
 SERVICE_GRACE = 4.0  # seconds to end by itself

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import UserError
-from labkit.stack import claims, processes
+from labkit.stack import port_claims, processes
 from labkit.stack.model import LOOPBACK
 
 TRIES = 200
@@ -52,10 +52,10 @@ def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:
 
     The stack with this directory then has a claim to them (see claims.py), as long as this process lives, and once it is up until it is
     down."""
-    with claims.locked():
-        others = claims.of_others(stack)
+    with port_claims.locked():
+        others = port_claims.of_others(stack)
         numbers = foresee(wanted, others)
-        claims.make(stack, numbers.values())
+        port_claims.make(stack, numbers.values())
     moved = {name: port for name, port in wanted.items() if port and numbers[name] != port}
     notes = {name: f"port {port} is held by {holder(port, others.get(port))}" for name, port in moved.items()}
     return {name: Port(number, notes.get(name, "")) for name, number in numbers.items()}

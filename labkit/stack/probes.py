@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from labkit.stack import provision, starts
+from labkit.servers import products
+from labkit.stack import provision, start_times
 from labkit.stack.model import Account, Endpoint, Stack
+from labkit.stack.readiness import Probe, Waiting
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
-from labkit.stack.servers import products
-from labkit.stack.wait import Probe, Waiting
 
 # Seconds, unless it took longer before (see starts.py). MySQL and the broker recover first when they were killed;
 # an official MySQL image takes its time to begin a data directory.
@@ -35,7 +35,7 @@ def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool
 
 def start_timeout(stack: Stack, name: str) -> float:
     """Seconds that a component may take to become ready. Raises UserError."""
-    return starts.timeout(stack.directory, name, READY_TIMEOUT[stack.runtime])
+    return start_times.timeout(stack.directory, name, READY_TIMEOUT[stack.runtime])
 
 
 def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str | None:

@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit import docker_engine
 from labkit.errors import ExitCode, UserError
-from labkit.stack import engine, state
+from labkit.stack import state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NAMES, NATIVE, Runtime
 from labkit.system.model import Profile
@@ -37,10 +38,10 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
     if wanted == NATIVE:
         return Choice(NATIVE, "The servers run as processes on this machine, as asked.")
     try:
-        found = engine.find()
-    except engine.NoEngine as error:
+        found = docker_engine.find()
+    except docker_engine.NoEngine as error:
         if wanted == DOCKER:
-            raise UserError(error.message, f"{error.next_step}; {engine.NATIVELY}") from None
+            raise UserError(error.message, f"{error.next_step}; {docker_engine.NATIVELY}") from None
         return Choice(NATIVE, f"{error.message.removesuffix('.')}, so the servers run as processes on this machine.")
     return Choice(DOCKER, f"Docker {found.version} answers, so the servers run in containers.")
 
@@ -66,8 +67,8 @@ def of_stack(stack: Stack) -> Runtime:
 def usable() -> list[str]:
     """The runtimes that can be asked now."""
     try:
-        engine.find()
-    except engine.NoEngine:
+        docker_engine.find()
+    except docker_engine.NoEngine:
         return [NATIVE]
     return [NATIVE, DOCKER]
 

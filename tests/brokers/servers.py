@@ -13,8 +13,8 @@ from typing import Any
 from labkit.brokers.kafka import library
 from labkit.brokers.kafka.broker import Kafka
 from labkit.brokers.model import Broker
+from labkit.servers import kafka
 from labkit.stack.model import LOOPBACK, Account
-from labkit.stack.servers import kafka
 from tests.running import wait_until
 
 

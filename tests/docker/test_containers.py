@@ -10,8 +10,9 @@ from typing import Any
 import docker
 import pytest
 
-from labkit.stack import accounts, compose, engine
-from labkit.stack.servers import kafka, mysql
+from labkit import docker_engine
+from labkit.servers import kafka, mysql
+from labkit.stack import accounts, compose
 from tests.composed import COMPOSE, PASSWORD, config
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture(scope="module")
 def client() -> docker.DockerClient:
-    return docker.DockerClient(base_url=engine.find().host)
+    return docker.DockerClient(base_url=docker_engine.find().host)
 
 
 def test_the_compose_file_is_clean_and_says_what_it_must() -> None:

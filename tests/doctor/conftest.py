@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit.stack import claims
-from labkit.stack import engine as engines
+from labkit import docker_engine as engines
+from labkit.stack import port_claims
 from tests.doctor.examining import BusyPort
 from tests.running import DEFAULT_PORTS, Labkit
 
@@ -30,8 +30,8 @@ def docked(new_labkit: Callable[..., Labkit], engine: str) -> Labkit:
 @pytest.fixture
 def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
     """A process of ours on a default port that no stack has a claim to; where others hold all of them, one of theirs."""
-    with claims.locked():
-        taken = claims.of_others(tmp_path)
+    with port_claims.locked():
+        taken = port_claims.of_others(tmp_path)
         found = next((found for port in DEFAULT_PORTS.values() if port not in taken and (found := _listening(port))), None)
     if found is not None:
         port, process = found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.redaction import cleaner
+from labkit.support.redaction import cleaner
 from tests.running import Labkit, RunningStack
 
 NewLabkit = Callable[..., Labkit]

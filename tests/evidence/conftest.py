@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import quiescence
-from labkit.quiescence import Watcher
+from labkit.evidence import quiescence
+from labkit.evidence.quiescence import Watcher
 from labkit.stack import state
 from labkit.stack.model import Stack
 from tests.running import Labkit, RunningStack

@@ -12,10 +12,10 @@ from typing import Any
 import pymysql
 
 from labkit.evidence.replication import Position
+from labkit.servers import mysql
 from labkit.stack import provision, sql
 from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle
 from labkit.stack.model import LOOPBACK, Account
-from labkit.stack.servers import mysql
 from tests.running import PROFILE, ROOT, wait_until
 
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found

@@ -20,7 +20,7 @@ from labkit import brokers
 from labkit.errors import UserError
 from labkit.evidence import database
 from labkit.evidence.collect import Scenario, collect
-from labkit.quiescence import Watcher, Wave
+from labkit.evidence.quiescence import Watcher, Wave
 from labkit.stack.model import Stack
 from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, request, settled
 from tests.running import ROOT, RunningStack, wait_until

@@ -8,7 +8,7 @@ import pytest
 from labkit.evidence import binlog, database, mysql, table_files, unread
 from labkit.evidence.collect import note_changes
 from labkit.invariants import catalog
-from labkit.verdict import Judgement, Standing, judge
+from labkit.verdict.judge import Judgement, Standing, judge
 from labkit.verdicts import Verdict
 from tests.evidence.odd_schemas import STORIES, Case
 from tests.evidence.servers import DatabaseServer, found_servers, running

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from labkit import quiescence
-from labkit.quiescence import State, Stillness, Watcher, Wave
+from labkit.evidence import quiescence
+from labkit.evidence.quiescence import State, Stillness, Watcher, Wave
 from labkit.stack import sql
 from labkit.stack.model import Stack
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, settled

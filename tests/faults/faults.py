@@ -8,10 +8,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from labkit import quiescence
 from labkit.commands.fault import facts
+from labkit.evidence import quiescence
+from labkit.evidence.quiescence import Watcher
 from labkit.faults.ledger import Ledger
-from labkit.quiescence import Watcher
 from labkit.stack import state as states
 from labkit.stack.docker import Docker
 from labkit.stack.runtime import PAUSED, End

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from labkit.faults import places
+from labkit.faults import positions
 from labkit.stack.runtime import CUT, RUNNING
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL, eventually, get, new_customer, new_order, request
 from tests.faults.faults import GROUPS, Faults
@@ -43,7 +43,7 @@ def test_a_gate_holds_one_partition_and_the_others_go_on(stack: RunningStack, fa
 
 
 def stack_partition(stack: RunningStack, order: int) -> int:
-    return places.partition_of(stack.described, str(order), 4)
+    return positions.partition_of(stack.described, str(order), 4)
 
 
 def test_a_gate_for_one_message_lets_the_others_of_its_type_pass(faults: Faults) -> None:

@@ -14,7 +14,7 @@ from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
 from labkit.checking.waiting import until
 from labkit.errors import UserError
-from labkit.faults import make
+from labkit.faults import specify
 from labkit.stack import state
 from labkit.stack.model import Stack
 from tests.faults.faults import Faults
@@ -32,7 +32,7 @@ def test_arm_act_await_the_hit_heal(model: Stack, faults: Faults) -> None:
         async with session(model, "a test") as run:
             ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            gate = await run.faults.apply(make.gate("customers", event_type="OrderCreated"))
+            gate = await run.faults.apply(specify.gate("customers", event_type="OrderCreated"))
             order = await run.shop.place_order(ada, "12.34")
             assert order.id is not None
             (held,) = await run.faults.hit(gate, "held")
@@ -52,7 +52,7 @@ def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults
         async with session(model, "a test") as run:
             ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            crash = await run.faults.apply(make.crash("orders", "order.create.after_commit_before_publish"))
+            crash = await run.faults.apply(specify.crash("orders", "order.create.after_commit_before_publish"))
             order = await run.shop.place_order(ada, "12.34")
             assert order.id is None
             assert run.shop.requests[-1]["outcome"] == "unknown"
@@ -64,8 +64,8 @@ def test_an_order_that_got_no_answer_has_an_unknown_outcome(model: Stack, faults
 def test_an_error_in_the_middle_heals_all_of_it(model: Stack, faults: Faults) -> None:
     async def played() -> None:
         async with session(model, "a test") as run:
-            await run.faults.apply(make.outage(model, "pause", "customers"))
-            await run.faults.apply(make.gate("orders"))
+            await run.faults.apply(specify.outage(model, "pause", "customers"))
+            await run.faults.apply(specify.gate("orders"))
             assert faults.is_frozen("customers")
             raise LookupError("on purpose")
 
@@ -80,7 +80,7 @@ def test_a_handler_that_no_longer_passes_a_place_is_a_failure(model: Stack, faul
         async with session(model, "a test") as run:
             ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            crash = await run.faults.apply(make.crash("customers", "customer.release.after_outbox_insert"))  # no order is cancelled
+            crash = await run.faults.apply(specify.crash("customers", "customer.release.after_outbox_insert"))  # no order is cancelled
             order = await run.shop.place_order(ada, "12.34")
             number = order.id
             assert number is not None
@@ -97,7 +97,7 @@ def test_a_handler_that_no_longer_passes_a_place_is_a_failure(model: Stack, faul
 def test_a_wait_that_is_in_vain_says_what_it_saw(model: Stack, faults: Faults) -> None:
     async def played() -> None:
         async with session(model, "a test") as run:
-            gate = await run.faults.apply(make.gate("customers", key="1000000"))
+            gate = await run.faults.apply(specify.gate("customers", key="1000000"))
             with pytest.raises(NotJudged, match=r"Waited 0\.1 s for 'held' of fault .* there was nothing of it"):
                 await run.faults.hit(gate, "held", within_s=0.1)
 
@@ -115,7 +115,7 @@ def test_downtime_lies_between_two_positions_of_the_binlog(model: Stack, faults:
         async with session(model, "a test") as run:
             ada = await run.shop.create_customer("Ada", "15.00")
             assert ada is not None
-            async with run.faults.during(make.outage(model, "stop", "customers")) as stopped:
+            async with run.faults.during(specify.outage(model, "stop", "customers")) as stopped:
                 await run.shop.place_order(ada, "12.34")
             down, up = run.faults.downtime(stopped)
             assert down is not None

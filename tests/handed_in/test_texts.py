@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from labkit.catalog import schema
+from labkit.catalog.content import beside
 from labkit.chaos import schedule
 from labkit.checking.checks import Failed
 from labkit.commands import progress as progress_command
 from labkit.errors import UserError
 from labkit.evidence import mark
-from labkit.lab import progress, schema
-from labkit.lab.content import beside
-from labkit.lab.workspace import Workspace
+from labkit.workspace import progress
+from labkit.workspace.learner_folder import Workspace
 from tests.labs.test_schema import GOOD as LAB
 from tests.running import PROFILE, ROOT
 

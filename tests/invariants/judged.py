@@ -5,7 +5,7 @@ from typing import Any
 from labkit.invariants import catalog
 from labkit.invariants.narrowed import narrowed
 from labkit.system.model import Profile
-from labkit.verdict import Result, Standing, judge
+from labkit.verdict.judge import Result, Standing, judge
 from tests.invariants.history import CHOREOGRAPHY, History
 
 NOTHING, PASS, FAIL, UNKNOWN = Standing.NOTHING, Standing.PASS, Standing.FAIL, Standing.UNKNOWN

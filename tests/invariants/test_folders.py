@@ -9,7 +9,7 @@ import pytest
 
 from labkit.errors import UserError
 from labkit.invariants import catalog
-from labkit.verdict import Standing, judge
+from labkit.verdict.judge import Standing, judge
 from tests.invariants.judged import shop
 
 RULE = """

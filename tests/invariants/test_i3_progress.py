@@ -1,4 +1,4 @@
-from labkit.story.order import story_of
+from labkit.trace.order import story_of
 from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
 
 

@@ -1,5 +1,5 @@
 from labkit.invariants import catalog
-from labkit.verdict import Standing, judge
+from labkit.verdict.judge import Standing, judge
 from labkit.verdicts import Verdict
 from tests.invariants.history import ORCHESTRATION, History
 from tests.invariants.judged import FAIL, NOTHING, PASS, kinds, result, shop, standing

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.verdict import Result, Standing, judge
+from labkit.verdict.judge import Result, Standing, judge
 from labkit.verdicts import Verdict
 from tests.invariants.history import ORCHESTRATION, History
 from tests.invariants.judged import FAIL, PASS, result, shop, standing

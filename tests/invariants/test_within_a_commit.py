@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from labkit.invariants import catalog
-from labkit.verdict import Standing, judge
+from labkit.verdict.judge import Standing, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
 from tests.invariants.judged import kinds, shop, standing
 

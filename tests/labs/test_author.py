@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.lab import author
-from labkit.lab.author import Files
-from labkit.lab.catalog import Lab, all_labs, find_lab
-from labkit.lab.schema import read
+from labkit.catalog import proof
+from labkit.catalog.labs import Lab, all_labs, find_lab
+from labkit.catalog.proof import Files
+from labkit.catalog.schema import read
 from tests.running import ROOT, Labkit
 
 # Of each lab some mutants: those that passed once, and one of each other check. `make soak` proves all of a lab. That the starter fails
@@ -83,11 +83,11 @@ def lab(tmp_path: Path) -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    return list(author.problems(Lab(folder, read(folder / "lab.yaml"))))
+    return list(proof.problems(Lab(folder, read(folder / "lab.yaml"))))
 
 
 def test_nothing_is_wrong_with_the_files_of_the_labs() -> None:
-    assert [(lab.number, problem) for lab in all_labs() for problem in author.problems(lab)] == []
+    assert [(lab.number, problem) for lab in all_labs() for problem in proof.problems(lab)] == []
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
 
 def test_transcripts_keep_words_and_no_number() -> None:
     line = 'Order 17 (12.34) of customer 4 "Ada" spent 15.00: 9.00 for order 1, 2.00 for order 2 and 4 more. See 000002:48211, 1.2 s.'
-    assert author._without_numbers(line) == "Order N (N) of customer N spent N: N for order N …. See N, N s."
+    assert proof._without_numbers(line) == "Order N (N) of customer N spent N: N for order N …. See N, N s."

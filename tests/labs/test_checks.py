@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from labkit.catalog.labs import all_labs, find_lab
 from labkit.checking import trial
 from labkit.commands import lab_check
-from labkit.lab.catalog import all_labs, find_lab
-from labkit.lab.lab_status import check_ids
 from labkit.stack import state
+from labkit.workspace.lab_status import check_ids
 from tests.e2e.shop import get, new_customer, new_order, order_state, post, request
 from tests.running import ROOT, Labkit, RunningStack, in_soak, wait_until
 from tests.workspace.kit import Learner, read_until

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from labkit import checking
+from labkit.catalog.labs import all_labs
 from labkit.checking.session import Session
 from labkit.checking.trial import Trial
-from labkit.lab.catalog import all_labs
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
 from tests.running import ROOT

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from labkit.catalog.content import module
+from labkit.catalog.labs import find_lab
 from labkit.checking.checks import Failed
 from labkit.explanation import Explanation
-from labkit.lab.catalog import find_lab
-from labkit.lab.content import module
 
 FOLDER = find_lab(2).folder
 saga = module(FOLDER / "saga.py")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from labkit.catalog.labs import all_labs
+from labkit.catalog.schema import read
 from labkit.errors import UserError
-from labkit.lab.catalog import all_labs
-from labkit.lab.schema import read
 
 GOOD = """\
 number: 7

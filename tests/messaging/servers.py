@@ -11,7 +11,7 @@ import pymysql
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from labkit.stack.servers import kafka, mysql, redis
+from labkit.servers import kafka, mysql, redis
 from services.messaging.brokers.kafka import KafkaSettings
 from services.mysql.connection import MysqlSettings
 from tests.running import ROOT, free_ports, wait_until

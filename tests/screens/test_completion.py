@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from labkit.catalog.labs import all_labs
 from labkit.cli import app
 from labkit.commands.completion import SCRIPTS, candidates
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
-from labkit.lab.catalog import all_labs
 from tests.running import Labkit
 
 

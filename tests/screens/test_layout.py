@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from labkit import say, screen
-from labkit.story import render
-from labkit.story.model import Hop, Mark, Story
+from labkit.terminal import say, screen
+from labkit.trace import render
+from labkit.trace.model import Hop, Mark, Story
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.lab import trees
-from labkit.lab.catalog import find_lab
+from labkit.catalog.labs import find_lab
+from labkit.workspace import trees
 from tests.running import ROOT
 from tests.screens.terminal import Terminal
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from labkit import colours, page
-from labkit.lab import guide_page
+from labkit.catalog import guide_page
+from labkit.terminal import colours
+from labkit.verdict import page
 
 
 def luminance(colour: str) -> float:

@@ -8,8 +8,9 @@ from typing import Any
 import docker
 import pytest
 
+from labkit import docker_engine
 from labkit.errors import UserError
-from labkit.stack import compose, engine
+from labkit.stack import compose
 from labkit.stack.runtime import CUT, FAILED, PAUSED, RUNNING
 from tests.conftest import RunningStack
 from tests.e2e.shop import new_customer, new_order, settled
@@ -98,7 +99,9 @@ def test_a_paused_component_can_be_stopped_and_killed(stack: RunningStack) -> No
 def on_the_network(stack: RunningStack) -> dict[str, Any]:
     """By component, networks, addresses, aliases and ports of its container, as the engine says."""
     project = compose.project_of(stack.labkit.directory)
-    found = docker.DockerClient(base_url=engine.find().host).containers.list(filters={"label": f"com.docker.compose.project={project}"})
+    found = docker.DockerClient(base_url=docker_engine.find().host).containers.list(
+        filters={"label": f"com.docker.compose.project={project}"}
+    )
     return {container.labels["com.docker.compose.service"]: _connected(container.attrs["NetworkSettings"]) for container in found}
 
 

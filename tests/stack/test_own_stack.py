@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.stack import claims, state
-from labkit.stack.servers import kafka
+from labkit.servers import kafka
+from labkit.stack import port_claims, state
 from tests.conftest import RunningStack
 from tests.running import ROOT, TIMEOUT, Labkit, in_soak, is_alive, user_cache, wait_until
 
@@ -85,8 +85,8 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     wanted = {"gateway": 8081, "mysql": 3306}
     ours = set()
     with contextlib.ExitStack() as opened:
-        with claims.locked():
-            claimed = claims.of_others(labkit.directory)  # and perhaps not listened on, just now
+        with port_claims.locked():
+            claimed = port_claims.of_others(labkit.directory)  # and perhaps not listened on, just now
             for name, port in wanted.items():
                 busy = opened.enter_context(socket.socket())
                 busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,7 +101,7 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     got = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
     for name, port in wanted.items():
         if name not in ours and got[name] == port:  # whoever held it went down before this stack chose
-            assert port not in claims.of_others(labkit.directory)
+            assert port not in port_claims.of_others(labkit.directory)
             continue
         told = re.search(rf"^  {name} .*\n?.*port {port} is held by .*$", said, re.MULTILINE)  # beside it or, where that is too long, below
         assert told is not None, said
@@ -111,7 +111,7 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     labkit("down")
     labkit("up")  # the default ports are free now, and the stack keeps its own
     again = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
-    taken = claims.of_others(labkit.directory)  # by stacks of other tests, in the meantime
+    taken = port_claims.of_others(labkit.directory)  # by stacks of other tests, in the meantime
     assert {name: port for name, port in got.items() if again[name] != port and port not in taken} == {}
 
 
@@ -185,7 +185,7 @@ def test_two_stacks_side_by_side_and_a_port_whose_holder_was_killed_stays_its_st
     lower("up")
     assert gateway_of(lower) == gateway
     lower("down")
-    assert claims.of_others(higher.directory).get(gateway) != lower.directory  # free again for whoever comes first
+    assert port_claims.of_others(higher.directory).get(gateway) != lower.directory  # free again for whoever comes first
     assert_ready(higher)
 
 

@@ -13,9 +13,9 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from labkit import paths
+from labkit import docker_engine, paths
 from labkit.brokers.kafka.connection import KafkaConnection
-from labkit.stack import accounts, compose, engine, provision, sql
+from labkit.stack import accounts, compose, provision, sql
 from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.runtime import DOCKER
 from tests.attempts import into_kafka, into_mysql, into_redis
@@ -132,7 +132,7 @@ def pids_of(stack: RunningStack) -> list[int]:
         return list(stack.labkit.processes())
     import docker
 
-    client = docker.DockerClient(base_url=engine.find().host)
+    client = docker.DockerClient(base_url=docker_engine.find().host)
     label = f"com.docker.compose.project={compose.project_of(stack.labkit.directory)}"
     return [int(row[0]) for container in client.containers.list(filters={"label": label})
             for row in container.top(ps_args="-eo pid,args")["Processes"]]  # fmt: skip
@@ -144,7 +144,7 @@ def addresses_of(stack: RunningStack) -> dict[str, set[tuple[str, int]]]:
     if stack.described.runtime == DOCKER:
         import docker
 
-        client = docker.DockerClient(base_url=engine.find().host)
+        client = docker.DockerClient(base_url=docker_engine.find().host)
         found: dict[str, set[tuple[str, int]]] = {}
         for container in client.containers.list(
             filters={"label": f"com.docker.compose.project={compose.project_of(stack.labkit.directory)}"}

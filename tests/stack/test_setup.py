@@ -13,8 +13,8 @@ import pymysql
 import pytest
 
 from labkit.errors import UserError
+from labkit.servers import archive, kafka, mysql, redis
 from labkit.stack.model import LOOPBACK, Account
-from labkit.stack.servers import archive, kafka, mysql, redis
 from tests.running import free_port, free_ports
 
 TIMEOUT_S = 60

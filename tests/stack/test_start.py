@@ -7,39 +7,39 @@ import pytest
 
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import environment, last_words
-from labkit.stack import event_log, log_files, starts
-from labkit.stack.last_words import complains_of_port, complaint
+from labkit.stack import event_log, log_files, start_times
+from labkit.stack.complaints import complains_of_port, complaint
 from labkit.stack.native import Native
 from tests.running import PROFILE
 
 
 def test_a_component_may_take_what_it_took_before_and_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(starts.VARIABLE, raising=False)
-    assert starts.timeout(tmp_path, "customers", 30.0) == 30.0
-    starts.note(tmp_path, {"customers": 36.0, "orders": 1.0})
-    assert starts.timeout(tmp_path, "customers", 30.0) == 108.0
-    assert starts.timeout(tmp_path, "orders", 30.0) == 30.0
-    for _ in range(starts.KEPT):
-        starts.note(tmp_path, {"customers": 2.0})
-    assert starts.timeout(tmp_path, "customers", 30.0) == 30.0
-    starts.note(tmp_path, {"customers": 5000.0})
-    assert starts.timeout(tmp_path, "customers", 30.0) == starts.LONGEST
-    monkeypatch.setenv(starts.VARIABLE, "7")
-    assert starts.timeout(tmp_path, "customers", 30.0) == 7.0
+    monkeypatch.delenv(start_times.VARIABLE, raising=False)
+    assert start_times.timeout(tmp_path, "customers", 30.0) == 30.0
+    start_times.note(tmp_path, {"customers": 36.0, "orders": 1.0})
+    assert start_times.timeout(tmp_path, "customers", 30.0) == 108.0
+    assert start_times.timeout(tmp_path, "orders", 30.0) == 30.0
+    for _ in range(start_times.KEPT):
+        start_times.note(tmp_path, {"customers": 2.0})
+    assert start_times.timeout(tmp_path, "customers", 30.0) == 30.0
+    start_times.note(tmp_path, {"customers": 5000.0})
+    assert start_times.timeout(tmp_path, "customers", 30.0) == start_times.LONGEST
+    monkeypatch.setenv(start_times.VARIABLE, "7")
+    assert start_times.timeout(tmp_path, "customers", 30.0) == 7.0
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "0", "nan", "inf"])
 def test_a_start_timeout_that_is_no_number_of_seconds_is_wrong_usage(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(starts.VARIABLE, text)
-    with pytest.raises(UserError, match=starts.VARIABLE) as refused:
-        starts.timeout(tmp_path, "customers", 30.0)
+    monkeypatch.setenv(start_times.VARIABLE, text)
+    with pytest.raises(UserError, match=start_times.VARIABLE) as refused:
+        start_times.timeout(tmp_path, "customers", 30.0)
     assert refused.value.exit_code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"customers": 3}', '{"customers": []}', '{"customers": ["a"]}', '{"customers": [NaN]}'])
 def test_damaged_notes_of_starts_count_for_nothing(kept: str, tmp_path: Path) -> None:
-    (tmp_path / starts.FILE).write_text(kept)
-    assert starts.timeout(tmp_path, "customers", 30.0) == 30.0
+    (tmp_path / start_times.FILE).write_text(kept)
+    assert start_times.timeout(tmp_path, "customers", 30.0) == 30.0
 
 
 TOLD = [

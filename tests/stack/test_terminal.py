@@ -6,7 +6,7 @@ import unicodedata
 import httpx
 import pytest
 
-from labkit import say
+from labkit.terminal import say
 from tests.running import RunningStack
 from tests.web.serving import WITHIN_S
 

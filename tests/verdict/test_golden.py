@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.explain import as_text
-from labkit.verdict import Judgement, judge
+from labkit.verdict.judge import Judgement, judge
+from labkit.verdict.text import as_text
 from labkit.verdicts import Verdict
 from tests.verdict.stories import STORIES
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from labkit.evidence import database
-from labkit.verdict import Judgement, Standing, judge
+from labkit.verdict.judge import Judgement, Standing, judge
 from labkit.verdicts import Verdict
 from tests.invariants.history import CUSTOMERS, NOON, TOPICS, VIEW, History
 from tests.invariants.judged import shop

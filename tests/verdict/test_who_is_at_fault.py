@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from labkit.evidence import handlers
-from labkit.story.order import story_of
-from labkit.story.payload import fault_of, fields_of
-from labkit.story.tables import Tables
-from labkit.verdict import Judgement, judge
+from labkit.trace.order import story_of
+from labkit.trace.payload import fault_of, fields_of
+from labkit.trace.tables import Tables
+from labkit.verdict.judge import Judgement, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
 from tests.invariants.judged import result, shop
 

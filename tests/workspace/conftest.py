@@ -7,9 +7,9 @@ import pytest
 
 from labkit import paths
 from labkit.commands.init import init
-from labkit.lab import changes
-from labkit.lab.changes import Target
-from labkit.lab.workspace import Workspace
+from labkit.workspace import changes
+from labkit.workspace.changes import Target
+from labkit.workspace.learner_folder import Workspace
 from tests.running import Labkit
 from tests.workspace import kit as kits
 from tests.workspace.kit import Learner

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.catalog import guide
 from labkit.commands.lab_inject import filled
-from labkit.lab import guide
 from labkit.stack import runtimes, state
 from tests.running import wait_until
 from tests.workspace.kit import Learner, read_until

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from labkit.faults import stops
-from labkit.lab import changes, snapshots, trees
-from labkit.lab.changes import Target
-from labkit.lab.trees import Tree
-from labkit.lab.workspace import Workspace
+from labkit.faults import kill_points
+from labkit.workspace import changes, snapshots, trees
+from labkit.workspace.changes import Target
+from labkit.workspace.learner_folder import Workspace
+from labkit.workspace.trees import Tree
 from tests.workspace.kit import Learner
 
 PLACES = ("kept", "intended", "replacing", "laid")
@@ -74,7 +74,7 @@ def test_what_is_saved_while_files_are_replaced_is_kept_too(at_lab_7: Learner, m
         if place == "intended":
             at_lab_7.write("services/orders/handlers.py", "SAVED = 'meanwhile'\n")
 
-    monkeypatch.setattr(stops, "reached", save)
+    monkeypatch.setattr(kill_points, "reached", save)
     changes.replace(space_of(at_lab_7), Target(changes.START, 8), why="labkit lab 8 start")
     assert kept(at_lab_7)[0] == before
     assert kept(at_lab_7)[-1]["services/orders/handlers.py"] == b"SAVED = 'meanwhile'\n"
@@ -153,7 +153,7 @@ def test_restore_lists_what_is_kept_and_takes_a_name(at_lab_7: Learner) -> None:
 
 
 def test_two_changes_at_once_are_refused(at_lab_7: Learner) -> None:
-    from labkit.lab.workspace import changing
+    from labkit.workspace.learner_folder import changing
 
     with changing(space_of(at_lab_7)):
         done = at_lab_7("reset", "--workspace", "--yes", ok=False)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from labkit.catalog.labs import find_lab
 from labkit.commands.progress import merge
-from labkit.lab import lab_status, progress
-from labkit.lab.catalog import find_lab
-from labkit.lab.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckVerdict, Progress
-from labkit.lab.workspace import Workspace
+from labkit.workspace import lab_status, progress
+from labkit.workspace.learner_folder import Workspace
+from labkit.workspace.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckVerdict, Progress
 from tests.doctor.examining import as_nobody
 from tests.doctor.test_machine import as_root
 from tests.workspace.kit import Learner

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.lab.edits import take_over
 from labkit.stack import sources, state
 from labkit.stack.model import Stack
-from labkit.stack.wait import NotReady
+from labkit.stack.readiness import NotReady
+from labkit.workspace.edits import take_over
 from tests.e2e.shop import new_customer
 from tests.running import ROOT, SERVICES, RunningStack, wait_until
 

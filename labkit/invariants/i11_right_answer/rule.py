@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answer_kind, answering, answers, at, component, decider, inbox, outbox, request, table
-from labkit.story.tables import Tables
+from labkit.trace.tables import Tables
 
 RIGHT = {
     "refused_though_free": "granted",

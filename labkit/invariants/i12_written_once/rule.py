@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, at, kind, outbox, table
-from labkit.story.tables import Tables
+from labkit.trace.tables import Tables
 
 STATES = {"order approved": "APPROVED", "order rejected": "REJECTED", "order cancelled": "CANCELLED"}
 

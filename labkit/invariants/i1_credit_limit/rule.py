@@ -5,7 +5,7 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, at, joined, limit, table
-from labkit.story.tables import Tables
+from labkit.trace.tables import Tables
 
 
 def _details(tables: Tables, row: dict[str, Any]) -> Details:

@@ -4,10 +4,10 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answers, became, table
-from labkit.story.model import facts_of
-from labkit.story.order import story_of
-from labkit.story.tables import Tables
 from labkit.system import messaging
+from labkit.trace.model import facts_of
+from labkit.trace.order import story_of
+from labkit.trace.tables import Tables
 
 
 def _details(tables: Tables, row: dict[str, Any]) -> Details:

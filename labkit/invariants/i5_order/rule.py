@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import at
-from labkit.story.tables import Tables
+from labkit.trace.tables import Tables
 
 
 def _details(tables: Tables, row: dict[str, Any]) -> Details:

@@ -4,8 +4,8 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, Facts, answer_kind, at, inbox, message_words, outbox, subscriber_of, table
-from labkit.story.handler import handler_words
-from labkit.story.tables import Tables
+from labkit.trace.handler import handler_words
+from labkit.trace.tables import Tables
 
 EFFECT_WORDS = {"release": "the release of the order's credit", "decision": "the end of the order"}
 

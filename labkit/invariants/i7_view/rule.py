@@ -4,9 +4,9 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
 from labkit.invariants.wording import table, that_tells, view_store
-from labkit.story.model import facts_of
-from labkit.story.order import story_of
-from labkit.story.tables import Tables
+from labkit.trace.model import facts_of
+from labkit.trace.order import story_of
+from labkit.trace.tables import Tables
 
 CHANGES = {"APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLED": "order cancelled"}
 

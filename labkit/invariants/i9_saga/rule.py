@@ -4,8 +4,8 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import answering, answers, has_answer, table
-from labkit.story.tables import Tables
 from labkit.system import messaging
+from labkit.trace.tables import Tables
 
 
 def _details(tables: Tables, row: dict[str, Any]) -> Details:

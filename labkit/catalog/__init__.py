@@ -1,0 +1,1 @@
+"""The labs on disk: their manifest, guides, checks, and what proves them."""

@@ -1,0 +1,210 @@
+"""What proves a lab, without a stack: its files as a folder of services, its guide, and what its transcripts keep."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from labkit.catalog import diagram
+from labkit.catalog.labs import Lab, Mutant
+from labkit.checking.checks import CheckResult
+from labkit.errors import UserError
+from labkit.stack import state
+from labkit.workspace import learner_folder, trees
+
+SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
+_INLINE = re.compile(r"`(labkit [^`\n]+)`")
+_LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
+_NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
+_LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
+_NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
+AFTERWARDS = ", until a later commit put it right"  # depends on which order was cancelled
+_PART = re.compile(r"^# (.+)$", re.MULTILINE)
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+class Files:
+    """The folder that the services of a proof run from; only what differs is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def become(self, *layers: Path) -> None:
+        """The reference services, and over them the files of these folders (which need not be there)."""
+        wanted = trees.reference()
+        for layer in layers:
+            wanted |= trees.folder(layer)
+        (self.folder / learner_folder.KEPT).mkdir(parents=True, exist_ok=True)
+        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{learner_folder.KEPT}/")}
+        for path in trees.changed(here, wanted):
+            if path in wanted:
+                trees.put(self.folder / path, wanted[path])
+            else:
+                (self.folder / path).unlink()
+
+    def patch(self, file: Path) -> None:
+        """Raises UserError when it does not fit the solution any more."""
+        if why := self._patched(file):
+            raise UserError(f"{file} does not fit the solution any more.", "make it anew", details=why)
+
+    def fits(self, file: Path) -> bool:
+        """Can it be applied to the files as they are?"""
+        return not self._patched(file, "--dry-run")
+
+    def _patched(self, file: Path, *options: str) -> list[str]:
+        """What was said when it could not be done."""
+        program = shutil.which("patch")
+        if program is None:
+            raise UserError("`patch` is not installed, and mutants are patches.", "install it")
+        command = [program, "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-", "-d", str(self.folder), "-i", str(file), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines() or ["it said nothing"] if done.returncode else []
+
+
+def statements(file: Path) -> tuple[list[str], list[str]]:
+    """What a mutant of the database does, and what undoes it: the statements of a .sql file before and after the line `-- undo`."""
+    do, _, undo = file.read_text(encoding="utf-8").partition("-- undo\n")
+    split = [[line.strip().rstrip(";") for line in part.splitlines() if line.strip() and not line.startswith("--")] for part in (do, undo)]
+    return split[0], split[1]
+
+
+# what needs no stack
+
+
+def problems(lab: Lab) -> Iterator[str]:
+    """What is wrong with a lab's own files."""
+    checks = [check.id for check in lab.checks()]
+    for name, ids in (("given", lab.given), ("steps", [step.id for step in lab.steps]), ("mutants", [m.caught_by for m in lab.mutants])):
+        yield from (f"lab.yaml: {name} names {an_id}, which no check has" for an_id in ids if an_id not in checks)
+    yield from (f"check {an_id} leads nowhere: no step has it" for an_id in checks if an_id not in [step.id for step in lab.steps])
+    for step in lab.steps:
+        if step.hints and len(step.hints) != 3:
+            yield f"step {step.id} has {len(step.hints)} hints; there are three levels"
+        if step.inject is not None:
+            try:
+                lab.injection(step)
+            except (UserError, AttributeError):
+                yield f"step {step.id}: inject.py has no {step.inject}"
+        yield from (f"step {step.id}: {wrong}" for text in step.look if text.startswith("labkit ") and (wrong := wrong_command(text)))
+    for mutant in lab.mutants:
+        if not (lab.folder / mutant.file).is_file():
+            yield f"mutant {mutant.name}: there is no {mutant.file}"
+    yield from _anchors(lab)
+    yield from _guide(lab, checks)
+
+
+def _anchors(lab: Lab) -> Iterator[str]:
+    for stop in lab.tour:
+        path = next((p for p in (lab.starter / stop.file, paths.content() / stop.file) if p.is_file()), None)
+        if path is None:
+            yield f"tour: there is no {stop.file}"
+        elif (count := path.read_text(encoding="utf-8").count(stop.anchor)) != 1:
+            yield f"tour: {stop.anchor!r} stands {count} times in {stop.file}, not once"
+
+
+def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
+    if not lab.guide.is_file():
+        yield "there is no guide.md"
+        return
+    text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
+    if diagram.drawn(text, profile) != text:
+        yield f"guide.md: a picture is not what the stack is; `labkit author test {lab.number} --record` draws it anew"
+    headings = [line for line in _CODE.sub("", text).splitlines() if line.startswith("## ")]
+    for check in checks:
+        if not any(re.search(rf"(?<!\d){re.escape(check)}(?!\d)", heading) for heading in headings):
+            yield f"guide.md: no heading names check {check}"
+    for command in commands_in(text):
+        if wrong := wrong_command(command):
+            yield f"guide.md: {wrong}"
+    for pattern in lab.patterns:
+        if pattern.url not in text:
+            yield f"guide.md does not link {pattern.name}: {pattern.url}"
+    for file in re.findall(r"`(services/[\w/.]+)`", text):
+        if not (paths.content() / file).exists():
+            yield f"guide.md: there is no {file}"
+
+
+def commands_in(text: str) -> list[str]:
+    """Each labkit command that a guide tells to type."""
+    in_blocks = [line for block in _CODE.findall(text) for line in _LINE.findall(block)]
+    return [command.strip() for command in (*in_blocks, *_INLINE.findall(_CODE.sub("", text)))]
+
+
+def wrong_command(command: str) -> str | None:
+    """Why the command line does not understand this, or None. `<id>` and `{order}` stand for a number."""
+    from typer.main import get_command
+
+    from labkit.cli import app
+
+    text = _PLACEHOLDER.sub("1", command.partition(" #")[0])
+    try:
+        words = shlex.split(text)[1:]
+    except ValueError as error:
+        return f"`{command}`: {error}"
+    current: Any = get_command(app)
+    context: Any = None
+    try:
+        while True:
+            context = current.make_context(current.name, list(words), parent=context)
+            words = [*getattr(context, "_protected_args", []), *context.args]
+            if not hasattr(current, "resolve_command") or not words:
+                return None
+            _, current, words = current.resolve_command(context, words)
+    except Exception as error:  # typer has its own copy of click's exceptions
+        if type(error).__name__ == "Exit":
+            return None  # --help
+        return f"`{command}`: {getattr(error, 'message', None) or error or type(error).__name__}"
+
+
+# transcripts
+
+
+def kept(outcomes: Iterable[CheckResult]) -> str:
+    """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
+    parts = []
+    for outcome in outcomes:
+        assert outcome.explanation is not None, outcome
+        fields = ("sentence", "expected", "found", "so", "next_step")
+        texts = [(name.removesuffix("_step"), getattr(outcome.explanation, name)) for name in fields]
+        lines = [f"{label:9} {text}" for label, text in texts if text]
+        parts.append("\n".join([f"{outcome.verdict.value} {outcome.check.id}  {outcome.check.title}", *map(_without_numbers, lines)]))
+    return "\n\n".join(parts)
+
+
+def _without_numbers(line: str) -> str:
+    """Where orders are placed at the same time, even which of them, and whose, is named first is another each time."""
+    line = line.replace(AFTERWARDS, "")
+    return _NAME.sub(r"\1", _LIST.sub(r"\1 …", _NUMBER.sub("N", line)))
+
+
+def transcript_of(lab: Lab) -> Path:
+    return lab.folder / "transcript.txt"
+
+
+def transcript(parts: Mapping[str, str]) -> str:
+    """`starter` and each `mutant NAME`, with what is kept of their messages, as they stand in the file."""
+    return "\n\n".join(f"# {name}\n\n{text}" for name, text in parts.items()) + "\n"
+
+
+def recorded(lab: Lab) -> dict[str, str]:
+    """The parts of a lab's transcript; none where nothing was recorded yet."""
+    path = transcript_of(lab)
+    split = _PART.split(path.read_text(encoding="utf-8")) if path.is_file() else [""]
+    return {name: text.strip() for name, text in zip(split[1::2], split[2::2], strict=True)}
+
+
+def draw(lab: Lab) -> None:
+    """The pictures of its guide, anew."""
+    if lab.guide.is_file():
+        text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
+        if diagram.drawn(text, profile) != text:
+            paths.write(lab.guide, diagram.drawn(text, profile))
+
+
+def mutant_file(lab: Lab, mutant: Mutant) -> Path:
+    return lab.folder / mutant.file

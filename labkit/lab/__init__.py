@@ -1,1 +1,0 @@
-"""Labs: their catalogue, and the API that their checks are written against."""

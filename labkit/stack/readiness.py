@@ -1,0 +1,127 @@
+"""Waiting for conditions, never for time: each component has a probe; who waits too long learns what it looked like."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from labkit.errors import ExitCode, UserError
+from labkit.stack import complaints, ports, start_times
+from labkit.stack.runtime import End, Runtime
+
+INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
+AT_ONCE_S = 2.0
+LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
+
+Probe = Callable[[], str | None]
+"""None when ready, else a few words on what is missing. Must not raise or take longer than about a second."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One component that is to become ready."""
+
+    component: str
+    runtime: Runtime
+    probe: Probe
+    timeout: float
+    ports: tuple[int, ...]  # that it listens on; the probe asks the first
+    is_service: bool
+
+
+@dataclass(frozen=True)
+class Ready:
+    component: str
+    seconds: float
+
+
+class NotReady(UserError):
+    """Carries what a person needs: how it ended and where in its code, or what it said last, the log of that process alone, and the next
+    step. A service that ended by itself has failed; anything else says nothing about it. `seconds` until it ended or was given up."""
+
+    def __init__(self, waiting: Waiting, seconds: float, why: str, end: End | None = None) -> None:
+        runtime, component = waiting.runtime, waiting.component
+        said = runtime.said(component, LINES_KEPT)
+        self.log = runtime.log(component, LINES_KEPT) if said is None else said
+        self.mistake = complaints.mistake("\n".join(self.log)) if end is not None and waiting.is_service else None
+        log = self.log[-LAST_LINES:]
+        details = [f"last lines of its log (labkit logs {component}):", *(f"  {line}" for line in log)] if log else []
+        if end is None and runtime.runs(component) and (doing := complaints.doing(runtime, component)) is not None:
+            details = [doing, *(["", *details] if details else [])]
+        by_itself = end is not None and waiting.is_service and end.signal is None and end.exit_code != 0
+        exit_code = ExitCode.FAIL if by_itself else None
+        message = f"{component} did not get ready in {seconds:.0f} s: {why.rstrip('.')}."
+        if end is not None:
+            lasted = "at once" if seconds < AT_ONCE_S else f"after {seconds:.0f} s"
+            words = complaints.complaint(self.log)
+            what = f": {self.mistake or (words.last_line if words else '')}" if self.mistake or words else f" {why}"
+            message = f"{component} ended {lasted}{what.rstrip('.')}."
+        next_step = "labkit up" if end else f"labkit up, which waits again; or {start_times.VARIABLE}=300 labkit up, which waits longer"
+        super().__init__(message, next_step, details=details, exit_code=exit_code)
+        self.component, self.ended = component, end is not None
+
+
+def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
+    """Wait for all at once; they were started at `since` (epoch seconds).
+
+    Raises NotReady or PortTaken for the first that ended or took too long."""
+    waits = list(waits)
+    results: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
+    given_up = threading.Event()
+    for waiting in waits:
+        work = (waiting, since, results, given_up)
+        threading.Thread(target=_wait, args=work, name=f"wait-{waiting.component}", daemon=True).start()
+    try:
+        missing = len(waits)
+        while missing:
+            try:
+                result = results.get(timeout=0.1)
+            except queue.Empty:
+                tick()
+                continue
+            if isinstance(result, Exception):
+                raise result
+            missing -= 1
+            tell(result)
+    finally:
+        given_up.set()
+
+
+def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Exception]", given_up: threading.Event) -> None:
+    try:
+        results.put(_ready(waiting, since, given_up))
+    except Exception as error:  # told where it is waited for
+        results.put(error)
+
+
+def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
+    """Raises NotReady, and PortTaken when it ended because somebody else has its port."""
+    runtime, component, ran = waiting.runtime, waiting.component, False
+    while True:
+        running = runtime.runs(component)
+        ran = ran or running
+        why = waiting.probe() if running else "it does not run"
+        if why is None and not runtime.is_ours(component, waiting.ports[0]):
+            why = f"another program answers on its port {waiting.ports[0]}"  # ours is about to find that out, and to end
+        seconds = time.time() - since
+        if why is None:
+            return Ready(component, seconds)
+        if not running and (end := runtime.last_end(component, since) if ran else runtime.start_failed(component, since)):
+            if (taken := _port_taken(waiting)) is not None:
+                raise ports.PortTaken(taken, "labkit up, which takes the next free one")
+            raise NotReady(waiting, max(0.0, end.time - since), str(end), end)
+        if seconds > waiting.timeout:
+            raise NotReady(waiting, waiting.timeout, why)
+        if given_up.wait(min(INTERVAL * (1 + seconds), SLOWEST)):
+            raise NotReady(waiting, seconds, why)
+
+
+def _port_taken(waiting: Waiting) -> str | None:
+    """Who took one of its ports after they were chosen, perhaps for a moment: a sentence. None when it did not end because of that."""
+    if (held := ports.first_held(waiting.ports)) is not None:
+        return f"Port {held}, which was free for {waiting.component}, is held by {ports.holder(held)}."
+    lines = waiting.runtime.said(waiting.component, complaints.COMPLAINTS) or []
+    if complaints.complains_of_port(lines, *waiting.ports) and complaints.mistake("\n".join(lines)) is None:
+        return f"A port that was free for {waiting.component} was held by another program when it started."
+    return None

@@ -1,0 +1,247 @@
+"""The file for whoever helps: what the doctor found, versions, status, logs, events and the last evidence of one stack, without secrets."""
+
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from labkit import __version__, paths
+from labkit.doctor import examination, text
+from labkit.errors import Damaged, UserError
+from labkit.servers import products
+from labkit.stack import accounts, installed, runtimes, state, status
+from labkit.stack.runtime import NATIVE, Runtime
+from labkit.support import redaction
+
+LINES = 2000  # of each log
+EVENTS = 5000
+REPORTS = 3
+LARGEST = 50_000_000  # bytes of evidence
+ABOUT = "about.txt"  # every such file has one, with this first line
+FIRST_LINE = "labkit support"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+ENVIRONMENT = ("LABKIT_", "DOCKER_", "COMPOSE_", "JAVA_HOME", *(f"{each.upper()}_HOME" for each in products.NAMES), *PROXIES, "PATH")
+# What components are told by labkit and is no secret; the other variables of a component come from the user's environment.
+TOLD = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", *(f"{each.upper()}_" for each in products.NAMES), "RELAY_", "TZ")
+
+Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and how it is had; None: there is none
+
+
+def collect(name: str) -> bytes:
+    """The whole file. What cannot be had is left out and named in about.txt. Raises UserError for a name that no stack can have."""
+    state.directory_of(name)
+    clean = _without(accounts.secrets_of(state.directory_of(name)), redaction.anonymous())
+    buffer, missing, inside = io.BytesIO(), list[str](), list[str]()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for part, read in _parts(name, missing):
+            try:
+                found = read()
+            except Exception as error:  # whatever is broken is what help is wanted for
+                missing.append(clean(f"{part}: {type(error).__name__}: {error}"))
+                continue
+            if found is not None:
+                archive.writestr(part, clean(found) if isinstance(found, str) else found)
+                inside.append(part)
+        archive.writestr(ABOUT, _about(name, inside, missing))
+    return buffer.getvalue()
+
+
+def _without(own: Sequence[str], clean: Callable[[str], str]) -> Callable[[str], str]:
+    """Also the passwords of the stack itself, wherever they stand."""
+
+    def cleaned(text: str) -> str:
+        for secret in own:
+            text = text.replace(secret, redaction.REMOVED)
+        return clean(text)
+
+    return cleaned
+
+
+def refuse(file: Path) -> None:
+    """Raises UserError when the file would take the place of something else."""
+    if file.is_dir():
+        raise UserError(f"{file} is a folder.", f"labkit support {shlex.quote(str(file / 'labkit-support.zip'))}")
+    if file.exists() and not _is_ours(file):
+        raise UserError(f"{file} is there already, and is not a support file.", "labkit support labkit-support.zip, or another name")
+
+
+def write(file: Path, data: bytes) -> None:
+    """In one step. Raises UserError when it cannot be written."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        aside.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}.", "labkit support ~/labkit-support.zip") from None
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def contents(data: bytes) -> list[tuple[str, int]]:
+    """What is inside, with its size in bytes."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return [(entry.filename, entry.file_size) for entry in archive.infolist()]
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(ABOUT) as about:
+            return about.read(len(FIRST_LINE)) == FIRST_LINE.encode()
+    except Exception:  # whatever it is, it is none of ours
+        return False
+
+
+def _about(name: str, inside: list[str], missing: list[str]) -> str:
+    lines = [
+        FIRST_LINE,
+        f"labkit {__version__}, stack {name}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}",
+        "Removed: passwords, tokens, what variables with a secret's name hold, and the names of the user and the machine.",
+        "",
+        *inside,
+    ]
+    if missing:
+        lines += ["", "could not be had:", *(f"  {line}" for line in missing)]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(name: str, missing: list[str]) -> Iterator[Part]:
+    yield from _doctor(name)
+    yield "versions.json", lambda: _json(_versions())
+    yield "environment.txt", _environment
+    directory = state.directory_of(name)
+    yield "stack.json", lambda: _text(directory / "stack.json")
+    yield "plan.json", lambda: _json(_plan(directory / "plan.json"))
+    yield "compose.env", lambda: _text(directory / "compose.env")
+    for note in ("mark.json", "reset.json", "lock", "faults.jsonl"):
+        yield note, partial(_text, directory / note)
+    yield "events.jsonl", lambda: _tail(directory / "events.jsonl", EVENTS)
+    yield from _of_stack(name, missing)
+    yield from _reports()
+    yield from _evidence(directory / "runs", missing)
+
+
+def _doctor(name: str) -> Iterator[Part]:
+    found = examination.examine(name, None)
+    yield "doctor.txt", lambda: "\n".join(text.lines(found)) + "\n"
+    yield "doctor.json", lambda: _json(found.as_json())
+
+
+def _of_stack(name: str, missing: list[str]) -> Iterator[Part]:
+    """What only the runtime can tell."""
+    try:
+        stack = state.find(name)
+    except Damaged as error:
+        missing.append(f"status and logs: the stack's description is damaged: {error.message}")
+        return
+    if stack is None:
+        missing.append("status and logs: there is no such stack")
+        return
+    runtime = runtimes.of_stack(stack)
+    yield "status.json", lambda: _json(status.facts(stack))
+    if stack.runtime != NATIVE:  # whose events are events.jsonl
+        yield "events.json", lambda: _json(runtime.events(time.time() - 86400))
+    for component in (*(c.name for c in stack.components), *runtime.extra):
+        yield f"logs/{component}.log", partial(_log, runtime, component)
+
+
+def _log(runtime: Runtime, component: str) -> str:
+    return "".join(f"{line}\n" for line in runtime.log(component, LINES))
+
+
+def _versions() -> dict[str, Any]:
+    found: dict[str, Any] = {"labkit": __version__, "python": sys.version, "platform": platform.platform(), "machine": platform.machine()}
+    found["packages"] = {name: version for name in _packages() if (version := _version(name))}
+    try:
+        found["servers"] = installed.find_all().versions()
+    except UserError as error:
+        found["servers"] = error.message
+    return found
+
+
+def _packages() -> list[str]:
+    """Those that labkit depends on."""
+    try:
+        needed = importlib.metadata.requires("labkit") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [re.split(r"[^\w.-]", each)[0] for each in needed if "extra ==" not in each]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _environment() -> str:
+    """The variables that labkit, Docker or Java follow; nobody else's."""
+    lines = []
+    for variable, value in sorted(os.environ.items()):
+        if variable.upper().startswith(ENVIRONMENT):
+            shown = redaction.REMOVED if redaction.is_secret(variable) else value
+            if variable.upper().endswith(("_PROXY", "_REGISTRY")):
+                shown = redaction.without_userinfo(shown)
+            lines.append(f"{variable}={shown}\n")
+    return "".join(lines)
+
+
+def _plan(path: Path) -> Any:
+    """Each component's command, with the names of its variables, and the values of those that labkit itself made."""
+    if not path.exists():
+        return None
+    entries = json.loads(path.read_text())
+    for entry in entries.values():
+        entry["env"] = {n: v if _is_told(n) else redaction.REMOVED for n, v in entry["env"].items()}
+    return entries
+
+
+def _is_told(variable: str) -> bool:
+    return variable.startswith(TOLD) and not redaction.is_secret(variable)
+
+
+def _reports() -> Iterator[Part]:
+    """labkit's own failures, the last ones."""
+    for path in sorted((paths.home() / "reports").glob("*.txt"))[-REPORTS:]:
+        yield f"reports/{path.name}", partial(_text, path)
+
+
+def _evidence(runs: Path, missing: list[str]) -> Iterator[Part]:
+    """The files of the last run."""
+    found = sorted((entry for entry in runs.glob("*")), key=lambda entry: entry.stat().st_mtime)
+    if not found:
+        return
+    last = found[-1]
+    for path in sorted(file for file in last.rglob("*") if file.is_file()) if last.is_dir() else [last]:
+        part = f"runs/{path.relative_to(runs)}"
+        if path.stat().st_size > LARGEST:
+            missing.append(f"{part}: {path.stat().st_size / 1e6:.0f} MB is too large; send it beside this file")
+        elif path.suffix in (".json", ".jsonl", ".txt", ".log", ".md"):
+            yield part, partial(_text, path)
+        else:
+            yield part, path.read_bytes
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, indent=1, default=str)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(errors="replace") if path.exists() else None
+
+
+def _tail(path: Path, count: int) -> str | None:
+    return "".join(path.read_text(errors="replace").splitlines(keepends=True)[-count:]) if path.exists() else None

@@ -1,0 +1,128 @@
+"""Text without what is nobody else's business: passwords, tokens, and who and where the user is.
+
+What is a secret is known by its shape (secrets.py), by the name that it stands under (named.py), or because this process's environment
+keeps it under a secret's name. In doubt it goes: a line that is cut too short is asked for again, one that was sent is sent.
+"""
+
+import base64
+import getpass
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from labkit.servers import products
+from labkit.support.named_secrets import is_secret_name, without_named
+from labkit.support.secret_shapes import REMOVED, without_shapes, without_userinfo
+
+__all__ = ["REMOVED", "anonymous", "cleaner", "is_secret", "without_secrets", "without_userinfo"]
+
+# Names that are words of our own subject, too: nobody is hidden by removing them, and the text would lose its sense.
+_COMMON = frozenset(
+    {"root", "admin", "administrator", "user", "test", "ubuntu", "debian", "localhost", "true", "false", "none", "null"}
+    | {*products.NAMES, "docker", "labkit", "relay", "orders", "customers", "password", "secret"}
+)
+SHORTEST = 4  # characters of a value that is looked for as it is
+_ADDRESS = re.compile(r"(?i)proxy|url|uri|dsn|registry|mirror")
+
+
+def is_secret(name: str) -> bool:
+    """Does a variable of this name hold a secret?"""
+    return is_secret_name(name)
+
+
+def without_secrets(text: str) -> str:
+    return without_named(without_shapes(text))
+
+
+@cache
+def anonymous() -> Callable[[str], str]:
+    """Removes secrets, the values that this process's environment keeps under a secret's name, the user and the machine."""
+    return cleaner(os.environ, home=Path.home(), user=_user(), host=socket.gethostname())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def cleaner(environment: Mapping[str, str], *, home: Path, user: str, host: str) -> Callable[[str], str]:
+    values = sorted(set(_spellings(environment)), key=len, reverse=True)
+    known = [re.compile(rf"(?<!\w){re.escape(v)}(?!\w)" if v.isalnum() and len(v) < 12 else re.escape(v)) for v in values]
+    names = [(user, "(user)"), (host, "(host)")]
+    words = [
+        (re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])"), instead)
+        for name, instead in names
+        if len(name) >= 3 and name.lower() not in _COMMON
+    ]
+
+    def clean(text: str) -> str:
+        for pattern in known:
+            text = pattern.sub(REMOVED, text)
+        text = without_secrets(text)
+        if len(str(home)) > 1:
+            text = re.sub(rf"{re.escape(str(home))}(?![\w-])", "~", text)
+        text = _homes(text)
+        for pattern, instead in words:
+            text = pattern.sub(instead, text)
+        return text
+
+    return clean
+
+
+def _spellings(environment: Mapping[str, str]) -> Iterator[str]:
+    """Every secret that a variable holds, as it may be written elsewhere."""
+    for name, value in environment.items():
+        secrets = list(_secrets_in(value)) if is_secret(name) else []
+        if not secrets and _ADDRESS.search(name):
+            secrets = [password for _, password in _userinfos(value)]
+        for secret in secrets:
+            lines = secret.splitlines() if "\n" in secret else []
+            for text in (secret, *(line for line in lines if len(line) >= 8)):
+                if len(text) >= SHORTEST and text.lower() not in _COMMON:
+                    yield from (text, json.dumps(text)[1:-1], quote(text, safe=""), unquote(text))
+
+
+def _secrets_in(value: str) -> Iterator[str]:
+    """The value, and where it is JSON every text in it; of base64 that is user:password, the password."""
+    yield value
+    try:
+        texts = list(_texts(json.loads(value))) if value.lstrip()[:1] in ("{", "[") else []
+    except (ValueError, RecursionError):
+        texts = []
+    for text in texts:
+        if len(text) >= 6:
+            yield text
+        try:
+            decoded = base64.b64decode(text, validate=True).decode()
+        except ValueError:
+            continue
+        if ":" in decoded and decoded.isprintable():
+            yield decoded.partition(":")[2]
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping | list):
+        for item in data.values() if isinstance(data, Mapping) else data:
+            yield from _texts(item)
+
+
+def _userinfos(value: str) -> Iterator[tuple[str, str]]:
+    before, at, _ = value.rpartition("@")
+    user, colon, password = before.rpartition("://")[2].partition(":")
+    if at and colon:
+        yield user, password
+
+
+def _homes(text: str) -> str:
+    """The folders of users, of this machine's or a virtual machine's outside."""
+    return re.sub(r"((?:/home|/Users|\\Users|/mnt/[a-z]/Users)[/\\])(?!linuxbrew\b)[^/\\\s'\":,;]+", r"\1(user)", text)

@@ -1,0 +1,1 @@
+"""What labkit prints, and the screen that it prints on."""

@@ -1,0 +1,55 @@
+"""What a message's payload must have, and who is at fault when it does not: whoever published it, not whoever could not read it."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from labkit.trace.tables import Tables
+
+UNREADABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
+SHOWN = 80  # characters of a payload in a message
+KINDS: dict[str, type] = {"number": int, "money": Decimal, "text": str}  # by the forms of message_fields
+_WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
+
+
+def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
+    """(who published it, what is wrong with it, its payload) of a message that was parked for this cause; None when it could be read, when
+    it is in no outbox, or is as it must be."""
+    if not cause.startswith(UNREADABLE):
+        return None
+    row = tables.row("SELECT schema_name, event, payload FROM outbox WHERE id = ?", message_id) if message_id else None
+    if row is None:
+        return None
+    schema, event, payload = row
+    publisher = tables.system.component(schema)
+    wrong = fault_of(fields_of(tables, event), payload or "")
+    return (publisher, wrong, " ".join((payload or "").split())[:SHOWN]) if publisher and wrong else None
+
+
+def fields_of(tables: Tables, event: str | None) -> dict[str, str]:
+    """What the payload of this type of message must have, each field with its form."""
+    return dict(tables.rows("SELECT field, form FROM message_fields WHERE event = ? ORDER BY rowid", event))
+
+
+def fault_of(fields: Mapping[str, str], payload: str) -> str | None:
+    """`without orderDetails.customerId`, `with name = 4, which is not a text`; None for what is as it must be."""
+    if not fields:
+        return None
+    try:
+        found = json.loads(payload, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return "with a payload that is not JSON"
+    for field, form in fields.items():
+        kind = KINDS[form]
+        value: Any = found
+        for name in field.split("."):
+            if not isinstance(value, dict) or name not in value:
+                return f"without {field}"
+            value = value[name]
+        if kind is Decimal:
+            value = value.get("amount") if isinstance(value, dict) else value
+            value = Decimal(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal) if kind is Decimal else kind):
+            return f"with {field} = {json.dumps(value, default=str)[:SHOWN]}, which is not {_WORDS[kind]}"
+    return None

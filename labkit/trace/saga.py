@@ -1,0 +1,61 @@
+"""The orchestrated saga of an order: how far it has come, and whether it has ended as the order did."""
+
+import json
+
+from labkit.system import messaging
+from labkit.trace.model import Diagnosis
+from labkit.trace.tables import Tables
+from labkit.trace.walk import Walk
+
+
+def why_pending(tables: Tables, order_id: int) -> str | None:
+    """What the saga of an order says about it when its answer came and it is still PENDING; None where there is no saga, or it waits."""
+    row = tables.row("SELECT end_state, compensating, failed FROM saga_instances WHERE order_id = ? ORDER BY saga_id", order_id)
+    if row is None or not any(row):
+        return None
+    ended, compensating, failed = row
+    if compensating and not ended:
+        return "The saga runs backwards, and its compensation has not rejected the order yet."
+    return _why_wrong("PENDING", ended, compensating, failed)
+
+
+def saga(walk: Walk, order_id: int, state: str) -> None:
+    """One hop for each saga instance of an order; none where the evidence has no instance."""
+    for schema, saga_id, state_name, ended, compensating, failed in walk.tables.rows(
+        "SELECT schema_name, saga_id, state_name, end_state, compensating, failed FROM saga_instances WHERE order_id = ? ORDER BY saga_id",
+        order_id,
+    ):
+        source = f"{schema}.{messaging.SAGAS}"
+        lane = walk.system.component(schema) or walk.system.owners["orders"]
+        backwards = "ran backwards and " if compensating else ""
+        text = f"saga {saga_id} {backwards}ended" if ended else f"saga {saga_id} is in {_step(state_name)}"
+        if failed:
+            text = f"saga {saga_id} ended in an error"
+        if state == "PENDING" and not ended:
+            walk.wait("saga", f"{text}, and runs backwards" if compensating else text, source=source, lane=lane)
+        elif why := _why_wrong(state, ended, compensating, failed):
+            walk.wrong("saga", f"{text}, and the order is {state}", source, Diagnosis(why, f"labkit logs {lane}"), lane=lane)
+        else:
+            walk.ok("saga", text, source, lane=lane)
+
+
+def _why_wrong(state: str, ended: bool, compensating: bool, failed: bool) -> str | None:
+    if failed:
+        return "The saga ended in an error: a compensation failed, or a reply came that no step expects."
+    if not ended:
+        return f"The order is {state}, and its saga has not ended: the orchestrator left it in the middle."
+    if state == "PENDING":
+        return "The saga has ended, and its last step did not end the order."
+    if compensating and state != "REJECTED":
+        return f"The saga ran backwards, and its compensation did not reject the order: it is {state}."
+    if not compensating and state == "REJECTED":
+        return "The order is REJECTED, and the saga did not run backwards: the orchestrator did not take the refusal for one."
+    return None
+
+
+def _step(state_name: str | None) -> str:
+    """`step 1` of a state as the orchestrator writes it, which is JSON; another text as it is."""
+    try:
+        return f"step {json.loads(state_name or '')['currentlyExecuting']}"
+    except (ValueError, KeyError, TypeError):
+        return f"the state {state_name}"

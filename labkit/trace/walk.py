@@ -1,0 +1,38 @@
+"""The hops of a story, collected in the order of the way, with the diagnosis of the first that is missing."""
+
+from typing import Any
+
+from labkit.trace import components
+from labkit.trace.model import Diagnosis, Hop, Mark
+from labkit.trace.tables import Tables
+
+
+class Walk:
+    """After the first missing hop, what would follow is only waited for."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.system = tables.system
+        self.hops: list[Hop] = []
+        self.diagnosis: Diagnosis | None = None
+        self.stopped = False
+
+    def ok(self, key: str, text: str, source: str = "", **more: Any) -> None:
+        self.hops.append(Hop(key, Mark.OK, text, source, **more))
+
+    def stop(self, key: str, text: str, source: str, diagnosis: Diagnosis, **more: Any) -> None:
+        self.hops.append(Hop(key, Mark.MISSING, text, source, **more))
+        self.stopped, self.diagnosis = True, self.diagnosis or diagnosis
+
+    def wrong(self, key: str, text: str, source: str, diagnosis: Diagnosis, **more: Any) -> None:
+        """Not as it should be, though what follows may come about all the same."""
+        self.hops.append(Hop(key, Mark.MISSING, text, source, **more))
+        self.diagnosis = self.diagnosis or diagnosis
+
+    def unread(self, key: str, source: str, reason: str, **more: Any) -> None:
+        """`source` is what could not be read: the tables, the records or the view."""
+        self.hops.append(Hop(key, Mark.UNREAD, f"could not be read: {reason}", self.system.title(source), **more))
+        self.stopped, self.diagnosis = True, self.diagnosis or components.unreadable(self.tables, source, reason)
+
+    def wait(self, key: str, text: str = "waiting", **more: Any) -> None:
+        self.hops.append(Hop(key, Mark.WAITING, text, **more))

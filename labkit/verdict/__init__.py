@@ -1,0 +1,1 @@
+"""Judging an evidence database, and showing the judgement."""

@@ -1,0 +1,174 @@
+"""Judges an evidence database: a pure function of what is in it.
+
+Three verdicts: pass, fail (the code), unknown (never a pass); fail > unknown > pass. A violation in complete evidence is fail whatever the
+machine did. What is merely missing is unknown when a server or labkit ended or stalled, or a service was signalled, paused or killed by
+somebody else.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from labkit.invariants import catalog
+from labkit.invariants.model import Invariant
+from labkit.invariants.narrowed import narrowed
+from labkit.invariants.witness import Witness, witness
+from labkit.system import find as profiles
+from labkit.verdict.finding import Finding
+from labkit.verdict.machine import Machine, machine_of
+from labkit.verdict.parked import parked_findings
+from labkit.verdict.stillness import Rest, rest_of
+from labkit.verdicts import Verdict, worst
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class Standing(Enum):
+    """Of one invariant: a verdict, or why there is none."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOTHING = "nothing to judge"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`judged` counts what there was to judge; `count` its violations, `consequences` those of them that follow from a parked message.
+    `reason` says why it is unknown or was not judged."""
+
+    invariant: Invariant
+    standing: Standing
+    judged: int = 0
+    count: int = 0
+    consequences: int = 0
+    reason: str = ""
+    next_step: str = ""
+    first: Witness | None = None
+    worst: Witness | None = None
+    last: Witness | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    results: tuple[Result, ...]
+    notes: tuple[str, ...]
+    run: dict[str, str]
+
+
+def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None = None, *, must_judge: Iterable[str] = ()) -> Judgement:
+    """`invariants`: without, all that concern the profile of the run. `must_judge`: ids of those that a check needs: with nothing to judge
+    they are unknown."""
+    with narrowed(connection):
+        return _judge(connection, invariants, set(must_judge))
+
+
+def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None, needed: set[str]) -> Judgement:
+    run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
+    profile = run.get("profile", profiles.DEFAULT)
+    if invariants is None:
+        invariants = catalog.of_profile(profile)
+    machine, parked = machine_of(connection), parked_findings(connection)
+    rest = rest_of(connection, run, machine)
+    parked_orders = {order for finding in parked for order in finding.orders}
+    results = tuple(
+        _judged(connection, i, machine, rest, parked_orders, i.id in needed) if i.holds_for(profile) else _not_applicable(i, i.id in needed)
+        for i in invariants
+    )
+    findings = (*parked, *machine.findings, *rest.findings)
+    return Judgement(_worst(findings, results), findings, results, (*rest.notes, *machine.notes), run)
+
+
+def _worst(findings: Sequence[Finding], results: Sequence[Result]) -> Verdict:
+    by_standing = {Standing.PASS: Verdict.PASS, Standing.FAIL: Verdict.FAIL, Standing.UNKNOWN: Verdict.UNKNOWN}
+    of_results = [by_standing[result.standing] for result in results if result.standing in by_standing]
+    return worst([*of_results, *(Verdict.FAIL if finding.is_failure else Verdict.UNKNOWN for finding in findings)])
+
+
+def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:
+    reason = f"only for the profile {' or '.join(invariant.profiles)}"
+    return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOT_APPLICABLE, reason=reason)
+
+
+def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+    try:
+        return _run(connection, invariant, machine, rest, parked_orders, is_needed)
+    except Exception as error:  # a checker that raises says nothing about the code
+        text = str(error).splitlines()[0] if str(error) else ""
+        reason = f"the check itself failed: {type(error).__name__}: {text}"
+        return Result(invariant, Standing.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
+
+
+def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+    if gap := _gap(connection, invariant.needs):
+        return Result(invariant, Standing.UNKNOWN, reason=gap, next_step=machine.next_step)
+    if invariant.at_rest and not rest.reached:
+        return Result(invariant, Standing.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
+    (judged,) = connection.execute(invariant.judged).fetchone()
+    found = _rows(connection, invariant.violations)
+    doubtful = {source: kinds for source, kinds in invariant.rests_on.items() if _gap(connection, [source])}
+    rows = [row for row in found if not any(row["kind"] in kinds for kinds in doubtful.values())]
+    if not rows:
+        if gap := _gap(connection, invariant.wants if not found else [*doubtful]):
+            return Result(invariant, Standing.UNKNOWN, judged, reason=gap, next_step=machine.next_step)
+        if judged:
+            return Result(invariant, Standing.PASS, judged)
+        return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOTHING, reason="there was nothing to judge")
+    own = [row for row in rows if row.get("order_id") not in parked_orders]
+    shown = own or rows
+    worst = max(shown, key=lambda row: row["badness"] or 0)
+    tell = {id(row): witness(connection, invariant, row) for row in (shown[0], worst, shown[-1])}
+    first, worst_told, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
+    excuse = machine.excuse(_since(connection, rows)) if all(row["kind"] in invariant.missing for row in rows) else None
+    if excuse:
+        reason = f"{_plural(len(rows), 'violation')}, but only by what is missing, and {excuse}"
+        return Result(
+            invariant,
+            Standing.UNKNOWN,
+            judged,
+            len(rows),
+            len(rows) - len(own),
+            reason,
+            machine.next_step,
+            first=first,
+            worst=worst_told,
+            last=last,
+        )
+    return Result(invariant, Standing.FAIL, judged, len(rows), len(rows) - len(own), first=first, worst=worst_told, last=last)
+
+
+def _since(connection: Any, rows: list[dict[str, Any]]) -> datetime | None:
+    """When the first of the things that are missing something began."""
+    orders = [row["order_id"] for row in rows]
+    if None in orders:
+        return None
+    (first,) = connection.execute("SELECT min(created) FROM outbox WHERE order_id IN (SELECT unnest(?))", [orders]).fetchone()
+    began: datetime | None = first
+    return began
+
+
+def _rows(connection: Any, query: str) -> list[dict[str, Any]]:
+    found = connection.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _gap(connection: Any, sources: Sequence[str]) -> str | None:
+    """Why these sources do not suffice, or None."""
+    for source in sources:
+        found = connection.execute("SELECT complete, reason FROM completeness WHERE source = ?", [source]).fetchone()
+        if found is None:
+            return f"{source} was not collected"
+        if not found[0]:
+            return str(found[1] or f"{source} could not be read whole")
+    return None
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,1 @@
+"""The learner's folder: files, snapshots, progress."""

@@ -1,0 +1,51 @@
+"""A stack whose stores are empty and whose services run from a folder: what every start of a lab and every reset ends with."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import interrupts
+from labkit.faults import notes
+from labkit.stack import lifecycle, provision, runtimes, state
+from labkit.system import find as profiles
+from labkit.system.model import Profile
+from labkit.terminal import say
+from labkit.terminal.component_table import LiveTable, Quiet, Table
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """What was done: was there anything to empty, and how long it took (seconds)."""
+
+    emptied: bool
+    seconds: float
+
+
+def empty_stack(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Emptied:
+    """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
+    `source` is the folder that its services run from, `profile` says what it consists of; None leaves that. If this is interrupted,
+    the next `up` finishes it. Raises UserError."""
+    begun = time.monotonic()
+    with state.exclusive(name, command.removeprefix("labkit ")) as directory:
+        interrupts.on_termination()
+        old = state.find(name)
+        choice = runtimes.choose(None, old)
+        wanted = profile or (old.profile if old else profiles.default())
+        runtime = runtimes.of(choice.runtime, directory, old.profile if old else wanted)
+        runs = bool(runtime.running())
+        if old is not None:
+            runtime.refuse_unusable()  # what cannot be begun must not be finished by the next `up`
+            provision.statements(source or old.source, wanted)
+            notes.heal_all_first(old, command) if runs and not cold else notes.forget(old, command)
+            lifecycle.intend_reset(directory, lifecycle.RESET_ALL if cold else lifecycle.RESET)
+        if runs and old is not None and old.profile != wanted:
+            lifecycle.take_down(directory, old, data=False)  # other components, on the same servers' data, which is emptied below
+            runs = False
+        if not runs:
+            say.line(f"{choice.why}\n")
+        view = Quiet() if runs and not cold else LiveTable() if say.on_terminal() else Table()
+        with view:
+            lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime, profile=wanted)
+        if not runs:
+            say.line()
+    return Emptied(old is not None, time.monotonic() - begun)

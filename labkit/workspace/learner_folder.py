@@ -1,0 +1,114 @@
+"""The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab brings, and `.labkit/`:
+
+workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit put there
+progress.json    see progress.py                           snapshots/    work that was kept, see snapshots.py
+changing.json    a change of the files is under way        lock          held by the command that changes them
+
+Everything else in the folder, notes.md first of all, is the learner's alone.
+"""
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.errors import UserError
+
+KEPT = ".labkit"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A learner's folder; `stack` is the name of the stack that runs from it."""
+
+    folder: Path
+    stack: str
+
+    @property
+    def kept(self) -> Path:
+        return self.folder / KEPT
+
+
+def find(start: Path | None = None) -> Workspace | None:
+    """The workspace that `start` (else the working directory) is in, or None. Raises UserError for one that cannot be read."""
+    folder = folder_of(start)
+    return _read(folder) if folder else None
+
+
+def folder_of(start: Path | None = None) -> Path | None:
+    """Its folder alone, whatever is in it."""
+    try:
+        start = (start or Path.cwd()).absolute()
+    except FileNotFoundError:  # the working directory is gone
+        return None
+    return next((folder for folder in (start, *start.parents) if (folder / KEPT / "workspace.json").is_file()), None)
+
+
+def _read(folder: Path) -> Workspace:
+    from labkit import user_files
+
+    path = folder / KEPT / "workspace.json"
+    try:
+        data = user_files.json_of(path)
+        if data["format"] > FORMAT:
+            raise UserError(f"{folder} is a workspace of a later labkit.", "install that labkit again")
+        return Workspace(folder, str(data["stack"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{path} cannot be read ({what}).", f"labkit init {shlex.quote(str(folder))}, which writes it again and keeps your files"
+        ) from None
+
+
+def whole() -> Workspace | None:
+    """The workspace that one is in, or None. A change of its files that was interrupted is finished first."""
+    found = find()
+    if found and (found.kept / "changing.json").exists():
+        from labkit.workspace import changes
+
+        changes.finish(found)
+    return found
+
+
+def here() -> Workspace:
+    """The same; raises UserError outside."""
+    found = whole()
+    if found is None:
+        message = f"You are not in a workspace ({Path.cwd()})."
+        raise UserError(message, "labkit init workshop, then cd workshop; or cd into the one that you have")
+    return found
+
+
+def write(space: Workspace) -> None:
+    from labkit import paths
+
+    with told_when_refused(space.folder):
+        paths.write(space.kept / "workspace.json", json.dumps({"format": FORMAT, "stack": space.stack}) + "\n")
+
+
+@contextmanager
+def told_when_refused(folder: Path) -> Iterator[None]:
+    """What the file system refuses is the user's to fix. Raises UserError."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename if error.filename is not None else folder
+        message = f"{where} cannot be written: {error.strerror or error}. Nothing of yours was changed."
+        raise UserError(message, f"make {folder} writable and see that its disk has room, then the same command again") from None
+
+
+@contextmanager
+def changing(space: Workspace) -> Iterator[None]:
+    """One command changes a workspace at a time. Raises UserError while another does."""
+    import fcntl
+
+    with told_when_refused(space.folder), (space.kept / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"Another labkit command is changing the files of {space.folder}."
+            raise UserError(message, "wait until it is done, or stop it") from None
+        yield

@@ -1,0 +1,32 @@
+"""What to do about a service that does not start with the files as they are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from labkit.stack.readiness import NotReady
+from labkit.workspace import learner_folder
+from labkit.workspace.manifest import manifest_of
+
+
+def after(error: NotReady, again: str) -> str:
+    """The next step; `again` is the command that tries once more."""
+    mistake = error.mistake
+    if mistake is None:
+        return f"fix what its log says (labkit logs {error.component}), then {again}"
+    if not mistake.missing:
+        return f"fix {mistake.file}, line {mistake.line}, then {again}"
+    space = learner_folder.find()
+    if space is None:
+        return f"git checkout {mistake.missing}, then {again}"
+    return f"labkit lab {manifest_of(space).lab or 1} restore {mistake.missing}, then {again}"
+
+
+@contextmanager
+def next_step_added() -> Iterator[None]:
+    """A component that ends while it is waited for is told with its way back."""
+    try:
+        yield
+    except NotReady as error:
+        if error.ended:
+            error.next_step = after(error, "the same again")
+        raise
