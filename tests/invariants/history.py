@@ -193,11 +193,11 @@ class History:
     def type_of(self, event: str) -> Message:
         return next(message for message in self.profile.messages if message.name == event)
 
-    def announce(self, change: str, **about: int) -> None:
+    def announce(self, change: str, *, order_id: int | None = None, customer_id: int | None = None) -> None:
         """Write the message that tells of a change, where there is one."""
         for message in self.profile.messages:
             if message.tells == change:
-                self.publish(message.name, **about)
+                self.publish(message.name, order_id=order_id, customer_id=customer_id)
 
     def answering(self, answer: str) -> str:
         return next(message.name for message in self.profile.messages if message.answers == answer)
@@ -291,10 +291,10 @@ class History:
         )
 
     def publish(
-        self, event: str, *, order_id: int | None = None, customer_id: int | None = None, relayed: bool = True, **place: Any
+        self, event: str, *, order_id: int | None = None, customer_id: int | None = None, relayed: bool = True, like: str = "", **place: Any
     ) -> str:
-        """An outbox row in the current commit and, when relayed, its record."""
-        message = self.type_of(event)
+        """An outbox row in the current commit and, when relayed, its record. A type of no profile goes where `like` goes."""
+        message = self.type_of(like or event)
         channel, schema = message.channel, self.profile.service(message.sender).schema
         if order_id in self._orders:
             customer_id = customer_id or self._orders[order_id][0]

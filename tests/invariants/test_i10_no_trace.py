@@ -11,7 +11,7 @@ def test_an_event_of_an_order_that_never_was() -> None:
     found = result(history, "I10")
     assert found.standing is FAIL
     assert found.first
-    assert found.first.sentence.startswith("OrderCreated tells of order 17 (Order, partition ")
+    assert found.first.sentence.startswith("OrderCreated is about order 17 (Order, partition ")
     assert found.first.because[-1].text == '12.34 of the credit of customer 4 "Ada" is reserved for it'
 
 

@@ -148,7 +148,7 @@ def back_to_pending(shop: Shop) -> str:
 
 def of_no_order(shop: Shop) -> str:
     shop.produce("0000000000000001-0000000000000001", "OrderApproved", 888888)
-    return "OrderApproved tells of order 888888"
+    return "OrderApproved is about order 888888"
 
 
 def refused_without_reason(shop: Shop) -> str:
