@@ -207,7 +207,7 @@ CREATE TABLE records (
   topic VARCHAR,                -- full name
   channel VARCHAR,              -- the last part of the topic's name
   partition_no INTEGER,         -- partition
-  offset_no HUGEINT,            -- position within the partition, the order that counts: Kafka's offset; position_text(…) for others
+  offset_no HUGEINT,            -- position within the partition, the order that counts; position_text(offset_no) is what people see
   message_index INTEGER,        -- which message of the record, 0 for the first
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID

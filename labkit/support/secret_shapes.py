@@ -64,7 +64,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(\bACL\s+SETUSER\b[^\n]*?\s[>#<!])\S+"), rf"\1{REMOVED}"),
     (re.compile(r"(?im)((?:\blogin|\baccount|\bmachine)\s+\S+(?:\s+login\s+\S+)?\s+password\s+)\S+"), rf"\1{REMOVED}"),
     (re.compile(r"(?im)(^\s*password\s+)\S+(?=\s*$)"), rf"\1{REMOVED}"),
-    (re.compile(r"(\buser_[\w-]+\s*=\s*)\"[^\"\n]*\""), rf'\1"{REMOVED}"'),  # Kafka's list of users
+    (re.compile(r"(\buser_[\w-]+\s*=\s*)\"[^\"\n]*\""), rf'\1"{REMOVED}"'),  # the list of users of a broker's settings
     # SQL
     (re.compile(rf"(?i)(\bIDENTIFIED\s+(?:WITH\s+\S+\s+)?(?:BY|AS|USING)\s+(?:PASSWORD\s*\(?\s*)?){_SQL_TEXT}", re.S), rf"\1'{REMOVED}'"),
     (re.compile(rf"(?i)(\b(?:OLD_)?PASSWORD\s*\(\s*){_SQL_TEXT}", re.S), rf"\1'{REMOVED}'"),
