@@ -144,6 +144,14 @@ class Ledger:
         _take(faults, text[whole:])
         return list(faults.values())
 
+    def since(self, size: int) -> list[Fault]:
+        """Those that were not over when the ledger had so many bytes, oldest first."""
+        faults = self.all()
+        before: dict[str, Fault] = {}
+        if faults and size:
+            _take(before, self.path.read_bytes()[:size])
+        return [fault for fault in faults if fault.id not in before or not before[fault.id].over]
+
     def open(self) -> list[Fault]:
         """Those that are not healed, oldest first."""
         return [fault for fault in self.all() if not fault.over]
