@@ -62,6 +62,9 @@ class DatabaseServer:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text(errors="replace")[-3000:]
+        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL does not close a socket that nobody answers
+            if probe.connect_ex(str(self.socket)) != 0:
+                return False
         try:
             pymysql.connect(unix_socket=str(self.socket), user="root").close()
         except pymysql.MySQLError:
