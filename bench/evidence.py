@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.stack import NAME, Labkit, own_labkit
+from labkit.account import Account
 from labkit.brokers.kafka import library
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.wire import LATEST
 from labkit.evidence.collect import collect
 from labkit.evidence.quiescence import State, Watcher, wait
 from labkit.stack import state
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
 from labkit.verdict.judge import judge
 from labkit.verdicts import Verdict

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True)
 class Account:

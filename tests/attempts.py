@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 
+from labkit.account import Account
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.wire import string
 from labkit.stack import accounts, sql
-from labkit.stack.model import Account
 from labkit.system import find
 
 ANSWER_S = 10.0

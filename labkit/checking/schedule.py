@@ -196,11 +196,11 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable
     except UserError as error:
         return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
     except Exception as error:  # a check that raises says nothing about the code
-        from labkit.cli.ending import explained
+        from labkit import machine_refusals
         from labkit.errors import words_of
         from labkit.support.crash_report import write_report
 
-        if (known := explained(error)) is not None:
+        if (known := machine_refusals.as_user_error(error)) is not None:
             return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))
         path = write_report(error, [this.id])
         next_step = f"attach {path} to a question" if path else "ask, and show this"

@@ -5,20 +5,18 @@ become exit codes.
 damaged file of its own, a full disk, a reader that went away end with 255, also when telling of it fails.
 """
 
-import errno
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from labkit import machine_refusals
 from labkit.errors import ExitCode, UserError, words_of
 from labkit.terminal import streams
 
 JUDGING = {"verify", "chaos", "trace", "doctor"}
-NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM)
 
 
 def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
@@ -114,7 +112,7 @@ def _leaf(error: BaseException) -> BaseException:
 def _ended(error: BaseException, arguments: list[str]) -> int:
     if hasattr(error, "format_message"):
         return _usage(error, arguments)
-    known = error if isinstance(error, UserError) else explained(error)
+    known = error if isinstance(error, UserError) else machine_refusals.as_user_error(error)
     if known is None:
         return _internal(error, arguments)
     code = known.exit_code
@@ -175,43 +173,3 @@ def _tell(
         except say.NotWritten:
             streams.give_up(sys.stdout)
     return code
-
-
-def explained(error: BaseException) -> UserError | None:
-    """What the machine refused, as a sentence and what to do; None for what is no fault of the machine."""
-    if isinstance(error, MemoryError):
-        return UserError("The machine had no memory left for labkit.", "end other programs, then the same again")
-    number = error.errno if isinstance(error, OSError) else errno.ENOSPC if os.strerror(errno.ENOSPC) in words_of(error) else None
-    file = getattr(error, "filename", None)
-    name = os.fsdecode(file) if isinstance(file, str | bytes) else ""
-    if number in NO_SPACE:
-        return _no_space(name)
-    if number == errno.ENOENT and not name and not os.path.exists("."):  # noqa: PTH110
-        return UserError("The folder that you are in is gone.", "cd, then the same again")
-    if number == errno.EROFS:
-        return UserError(f"{name or 'The disk'} can only be read: labkit could not write there.", _elsewhere(name))
-    if number in NOT_ALLOWED and name:
-        return UserError(f"labkit may not use {name}: {os.strerror(number or 0)}.", f"ls -ld {shlex.quote(name)}; or {_elsewhere(name)}")
-    if number in (errno.ENOTDIR, errno.EEXIST) and name:
-        return UserError(f"labkit needs a folder at {name}, and something else is there.", _elsewhere(name))
-    if number in (errno.EMFILE, errno.ENFILE):
-        return UserError("Too many files are open: labkit could not open another one.", "ulimit -n 4096, then the same again")
-    return None
-
-
-def _elsewhere(name: str) -> str:
-    """What sends labkit to another folder than the one that this file is in, or was to be in."""
-    from labkit import paths
-
-    with suppress(UserError):
-        if name and os.path.abspath(name).startswith(str(paths.cache())):  # noqa: PTH100
-            return "export LABKIT_CACHE=DIR, a folder that you may write to"
-    return "export LABKIT_HOME=DIR, a folder that you may write to"
-
-
-def _no_space(name: str) -> UserError:
-    from labkit import paths
-
-    what = f": {name} could not be written" if name else ""
-    removal = "or remove what a stack keeps: labkit down --data"
-    return UserError(f"The disk is full{what}.", f"free some space ({paths.home()}), then the same again; {removal}")

@@ -16,10 +16,10 @@ from labkit.checking.checks import Check, CheckResult
 from labkit.commands.lab_check import judge
 from labkit.errors import ExitCode, UserError
 from labkit.stack import lifecycle, runtimes, sources, sql, state
+from labkit.stack.component_table import Table
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 from labkit.terminal import say
-from labkit.terminal.component_table import Table
 from labkit.verdicts import Verdict
 
 STACK = "author-test"

@@ -3,9 +3,9 @@
 from labkit.errors import ExitCode
 from labkit.faults import notes
 from labkit.stack import lifecycle, runtimes, state
+from labkit.stack.component_table import Table
 from labkit.stack.model import no_component
 from labkit.terminal import say
-from labkit.terminal.component_table import Table
 from labkit.workspace import recovery
 from labkit.workspace.edits import source_for
 

@@ -1,9 +1,9 @@
 """labkit setup: get the servers."""
 
 from labkit.errors import ExitCode
+from labkit.setup import setup as set_up
 from labkit.stack import runtimes
 from labkit.stack.runtime import DOCKER
-from labkit.stack.setup import setup as set_up
 from labkit.terminal import say
 
 

@@ -6,8 +6,7 @@ from typing import NoReturn
 
 from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
-from labkit.servers import products
-from labkit.stack import native, processes, runtimes, state
+from labkit.stack import native, processes, products, runtimes, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE, Runtime
 from labkit.terminal import say

@@ -7,14 +7,13 @@ from labkit import interrupts, paths
 from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
 from labkit.faults import notes
-from labkit.servers import products
-from labkit.stack import accounts, lifecycle, runtimes, sources, state
+from labkit.stack import accounts, lifecycle, products, runtimes, sources, state
+from labkit.stack.component_table import LiveTable, Table
 from labkit.stack.model import Stack
 from labkit.stack.readiness import NotReady
 from labkit.stack.runtime import WHAT_RUNS
 from labkit.system.model import Profile
 from labkit.terminal import say
-from labkit.terminal.component_table import LiveTable, Table
 from labkit.workspace import lab_status, learner_folder, next_step, progress, recovery
 from labkit.workspace.learner_folder import Workspace
 

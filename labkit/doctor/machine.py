@@ -10,8 +10,7 @@ from labkit import paths
 from labkit.doctor import folders, images
 from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
 from labkit.doctor.subject import Subject
-from labkit.servers import products
-from labkit.stack import compose
+from labkit.stack import compose, products
 from labkit.stack.model import SUPERVISOR
 from labkit.stack.runtime import DOCKER, NATIVE
 

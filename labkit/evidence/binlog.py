@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit.account import Account
 from labkit.evidence import changes, charsets
 from labkit.evidence.changes import Change, Wanted
 from labkit.evidence.charsets import Charsets
@@ -16,7 +17,6 @@ from labkit.evidence.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.row_format import ALIVE, Decoder, TableMap, Unsupported, decoder, is_versioned, table_map, table_name
 from labkit.evidence.table_files import TableFile, TableFiles, quoted
 from labkit.stack import sql
-from labkit.stack.model import Account
 from labkit.system.model import Profile
 
 # Kinds of events by their number.

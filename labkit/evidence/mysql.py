@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from labkit import brokers
+from labkit.account import Account
 from labkit.brokers.model import Positions
 from labkit.evidence import messages
 from labkit.evidence.packets import packet
 from labkit.evidence.replication import Position
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
-from labkit.stack.model import Account
 from labkit.system import messaging
 from labkit.system.model import Form, ObservedTable, Profile
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit.account import Account
 from labkit.brokers.model import Positions
 from labkit.evidence import messages
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, quoted
-from labkit.stack.model import Account
 from labkit.system import messaging
 from labkit.system.customers_and_orders import VIEW_KEY
 

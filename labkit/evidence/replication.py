@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.account import Account
 from labkit.evidence.packets import packet
 from labkit.stack import sql
-from labkit.stack.model import Account
 
 READ_BUFFER = 1 << 20
 TIMEOUT = 30.0  # seconds the server may be silent

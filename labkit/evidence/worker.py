@@ -115,9 +115,9 @@ def _answer(task: dict[str, Any], output: TextIO) -> None:
 
 
 def _tables(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
+    from labkit.account import Account
     from labkit.evidence import mysql
     from labkit.stack import state
-    from labkit.stack.model import Account
 
     tables = mysql.read(Account(**account), state.profile_of(profile), Path(folder), tell)
     place = {"file": tables.position.file, "offset": tables.position.offset}
@@ -127,10 +127,10 @@ def _tables(tell: Callable[[int], None], account: dict[str, Any], profile: str, 
 def _binlog(
     tell: Callable[[int], None], account: dict[str, Any], profile: str, start: dict[str, Any], stop: dict[str, Any], folder: str
 ) -> dict[str, Any]:
+    from labkit.account import Account
     from labkit.evidence import binlog
     from labkit.evidence.replication import Position
     from labkit.stack import state
-    from labkit.stack.model import Account
 
     reading = binlog.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), tell)
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
@@ -146,11 +146,11 @@ def _records(
     unanswered: list[str],
 ) -> dict[str, Any]:
     from labkit import brokers
+    from labkit.account import Account
     from labkit.brokers.model import Place, Position
     from labkit.evidence import records
     from labkit.evidence.messages import Wire
     from labkit.stack import state
-    from labkit.stack.model import Account
 
     def positions(rows: list[Any]) -> dict[Place, Position]:
         return {(channel, partition): Position(position) for channel, partition, position in rows}
@@ -162,9 +162,9 @@ def _records(
 
 def _view(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
     from labkit import brokers
+    from labkit.account import Account
     from labkit.evidence import redis
     from labkit.stack import state
-    from labkit.stack.model import Account
 
     positions = brokers.positions(state.profile_of(profile))
     return {"customers": redis.read(Account(**account), positions, Path(folder), tell)}

@@ -138,7 +138,7 @@ class _Build:
     def _jars(self, scratch: Path, work: Work) -> Path:
         """Kafka's, linked or copied from the cache, where Maven puts them when they are not there."""
         from labkit.servers import kafka
-        from labkit.stack.setup import fetch_kafka
+        from labkit.setup import fetch_kafka
 
         if kafka.find_libs() is None:
             with timed(self._view, "jars", f"Kafka {kafka.VERSION} by Maven"):

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit import paths
+from labkit.account import LOOPBACK, Account
 from labkit.brokers.kafka import library
 from labkit.servers import kafka
 from labkit.servers.cache import move_into_place, scratch_dir
-from labkit.stack.model import LOOPBACK, Account
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -23,7 +24,23 @@ ANSWER_S = 15.0
 END_S = 60.0
 
 
-def record(server: kafka.KafkaServer) -> Path | None:
+def make(server: kafka.KafkaServer, *, again: bool = False) -> Path | None:
+    """Make the class-data archive by running a broker once (about 5 s); None when that fails, and Kafka then starts slower without it.
+
+    What failed once is tried no more, unless `again`.
+    """
+    failed = kafka.archive_place(server).with_suffix(".failed")
+    if failed.exists() and not again:
+        return None
+    made = _record(server)
+    if made is None:
+        paths.write(failed, "")
+    else:
+        failed.unlink(missing_ok=True)
+    return made
+
+
+def _record(server: kafka.KafkaServer) -> Path | None:
     """The archive's place in the cache; None when the broker did not start, did not answer or wrote none."""
     place = kafka.archive_place(server)
     with scratch_dir("kafka") as scratch:

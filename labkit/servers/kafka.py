@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import paths
 from labkit.errors import UserError
 from labkit.paths import write_private
 from labkit.servers.cache import cache_dir, version_text
@@ -142,24 +141,6 @@ def forget_archive() -> bool:
         return False
     place.unlink()
     return True
-
-
-def make_archive(server: KafkaServer, *, again: bool = False) -> Path | None:
-    """Make the class-data archive by running a broker once (about 5 s); None when that fails, and Kafka then starts slower without it.
-
-    What failed once is tried no more, unless `again`.
-    """
-    from labkit.servers.archive import record
-
-    failed = archive_place(server).with_suffix(".failed")
-    if failed.exists() and not again:
-        return None
-    made = record(server)
-    if made is None:
-        paths.write(failed, "")
-    else:
-        failed.unlink(missing_ok=True)
-    return made
 
 
 def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, login: Login, into: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import docker_engine, paths
 from labkit.errors import Damaged, UserError
-from labkit.servers import products
+from labkit.stack import products
 from labkit.stack.model import Stack
 from labkit.stack.ports import PortTaken
 from labkit.system.model import Profile

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import docker_engine, paths
+from labkit.account import Account
 from labkit.errors import Damaged, UserError
-from labkit.servers import products
-from labkit.stack import accounts, compose, event_log, log_files
-from labkit.stack.model import Account, Stack
+from labkit.stack import accounts, compose, event_log, log_files, products
+from labkit.stack.model import Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.system.model import Profile
 

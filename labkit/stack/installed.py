@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.errors import UserError
-from labkit.servers import products
+from labkit.stack import products
 
 
 @dataclass(frozen=True)

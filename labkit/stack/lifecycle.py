@@ -12,10 +12,24 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import paths
+from labkit.account import LOOPBACK
 from labkit.errors import Damaged, UserError
-from labkit.servers import products
-from labkit.stack import accounts, compose, port_claims, ports, probes, provision, runtimes, sources, sql, start_times, state, stores
-from labkit.stack.model import LOOPBACK, Component, Endpoint, Stack
+from labkit.stack import (
+    accounts,
+    compose,
+    port_claims,
+    ports,
+    probes,
+    products,
+    provision,
+    runtimes,
+    sources,
+    sql,
+    start_times,
+    state,
+    stores,
+)
+from labkit.stack.model import Component, Endpoint, Stack
 from labkit.stack.readiness import Ready, wait_all
 from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
 from labkit.system import find as profiles

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.account import Account as Account
+from labkit.account import Account
 from labkit.errors import ExitCode, UserError
 from labkit.stack import accounts
 from labkit.system.model import Profile
 
-LOOPBACK = "127.0.0.1"
 SUPERVISOR = "supervisor"
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from labkit.account import Account
 from labkit.errors import Damaged, UserError
-from labkit.servers import mysql, products
-from labkit.stack import event_log, installed, log_files, processes
-from labkit.stack.model import SUPERVISOR, Account, Endpoint, Stack
+from labkit.servers import mysql
+from labkit.stack import event_log, installed, log_files, processes, products
+from labkit.stack.model import SUPERVISOR, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
 from labkit.system.model import Profile
 

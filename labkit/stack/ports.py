@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.account import LOOPBACK
 from labkit.errors import UserError
 from labkit.stack import port_claims, processes
-from labkit.stack.model import LOOPBACK
 
 TRIES = 200
 FIRST_FREE = 20000  # where the search for a port without a default begins

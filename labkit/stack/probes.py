@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from labkit.servers import products
-from labkit.stack import provision, start_times
-from labkit.stack.model import Account, Endpoint, Stack
+from labkit.account import Account
+from labkit.stack import products, provision, start_times
+from labkit.stack.model import Endpoint, Stack
 from labkit.stack.readiness import Probe, Waiting
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 

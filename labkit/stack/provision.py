@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from labkit.account import Account
 from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.accounts import ADMIN, OBSERVER, Accounts, mysql_users
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
 from labkit.system.model import Profile
 
 ROOT = Account("localhost", 0, "root", "")  # over the socket alone

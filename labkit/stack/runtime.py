@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from labkit.account import Account
 from labkit.errors import UserError
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
 
 NATIVE, DOCKER = "native", "docker"
 NAMES = (DOCKER, NATIVE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from labkit.stack.model import Account
+from labkit.account import Account
 
 
 def connect(**options: Any) -> Any:

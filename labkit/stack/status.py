@@ -3,9 +3,10 @@
 import threading
 from typing import Any
 
+from labkit.account import Account
 from labkit.docker_engine import NoEngine
 from labkit.stack import accounts, probes, runtimes
-from labkit.stack.model import SUPERVISOR, Account, Stack
+from labkit.stack.model import SUPERVISOR, Stack
 from labkit.stack.runtime import RUNNING, UNKNOWN, Seen
 
 PROBE_TIMEOUT, STARTING_S = 1.0, 15.0  # seconds

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from labkit import brokers, paths
+from labkit.account import Account
 from labkit.brokers.model import Place, Position
 from labkit.errors import UserError
 from labkit.stack import sql
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
 
 TIMEOUT, QUICK = 30.0, 2.0  # seconds
 

@@ -18,8 +18,7 @@ from typing import Any
 from labkit import __version__, paths
 from labkit.doctor import examination, text
 from labkit.errors import Damaged, UserError
-from labkit.servers import products
-from labkit.stack import accounts, installed, runtimes, state, status
+from labkit.stack import accounts, installed, products, runtimes, state, status
 from labkit.stack.runtime import NATIVE, Runtime
 from labkit.support import redaction
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from labkit.servers import products
+from labkit.stack import products
 from labkit.support.named_secrets import is_secret_name, without_named
 from labkit.support.secret_shapes import REMOVED, without_shapes, without_userinfo
 

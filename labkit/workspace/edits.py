@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from labkit.stack import lifecycle, runtimes, sources, state
+from labkit.stack.component_table import Quiet
 from labkit.stack.model import Stack
-from labkit.terminal.component_table import Quiet
 from labkit.workspace import learner_folder, recovery
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from labkit import interrupts
 from labkit.faults import notes
 from labkit.stack import lifecycle, provision, runtimes, state
+from labkit.stack.component_table import LiveTable, Quiet, Table
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 from labkit.terminal import say
-from labkit.terminal.component_table import LiveTable, Quiet, Table
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.account import LOOPBACK, Account
 from labkit.brokers.kafka import library
 from labkit.brokers.kafka.broker import Kafka
 from labkit.brokers.model import Broker
 from labkit.servers import kafka
-from labkit.stack.model import LOOPBACK, Account
 from tests.running import wait_until
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pymysql
 
+from labkit.account import LOOPBACK, Account
 from labkit.evidence.replication import Position
 from labkit.servers import mysql
 from labkit.stack import provision, sql
 from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle
-from labkit.stack.model import LOOPBACK, Account
 from tests.running import PROFILE, ROOT, wait_until
 
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found

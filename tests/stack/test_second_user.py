@@ -14,9 +14,9 @@ import pytest
 from pymysql.constants import CLIENT
 
 from labkit import docker_engine, paths
+from labkit.account import LOOPBACK, Account
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.stack import accounts, compose, provision, sql
-from labkit.stack.model import LOOPBACK, Account
 from labkit.stack.runtime import DOCKER
 from tests.attempts import into_kafka, into_mysql, into_redis
 from tests.conftest import RunningStack

@@ -12,9 +12,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from labkit.account import LOOPBACK, Account
 from labkit.errors import UserError
 from labkit.servers import archive, kafka, mysql, redis
-from labkit.stack.model import LOOPBACK, Account
 from tests.running import free_port, free_ports
 
 TIMEOUT_S = 60

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from labkit import paths
+from labkit.account import Account
 from labkit.brokers.kafka.connection import KafkaConnection
-from labkit.servers import kafka
-from labkit.servers.products import Started
-from labkit.stack.model import Account, Stack
+from labkit.servers import archive, kafka
+from labkit.stack.model import Stack
+from labkit.stack.products import Started
 from labkit.stack.runtime import NATIVE, Preparing
 
 CLIENT_SETTINGS = "client.properties"  # for Kafka's scripts: --command-config FILE
@@ -31,7 +32,7 @@ class Kafka:
         kafka.prepare_data(found, data)
         if kafka.archive(found) is None:
             view.preparing("Kafka's class-data archive, which makes it start faster")
-            kafka.make_archive(found)
+            archive.make(found)
 
     def started(self, found: kafka.KafkaServer, stack: Stack, name: str, data: Path) -> Started:
         account, accounts = stack.account_of(name), stack.accounts

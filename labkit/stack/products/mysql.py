@@ -3,11 +3,12 @@
 import shutil
 from pathlib import Path
 
+from labkit.account import Account
 from labkit.servers import mysql
-from labkit.servers.products import Started
 from labkit.stack import sql
 from labkit.stack.accounts import MYSQL_ROOT, mysql_users
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
+from labkit.stack.products import Started
 from labkit.stack.runtime import NATIVE, Preparing
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:
-    from labkit.stack.model import Account, Stack
+    from labkit.account import Account
+    from labkit.stack.model import Stack
     from labkit.stack.runtime import Preparing
 
 _CLASSES = {"mysql": "Mysql", "kafka": "Kafka", "redis": "Redis"}
@@ -78,7 +79,7 @@ class Product(Protocol):
 
 def of(name: str) -> Product:
     """Raises KeyError for a product that labkit does not know."""
-    found: Product = getattr(importlib.import_module(f"labkit.stack.servers.products.{name}"), _CLASSES[name])()
+    found: Product = getattr(importlib.import_module(f"labkit.stack.products.{name}"), _CLASSES[name])()
     return found
 
 

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from labkit import paths
+from labkit.account import Account
 from labkit.servers import redis
-from labkit.servers.products import Started
 from labkit.stack import stores
-from labkit.stack.model import Account, Stack
+from labkit.stack.model import Stack
+from labkit.stack.products import Started
 from labkit.stack.runtime import NATIVE, Preparing
 
 CLIENTS = ("redis-cli", "valkey-cli")

@@ -1,0 +1,50 @@
+"""What the machine refused: a full disk, a folder that may not be written, no memory. Each as an error that says what to do."""
+
+import errno
+import os
+import shlex
+from contextlib import suppress
+
+from labkit.errors import UserError, words_of
+
+NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM)
+
+
+def as_user_error(error: BaseException) -> UserError | None:
+    """What the machine refused, as a sentence and what to do; None for what is no fault of the machine."""
+    if isinstance(error, MemoryError):
+        return UserError("The machine had no memory left for labkit.", "end other programs, then the same again")
+    number = error.errno if isinstance(error, OSError) else errno.ENOSPC if os.strerror(errno.ENOSPC) in words_of(error) else None
+    file = getattr(error, "filename", None)
+    name = os.fsdecode(file) if isinstance(file, str | bytes) else ""
+    if number in NO_SPACE:
+        return _no_space(name)
+    if number == errno.ENOENT and not name and not os.path.exists("."):  # noqa: PTH110
+        return UserError("The folder that you are in is gone.", "cd, then the same again")
+    if number == errno.EROFS:
+        return UserError(f"{name or 'The disk'} can only be read: labkit could not write there.", _elsewhere(name))
+    if number in NOT_ALLOWED and name:
+        return UserError(f"labkit may not use {name}: {os.strerror(number or 0)}.", f"ls -ld {shlex.quote(name)}; or {_elsewhere(name)}")
+    if number in (errno.ENOTDIR, errno.EEXIST) and name:
+        return UserError(f"labkit needs a folder at {name}, and something else is there.", _elsewhere(name))
+    if number in (errno.EMFILE, errno.ENFILE):
+        return UserError("Too many files are open: labkit could not open another one.", "ulimit -n 4096, then the same again")
+    return None
+
+
+def _elsewhere(name: str) -> str:
+    """What sends labkit to another folder than the one that this file is in, or was to be in."""
+    from labkit import paths
+
+    with suppress(UserError):
+        if name and os.path.abspath(name).startswith(str(paths.cache())):  # noqa: PTH100
+            return "export LABKIT_CACHE=DIR, a folder that you may write to"
+    return "export LABKIT_HOME=DIR, a folder that you may write to"
+
+
+def _no_space(name: str) -> UserError:
+    from labkit import paths
+
+    what = f": {name} could not be written" if name else ""
+    removal = "or remove what a stack keeps: labkit down --data"
+    return UserError(f"The disk is full{what}.", f"free some space ({paths.home()}), then the same again; {removal}")
