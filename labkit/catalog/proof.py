@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.catalog import diagram
+from labkit.catalog import diagram, trees
 from labkit.catalog.labs import Lab, Mutant
 from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.stack import state
-from labkit.workspace import learner_folder, trees
+from labkit.workspace import learner_folder
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")

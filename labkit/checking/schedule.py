@@ -197,8 +197,8 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable
         return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
     except Exception as error:  # a check that raises says nothing about the code
         from labkit import machine_refusals
+        from labkit.crash_report import write_report
         from labkit.errors import words_of
-        from labkit.support.crash_report import write_report
 
         if (known := machine_refusals.as_user_error(error)) is not None:
             return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))

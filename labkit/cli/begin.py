@@ -41,9 +41,14 @@ def up(
     their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
     closes the stack again.
     LABKIT_START_TIMEOUT sets the seconds that a component may take."""
+    from labkit.commands.status import status
     from labkit.commands.up import up
 
-    return up(name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted, as_json=as_json)
+    if not as_json:
+        return up(name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
+    with say.silence():
+        up(name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
+    return status(name, as_json=True)
 
 
 @app.command()

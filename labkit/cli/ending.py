@@ -145,7 +145,7 @@ def _usage(error: Any, arguments: list[str]) -> int:
 
 def _internal(error: BaseException, arguments: list[str]) -> int:
     """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
-    from labkit.support.crash_report import write_report
+    from labkit.crash_report import write_report
 
     message = f"labkit failed: {words_of(error)}"
     report = write_report(error, arguments)

@@ -64,7 +64,7 @@ def predict(
     as_json: Json = False,
 ) -> int:
     """Answer a step's question before its failure is played. What really happens is compared with it afterwards."""
-    from labkit.commands.lab_steps import predict
+    from labkit.workspace.predictions import predict
 
     with say.document(as_json):
         return predict(_number(context), step, answer=answer)

@@ -100,6 +100,6 @@ def completion(
     words: Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)] = None,
 ) -> int:
     """Print what your shell sources, so that Tab completes commands, options, labs, checks, components, faults and stacks."""
-    from labkit.commands.completion import completion
+    from labkit.cli.completion import completion
 
     return completion(shell, words or [], context.find_root().command)

@@ -12,8 +12,8 @@ from labkit import interrupts, paths
 from labkit.catalog import proof
 from labkit.catalog.labs import Lab, Mutant, all_labs, find_lab
 from labkit.catalog.proof import SEED, Files
+from labkit.catalog.run import judge
 from labkit.checking.checks import Check, CheckResult
-from labkit.commands.lab_check import judge
 from labkit.errors import ExitCode, UserError
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.component_table import Table

@@ -37,7 +37,7 @@ LOOK_AT = {
 def fault(stack_name: str, make: Callable[[Stack], FaultSpec], *, seconds: float | None = None, as_json: bool = False) -> ExitCode:
     """Bring about what `make` orders. Says what was done, where to look, and how to undo it."""
     stack = runtimes.load_running(stack_name)
-    healing_first(stack, to_errors=as_json)
+    notes.heal_left_behind(stack, to_errors=as_json)
     begun = time.monotonic()
     made = engine.apply(stack, make(stack), seconds=seconds)
     if as_json:
@@ -51,11 +51,6 @@ def fault(stack_name: str, make: Callable[[Stack], FaultSpec], *, seconds: float
     ):
         say.line(f"  {label}  {text}")
     return ExitCode.OK
-
-
-def healing_first(stack: Stack, *, to_errors: bool = False) -> None:
-    """What an earlier run left behind is healed, and told."""
-    notes.heal_left_behind(stack, to_errors=to_errors)
 
 
 def _done(made: Fault, took: float) -> str:

@@ -14,7 +14,7 @@ from labkit.workspace import lab_status, learner_folder, next_step, progress
 
 def guide(number: int | None, *, to: Path | None) -> ExitCode:
     """Writes the page and opens it; where no browser can be opened, says where it is."""
-    from labkit.catalog.guide_page import page
+    from labkit.workspace.guide_page import page
 
     space = learner_folder.find()
     found = lab_status.of_all(progress.load(space))

@@ -1,8 +1,7 @@
 """labkit heal: undo faults, and see that nothing of them is left."""
 
-from labkit.commands.fault import healing_first
 from labkit.errors import ExitCode, UserError
-from labkit.faults import engine
+from labkit.faults import engine, notes
 from labkit.faults.ledger import Fault, Ledger
 from labkit.stack import state
 from labkit.terminal import say
@@ -34,7 +33,7 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
         return ExitCode.OK
     fault = engine.heal(stack, fault)
     _tell(fault)
-    healing_first(stack)
+    notes.heal_left_behind(stack)
     return _became(fault)
 
 

@@ -5,9 +5,10 @@ import shlex
 from pathlib import Path
 
 from labkit import paths
+from labkit.catalog import trees
 from labkit.errors import ExitCode, UserError
 from labkit.terminal import say
-from labkit.workspace import changes, learner_folder, trees
+from labkit.workspace import changes, learner_folder
 from labkit.workspace.learner_folder import Workspace, told_when_refused
 
 NOTES = """# Notes

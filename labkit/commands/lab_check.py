@@ -4,20 +4,20 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit import explanation as explanations
 from labkit.catalog.labs import Lab, find_lab
+from labkit.catalog.run import chosen, judge
 from labkit.checking.checks import Check, CheckResult
-from labkit.commands.lab_steps import compare_after_check
 from labkit.errors import ExitCode, UserError
 from labkit.explanation import Explanation
 from labkit.terminal import say, screen
 from labkit.verdicts import Verdict, worst
+from labkit.workspace.predictions import compare_after_check
 
 if TYPE_CHECKING:
-    from labkit.stack.model import Stack
     from labkit.workspace.learner_folder import Workspace
     from labkit.workspace.progress import LabRecord
 
@@ -68,7 +68,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 
 def _beside(space: "Workspace | None") -> dict[str, str]:
     """The digests of the files that the lab brought beside the services, as far as they are there."""
-    from labkit.workspace import trees
+    from labkit.catalog import trees
     from labkit.workspace.manifest import manifest_of
 
     if space is None:
@@ -119,43 +119,6 @@ def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, 
     except KeyboardInterrupt:
         say.line()
     return code
-
-
-def chosen(lab: Lab, only: Sequence[str]) -> list[Check]:
-    """Raises UserError for a check that the lab has not."""
-    checks = lab.checks()
-    known = {c.id for c in checks}
-    if strange := [c for c in only if c not in known]:
-        raise UserError(
-            f"Lab {lab.number} has no check {strange[0]}; it has {', '.join(sorted(known))}.",
-            next_step=f"labkit lab {lab.number} check",
-            exit_code=ExitCode.USAGE,
-        )
-    return [c for c in checks if not only or c.id in only]
-
-
-async def judge(
-    stack: "Stack",
-    lab: Lab,
-    checks: Sequence[Check],
-    seed: int,
-    *,
-    begin: Callable[[Check], None] = lambda _: None,
-    tell: Callable[[CheckResult], None] = lambda _: None,
-    doing: Callable[[str], None] = lambda _: None,
-) -> tuple[list[CheckResult], list[str]]:
-    """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
-    from labkit.checking.schedule import run_checks
-    from labkit.checking.session import session
-    from labkit.checking.trial import Trial
-
-    folder = stack.source if (stack.source / ".labkit").is_dir() else None
-    async with session(stack, f"labkit lab {lab.number} check") as run:
-        with Trial(run, seed, folder=folder) as trial:
-            trial.say = doing
-            recovered = trial.faults.require_recovery
-            outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, recovered=recovered)
-            return outcomes, trial.notes
 
 
 class _Table:

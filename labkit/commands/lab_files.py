@@ -3,18 +3,17 @@
 import difflib
 import time
 
+from labkit.catalog import trees
 from labkit.catalog.labs import Lab, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state, stores
 from labkit.terminal import say
-from labkit.workspace import changes, learner_folder, progress, snapshots, trees
-from labkit.workspace.changes import Change, Target
+from labkit.workspace import change_report, changes, learner_folder, progress, snapshots
+from labkit.workspace.changes import Target
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.learner_folder import Workspace
 from labkit.workspace.manifest import manifest_of
 from labkit.workspace.progress import Progress
-
-SHOWN_PATHS = 8
 
 
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
@@ -60,25 +59,12 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
 
     progress.change(space, started)
     say.line(f"Lab {lab.number} · {lab.title} ({lab.minutes} min)\n")
-    tell(change)
+    change_report.show(change)
     done = empty_stack(stack_name, space.folder, command, profile=state.profile_of(lab.profile))
     emptied = "All customers, orders and messages are gone; the" if done.emptied else "The"
     say.line(f"{emptied} services run from {space.folder}. Ready in {done.seconds:.1f} s.")
     say.line(f"Next: labkit lab {lab.number}")
     return ExitCode.OK
-
-
-def tell(change: Change) -> None:
-    """Which files are different now, and where the earlier work is."""
-    if change.paths:
-        more = len(change.paths) - SHOWN_PATHS
-        listed = ", ".join(change.paths[:SHOWN_PATHS]) + (f" and {more} more" if more > 0 else "")
-        say.line(f"Changed in your workspace: {listed}.")
-    if change.kept:
-        lab = change.kept.lab if change.kept.lab is not None else 1
-        say.line(f"Your earlier work is kept: labkit lab {lab} restore {change.kept.name}")
-    if change.paths or change.kept:
-        say.line()
 
 
 def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
@@ -102,7 +88,7 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
     snapshot = changes.named(space, name)
     change = changes.replace(space, Target(changes.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
     say.line(f"Your work of {snapshot.when} is back ({name}).")
-    tell(change)
+    change_report.show(change)
     say.line(f"Next: labkit lab {snapshot.lab or number} check, which takes it over")
     return ExitCode.OK
 
@@ -112,7 +98,7 @@ def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
     change = changes.put_back(space, path, why=f"labkit lab {number} restore {path}")
     say.line(f"{path} is as the lab brought it.")
     if change.kept:
-        tell(change)
+        change_report.show(change)
     say.line(f"Next: labkit lab {number} check, which takes it over")
     return ExitCode.OK
 
@@ -136,7 +122,7 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
     progress.change(space, seen)
     if apply:
         change = changes.replace(space, Target(changes.SOLUTION, number), why=f"labkit lab {number} solution --apply")
-        tell(change)
+        change_report.show(change)
         say.line(f"Next: labkit lab {number} check, which takes it over")
     else:
         with say.paged():

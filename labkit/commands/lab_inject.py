@@ -11,14 +11,13 @@ from labkit.catalog.labs import Lab, Step, find_lab
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
 from labkit.checking.trial import Trial
-from labkit.commands import lab_steps
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, notes
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
-from labkit.workspace import lab_status, learner_folder, progress
+from labkit.workspace import lab_status, learner_folder, predictions, progress
 from labkit.workspace.edits import take_over
 from labkit.workspace.progress import Progress
 
@@ -30,7 +29,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
     step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)
     if step.predict and step.id not in progress.load(space).lab(number).predictions and say.can_ask():
-        lab_steps.predict(number, step.id, answer=None)
+        predictions.predict(number, step.id, answer=None)
         say.line()
     command = f"labkit lab {number} inject {step.id}"
     notes.heal_all_first(stack, command)
@@ -49,7 +48,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
 
     record = progress.change(space, note).lab(number)
     _tell(lab, step, stack, found, seed)
-    lab_steps.compare(lab, step, record)
+    predictions.compare(lab, step, record)
     then = f"labkit lab {number} check {step.id}"
     fix = "" if step.id in lab.given else ", fix it"
     say.line(f"Next: labkit lab {number} read {step.id}{fix}, then {then}")

@@ -13,7 +13,7 @@ from labkit.catalog.labs import all_labs, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack.state import profile_of
 from labkit.terminal import say
-from labkit.workspace import changes, lab_status, learner_folder, progress
+from labkit.workspace import change_report, changes, lab_status, learner_folder, progress
 from labkit.workspace.changes import Target
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.lab_status import LabStatus
@@ -144,8 +144,6 @@ def _lab(now: LabStatus) -> dict[str, Any]:
 
 def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """As if all labs before it were done: they count as skipped, and the lab begins."""
-    from labkit.commands import lab_files
-
     lab, space, command = find_lab(number), learner_folder.here(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
@@ -164,7 +162,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
         found.lab(number).started = time.time()
 
     progress.change(space, skip)
-    lab_files.tell(change)
+    change_report.show(change)
     done = empty_stack(stack_name, space.folder, command, profile=profile_of(lab.profile))
     skipped = ", ".join(str(other.number) for other in before)
     say.line(f"Lab {number} · {lab.title}: ready in {done.seconds:.1f} s{f'; skipped: {skipped}' if skipped else ''}.")

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.commands import lab_files
 from labkit.errors import ExitCode, UserError
 from labkit.stack import state
 from labkit.terminal import say
-from labkit.workspace import changes, learner_folder, progress
+from labkit.workspace import change_report, changes, learner_folder, progress
 from labkit.workspace.changes import Target
 from labkit.workspace.edits import source_for
 from labkit.workspace.empty_stack import empty_stack
@@ -39,7 +38,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
     if space:
-        lab_files.tell(changes.replace(space, Target(changes.REFERENCE), why=f"labkit reset --{what}"))
+        change_report.show(changes.replace(space, Target(changes.REFERENCE), why=f"labkit reset --{what}"))
         aside = _forget_progress(space)
         say.line(f"Your progress starts over{f'; the old one is kept as {aside}' if aside else ''}.")
     if what == WORKSPACE:

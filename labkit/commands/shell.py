@@ -4,15 +4,15 @@ import os
 import sys
 from typing import NoReturn
 
-from labkit.commands import prompt
 from labkit.errors import ExitCode, UserError
-from labkit.stack import native, processes, products, runtimes, state
+from labkit.stack import native, processes, products, runtimes, state, store_prompt
 from labkit.stack.model import Stack
 from labkit.stack.runtime import NATIVE, Runtime
+from labkit.stack.store_prompt import Looks
 from labkit.terminal import say
 
 
-def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
+def shell(stack_name: str, component: str, looks: Looks, *, sh: bool) -> ExitCode:
     """Gives this process to the store's client, or to a shell: in the container, or natively in the component's folder with its
     environment."""
     stack = state.load(stack_name)
@@ -23,17 +23,17 @@ def shell(stack_name: str, component: str, *, sh: bool) -> ExitCode:
         raise UserError(f"{component} does not run.", "labkit up")
     if sh or component not in stack.servers:
         _shell(stack, component, runtime)
-    return _prompt(stack, component)
+    return _prompt(stack, component, looks)
 
 
-def _prompt(stack: Stack, store: str) -> ExitCode:
+def _prompt(stack: Stack, store: str, looks: Looks) -> ExitCode:
     product = products.of_component(stack.profile, store)
     if product is not None and (own := product.client(stack, store)) is not None:
         command, login = own
         os.environ.update(login)
         sys.stdout.flush()
         os.execv(command[0], command)
-    prompt.run(stack, store)
+    store_prompt.run(stack, store, looks)
     return ExitCode.OK
 
 

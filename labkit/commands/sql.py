@@ -6,19 +6,19 @@ import json
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.errors import ExitCode, UserError
 from labkit.evidence import database, observed
 from labkit.stack import state
 from labkit.system import find as profiles
 from labkit.system.model import Profile
-from labkit.terminal import say, screen
+from labkit.terminal import say
+from labkit.terminal.table import plain, show
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-WIDEST, NARROWEST = 60, 10  # characters of one value in a table on the screen
 SOURCES_OF_VIEWS = {
     "changes": {"binlog"},
     "inbox_commits": {"binlog"},
@@ -87,68 +87,16 @@ def _answer(connection: "DuckDBPyConnection", query: str, *, as_json: bool, as_c
             f"DuckDB does not take that query: {str(error).strip()}", "labkit sql --schema", exit_code=ExitCode.USAGE
         ) from error
     if as_json:
-        say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=_plain))
+        say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=plain))
     elif as_csv:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([["" if value is None else _plain(value) for value in row] for row in rows])
+        writer.writerows([["" if value is None else plain(value) for value in row] for row in rows])
         say.raw(text.getvalue().removesuffix("\n"))
     else:
-        show_table(names, rows)
+        show(names, rows)
     return ExitCode.OK
-
-
-def _plain(value: Any) -> Any:
-    """As JSON and CSV have it: bytes as text, amounts and times as text."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value if isinstance(value, int | float | str | bool | list | dict) else str(value)
-
-
-def show_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    """Too wide for the screen, its longest values are cut; with too many columns for that, each row is a list."""
-    cells = [["·" if value is None else _short(str(_plain(value))) for value in row] for row in rows]
-    widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
-    room = screen.width() - 2 * (len(names) - 1)
-    longest = next((n for n in range(WIDEST, NARROWEST - 1, -1) if sum(min(width, n) for width in widths) <= room), None)
-    if longest is None:
-        _lists(names, cells)
-    else:
-        right = [all(_is_number(row[i]) for row in rows) for i in range(len(names))]
-        widths = [min(width, longest) for width in widths]
-        for line in [names, *cells]:
-            texts = [_cell(*cell) for cell in zip(line, widths, right, strict=True)]
-            say.raw("  ".join(texts).rstrip())
-            if line is names:
-                say.raw("  ".join("─" * width for width in widths))
-    say.line(f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}")
-
-
-def _lists(names: list[str], cells: list[list[str]]) -> None:
-    width = max(map(len, names))
-    for row in cells:
-        for name, value in zip(names, row, strict=True):
-            say.raw(f"{name:{width}}  {_cut(value, screen.width() - width - 2)}".rstrip())
-        say.raw("")
-
-
-def _cell(text: str, width: int, to_right: bool) -> str:
-    return f"{_cut(text, width):>{width}}" if to_right else f"{_cut(text, width):{width}}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _is_number(value: Any) -> bool:
-    from decimal import Decimal
-
-    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
-
-
-def _short(text: str) -> str:
-    return _cut(say.one_line(text.replace("\n", "⏎")), WIDEST)
 
 
 def _unread(connection: "DuckDBPyConnection") -> list[str]:

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+from labkit.doctor import support_bundle
 from labkit.errors import ExitCode
-from labkit.support import bundle
 from labkit.terminal import say
 
 
 def support(stack_name: str, file: Path) -> ExitCode:
     """Says what is inside; the file is there as a whole, or not at all."""
     file = file.expanduser()
-    bundle.refuse(file)
-    data = bundle.collect(stack_name)
-    bundle.write(file, data)
-    inside = bundle.contents(data)
+    support_bundle.refuse(file)
+    data = support_bundle.collect(stack_name)
+    support_bundle.write(file, data)
+    inside = support_bundle.contents(data)
     width = max(len(name) for name, _ in inside)
     for name, size in inside:
         say.line(f"  {name:{width}}  {_size(size):>9}")

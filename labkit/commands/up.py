@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from labkit import interrupts, paths
-from labkit.commands.status import status
 from labkit.errors import ExitCode, UserError
 from labkit.faults import notes
 from labkit.stack import accounts, lifecycle, products, runtimes, sources, state
@@ -18,16 +17,8 @@ from labkit.workspace import lab_status, learner_folder, next_step, progress, re
 from labkit.workspace.learner_folder import Workspace
 
 
-def up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool, as_json: bool) -> ExitCode:
-    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so. As JSON: what `labkit status` has."""
-    if as_json:
-        with say.silence():
-            _up(stack_name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
-        return status(stack_name, as_json=True)
-    return _up(stack_name, runtime=runtime, profile=profile, services=services, open_wanted=open_wanted)
-
-
-def _up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
+def up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
+    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so."""
     state.refuse_foreign_platform()
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 from labkit import user_files
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
-from labkit.support.redaction import without_userinfo
+from labkit.redaction.redact import without_userinfo
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy")
 LOCAL = ("127.0.0.1", "localhost")

@@ -15,8 +15,8 @@ from typing import Any
 
 from labkit import __version__, interrupts
 from labkit.catalog.labs import find_lab
+from labkit.catalog.run import judge
 from labkit.checking.checks import CheckResult
-from labkit.commands.lab_check import judge
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError

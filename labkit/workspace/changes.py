@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit import paths, user_files
+from labkit.catalog import trees
 from labkit.catalog.labs import find_lab
+from labkit.catalog.trees import Tree
 from labkit.errors import ExitCode, UserError
 from labkit.faults import kill_points
 from labkit.terminal import say
-from labkit.workspace import snapshots, trees
+from labkit.workspace import snapshots
 from labkit.workspace.learner_folder import Workspace, changing, told_when_refused
 from labkit.workspace.manifest import manifest_of
 from labkit.workspace.snapshots import Snapshot
-from labkit.workspace.trees import Tree
 
 START, SOLUTION, SNAPSHOT, REFERENCE = "start", "solution", "snapshot", "reference"
 TRIES = 5

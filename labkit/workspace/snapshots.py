@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import paths, user_files
+from labkit.catalog import trees
+from labkit.catalog.trees import Tree
 from labkit.errors import UserError
-from labkit.workspace import trees
 from labkit.workspace.learner_folder import Workspace
-from labkit.workspace.trees import Tree
 
 
 @dataclass(frozen=True)

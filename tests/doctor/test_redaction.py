@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.support.redaction import REMOVED, cleaner, is_secret, without_secrets, without_userinfo
+from labkit.redaction.redact import REMOVED, cleaner, is_secret, without_secrets, without_userinfo
 
 # Each line: a text in which every ⟨…⟩ is secret. The brackets are taken away before it is cleaned.
 SECRET = r"""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.support.redaction import cleaner
+from labkit.redaction.redact import cleaner
 from tests.running import Labkit, RunningStack
 
 NewLabkit = Callable[..., Labkit]

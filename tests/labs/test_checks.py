@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from labkit.catalog import run
 from labkit.catalog.labs import all_labs, find_lab
 from labkit.checking import trial
-from labkit.commands import lab_check
 from labkit.stack import state
 from labkit.workspace.lab_status import check_ids
 from tests.e2e.shop import get, new_customer, new_order, order_state, post, request
@@ -216,7 +216,7 @@ def test_an_order_that_ends_later_than_soon_is_waited_for(workshop: Learner, sta
     monkeypatch.chdir(workshop.folder)
     lab, running = find_lab(2), state.load(workshop.labkit.name)
     workshop("fault", "gate", "customers", "--for", "3s")
-    outcomes, _ = asyncio.run(lab_check.judge(running, lab, [each for each in lab.checks() if each.id == "2.1"], 1))
+    outcomes, _ = asyncio.run(run.judge(running, lab, [each for each in lab.checks() if each.id == "2.1"], 1))
     assert [outcome.verdict.value for outcome in outcomes] == ["pass"], outcomes
 
 

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from labkit.catalog.labs import all_labs
 from labkit.cli import app
-from labkit.commands.completion import SCRIPTS, candidates
+from labkit.cli.completion import SCRIPTS, candidates
 from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from tests.running import Labkit
 

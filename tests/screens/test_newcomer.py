@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.catalog import trees
 from labkit.catalog.labs import find_lab
-from labkit.workspace import trees
 from tests.running import ROOT
 from tests.screens.terminal import Terminal
 

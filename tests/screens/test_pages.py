@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from labkit.catalog import guide_page
 from labkit.terminal import colours
 from labkit.verdict import page
+from labkit.workspace import guide_page
 
 
 def luminance(colour: str) -> float:

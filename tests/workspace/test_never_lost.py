@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from labkit.catalog import trees
+from labkit.catalog.trees import Tree
 from labkit.faults import kill_points
-from labkit.workspace import changes, snapshots, trees
+from labkit.workspace import changes, snapshots
 from labkit.workspace.changes import Target
 from labkit.workspace.learner_folder import Workspace
-from labkit.workspace.trees import Tree
 from tests.workspace.kit import Learner
 
 PLACES = ("kept", "intended", "replacing", "laid")

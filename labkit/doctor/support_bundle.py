@@ -18,9 +18,9 @@ from typing import Any
 from labkit import __version__, paths
 from labkit.doctor import examination, text
 from labkit.errors import Damaged, UserError
+from labkit.redaction import redact
 from labkit.stack import accounts, installed, products, runtimes, state, status
 from labkit.stack.runtime import NATIVE, Runtime
-from labkit.support import redaction
 
 LINES = 2000  # of each log
 EVENTS = 5000
@@ -39,7 +39,7 @@ Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and how it is h
 def collect(name: str) -> bytes:
     """The whole file. What cannot be had is left out and named in about.txt. Raises UserError for a name that no stack can have."""
     state.directory_of(name)
-    clean = _without(accounts.secrets_of(state.directory_of(name)), redaction.anonymous())
+    clean = _without(accounts.secrets_of(state.directory_of(name)), redact.anonymous())
     buffer, missing, inside = io.BytesIO(), list[str](), list[str]()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for part, read in _parts(name, missing):
@@ -60,7 +60,7 @@ def _without(own: Sequence[str], clean: Callable[[str], str]) -> Callable[[str],
 
     def cleaned(text: str) -> str:
         for secret in own:
-            text = text.replace(secret, redaction.REMOVED)
+            text = text.replace(secret, redact.REMOVED)
         return clean(text)
 
     return cleaned
@@ -191,9 +191,9 @@ def _environment() -> str:
     lines = []
     for variable, value in sorted(os.environ.items()):
         if variable.upper().startswith(ENVIRONMENT):
-            shown = redaction.REMOVED if redaction.is_secret(variable) else value
+            shown = redact.REMOVED if redact.is_secret(variable) else value
             if variable.upper().endswith(("_PROXY", "_REGISTRY")):
-                shown = redaction.without_userinfo(shown)
+                shown = redact.without_userinfo(shown)
             lines.append(f"{variable}={shown}\n")
     return "".join(lines)
 
@@ -204,12 +204,12 @@ def _plan(path: Path) -> Any:
         return None
     entries = json.loads(path.read_text())
     for entry in entries.values():
-        entry["env"] = {n: v if _is_told(n) else redaction.REMOVED for n, v in entry["env"].items()}
+        entry["env"] = {n: v if _is_told(n) else redact.REMOVED for n, v in entry["env"].items()}
     return entries
 
 
 def _is_told(variable: str) -> bool:
-    return variable.startswith(TOLD) and not redaction.is_secret(variable)
+    return variable.startswith(TOLD) and not redact.is_secret(variable)
 
 
 def _reports() -> Iterator[Part]:

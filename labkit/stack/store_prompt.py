@@ -3,11 +3,14 @@
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from labkit.errors import UserError
 from labkit.stack import sql
 from labkit.stack.model import Stack
-from labkit.terminal import say
+from labkit.terminal import say, table
 
 ENDS = ("exit", "quit", "\\q")
 TIMEOUT_S, LAST_EVENTS = 30.0, 10
@@ -15,13 +18,21 @@ Answer = Callable[[str], None]
 """Takes one command and says what came of it. Raises OSError and ValueError with what the store says of it."""
 
 
-def run(stack: Stack, store: str) -> None:
+@dataclass(frozen=True)
+class Looks:
+    """What a broker's prompt shows: `channels(stack, by key)` and `events(stack, how many)`."""
+
+    channels: Callable[[str, bool], object]
+    events: Callable[[str, int], object]
+
+
+def run(stack: Stack, store: str, looks: "Looks") -> None:
     """labkit's own: reads commands until exit or Ctrl-D."""
     if sys.stdin.isatty():
         import readline  # noqa: F401  # the arrow keys, and what was typed before
     product = stack.profile.server(store).product
     answers: dict[str, Callable[[Stack], Iterator[Answer]]] = {"mysql": _mysql, "redis": _redis}
-    for answer in answers.get(product, _broker)(stack):
+    for answer in answers.get(product, partial(_broker, looks=looks))(stack):
         for words in _commands(f"{store} {stack[store].endpoint.port}> ", ends_with=";" if product == "mysql" else ""):
             try:
                 answer(words)
@@ -56,8 +67,6 @@ def _commands(prompt: str, ends_with: str) -> Iterator[str]:
 
 
 def _mysql(stack: Stack) -> Iterator[Answer]:
-    from labkit.commands.sql import show_table
-
     with sql.connected(stack.mysql, TIMEOUT_S) as cursor:
 
         def answer(words: str) -> None:
@@ -68,7 +77,7 @@ def _mysql(stack: Stack) -> Iterator[Answer]:
             except pymysql.MySQLError as error:
                 raise ValueError(error.args[-1]) from error
             if cursor.description:
-                show_table([column[0] for column in cursor.description], list(cursor.fetchall()))
+                table.show([column[0] for column in cursor.description], list(cursor.fetchall()))
             else:
                 say.line(f"{cursor.rowcount} rows changed")
 
@@ -108,16 +117,12 @@ def _show(value: Any, indent: str = "") -> None:
         say.raw(f"{indent}{'(nil)' if value is None else value}")
 
 
-def _broker(stack: Stack) -> Iterator[Answer]:
+def _broker(stack: Stack, looks: Looks) -> Iterator[Answer]:
     """Of a broker that has no prompt of its own, only scripts."""
-    from labkit.commands.events import events
-    from labkit.commands.topics import topics
-    from labkit.errors import UserError
-
     known: dict[str, tuple[str, Callable[[int], object]]] = {
-        "topics": ("partitions, offsets, consumer groups", lambda _: topics(stack.name, by_key=False, as_json=False)),
-        "keys": ("which key is in which partition", lambda _: topics(stack.name, by_key=True, as_json=False)),
-        "events": ("the last ones: events 20", lambda count: events(stack.name, follow=False, unhandled=False, lines=count, as_json=False)),
+        "topics": ("partitions, offsets, consumer groups", lambda _: looks.channels(stack.name, False)),
+        "keys": ("which key is in which partition", lambda _: looks.channels(stack.name, True)),
+        "events": ("the last ones: events 20", lambda count: looks.events(stack.name, count)),
     }
 
     def answer(words: str) -> None:

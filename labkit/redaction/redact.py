@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from labkit.redaction.named_secrets import is_secret_name, without_named
+from labkit.redaction.secret_shapes import REMOVED, without_shapes, without_userinfo
 from labkit.stack import products
-from labkit.support.named_secrets import is_secret_name, without_named
-from labkit.support.secret_shapes import REMOVED, without_shapes, without_userinfo
 
 __all__ = ["REMOVED", "anonymous", "cleaner", "is_secret", "without_secrets", "without_userinfo"]
 

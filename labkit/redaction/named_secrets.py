@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from labkit.support.secret_shapes import REMOVED, without_userinfo
+from labkit.redaction.secret_shapes import REMOVED, without_userinfo
 
 _WORD = (
     r"passw(?:or)?d|passphrase|passcode|pwd|(?<![a-z])pass(?![a-z])|secret|token|credential|private[-_.]?key|"

@@ -1,0 +1,1 @@
+"""Text without what is nobody else's business."""
