@@ -1,12 +1,10 @@
 """What proves a lab, without a stack: its files as a folder of services, its guide, and what its transcripts keep."""
 
 import re
-import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from labkit import paths
 from labkit.catalog import diagram, trees
@@ -14,12 +12,10 @@ from labkit.catalog.labs import Lab, Mutant
 from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.stack import state
-from labkit.workspace import learner_folder
 
 SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
 _LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
 _NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
@@ -39,8 +35,8 @@ class Files:
         wanted = trees.reference()
         for layer in layers:
             wanted |= trees.folder(layer)
-        (self.folder / learner_folder.KEPT).mkdir(parents=True, exist_ok=True)
-        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{learner_folder.KEPT}/")}
+        (self.folder / trees.KEPT).mkdir(parents=True, exist_ok=True)
+        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{trees.KEPT}/")}
         for path in trees.changed(here, wanted):
             if path in wanted:
                 trees.put(self.folder / path, wanted[path])
@@ -76,7 +72,11 @@ def statements(file: Path) -> tuple[list[str], list[str]]:
 # what needs no stack
 
 
-def problems(lab: Lab) -> Iterator[str]:
+Misunderstood = Callable[[str], str | None]
+"""Why the command line does not understand a line, or None."""
+
+
+def problems(lab: Lab, misunderstood: Misunderstood) -> Iterator[str]:
     """What is wrong with a lab's own files."""
     checks = [check.id for check in lab.checks()]
     for name, ids in (("given", lab.given), ("steps", [step.id for step in lab.steps]), ("mutants", [m.caught_by for m in lab.mutants])):
@@ -90,12 +90,12 @@ def problems(lab: Lab) -> Iterator[str]:
                 lab.injection(step)
             except (UserError, AttributeError):
                 yield f"step {step.id}: inject.py has no {step.inject}"
-        yield from (f"step {step.id}: {wrong}" for text in step.look if text.startswith("labkit ") and (wrong := wrong_command(text)))
+        yield from (f"step {step.id}: {wrong}" for text in step.look if text.startswith("labkit ") and (wrong := misunderstood(text)))
     for mutant in lab.mutants:
         if not (lab.folder / mutant.file).is_file():
             yield f"mutant {mutant.name}: there is no {mutant.file}"
     yield from _anchors(lab)
-    yield from _guide(lab, checks)
+    yield from _guide(lab, checks, misunderstood)
 
 
 def _anchors(lab: Lab) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _anchors(lab: Lab) -> Iterator[str]:
             yield f"tour: {stop.anchor!r} stands {count} times in {stop.file}, not once"
 
 
-def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
+def _guide(lab: Lab, checks: Iterable[str], misunderstood: Misunderstood) -> Iterator[str]:
     if not lab.guide.is_file():
         yield "there is no guide.md"
         return
@@ -119,7 +119,7 @@ def _guide(lab: Lab, checks: Iterable[str]) -> Iterator[str]:
         if not any(re.search(rf"(?<!\d){re.escape(check)}(?!\d)", heading) for heading in headings):
             yield f"guide.md: no heading names check {check}"
     for command in commands_in(text):
-        if wrong := wrong_command(command):
+        if wrong := misunderstood(command):
             yield f"guide.md: {wrong}"
     for pattern in lab.patterns:
         if pattern.url not in text:
@@ -133,32 +133,6 @@ def commands_in(text: str) -> list[str]:
     """Each labkit command that a guide tells to type."""
     in_blocks = [line for block in _CODE.findall(text) for line in _LINE.findall(block)]
     return [command.strip() for command in (*in_blocks, *_INLINE.findall(_CODE.sub("", text)))]
-
-
-def wrong_command(command: str) -> str | None:
-    """Why the command line does not understand this, or None. `<id>` and `{order}` stand for a number."""
-    from typer.main import get_command
-
-    from labkit.cli import app
-
-    text = _PLACEHOLDER.sub("1", command.partition(" #")[0])
-    try:
-        words = shlex.split(text)[1:]
-    except ValueError as error:
-        return f"`{command}`: {error}"
-    current: Any = get_command(app)
-    context: Any = None
-    try:
-        while True:
-            context = current.make_context(current.name, list(words), parent=context)
-            words = [*getattr(context, "_protected_args", []), *context.args]
-            if not hasattr(current, "resolve_command") or not words:
-                return None
-            _, current, words = current.resolve_command(context, words)
-    except Exception as error:  # typer has its own copy of click's exceptions
-        if type(error).__name__ == "Exit":
-            return None  # --help
-        return f"`{command}`: {getattr(error, 'message', None) or error or type(error).__name__}"
 
 
 # transcripts

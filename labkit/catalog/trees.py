@@ -10,6 +10,7 @@ from labkit.catalog.labs import Lab
 from labkit.errors import UserError
 from labkit.stack import sources
 
+KEPT = ".labkit"  # the folder of a workspace that is labkit's own
 Tree = dict[str, bytes]
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from labkit.cli.app import Json, Name
-from labkit.cli.numbers import number as plain
 from labkit.errors import ExitCode, UserError
+from labkit.plain_numbers import number as plain
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")
 

@@ -1,11 +1,9 @@
-"""Numbers on the command line: plain digits. Python itself reads "1_0" as 10, digits of every script, "nan" and "inf", too."""
+"""Options that take numbers take plain ones alone."""
 
 import copy
-import re
 from typing import Any
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?")
+from labkit.plain_numbers import NUMBER, WHOLE
 
 
 def plain(command: Any) -> Any:
@@ -31,17 +29,3 @@ def _strict(kind: Any) -> Any:
 
     strict.convert = checked
     return strict
-
-
-def whole(text: str) -> int:
-    """Raises ValueError."""
-    if not WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def number(text: str) -> float:
-    """Raises ValueError."""
-    if not NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is not a number")
-    return float(text)

@@ -33,7 +33,9 @@ class Silent(Table):
         return
 
 
-def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Sequence[str]) -> ExitCode:
+def prove(
+    numbers: Sequence[int], misunderstood: proof.Misunderstood, *, record: bool, runtime: str | None, only: Sequence[str]
+) -> ExitCode:
     """Prove these labs, or all. Exit code 0 when every one is proven, 1 when not."""
     labs = [find_lab(number) for number in numbers] if numbers else all_labs()
     known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
@@ -44,7 +46,7 @@ def prove(numbers: Sequence[int], *, record: bool, runtime: str | None, only: Se
     for lab in labs:
         if record:
             proof.draw(lab)
-        for problem in proof.problems(lab):
+        for problem in proof.problems(lab, misunderstood):
             wrong += 1
             say.line(f"  ✗ lab {lab.number}  {problem}")
     with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proving:

@@ -21,11 +21,11 @@ def init(folder: Path, stack_name: str) -> ExitCode:
     """An editable copy of the services, notes, and what labkit keeps. On a workspace: writes what of it is broken, and keeps all files."""
     folder = folder.expanduser().absolute()
     space = Workspace(folder, stack_name)
-    if (folder / learner_folder.KEPT / "workspace.json").exists() or (folder / learner_folder.KEPT / "laid.json").exists():
+    if (folder / trees.KEPT / "workspace.json").exists() or (folder / trees.KEPT / "laid.json").exists():
         return _again(folder, stack_name)
     _refuse(folder)
     with told_when_refused(folder):
-        (folder / learner_folder.KEPT).mkdir(parents=True, exist_ok=True)
+        (folder / trees.KEPT).mkdir(parents=True, exist_ok=True)
         reference = trees.reference()
         for path, content in reference.items():
             trees.put(folder / path, content)
@@ -72,10 +72,10 @@ def _refuse(folder: Path) -> None:
 
 def _begun_before(folder: Path) -> bool:
     """Did an init that was interrupted leave it? Then nothing in it is anybody's."""
-    if not (folder / learner_folder.KEPT).is_dir():
+    if not (folder / trees.KEPT).is_dir():
         return False
     reference, found = trees.reference(), trees.of_workspace(folder, ())
-    known = {"services", "notes.md", learner_folder.KEPT, ".gitignore"}
+    known = {"services", "notes.md", trees.KEPT, ".gitignore"}
     return all(reference.get(path) == content for path, content in found.items()) and {e.name for e in folder.iterdir()} <= known
 
 

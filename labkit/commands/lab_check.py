@@ -29,11 +29,11 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import notes
     from labkit.stack import run_lock, state
-    from labkit.workspace import learner_folder, progress
+    from labkit.workspace import here, progress
     from labkit.workspace.edits import take_over
 
     lab = find_lab(number)
-    space = learner_folder.whole()
+    space = here.workspace_or_none()
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
@@ -101,9 +101,9 @@ def _what_now(
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
     """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
     from labkit import interrupts
-    from labkit.workspace import learner_folder, watching
+    from labkit.workspace import here, watching
 
-    space = learner_folder.here()
+    space = here.workspace()
     interrupts.on_termination()
     code = ExitCode.UNKNOWN
     try:

@@ -8,7 +8,7 @@ from labkit.catalog.labs import Lab, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state, stores
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, learner_folder, progress, snapshots
+from labkit.workspace import change_report, changes, here, progress, snapshots
 from labkit.workspace.changes import Target
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.learner_folder import Workspace
@@ -18,7 +18,7 @@ from labkit.workspace.progress import Progress
 
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """The workspace as the lab begins, on empty stores. In that lab already, nothing is changed."""
-    lab, space = find_lab(number), learner_folder.here()
+    lab, space = find_lab(number), here.workspace()
     if manifest_of(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
@@ -34,7 +34,7 @@ def _at_stake(stack_name: str, space: Workspace) -> str:
     stack = state.find(stack_name)
     if stack is None:
         return ""
-    if stack.source != space.folder and (stack.source / learner_folder.KEPT).is_dir():
+    if stack.source != space.folder and (stack.source / trees.KEPT).is_dir():
         return (
             f"The stack {stack_name} belongs to the workspace {stack.source}. Its customers, orders and messages go, and its services run "
             "from here. Take it over?"
@@ -44,7 +44,7 @@ def _at_stake(stack_name: str, space: Workspace) -> str:
 
 def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Back to where the lab begins: code and data. Progress stays."""
-    lab, space = find_lab(number), learner_folder.here()
+    lab, space = find_lab(number), here.workspace()
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     if not say.confirmed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
         return ExitCode.OK
@@ -69,7 +69,7 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
 
 def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
     """Bring kept work back; what is there now is kept first."""
-    space = learner_folder.here()
+    space = here.workspace()
     kept = [snapshot for snapshot in snapshots.all_of(space) if snapshot.lab == number or snapshot.lab is None]
     if listing:
         for snapshot in snapshots.all_of(space):
@@ -105,7 +105,7 @@ def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
 
 def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool) -> ExitCode:
     """Show the solution, or how the learner's files differ from it, or apply it. From then on a pass counts as one after the solution."""
-    lab, space = find_lab(number), learner_folder.here()
+    lab, space = find_lab(number), here.workspace()
     if not trees.exercise(lab):
         say.line(f"Lab {number} has nothing to write: the workspace starts with all of it.")
         return ExitCode.OK

@@ -17,14 +17,14 @@ from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
-from labkit.workspace import lab_status, learner_folder, predictions, progress
+from labkit.workspace import here, lab_status, predictions, progress
 from labkit.workspace.edits import take_over
 from labkit.workspace.progress import Progress
 
 
 def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | None) -> ExitCode:
     """Asks for the prediction first, if there is one to be made and somebody to ask."""
-    lab, space = find_lab(number), learner_folder.here()
+    lab, space = find_lab(number), here.workspace()
     progress.refuse_unstarted(space, number)
     step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)

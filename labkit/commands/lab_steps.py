@@ -3,13 +3,13 @@
 from labkit.catalog.labs import find_lab
 from labkit.errors import ExitCode
 from labkit.terminal import say, screen
-from labkit.workspace import lab_status, learner_folder, progress
+from labkit.workspace import here, lab_status, progress
 from labkit.workspace.progress import Progress
 
 
 def hint(number: int, step_id: str | None) -> ExitCode:
     """The next of the step's hints, and those before it."""
-    lab, space = find_lab(number), learner_folder.here()
+    lab, space = find_lab(number), here.workspace()
     now = lab_status.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step
     if step is None:

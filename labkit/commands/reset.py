@@ -15,7 +15,7 @@ from labkit import paths
 from labkit.errors import ExitCode, UserError
 from labkit.stack import state
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, learner_folder, progress
+from labkit.workspace import change_report, changes, here, learner_folder, progress
 from labkit.workspace.changes import Target
 from labkit.workspace.edits import source_for
 from labkit.workspace.empty_stack import empty_stack
@@ -33,7 +33,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     """Data: tables, records, view, and the services start again on empty stores. Workspace: the reference services, no progress. All: both,
     and the servers start cold. Interrupted, the next command finishes it."""
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
-    space = learner_folder.here() if what != DATA else None
+    space = here.workspace() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.numbers import whole
 from labkit.errors import ExitCode, UserError
+from labkit.plain_numbers import whole
 from labkit.terminal import say, screen
 from labkit.trace import render
 from labkit.trace.live import STORIES, evidence_of_now

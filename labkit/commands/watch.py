@@ -6,13 +6,13 @@ from labkit import interrupts
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, sources, state
 from labkit.terminal import say
-from labkit.workspace import learner_folder, watching
+from labkit.workspace import here, watching
 from labkit.workspace.edits import take_over
 
 
 def watch(stack_name: str) -> ExitCode:
     """Until Ctrl-C. A file that does not work is told, and waited for."""
-    space = learner_folder.here()
+    space = here.workspace()
     interrupts.on_termination()
     runtimes.load_running(stack_name)
     say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")

@@ -26,6 +26,7 @@ from labkit.workspace.snapshots import Snapshot
 
 START, SOLUTION, SNAPSHOT, REFERENCE = "start", "solution", "snapshot", "reference"
 TRIES = 5
+UNFINISHED = "changing.json"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def replace(space: Workspace, target: Target, *, why: str) -> Change:
         kept = snapshots.keep(space, now, lab=manifest_of(space).lab, why=why) if _is_work(space, now) else since_interrupted
         kill_points.reached("kept")
         data = {"kind": target.kind, "lab": target.lab, "name": target.name, "why": why}
-        paths.write(space.kept / "changing.json", json.dumps(data))
+        paths.write(space.kept / UNFINISHED, json.dumps(data))
         kill_points.reached("intended")
         return Change(tuple(_replace(space, target, wanted, now, why)), kept)
 
@@ -104,14 +105,14 @@ def put_back(space: Workspace, path: str, *, why: str) -> Change:
 
 def finish(space: Workspace) -> None:
     """Go on with a change that was interrupted, and say so."""
-    if (space.kept / "changing.json").exists():
+    if (space.kept / UNFINISHED).exists():
         with changing(space), told_when_refused(space.folder):
             _finish(space)
 
 
 def _finish(space: Workspace) -> Snapshot | None:
     """The snapshot of what was edited since the interruption, if anything was."""
-    intention = space.kept / "changing.json"
+    intention = space.kept / UNFINISHED
     if not intention.exists():
         return None
     why = "a change"
@@ -173,7 +174,7 @@ def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str
     digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # what was restored is the learner's own
     paths.write(space.kept / "laid.json", json.dumps({"lab": target.lab, "beside": beside, "digest": digest}))
     kill_points.reached("laid")
-    (space.kept / "changing.json").unlink(missing_ok=True)
+    (space.kept / UNFINISHED).unlink(missing_ok=True)
     return sorted(done)
 
 

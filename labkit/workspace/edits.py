@@ -5,7 +5,7 @@ from pathlib import Path
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.component_table import Quiet
 from labkit.stack.model import Stack
-from labkit.workspace import learner_folder, recovery
+from labkit.workspace import here, recovery
 
 
 def take_over(stack: Stack) -> list[str]:
@@ -29,8 +29,8 @@ def take_over(stack: Stack) -> list[str]:
 
 def source_for(stack: Stack) -> Path:
     """The folder that a stack's services are to run from: the workspace that one is in, else what they run from now."""
-    here = learner_folder.whole()
-    return here.folder if here else stack.source
+    space = here.workspace_or_none()
+    return space.folder if space else stack.source
 
 
 def _stale(name: str, source: Path) -> list[str]:

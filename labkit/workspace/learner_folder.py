@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.catalog.trees import KEPT
 from labkit.errors import UserError
 
-KEPT = ".labkit"
 FORMAT = 1
 
 
@@ -61,25 +61,6 @@ def _read(folder: Path) -> Workspace:
         raise UserError(
             f"{path} cannot be read ({what}).", f"labkit init {shlex.quote(str(folder))}, which writes it again and keeps your files"
         ) from None
-
-
-def whole() -> Workspace | None:
-    """The workspace that one is in, or None. A change of its files that was interrupted is finished first."""
-    found = find()
-    if found and (found.kept / "changing.json").exists():
-        from labkit.workspace import changes
-
-        changes.finish(found)
-    return found
-
-
-def here() -> Workspace:
-    """The same; raises UserError outside."""
-    found = whole()
-    if found is None:
-        message = f"You are not in a workspace ({Path.cwd()})."
-        raise UserError(message, "labkit init workshop, then cd workshop; or cd into the one that you have")
-    return found
 
 
 def write(space: Workspace) -> None:

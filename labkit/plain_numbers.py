@@ -1,0 +1,20 @@
+"""Numbers as people type them: plain digits. Python itself reads "1_0" as 10, digits of every script, "nan" and "inf", too."""
+
+import re
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?")
+
+
+def whole(text: str) -> int:
+    """Raises ValueError."""
+    if not WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Raises ValueError."""
+    if not NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a number")
+    return float(text)

@@ -1,0 +1,24 @@
+"""The workspace that one is in."""
+
+from pathlib import Path
+
+from labkit.errors import UserError
+from labkit.workspace import changes, learner_folder
+from labkit.workspace.learner_folder import Workspace
+
+
+def workspace_or_none() -> Workspace | None:
+    """None outside of one. A change of its files that was interrupted is finished first."""
+    found = learner_folder.find()
+    if found and (found.kept / changes.UNFINISHED).exists():
+        changes.finish(found)
+    return found
+
+
+def workspace() -> Workspace:
+    """The same; raises UserError outside."""
+    found = workspace_or_none()
+    if found is None:
+        message = f"You are not in a workspace ({Path.cwd()})."
+        raise UserError(message, "labkit init workshop, then cd workshop; or cd into the one that you have")
+    return found
