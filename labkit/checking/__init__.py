@@ -9,8 +9,8 @@ Each name is loaded when it is first asked for.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.catalog.content import beside
     from labkit.checking import faults, invariants, rows, rules
+    from labkit.checking.beside import beside
     from labkit.checking.broker import Ends
     from labkit.checking.checks import Failed, NotJudged, check
     from labkit.checking.components import not_ready, takes_no_messages
@@ -43,7 +43,7 @@ _HOMES = {
     "labkit.checking.waiting": ("until",),
     "labkit.explanation": ("Explanation", "Fact"),
     "labkit.user_files": ("Wrong", "yaml_of"),
-    "labkit.catalog.content": ("beside",),
+    "labkit.checking.beside": ("beside",),
     "labkit.checking.records": ("Published",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

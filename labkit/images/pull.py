@@ -17,7 +17,7 @@ from labkit.images.work import Progress, Work, timed
 from labkit.servers.cache import scratch_dir
 
 if TYPE_CHECKING:
-    from labkit.stack.runtime import Preparing
+    from labkit.preparing import Preparing
 
 PYTHON = "python:3.13-slim"  # what the services' image stands on where a registry can be reached
 TRIES = 4

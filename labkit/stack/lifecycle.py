@@ -14,6 +14,7 @@ from typing import Protocol
 from labkit import paths
 from labkit.account import LOOPBACK
 from labkit.errors import Damaged, UserError
+from labkit.preparing import Preparing
 from labkit.stack import (
     accounts,
     compose,
@@ -31,7 +32,7 @@ from labkit.stack import (
 )
 from labkit.stack.model import Component, Endpoint, Stack
 from labkit.stack.readiness import Ready, wait_all
-from labkit.stack.runtime import DOCKER, NATIVE, Preparing, Runtime
+from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 

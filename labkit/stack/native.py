@@ -18,10 +18,11 @@ from typing import Any
 from labkit import paths
 from labkit.account import Account
 from labkit.errors import Damaged, UserError
+from labkit.preparing import Preparing
 from labkit.servers import mysql
 from labkit.stack import event_log, installed, log_files, processes, products
 from labkit.stack.model import SUPERVISOR, Endpoint, Stack
-from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Preparing, Seen
+from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Seen
 from labkit.system.model import Profile
 
 SERVICE_GRACE = 4.0  # seconds to end by itself

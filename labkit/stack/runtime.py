@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from labkit.account import Account
 from labkit.errors import UserError
+from labkit.preparing import Preparing
 from labkit.stack.model import Stack
 
 NATIVE, DOCKER = "native", "docker"
@@ -51,15 +52,9 @@ class End:
         return not self.out_of_memory and self.exit_code in (0, 143, None) and self.signal in (15, None)
 
 
-class Preparing(Protocol):
-    """Hears what is done once before a stack can start."""
-
-    def preparing(self, what: str) -> None: ...
-
-
 class Runtime(Protocol):
     """One stack, run in one way. Changes happen to what really runs, whatever was recorded: a process that was killed is simply not
-    running. Components are named as in `model.COMPONENTS`; those that have ended already are passed over by stop, kill and pause."""
+    running. Components are named as in the profile; those that have ended already are passed over by stop, kill and pause."""
 
     name: str
     extra: Sequence[str]  # what `status` shows beside the components

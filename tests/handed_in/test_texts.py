@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from labkit.catalog import schema
-from labkit.catalog.content import beside
 from labkit.chaos import schedule
+from labkit.checking.beside import beside
 from labkit.checking.checks import Failed
 from labkit.commands import progress as progress_command
 from labkit.errors import UserError

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from labkit.catalog.content import module
 from labkit.catalog.labs import find_lab
+from labkit.checking.beside import module
 from labkit.checking.checks import Failed
 from labkit.explanation import Explanation
 

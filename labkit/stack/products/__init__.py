@@ -13,8 +13,8 @@ from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from labkit.account import Account
+    from labkit.preparing import Preparing
     from labkit.stack.model import Stack
-    from labkit.stack.runtime import Preparing
 
 _CLASSES = {"mysql": "Mysql", "kafka": "Kafka", "redis": "Redis"}
 NAMES = tuple(_CLASSES)

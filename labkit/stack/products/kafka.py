@@ -5,10 +5,11 @@ from pathlib import Path
 from labkit import paths
 from labkit.account import Account
 from labkit.brokers.kafka.connection import KafkaConnection
+from labkit.preparing import Preparing
 from labkit.servers import archive, kafka
 from labkit.stack.model import Stack
 from labkit.stack.products import Started
-from labkit.stack.runtime import NATIVE, Preparing
+from labkit.stack.runtime import NATIVE
 
 CLIENT_SETTINGS = "client.properties"  # for Kafka's scripts: --command-config FILE
 IN_CONTAINER, PORT_IN_CONTAINER = f"/tmp/{CLIENT_SETTINGS}", 9092

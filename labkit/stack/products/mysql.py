@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 from labkit.account import Account
+from labkit.preparing import Preparing
 from labkit.servers import mysql
 from labkit.stack import sql
 from labkit.stack.accounts import MYSQL_ROOT, mysql_users
 from labkit.stack.model import Stack
 from labkit.stack.products import Started
-from labkit.stack.runtime import NATIVE, Preparing
+from labkit.stack.runtime import NATIVE
 
 
 class Mysql:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from labkit import paths
 from labkit.account import Account
+from labkit.preparing import Preparing
 from labkit.servers import redis
 from labkit.stack import stores
 from labkit.stack.model import Stack
 from labkit.stack.products import Started
-from labkit.stack.runtime import NATIVE, Preparing
+from labkit.stack.runtime import NATIVE
 
 CLIENTS = ("redis-cli", "valkey-cli")
 
