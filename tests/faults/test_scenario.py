@@ -138,15 +138,15 @@ def test_one_run_at_a_time(model: Stack, faults: Faults) -> None:
 ENDLESS = """
 import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell starts in the background
-from labkit.faults import make
+from labkit.faults import specify
 from labkit.checking.session import session
 from labkit.stack import state
 async def main():
     stack = state.load(sys.argv[1])
     async with session(stack, "labkit lab 9 check") as run:
-        await run.faults.apply(make.outage(stack, "pause", "customers"))
-        await run.faults.apply(make.gate("orders"))
-        await run.faults.apply(make.outage(stack, "kill", "order-history"))
+        await run.faults.apply(specify.outage(stack, "pause", "customers"))
+        await run.faults.apply(specify.gate("orders"))
+        await run.faults.apply(specify.outage(stack, "kill", "order-history"))
         print("there", flush=True)
         await asyncio.sleep(3600)
 asyncio.run(main())
