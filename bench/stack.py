@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.machine import pss_mb
 from labkit.load.generator import Target
+from labkit.system import find
 
 NAME = "bench"
 SILENT = subprocess.DEVNULL
@@ -29,6 +30,7 @@ class Status:
     def target(self, *, direct: bool) -> Target:
         mysql = self.connections["mysql"]
         return Target(
+            orders_table=str(find.default().table("order")),
             customers_url=self.endpoints["customers" if direct else "gateway"],
             orders_url=self.endpoints["orders" if direct else "gateway"],
             mysql_host=mysql["host"],

@@ -2,9 +2,9 @@
 
 Order 9 (12.34) is CANCELLED, but 12.34 is still reserved for it.
 
-because  order 9 became CANCELLED              order_db.orders, binlog 000002:48211
-         no reservation of order 9 was removed customer_db.customer_credit_reservations
-so       customers got the event and did nothing with it: which handler takes OrderCancelled?
+because  order 9 became CANCELLED              its table, binlog 000002:48211
+         no reservation of order 9 was removed the table of reservations
+so       customers got the event and did nothing with it: which handler takes it?
 next     labkit trace order 9
 """
 

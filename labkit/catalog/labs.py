@@ -110,7 +110,7 @@ class Lab:
         return self._module("checks")
 
     def _module(self, name: str) -> ModuleType:
-        from labkit.checking.beside import module
+        from labkit.checking.lab_modules import module
 
         return module(self.folder / f"{name}.py")
 

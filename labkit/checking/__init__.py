@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labkit.checking import faults, invariants, rows, rules
-    from labkit.checking.beside import beside
     from labkit.checking.broker import Ends
     from labkit.checking.checks import Failed, NotJudged, check
     from labkit.checking.components import not_ready, takes_no_messages
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.checking.documents import CENT, differences
     from labkit.checking.evidence import Evidence
     from labkit.checking.faults import Fault, FaultSpec, Wanted
+    from labkit.checking.lab_modules import beside
     from labkit.checking.records import Published
     from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
     from labkit.checking.shared import SharedScene
@@ -43,7 +43,7 @@ _HOMES = {
     "labkit.checking.waiting": ("until",),
     "labkit.explanation": ("Explanation", "Fact"),
     "labkit.user_files": ("Wrong", "yaml_of"),
-    "labkit.checking.beside": ("beside",),
+    "labkit.checking.lab_modules": ("beside",),
     "labkit.checking.records": ("Published",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

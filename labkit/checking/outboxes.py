@@ -32,7 +32,7 @@ class OutboxMessage:
 
     @property
     def place(self) -> str:
-        """`order_db.message`"""
+        """The outbox: schema and table."""
         return f"{self.schema}.{messaging.OUTBOX}"
 
 

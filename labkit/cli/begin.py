@@ -18,7 +18,7 @@ def setup(
     runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Find or get the servers that a stack needs: MariaDB or MySQL, Kafka, Java, Redis or Valkey; nothing where Docker answers."""
+    """Find or get the servers that a stack needs: MariaDB or MySQL, a broker, Java, Redis or Valkey; nothing where Docker answers."""
     from labkit.commands.setup import setup
 
     with say.document(as_json):

@@ -11,7 +11,7 @@ from labkit.plain_numbers import number as plain
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")
 
 For = Annotated[str | None, typer.Option("--for", metavar="10s", help="Heal automatically after this time.")]
-Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type, such as OrderCreated.")]
+Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type, by its short name: labkit events.")]
 Message = Annotated[str | None, typer.Option("--message", metavar="ID", help="Only this message.")]
 Partition = Annotated[int | None, typer.Option("--partition", min=0, help="Only this partition.")]
 Component = Annotated[str, typer.Argument(metavar="COMPONENT")]

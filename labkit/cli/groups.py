@@ -74,7 +74,7 @@ INNER_EXAMPLES = {
     "fault": {
         "list": "labkit fault list",
         "status": "labkit fault status",
-        "gate": "labkit fault gate customers --type OrderCreated --for 30s",
+        "gate": "labkit fault gate customers --key 17 --for 30s",
         "crash": "labkit fault crash orders order.create.after_outbox_insert",
         "barrier": "labkit fault barrier customers customer.reserve.between_read_and_write",
         "duplicate": "labkit fault duplicate 000001a20f52fb23-0df5850200000000",

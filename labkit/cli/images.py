@@ -17,7 +17,7 @@ def build(
     fresh: Annotated[bool, typer.Option("--fresh", help="Build all anew, with today's packages.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Make the images from Debian's packages, Kafka's jars and Python's wheels. Images that have not changed are kept."""
+    """Make the images from Debian's packages, the broker's jars and Python's wheels. Images that have not changed are kept."""
     if mysql not in (None, "mysql", "mariadb"):
         raise UserError(f"There is no database {mysql!r}, only mysql and mariadb.", "labkit images build", exit_code=ExitCode.USAGE)
     from labkit.commands import images

@@ -23,6 +23,7 @@ def load(
     notes.heal_left_behind(stack, to_errors=as_json)
     mysql = stack.observer
     target = Target(
+        orders_table=str(stack.profile.table("order")),
         customers_url=stack.url("customers" if direct else "gateway"),
         orders_url=stack.url("orders" if direct else "gateway"),
         mysql_host=mysql.host,

@@ -198,7 +198,7 @@ def _frame(data: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=10_000)
 def short_type(full: str) -> str:
-    """`io.….OrderCreatedEvent` → `OrderCreated`, `io.….ReserveCreditCommand` → `ReserveCredit`"""
+    """`io.….SomethingHappenedEvent` → `SomethingHappened`, `io.….DoSomethingCommand` → `DoSomething`"""
     return full.rpartition(".")[2].removesuffix("Event").removesuffix("Command")
 
 

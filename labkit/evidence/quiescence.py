@@ -21,7 +21,7 @@ from labkit.evidence.own_writes import touched
 from labkit.stack import runtimes, sql, transactions
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
-from labkit.system.model import Profile
+from labkit.system.model import ObservedTable, Profile
 
 APART = 0.25  # seconds between two looks that tell stillness
 PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
@@ -112,24 +112,29 @@ class Unanswerable(Exception):
         self.what = what
 
 
-Own = Callable[[Any], list[int]]
+Own = Callable[[Any, Profile], list[int]]
 """Given a cursor: the ids of the own orders that are PENDING."""
 
 
-def all_orders(cursor: Any) -> list[int]:
+def all_orders(cursor: Any, profile: Profile) -> list[int]:
     """Every order counts as own."""
-    cursor.execute("SELECT id FROM order_db.orders WHERE state = 'PENDING' ORDER BY id")
+    return _pending(cursor, profile.table("order"), "")
+
+
+def _pending(cursor: Any, orders: ObservedTable, chosen: str, *values: object) -> list[int]:
+    key = orders.source("id")
+    cursor.execute(f"SELECT {key} FROM {orders} WHERE {orders.source('state')} = 'PENDING'{chosen} ORDER BY {key}", values or None)
     return [int(order) for (order,) in cursor.fetchall()]
 
 
 def orders_of(customers: Sequence[int]) -> Own:
     """The orders of these customers count as own."""
 
-    def own(cursor: Any) -> list[int]:
+    def own(cursor: Any, profile: Profile) -> list[int]:
         if not customers:
             return []
-        cursor.execute("SELECT id FROM order_db.orders WHERE state = 'PENDING' AND customer_id IN %s ORDER BY id", [list(customers)])
-        return [int(order) for (order,) in cursor.fetchall()]
+        orders = profile.table("order")
+        return _pending(cursor, orders, f" AND {orders.source('customer_id')} IN %s", list(customers))
 
     return own
 
@@ -184,7 +189,7 @@ class Watcher:
         import pymysql
 
         try:
-            return own(self._connection("mysql"))
+            return own(self._connection("mysql"), self.stack.profile)
         except pymysql.MySQLError as error:
             self._drop("mysql")
             if _refuses(error):

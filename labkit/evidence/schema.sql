@@ -1,5 +1,5 @@
 -- Every store of a run, side by side. Money is DECIMAL(38,2) as in the services' tables, ids are BIGINT, times are UTC with the precision
--- that their column or comment tells. Names of events and channels are short ("OrderCreated", "Order") beside the full ones of the wire.
+-- that their column or comment tells. Names of events and channels are short beside the full ones of the wire.
 
 -- What this file is and how it came about: one value for each name.
 CREATE TABLE facts (
@@ -104,7 +104,7 @@ CREATE TABLE outbox (
   channel VARCHAR,              -- the last part of the topic's name: Order, Customer
   key VARCHAR,                  -- header PARTITION_ID: the record's key
   event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
-  event VARCHAR,                -- the short name: OrderCreated, ReserveCredit
+  event VARCHAR,                -- the short name, as in message_types
   aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
   order_id BIGINT,              -- the order that it is about: the aggregate's id on Order, else payload orderId; of a reply, that of its command
   customer_id BIGINT,           -- the customer that it is about: the aggregate's id on Customer, else the payload's customerId; of a reply, that of its command
@@ -128,7 +128,7 @@ CREATE TABLE inbox (
 -- Messages that were given up: both `dead_letter` tables, and the dead-letter streams in Redis.
 CREATE TABLE dead_letters (
   store VARCHAR,                -- mysql or redis
-  schema_name VARCHAR,          -- customer_db, order_db; NULL in Redis
+  schema_name VARCHAR,          -- of which service; NULL in Redis
   subscriber VARCHAR,           -- who gave up
   topic VARCHAR,                -- where the record is
   partition_no INTEGER,         -- where the record is
@@ -212,7 +212,7 @@ CREATE TABLE records (
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID
   event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
-  event VARCHAR,                -- the short name: OrderCreated, ReserveCredit
+  event VARCHAR,                -- the short name, as in message_types
   aggregate_type VARCHAR,       -- header event-aggregate-type
   aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
   order_id BIGINT,              -- as in outbox
@@ -269,7 +269,7 @@ CREATE TABLE view_orders (
 
 -- How far the view has come, as it says in Redis.
 CREATE TABLE view_positions (
-  subscriber VARCHAR,           -- customerHistoryServiceEvents
+  subscriber VARCHAR,           -- see subscriptions
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
   position HUGEINT              -- the next position to take

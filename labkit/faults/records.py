@@ -48,7 +48,7 @@ def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
     except OSError as error:
         raise UserError(f"MySQL does not answer: {error}.", "labkit status") from error
     if row is None:
-        raise UserError(f"No outbox has a message {message_id}.", "SELECT id, headers FROM order_db.message ORDER BY id DESC LIMIT 5")
+        raise UserError(f"No outbox has a message {message_id}.", "labkit events shows the messages and their ids")
     headers = msgspec.json.decode(row[1], type=dict[str, str])
     return {"channel": row[0], "headers": row[1], "payload": row[2], "key": headers.get("PARTITION_ID") or headers["ID"]}
 

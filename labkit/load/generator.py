@@ -1,6 +1,6 @@
 """The load generator: places orders and measures each from its POST to its final state.
 
-Final states are read from `order_db.orders` by one connection that asks for all outstanding orders at once, every 1 to 4 ms, and not by
+Final states are read from the orders' own table by one connection that asks for all outstanding orders at once, every 1 to 4 ms, and not by
 GET requests: that costs the stack almost nothing and is exact to the asking interval, whatever the number of orders. Nobody asks for an
 order that is younger than what the fastest lately took.
 """
@@ -42,6 +42,7 @@ class Target:
     mysql_port: int
     mysql_user: str
     mysql_password: str
+    orders_table: str  # with its schema
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ class Load:
                 ids = self._old_enough()
                 for start in range(0, len(ids), BATCH):
                     chosen = ",".join(map(str, ids[start : start + BATCH]))
-                    await cursor.execute(f"SELECT id, state FROM order_db.orders WHERE id IN ({chosen}) AND state <> 'PENDING'")
+                    await cursor.execute(f"SELECT id, state FROM {self._target.orders_table} WHERE id IN ({chosen}) AND state <> 'PENDING'")
                     now = time.perf_counter()
                     for order_id, state in await cursor.fetchall():
                         self._finish(order_id, state, now)

@@ -81,7 +81,8 @@ def _mysql(stack: Stack) -> Iterator[Answer]:
             else:
                 say.line(f"{cursor.rowcount} rows changed")
 
-        say.line("MySQL's own tables: end a statement with ; and leave with exit. The schemas are customer_db and order_db.")
+        schemas = " and ".join(stack.profile.schemas)
+        say.line(f"MySQL's own tables: end a statement with ; and leave with exit. The schemas are {schemas}.")
         yield answer
 
 

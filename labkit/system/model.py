@@ -92,6 +92,10 @@ class ObservedTable:
     def followed(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.followed)
 
+    def source(self, name: str) -> str:
+        """What a column is called in the database. Raises KeyError."""
+        return {column.name: column.source for column in self.columns}[name]
+
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
 
@@ -219,6 +223,10 @@ class Profile:
     def service(self, name: str) -> Service:
         """Raises KeyError for a name that no service has."""
         return {service.name: service for service in self.services}[name]
+
+    def table(self, one: str) -> ObservedTable:
+        """By what one row of it is called: `order`. Raises KeyError for a table that the profile does not have."""
+        return {table.one: table for table in self.tables}[one]
 
     def subscription(self, subscriber: str) -> Subscription | None:
         return next((each for each in self.subscriptions if each.subscriber == subscriber), None)

@@ -8,7 +8,7 @@ SHOWN_ELSEWHERE = ("time", "event", "traceback", "level")
 
 
 def readable(line: str) -> str:
-    """`06:41:26.416  OrderCreated 1 (000001a21c060547-…)  reserve_credit  14 ms`. Anything but a service's own line stays as it is."""
+    """`TIME  EVENT AGGREGATE (message id)  HANDLER  14 ms`. Anything but a service's own line stays as it is."""
     if not line.startswith("{"):
         return line
     try:

@@ -19,7 +19,6 @@ from labkit.checking import (
     Order,
     OrderOutcome,
     Trial,
-    beside,
     check,
     faults,
     rows,

@@ -23,7 +23,6 @@ from labkit.checking import (
     SharedScene,
     Trial,
     Wanted,
-    beside,
     differences,
     faults,
     until,

@@ -113,7 +113,7 @@ def test_what_one_look_happens_to_meet_is_not_stuck(running_shop: RunningStack, 
     """A service's own short query, after long stillness; here it is the first to end that the stillness cannot."""
     account = described.mysql_as("order_service")
 
-    def unanswered(_: Any) -> list[int]:
+    def unanswered(*_: Any) -> list[int]:
         raise OSError("no answer yet")
 
     def met_now_and_then(wave: Wave, seconds: float) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from labkit.catalog import schema
 from labkit.chaos import schedule
-from labkit.checking.beside import beside
 from labkit.checking.checks import Failed
+from labkit.checking.lab_modules import beside
 from labkit.commands import progress as progress_command
 from labkit.errors import UserError
 from labkit.evidence import mark

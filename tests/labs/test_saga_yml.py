@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from labkit.catalog.labs import find_lab
-from labkit.checking.beside import module
 from labkit.checking.checks import Failed
+from labkit.checking.lab_modules import module
 from labkit.explanation import Explanation
 
 FOLDER = find_lab(2).folder
