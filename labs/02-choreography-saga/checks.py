@@ -19,6 +19,7 @@ from labkit.checking import (
     Order,
     OrderOutcome,
     Trial,
+    beside,
     check,
     faults,
     rows,

@@ -1,6 +1,6 @@
 """Lab 3: the order history is what its events say, in whatever order they come and however often, and it needs nobody to answer."""
 
-from labkit.checking import Trial, check
+from labkit.checking import Trial, beside, check
 
 stage, kill = beside(__file__, "stage"), beside(__file__, "kill")
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from labkit.checking import Customer, Evidence, Fact, Failed, Order, SharedScene, Trial, differences, faults
+from labkit.checking import Customer, Evidence, Fact, Failed, Order, SharedScene, Trial, beside, differences, faults
 from labkit.checking.invariants import I7
 
 passage = beside(__file__, "passage")

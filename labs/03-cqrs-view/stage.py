@@ -23,6 +23,7 @@ from labkit.checking import (
     SharedScene,
     Trial,
     Wanted,
+    beside,
     differences,
     faults,
     until,
