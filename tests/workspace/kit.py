@@ -70,7 +70,9 @@ class Learner:
     kit: Path
     folder: Path
 
-    def __call__(self, *arguments: str, ok: bool = True, typed: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    def __call__(
+        self, *arguments: str, ok: bool = True, typed: str = "", timeout: float = TIMEOUT, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             [sys.executable, "-m", "labkit", *arguments],
             cwd=self.folder,
@@ -78,7 +80,7 @@ class Learner:
             capture_output=True,
             text=True,
             input=typed,
-            timeout=TIMEOUT,
+            timeout=timeout,
             check=False,
         )
         said = f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"

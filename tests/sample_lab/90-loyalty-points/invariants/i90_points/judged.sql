@@ -1,0 +1,2 @@
+-- Approved orders.
+SELECT count(*) FROM orders WHERE state = 'APPROVED';

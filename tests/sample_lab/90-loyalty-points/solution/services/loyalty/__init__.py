@@ -1,0 +1,1 @@
+"""The Loyalty service: points for approved orders."""

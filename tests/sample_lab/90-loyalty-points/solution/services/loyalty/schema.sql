@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS points (
+  order_id BIGINT PRIMARY KEY,
+  customer_id BIGINT NOT NULL,
+  points BIGINT NOT NULL
+);

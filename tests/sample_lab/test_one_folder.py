@@ -1,0 +1,33 @@
+"""A lab with a profile, a service, a table, a channel and an invariant of its own is one folder: nothing else knows of it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, Labkit
+from tests.workspace import kit as kits
+from tests.workspace.kit import Learner
+
+LAB = Path(__file__).with_name("90-loyalty-points")
+OWN_WORDS = ("loyalty", "orderPoints", "PointsGiven")
+TIMEOUT_S = 280.0
+
+
+@pytest.mark.native
+def test_the_author_proves_it_on_a_real_stack(tmp_path: Path) -> None:
+    kit = kits.make(tmp_path / "kit")
+    shutil.copytree(LAB, kit / "labs" / LAB.name, ignore=kits.LEFT_OUT)
+    labkit = Labkit(tmp_path / "home", "unused", {"LABKIT_RUNTIME": "native"})
+    done = Learner(labkit, kit, tmp_path)("author", "test", "90", ok=False, timeout=TIMEOUT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✓ solution passes 1 checks" in done.stdout
+    assert "rounds-up" in done.stdout
+
+
+@pytest.mark.parametrize("word", OWN_WORDS)
+def test_nothing_outside_its_folder_knows_of_it(word: str) -> None:
+    command = ["git", "grep", "-il", word, "--", "labkit", "services", "labs", "compose"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (1, ""), found.stderr
