@@ -278,6 +278,12 @@ def in_soak(*values: object) -> list[Any]:
     return [pytest.param(value, marks=pytest.mark.soak) for value in values]
 
 
+def unix_socket_accepts(at: Path) -> bool:
+    """Does somebody listen there? To be asked before PyMySQL is: it does not close a socket that was refused."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(at)) == 0
+
+
 def wait_until(condition: Callable[[], object], what: str, within: float = 60.0) -> None:
     deadline = time.monotonic() + within
     while not condition():

@@ -16,7 +16,7 @@ from labkit.evidence.replication import Position
 from labkit.servers import mysql
 from labkit.stack import provision, sql
 from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle
-from tests.running import PROFILE, ROOT, wait_until
+from tests.running import PROFILE, ROOT, unix_socket_accepts, wait_until
 
 OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
 
@@ -62,9 +62,8 @@ class DatabaseServer:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text(errors="replace")[-3000:]
-        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL does not close a socket that nobody answers
-            if probe.connect_ex(str(self.socket)) != 0:
-                return False
+        if not unix_socket_accepts(self.socket):
+            return False
         try:
             pymysql.connect(unix_socket=str(self.socket), user="root").close()
         except pymysql.MySQLError:

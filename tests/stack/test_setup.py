@@ -15,7 +15,7 @@ import pytest
 from labkit.account import LOOPBACK, Account
 from labkit.errors import UserError
 from labkit.servers import archive, kafka, mysql, redis
-from tests.running import free_port, free_ports
+from tests.running import free_port, free_ports, unix_socket_accepts
 
 TIMEOUT_S = 60
 LOGIN = kafka.Login("labkit", "drawn-for-this-test")
@@ -200,8 +200,10 @@ def accepts(port: int) -> bool:
 
 
 def root_may_log_in(at: Path) -> bool:
-    with contextlib.suppress(pymysql.OperationalError), as_root(at):
-        return True
+    with contextlib.suppress(pymysql.OperationalError):
+        if unix_socket_accepts(at):
+            with as_root(at):
+                return True
     return False
 
 
