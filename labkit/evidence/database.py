@@ -170,8 +170,9 @@ def set_complete(connection: "DuckDBPyConnection", source: str, reason: str | No
 
 
 def insert(connection: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert a few rows, given by column name. A column that a row does not name is NULL. (Large tables are loaded from files, see
-    table_files.py.)
+    """Insert a few rows, given by column name. A column that a row does not name is NULL.
+
+    Large tables are loaded from files, see table_files.py.
     """
     for row in rows:
         columns = ", ".join(f'"{name}"' for name in row)

@@ -42,10 +42,10 @@ def _added(wave: "Wave", place: Place) -> int:
 
 
 def writer(stack: Stack) -> str | None:
-    """Return the account that is writing to MySQL, other than those of the services and the server.
+    """Describe the account that is writing to MySQL, other than those of the services and the server.
 
-    An account that runs a changing statement, or has an open transaction with changes, comes first; otherwise a connected account that has
-    the right to write. None if no account qualifies or MySQL does not answer.
+    An account with a changing statement, or with changes in its open transaction, is certain. Otherwise the result is `perhaps` one of the
+    other connected accounts. None if there is none or MySQL does not answer.
     """
     known = {*accounts.mysql_users(stack.profile), *OF_THE_SERVER} - {accounts.ADMIN}
     deadline, connected = time.monotonic() + LOOKED_FOR_S, set[str]()

@@ -1,8 +1,8 @@
-"""Check that the row changes are complete: applied to the starting state they give the tables that were read, and each change starts where
-the previous change of its row ended.
+"""Check that the row changes are complete.
 
-If they are incomplete, nothing can be judged over time. The binlog lacks the effects of a foreign key's cascade, value changes by ALTER
-TABLE, and everything written with sql_log_bin = 0.
+They are if two conditions hold: applied to the starting state, they give the tables that were read; and each change starts where the
+previous change of its row ended. If they are incomplete, nothing can be judged over time. The binlog lacks the effects of a foreign key's
+cascade, value changes by ALTER TABLE, and everything written with sql_log_bin = 0.
 """
 
 from collections.abc import Sequence

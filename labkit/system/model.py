@@ -249,8 +249,9 @@ class Profile:
 
     @property
     def workers(self) -> dict[str, str]:
-        """The component of each account whose open transactions count as work in progress: the accounts of services with tables of their
-        own.
+        """The component of each account whose open transactions count as work in progress.
+
+        These are the accounts of services with tables of their own.
         """
         return {service.account: service.name for service in self.services if service.account and service.schema}
 

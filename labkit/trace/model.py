@@ -82,8 +82,9 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Story:
-    """The hops of one order, customer or message. `about` names a customer or order in words; `total`, `state` and `reason` belong to an
-    order.
+    """The hops of one order, customer or message.
+
+    `about` names a customer or order in words; `total`, `state` and `reason` belong to an order.
     """
 
     title: str

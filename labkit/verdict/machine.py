@@ -44,17 +44,18 @@ class Machine:
     """Why the process events are not known."""
 
     def excuse(self, since: datetime | None = None) -> str | None:
-        """Return an excuse for what has been missing since then: the first possible cause that is not the code's fault; None if there is
-        none.
+        """Return an excuse for what has been missing since then, or None.
+
+        It is the first possible cause that is not the code's fault.
         """
         late = [d for d in self.disturbances if since is None or d.happened is None or d.happened >= since - TOLERANCE]
         return late[0].text if late else self.unwatched
 
     def standing_excuse(self, since: datetime | None, *, by: Sequence[str] | None = None) -> str | None:
-        """Return an excuse for a system that does not move: a component that is still down, or a server or labkit that failed during the
-        wait.
+        """Return an excuse for a system that does not move, or None.
 
-        `by` limits the components that can be to blame.
+        It is a component that is still down, or a server or labkit that failed during the wait. `by` limits the components that can be to
+        blame.
         """
         for d in self.disturbances:
             if by is not None and d.component not in by:

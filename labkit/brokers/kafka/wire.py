@@ -169,8 +169,9 @@ class Client:
         return found
 
     def delete_records(self, topics: Iterable[Topic], *, timeout_ms: int = 5000) -> dict[Place, Position]:
-        """Delete every record. Return where each partition's log starts now, which is its end. A topic that was deleted meanwhile is left
-        out.
+        """Delete every record. Return where each partition's log starts now, which is its end.
+
+        A topic that was deleted meanwhile is left out.
         """
         topics = list(topics)
         return self._until_ready(lambda: self._delete_records(topics, timeout_ms)) if topics else {}
