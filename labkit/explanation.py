@@ -1,4 +1,4 @@
-"""Why a verdict is what it is: one value, one text and one JSON form, for invariants, findings and the checks of labs.
+"""The explanation of a verdict: one data type, one text form and one JSON form for invariants, findings and the checks of labs.
 
 Order 9 (12.34) is CANCELLED, but 12.34 is still reserved for it.
 
@@ -14,13 +14,13 @@ from typing import Any
 
 from labkit.terminal import screen
 
-LABEL = 9  # characters of "because" and its like, with the space behind
-FACT_WIDTH = 62  # a fact longer than that has its source below it
+LABEL = 9  # width of a label such as "because" with the space after it
+FACT_WIDTH = 62  # longest fact, in characters, with its source on the same line
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What was seen, and where it can be seen again: a table and binlog position, a record, a log."""
+    """An observation and its source, where it can be checked: a table and binlog position, a record, a log."""
 
     text: str
     source: str
@@ -28,8 +28,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A sentence in the words of the business; what was expected and what was found; the facts that show it; what follows from them; what
-    to do next, mostly a command; the last lines of the exception that is to blame."""
+    """The explanation of one verdict.
+
+    `sentence`: the result in business terms. `expected` and `found`: the two sides of a comparison. `because`: the facts that prove it.
+    `so`: the conclusion. `next_step`: what to do, usually a command. `traceback`: the last lines of the exception that caused it.
+    """
 
     sentence: str
     expected: str = ""
@@ -41,13 +44,13 @@ class Explanation:
 
     @property
     def words(self) -> str:
-        """All of it as plain text, without the sources."""
+        """The explanation as plain text, without the sources."""
         facts = [fact.text for fact in self.because]
         return "\n".join(filter(None, (self.sentence, self.expected, self.found, *facts, self.so, self.next_step)))
 
 
 def as_data(explanation: Explanation) -> dict[str, Any]:
-    """The JSON form. Every key is always there."""
+    """Return the JSON form. Every key is always present."""
     return {
         "sentence": explanation.sentence,
         "expected": explanation.expected,
@@ -60,12 +63,12 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
 
 
 def heading(mark: str, *parts: str) -> str:
-    """`✗ 2.3  Cancelling an order frees its credit`"""
+    """Return the heading: `✗ 2.3  Cancelling an order frees its credit`."""
     return f"{mark} {'  '.join(parts)}"
 
 
 def as_lines(explanation: Explanation, columns: int, *, remark: str = "") -> Iterator[str]:
-    """The text form, below its heading. `remark` is one more sentence, behind the first."""
+    """Yield the text form, without its heading. `remark` is another sentence after the first."""
     yield from sentence(explanation.sentence, columns)
     if remark:
         yield from ("", *sentence(remark, columns))
@@ -83,7 +86,7 @@ def as_lines(explanation: Explanation, columns: int, *, remark: str = "") -> Ite
 
 
 def _facts(facts: Sequence[Fact], columns: int) -> Iterator[str]:
-    """Each with its source: beside it, or below it where the screen is too narrow."""
+    """Yield each fact with its source: on the same line, or below it where the screen is too narrow."""
     width = max((len(fact.text) for fact in facts), default=0)
     beside = width <= FACT_WIDTH and all(2 + LABEL + width + 2 + len(fact.source) <= columns for fact in facts)
     for index, fact in enumerate(facts):
@@ -97,7 +100,7 @@ def _facts(facts: Sequence[Fact], columns: int) -> Iterator[str]:
 
 
 def labelled(label: str, text: str, columns: int) -> list[str]:
-    """`because  …`, with its further lines below the text."""
+    """Return the lines of `because  …`, with the later lines aligned to the text."""
     return screen.wrapped(_labelled(label, text), columns, LABEL + 2)
 
 

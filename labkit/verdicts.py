@@ -1,4 +1,4 @@
-"""The three verdicts, and what every command makes of them: a mark, a word, an exit code."""
+"""The three verdicts, each with the mark, the word and the exit code that all commands use."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -7,7 +7,7 @@ from labkit.errors import ExitCode
 
 
 class Verdict(Enum):
-    """PASS, FAIL (the code is wrong), or UNKNOWN (nothing can be said about the code), which is never a pass."""
+    """PASS, FAIL (the code is wrong), or UNKNOWN (nothing can be said about the code; never a pass)."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -27,6 +27,6 @@ class Verdict(Enum):
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """FAIL before UNKNOWN before PASS; UNKNOWN when there is none at all."""
+    """Return FAIL if there is any, else UNKNOWN if there is any or there are no verdicts at all, else PASS."""
     found = set(verdicts)
     return next((v for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if v in found), Verdict.UNKNOWN)

@@ -1,6 +1,6 @@
-"""Brokers: one folder for each product that can carry the messages of a profile; model.py says what each of them does.
+"""Brokers: one folder for each product that can carry a profile's messages. model.py describes their interface.
 
-A further one is a folder with a class that does what `Broker` says, an entry here and a parameter in tests/brokers.
+To add a product, write a folder with a class that implements `Broker`, and add an entry here and a parameter in tests/brokers.
 """
 
 import importlib
@@ -17,24 +17,24 @@ _POSITIONS = {"kafka": ("kafka.positions", "Offsets")}
 
 
 def of(stack: "HasBroker") -> "Broker":
-    """The broker of a stack, as its profile says."""
+    """Return the broker of a stack, as its profile names it."""
     return reached(stack.profile, stack.broker)
 
 
 def reached(profile: Profile, account: "Account") -> "Broker":
-    """The broker of a profile, with the account that reaches it."""
+    """Return the broker of a profile, with the account for its connections."""
     broker: Broker = _found(_BROKERS[profile.broker_server.product])(account)
     return broker
 
 
 def positions(profile: Profile) -> "Positions":
-    """How the broker of a profile writes its positions."""
+    """Return how the broker of a profile writes its positions."""
     found: Positions = _found(_POSITIONS[profile.broker_server.product])()
     return found
 
 
 def load(product: str) -> None:
-    """Import what it takes to read records, while nobody waits for it."""
+    """Import the libraries for reading records early, while nothing waits for them."""
     broker: type[Broker] = _found(_BROKERS[product])
     broker.load()
 

@@ -1,12 +1,12 @@
-"""What a broker is to labkit: the questions that it answers and the few things that it does, whichever product it is.
+"""The interface of a broker: the queries and operations that labkit needs from every product.
 
-A *channel* has *partitions*, each of which is a log of *records*. A *position* is a place in one such log. Positions are ordered within
-their partition and say nothing else: only the broker's own folder calculates with them. So they can be Kafka's offsets, which are numbers
-of 64 bits in a row, and the ids of a Redis stream, which are two numbers of 64 bits with gaps.
+A *channel* has *partitions*. Each partition is a log of *records*. A *position* is a place in one such log. Positions are ordered within
+their partition and have no other meaning: only the broker's own folder calculates with them. They can therefore be Kafka's offsets,
+consecutive numbers of 64 bits, or the ids of a Redis stream, two numbers of 64 bits with gaps.
 
-A position is an int here and a HUGEINT in the evidence. An int is the one form that Python, SQL and JSON order in the same way; 128 bits
-hold both numbers of a stream's id (the first one shifted to the left by 64), and Kafka's offsets stay the numbers that people know. What
-people see, and what files say, is `Positions.written`; SQL has the macro `position_text`, which the broker defines.
+A position is an int here and a HUGEINT in the evidence, because Python, SQL and JSON all order integers in the same way. 128 bits hold both
+numbers of a stream's id (the first is shifted left by 64), and Kafka's offsets remain the familiar numbers. `Positions.written` returns the
+form for people and files. SQL has the macro `position_text` for it, which the broker defines.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from typing import NamedTuple, NewType, Protocol, Self
 from labkit.account import Account
 from labkit.system.model import Profile
 
-PLANTED_BY = "labkit-fault"  # the header of records that labkit plants: the fault's id
+PLANTED_BY = "labkit-fault"  # header of records that labkit plants; its value is the fault's id
 
 Position = NewType("Position", int)
 
@@ -26,8 +26,12 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of one partition. `start` is the first position that may hold a record. `end` is behind every record: the next one gets it, or a
-    higher one. `records` counts what is there now, and `added` what ever was; both may count positions without a record."""
+    """The extent of one partition.
+
+    `start`: the first position that may hold a record. `end`: the position after the last record; the next record gets this position or a
+    higher one. `records`: the number of records in the log. `added`: the number ever added. Both numbers may include positions without a
+    record.
+    """
 
     start: Position
     end: Position
@@ -37,27 +41,35 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Group:
-    """A consumer group. `committed` has the places that it ever committed, each with the position where it goes on: all records before it
-    are taken."""
+    """A consumer group.
+
+    `committed`: the position at which the group continues, for each place that it has ever committed. All records before it are taken.
+    """
 
     id: str
     state: str
     members: int
     committed: Mapping[Place, Position]
-    strangers: tuple[str, ...] = ()  # members beside the stack's own
+    strangers: tuple[str, ...] = ()  # members that do not belong to the stack
 
 
 @dataclass(frozen=True)
 class Behind:
-    """What a group has yet to take: how many records at most, of the places that hold a record for it. `held`: where records wait for the
-    end of a producer's transaction, and from which position on."""
+    """What a group has not taken yet.
+
+    `lag`: the highest possible number of records, for each place that has a record for the group. `held`: where records wait for the end of
+    a producer's transaction, and from which position on.
+    """
 
     lag: Mapping[Place, int]
     held: Mapping[Place, Position]
 
 
 class Record(NamedTuple):
-    """`value` is None where the broker holds none, or one that nobody can read. `time_ms`: its time stamp in milliseconds since 1970."""
+    """One record.
+
+    `value`: None if the broker holds none, or an unreadable one. `time_ms`: its timestamp in milliseconds since 1970.
+    """
 
     channel: str
     partition: int
@@ -65,53 +77,55 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     time_ms: int | None
-    planted_by: str | None  # the id of a fault of labkit's
+    planted_by: str | None  # the id of labkit's fault
 
 
 class Positions(Protocol):
-    """How positions are written."""
+    """The text form of positions."""
 
     noun: str
-    """What people call one: `offset`."""
+    """The word for a position: `offset`."""
     sql: str
-    """An SQL expression for the text of a position in the column `position`."""
+    """An SQL expression for the text of the position in the column `position`."""
 
     def written(self, position: Position) -> int | str:
-        """As files, JSON and people have it."""
+        """Return a position in its form for files, JSON and people."""
 
     def read(self, written: object) -> Position | None:
-        """The reverse. None for what is no position."""
+        """Return the position for a written form, or None if it is not a position."""
 
     def after(self, position: Position) -> Position:
-        """Where a group goes on that has taken the record at this position."""
+        """Return where a group continues after it has taken the record at this position."""
 
 
 class Connection(Protocol):
-    """Stays open, for questions that are asked many times a second. Raises OSError when nobody answers in time, ValueError for an answer
-    that is an error."""
+    """An open connection, for queries that are made many times a second.
+
+    Raises OSError if the broker does not answer in time, ValueError if it answers with an error.
+    """
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
     def channels(self) -> dict[str, int]:
-        """All of them with how many partitions they have; the broker's own are left out."""
+        """Return all channels with their number of partitions, except the broker's internal ones."""
 
     def bounds(self, channels: Mapping[str, int]) -> dict[Place, Bounds]:
-        """Of each partition."""
+        """Return the bounds of each partition."""
 
     def committed(self, group: str) -> dict[Place, Position]:
-        """See Group. Empty for a group that does not exist."""
+        """Return a group's positions, see Group; empty for a group that does not exist."""
 
     def group_ids(self) -> list[str]: ...
 
     def groups(self, ids: Iterable[str]) -> list[Group]: ...
 
     def behind(self, committed: Mapping[Place, Position], bounds: Mapping[Place, Bounds]) -> Behind:
-        """Of a group that takes these places."""
+        """Return what a group that takes these places has not taken yet."""
 
     def empty(self, channels: Mapping[str, int]) -> dict[Place, Position]:
-        """Delete every record. Returns where each partition begins now. A channel that was deleted meanwhile has none."""
+        """Delete every record. Return where each partition starts now; a channel that was deleted meanwhile is left out."""
 
 
 class HasBroker(Protocol):
@@ -125,7 +139,10 @@ class HasBroker(Protocol):
 
 
 class Broker(Protocol):
-    """Each call opens a connection of its own. Raises OSError with a sentence, without its full stop, that names the broker."""
+    """A broker. Each call opens a connection of its own.
+
+    Raises OSError with a sentence, without its full stop, that names the broker.
+    """
 
     title: str
 
@@ -134,27 +151,32 @@ class Broker(Protocol):
 
     @staticmethod
     def load() -> None:
-        """Import what it takes to read records, while nobody waits for it."""
+        """Import the libraries for reading records early, while nothing waits for them."""
 
     def connect(self, timeout_s: float) -> Connection: ...
 
     def read(
         self, starts: Mapping[Place, Position], ends: Mapping[Place, Position], *, silence_s: float = 10.0
     ) -> Iterator[Collection[Record]]:
-        """The records of each place from its start up to its end, in batches, without any group noticing. Raises OSError also when no
-        record comes for `silence_s`."""
+        """Yield the records of each place from its start up to its end, in batches. No consumer group is affected.
+
+        Also raises OSError if no record arrives for `silence_s`.
+        """
 
     def publish(self, channel: str, key: bytes, value: bytes, *, planted_by: str, partition: int | None = None) -> tuple[int, Position]:
-        """One record with the header PLANTED_BY. Without a `partition` the key decides. Returns the partition and the record's position."""
+        """Publish one record with the header PLANTED_BY. Return its partition and position.
+
+        Without `partition`, the key determines the partition.
+        """
 
     def trim(self, place: Place, before: Position) -> Position:
-        """Delete the records before this position. Returns where the partition begins now."""
+        """Delete the records before this position. Return where the partition starts now."""
 
     def move(self, group: str, place: Place, position: Position) -> None:
-        """Let a group that has no running member go on at this position."""
+        """Set the position at which a group continues. The group must have no running member."""
 
     def partition_of(self, key: bytes, partitions: int) -> int:
-        """The partition of a key, of so many."""
+        """Return the partition for a key in a channel with this many partitions."""
 
     def ensure(self, channel: str, partitions: int) -> None:
-        """Make a channel unless it exists."""
+        """Create a channel if it does not exist."""

@@ -1,1 +1,1 @@
-"""One DuckDB file a run: every store of the stack side by side, to be asked, judged and judged again elsewhere."""
+"""The evidence of a run: one DuckDB file that holds every store of the stack, for queries and for judging it again on any machine."""

@@ -1,6 +1,7 @@
-"""Row changes of both schemas from the binlog, in commit order, with their transactions.
+"""Read the row changes of the services' schemas from the binlog, in commit order, with their transactions.
 
-Only what the invariants ask for is decoded: three quarters of the log are rows that the relay marked as published, and are stepped over.
+Only the changes that the invariants need are decoded. Three quarters of the log are outbox rows that the relay marked as published; the
+reader skips them.
 """
 
 import re
@@ -19,26 +20,29 @@ from labkit.evidence.table_files import TableFile, TableFiles, quoted
 from labkit.stack import sql
 from labkit.system.model import Profile
 
-# Kinds of events by their number.
+# Event types by their number in the protocol.
 QUERY, STOP, ROTATE, FORMAT_DESCRIPTION, XID, EXECUTE_LOAD, TABLE_MAP, INCIDENT, XA_PREPARE = 2, 3, 4, 15, 16, 18, 19, 26, 38
 GTID, ANONYMOUS_GTID, PARTIAL_UPDATE, TRANSACTION_PAYLOAD = 33, 34, 39, 40
 WRITES, UPDATES, DELETES = (23, 30), (24, 31), (25, 32)  # version 1 (MariaDB), version 2 (MySQL)
 ROWS = (*WRITES, *UPDATES, *DELETES)
-COMPRESSED = range(165, 172)  # MariaDB's log_bin_compress: a query and rows of both versions
-BODY = 20  # where an event's body begins in its packet: after the OK byte and the header
+COMPRESSED = range(165, 172)  # MariaDB's log_bin_compress: a query, and rows of both versions
+BODY = 20  # offset of an event's body in its packet, after the OK byte and the event header
 SECOND, MICROSECOND = 1_000_000, 1
 
 
 @dataclass
 class Plan:
-    """What to do with the rows that follow a TABLE_MAP. `decoders` by the columns that the rows hold: MySQL sets unused bits, MariaDB does
-    not, and neither logs a column that is computed when it is read."""
+    """How to read the rows that follow a TABLE_MAP event.
+
+    `decoders` is keyed by the bitmap of the columns that the rows contain. MySQL sets the unused bits of that bitmap and MariaDB does not;
+    neither logs a column that is computed on reading.
+    """
 
     schema: str
     table: TableMap
     change: Change
     versioned: bool
-    bitmap: int  # bytes of a bitmap with a bit for each column
+    bitmap: int  # bytes in a bitmap with one bit for each column
     decoders: dict[bytes, Decoder | None] = field(default_factory=dict)
 
 
@@ -47,11 +51,11 @@ Pending = list[tuple[TableFile, str]]
 
 @dataclass
 class Reading:
-    """What was read, of committed transactions alone."""
+    """Totals for the committed transactions that were read."""
 
     commits: int = 0
     changes: int = 0
-    reason: str | None = None  # why the changes are not all there
+    reason: str | None = None  # why changes are missing; None when all were read
     end: Position | None = None
 
 
@@ -68,10 +72,10 @@ class _Reader:
     checksum: int = 0
     plans: dict[bytes, Plan | None] = field(default_factory=dict)
     current: dict[bytes, Plan | None] = field(default_factory=dict)
-    pending: Pending = field(default_factory=list)  # of the transaction that is being read
-    savepoints: dict[str, int] = field(default_factory=dict)  # how much was pending at each
-    branch: str = ""  # the XA transaction that is being read
-    prepared: dict[str, Pending] = field(default_factory=dict)  # XA transactions that wait for their end
+    pending: Pending = field(default_factory=list)  # changes of the current transaction
+    savepoints: dict[str, int] = field(default_factory=dict)  # number of pending changes at each savepoint
+    branch: str = ""  # the current XA transaction
+    prepared: dict[str, Pending] = field(default_factory=dict)  # XA transactions that are prepared and not yet ended
     charsets: Charsets = field(default_factory=dict)
     commit_time: tuple[int, int] = (0, SECOND)
 
@@ -79,14 +83,14 @@ class _Reader:
         self.schemas = {schema for schema, _ in self.wanted}
 
     def names_wanted(self, statement: str) -> bool:
-        """Is a table that verdicts rest on named in it?"""
+        """Whether the statement names a table that verdicts depend on."""
         return not {table for _, table in self.wanted}.isdisjoint(re.findall(r"\w+", statement))
 
     def note(self, reason: str) -> None:
         self.reading.reason = self.reading.reason or reason
 
     def take(self, packet: bytes) -> bool:
-        """One event; False when the stop is reached."""
+        """Handle one event. Return False once the stop position is reached."""
         kind = packet[5]
         if kind == TABLE_MAP:
             end = len(packet) - self.checksum
@@ -122,7 +126,7 @@ class _Reader:
         return self.place(packet) < self.stop
 
     def place(self, packet: bytes) -> Position:
-        """Where this event ends."""
+        """Return the position where this event ends."""
         offset = int.from_bytes(packet[14:18], "little")
         return Position(self.file, offset)
 
@@ -142,7 +146,7 @@ class _Reader:
         return Plan(schema, found, change, is_versioned(found), (len(found.columns) + 7) // 8)
 
     def decoder(self, plan: Plan, present: bytes) -> Decoder | None:
-        """For rows that hold these columns. None for those that do not tell what is wanted."""
+        """Return a decoder for rows that contain these columns, or None if they lack a wanted column."""
         wanted = (*plan.change.columns, *((ALIVE,) if plan.versioned else ()))
         try:
             return decoder(plan.table, wanted, int.from_bytes(present, "little"), plan.change.raw)
@@ -156,7 +160,7 @@ class _Reader:
         at = BODY + 8
         if kind >= 30:
             at += int.from_bytes(packet[at : at + 2], "little")
-        at += 1  # the number of columns, which the plan knows
+        at += 1  # skip the number of columns, which the plan already holds
         decoders = []
         for _ in range(2 if update else 1):
             present = packet[at : at + plan.bitmap]
@@ -178,7 +182,7 @@ class _Reader:
             elif op == "insert":
                 row, after = after, row
             if versioned:
-                # a row of a system-versioned table is not deleted, but given an end; what it was before is inserted beside it
+                # A system-versioned table never deletes a row: it sets the row's end, and inserts the previous version beside it.
                 row, after = row[:-1] if row and row[-1] else (), after[:-1] if after and after[-1] else ()
                 if not row and not after:
                     continue
@@ -210,12 +214,15 @@ class _Reader:
             self.tell(change)
 
     def discard(self) -> None:
-        """A transaction that never committed: rolled back, or cut off by a crash of the server."""
+        """Drop a transaction that never committed because it was rolled back or the server crashed."""
         self.pending.clear()
         self.savepoints.clear()
 
     def prepare(self, packet: bytes) -> None:
-        """The rows of an XA transaction stand in the log where it was prepared; whether they count, and when, is told later."""
+        """Set aside the rows of a prepared XA transaction.
+
+        The log holds them at the point of XA PREPARE. A later XA COMMIT or XA ROLLBACK decides whether and when they take effect.
+        """
         if packet[BODY]:  # XA COMMIT … ONE PHASE
             self.commit(packet)
             return
@@ -223,7 +230,7 @@ class _Reader:
         self.discard()
 
     def end_branch(self, packet: bytes, statement: str) -> None:
-        """XA COMMIT or XA ROLLBACK of what was prepared before."""
+        """Handle the XA COMMIT or XA ROLLBACK of a transaction that was prepared earlier."""
         _, verb, branch = _xa(statement)
         known = self.prepared.pop(branch, None)
         if verb == "COMMIT" and known is None:
@@ -265,7 +272,10 @@ class _Reader:
             self.end_branch(packet, statement)
 
     def roll_back(self, statement: str) -> None:
-        """All, or what came after a savepoint. A table without transactions has its rows in transactions of their own in the log."""
+        """Discard the current transaction, or its changes since a savepoint.
+
+        Rows of a non-transactional table are not affected: the log holds them in separate transactions.
+        """
         if not _TO.search(statement):
             self.discard()
             return
@@ -276,14 +286,17 @@ class _Reader:
         del self.pending[kept:]
 
     def format(self, packet: bytes) -> None:
-        """The first event of a file: which of its events carry a checksum. What was open in the file before was cut off by a crash."""
+        """Handle the first event of a file, which says whether the file's events carry a checksum.
+
+        A transaction that is still open at the end of the previous file was cut off by a crash.
+        """
         self.discard()
         self.current.clear()
         self.checksum = 4 if packet[-5] == 1 else 0
         self.opened = True
 
     def rotate(self, packet: bytes) -> bool:
-        """The next file. The stream opens with one that names the file it begins in."""
+        """Move on to the next file. The stream starts with a ROTATE event that names its first file."""
         self.discard()
         if self.opened:
             name = packet[BODY + 8 : len(packet) - self.checksum]
@@ -303,18 +316,18 @@ _ENGINE = re.compile(r"\bENGINE\s*=?\s*[`'\"]?(\w+)", re.IGNORECASE)
 
 
 def _savepoint(statement: str) -> str:
-    """Its name: the last word, in whatever quotes, without regard to capitals."""
+    """Return the savepoint's name: the statement's last word, without quotes and in lower case."""
     return statement.rstrip("; \n").rpartition("`")[0].rpartition("`")[2].lower() or statement.split()[-1].rstrip(";").lower()
 
 
 def _xa(statement: str) -> tuple[str, str, str]:
-    """`XA`, the verb and the transaction's id, as the server writes all three."""
+    """Return `XA`, the verb and the transaction's id, as the server writes them."""
     word, verb, *branch = _COMMENT.sub(" ", statement).rstrip("; \n").split(None, 2)
     return word, verb.upper(), "".join("".join(branch).upper().split())
 
 
 def statement_of(packet: bytes, checksum: int) -> tuple[str, str]:
-    """Of a QUERY: the schema that was in use, and the statement."""
+    """Return the current schema and the statement of a QUERY event."""
     body = packet[BODY : len(packet) - checksum]
     schema_length, variables = body[8], int.from_bytes(body[11:13], "little")
     schema_at = 13 + variables
@@ -327,7 +340,10 @@ def first_word(statement: str) -> str:
 
 
 def _gtid_time(packet: bytes) -> tuple[int, int]:
-    """When MySQL committed: microseconds since 1970, in an event of version 8 and later; (0, …) in an older one."""
+    """Return the commit time in microseconds since 1970 and its precision.
+
+    MySQL 8 and later log the time; for older servers the time is 0.
+    """
     at = BODY + 1 + 16 + 8 + 1 + 8 + 8
     if len(packet) < at + 7:
         return 0, SECOND
@@ -337,8 +353,11 @@ def _gtid_time(packet: bytes) -> tuple[int, int]:
 def read(
     account: Account, profile: Profile, start: Position, stop: Position, folder: Path, tell: Callable[[int], None] = lambda rows: None
 ) -> Reading:
-    """Write the changes from `start` up to exactly `stop` into files in `folder`, named like their tables. `tell` hears how many rows
-    have been read. Raises BinlogUnreadable when the log from `start` on is not there, OSError when the server is gone."""
+    """Write the changes from `start` up to exactly `stop` into files in `folder`, one file for each table and named after it.
+
+    `tell` receives the number of changes read so far. Raises BinlogUnreadable if the log no longer holds `start`, OSError if the server is
+    gone.
+    """
     with TableFiles(folder, ("transactions", "binlog_statements", *changes.tables(profile))) as files:
         with sql.connected(account) as cursor:
             known = charsets.read(cursor)

@@ -1,4 +1,4 @@
-"""What is kept of a changed row: a line for the evidence from its images before and after."""
+"""Which columns of a changed row go into the evidence, and how its images before and after become one line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from labkit.system.model import Column, Form, ObservedTable, Profile
 
 Values = tuple[Any, ...]
 Line = Callable[[str, Values, Values], str]
-"""(schema, row before, row after) → the line of the change without its number and operation; no row is (). Values are fields of
-a line already, empty for NULL, but for `raw` ones, which are bytes or None."""
+"""(schema, row before, row after) → the change as a line without its number and operation.
+
+A missing row is (). Values are already fields of a line, empty for NULL, except for `raw` columns, which are bytes or None.
+"""
 
 
 @dataclass(frozen=True)
 class Change:
-    """How the rows of one table are kept."""
+    """How the changes of one table are stored."""
 
     table: str
     columns: tuple[str, ...]
@@ -27,11 +29,11 @@ class Change:
 
 
 Wanted = Mapping[tuple[str, str], Change]
-"""By schema and table."""
+"""Changes by schema and table."""
 
 
 def wanted(profile: Profile) -> Wanted:
-    """The tables whose changes are kept: the observed ones, and the outbox and inbox of each schema."""
+    """Return the tables whose changes are stored: the observed tables, and the outbox and inbox of each schema."""
     outbox, inbox = _outbox(messages.Wire(profile)), Change("inbox_changes", ("consumer_id", "message_id"), _inbox, updates=False)
     return {
         **{(table.schema, table.table): _observed(table) for table in profile.tables},
@@ -41,7 +43,7 @@ def wanted(profile: Profile) -> Wanted:
 
 
 def tables(profile: Profile) -> tuple[str, ...]:
-    """Those of the evidence that the changes go to."""
+    """Return the evidence tables that receive the changes."""
     return (*map(observed.changes_of, profile.tables), "outbox_changes", "inbox_changes")
 
 
@@ -61,7 +63,7 @@ def _observed(table: ObservedTable) -> Change:
 
 
 def _codes(column: Column) -> dict[Any, str]:
-    """What each of its values stands for, however the column holds the number."""
+    """Map each stored value of a coded column to its text, whichever type the column uses for the number."""
     if column.form is not Form.CODED:
         return {}
     return {written: text for code, text in enumerate(column.codes) for written in (code, str(code), quoted(str(code)))}

@@ -1,10 +1,10 @@
-"""The server's character sets as Python knows them: the binlog holds texts as they are stored."""
+"""The server's character sets under their Python names. The binlog holds texts in the character set of their column."""
 
 import codecs
 from collections.abc import Mapping
 from typing import Any
 
-BINARY = 63  # the collation of bytes
+BINARY = 63  # the collation of binary columns
 _CODECS = {
     **dict.fromkeys(("utf8", "utf8mb3", "utf8mb4", "ascii", "binary"), "utf-8"),
     **{"latin1": "cp1252", "latin2": "iso8859-2", "latin5": "iso8859-9", "latin7": "iso8859-13", "greek": "iso8859-7"},
@@ -14,11 +14,11 @@ _CODECS = {
 }
 
 Charsets = Mapping[int, str]
-"""The name of the character set of each collation, by the collation's number."""
+"""The character set's name for each collation number."""
 
 
 def read(cursor: Any) -> Charsets:
-    """MariaDB's newer collations have their numbers in another table than all others."""
+    """Read the character sets from the server. MariaDB lists the numbers of its newer collations in a table of their own."""
     cursor.execute("SELECT id, character_set_name FROM information_schema.collations WHERE id IS NOT NULL")
     known = {int(number): str(name) for number, name in cursor.fetchall() if name}
     cursor.execute(
@@ -32,7 +32,7 @@ def read(cursor: Any) -> Charsets:
 
 
 def codec(charset: str) -> str | None:
-    """None for one that Python does not know."""
+    """Return Python's codec for a character set, or None if Python has none."""
     try:
         return codecs.lookup(_CODECS.get(charset, charset)).name
     except LookupError:

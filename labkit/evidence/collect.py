@@ -1,4 +1,4 @@
-"""Collect every store of a stack into one evidence file, all as of one moment that stands still."""
+"""Collect every store of a stack into one evidence file, all at one moment at which the stack is still."""
 
 import json
 import os
@@ -39,7 +39,7 @@ from labkit.system.model import Profile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TRIES = 3  # collections of a moment that turned out not to stand still
+TRIES = 3  # attempts to collect a moment at which nothing moves
 STILLNESS = {
     State.SETTLED: "settled",
     State.PENDING: "still",
@@ -52,13 +52,16 @@ STORE_OF = {"view": "redis", "tables": "mysql", "records": "broker"}
 ALL = frozenset(database.SOURCES)
 
 Tell = Callable[[str], None]
-"""Hears what is being done, in a few words, again and again."""
+"""A callback that receives a short description of the current step, many times over."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the evidence is about. `requests` are rows of that table; without `customers` the whole stack is judged. What happened to the
-    processes before `since` (epoch seconds) is left out: it concerns an earlier run."""
+    """What the evidence is about.
+
+    `requests` are rows of the evidence table of that name. Without `customers`, the whole stack is judged. Process events before `since`
+    (epoch seconds) are left out because they belong to an earlier run.
+    """
 
     requests: Sequence[Mapping[str, Any]] = ()
     customers: Sequence[int] = ()
@@ -70,7 +73,7 @@ class Scenario:
 
 @dataclass
 class Collection:
-    """One collection at work. Its evidence is in `connection`."""
+    """A collection in progress. `connection` is its evidence database."""
 
     stack: Stack
     connection: "DuckDBPyConnection"
@@ -81,10 +84,10 @@ class Collection:
     begin: mark.Mark | None
     sources: frozenset[str]
     snapshot: Position | None = None
-    unfit: Sequence[str] = ()  # why the log of changes cannot stand for the tables
+    unfit: Sequence[str] = ()  # reasons why the row changes cannot account for the tables
 
     def folder(self, source: str) -> Path:
-        """An empty one for the files of a source."""
+        """Create an empty folder for the files of a source."""
         folder = self.scratch / source
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -102,10 +105,11 @@ def collect(
     moving_for: float = quiescence.MOVING_FOR,
     blocked_for: float = quiescence.BLOCKED_FOR,
 ) -> "DuckDBPyConnection":
-    """Wait until the stack stands still, collect all stores, and leave the evidence in `path`, which is replaced only when all is there.
+    """Wait until the stack is still, collect all stores, and write the evidence to `path`.
 
-    Returns the open database. What could not be read is in its `completeness`; a store that is down costs nothing but its own tables.
-    Other `sources` than all leave the others out; without `wait` the stores are read as they are at this moment, moving or not.
+    Returns the open database. The file at `path` is replaced only once the evidence is finished. The table `completeness` records what
+    could not be read; a store that is down costs only its own tables. `sources` limits the collection to these sources. Without `wait`, the
+    stores are read at once, whether or not they are moving.
     """
     scenario = scenario or Scenario()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +119,7 @@ def collect(
         stalls = opened.enter_context(environment.StallWatch())
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="labkit-evidence-")))
         if "binlog" in sources:
-            sources |= {"tables"}  # whose position is where the changes end
+            sources |= {"tables"}  # the tables' position is where the changes end
         workers = {store: opened.enter_context(Worker(store, stack.profile)) for source, store in STORE_OF.items() if source in sources}
         watcher = opened.enter_context(Watcher(stack))
         connection = database.new(unfinished, stack.profile)
@@ -149,7 +153,7 @@ def _remove(path: Path) -> None:
 
 
 def _readable(watcher: Watcher) -> Wave:
-    """A look at all stores; again when one of them did not answer, which says nothing yet."""
+    """Look at all stores. Look again while one of them does not answer: a single missing answer proves nothing."""
     given_up = time.monotonic() + quiescence.UNREAD_FOR
     while not (wave := watcher.look()).readable and time.monotonic() < given_up:
         time.sleep(quiescence.LOOK)
@@ -157,7 +161,7 @@ def _readable(watcher: Watcher) -> Wave:
 
 
 def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float, blocked_for: float) -> Stillness:
-    """Wait, collect, look again; once more when something has moved meanwhile."""
+    """Wait, collect and look again. Repeat if anything moved in the meantime."""
     own = quiescence.orders_of(scenario.customers) if scenario.customers else quiescence.all_orders
     expected = frozenset(scenario.expected_pending)
 
@@ -196,7 +200,7 @@ def _of_one_moment(collection: Collection, scenario: Scenario, moving_for: float
 
 
 def _end_state(collection: Collection) -> None:
-    """All stores as they are now, read at the same time."""
+    """Read the current state of all stores in parallel."""
     stack, workers, connection = collection.stack, collection.workers, collection.connection
     with database.together(connection):
         connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
@@ -230,7 +234,7 @@ def _end_state(collection: Collection) -> None:
         if source not in collection.sources:
             continue
         if source == "records" and not spans:
-            continue  # `groups` says why; there is nothing to read where nobody could tell from where
+            continue  # the source `groups` gives the reason; without start positions there is nothing to read
         collection.tell(f"reading {source}")
         try:
             done = workers[store].result(lambda count, source=source: collection.tell(f"reading {source}: {count:,} rows"))  # type: ignore[misc]
@@ -254,7 +258,7 @@ def _note_tables(collection: Collection, done: Mapping[str, Any]) -> None:
 
 
 def _over_time(collection: Collection) -> None:
-    """Every committed change from the mark up to the moment of the tables."""
+    """Read every committed change from the mark up to the moment at which the tables were read."""
     connection, begin, stop = collection.connection, collection.begin, collection.snapshot
     if stop is None:
         database.set_complete(
@@ -284,7 +288,10 @@ def _over_time(collection: Collection) -> None:
 def note_changes(
     connection: "DuckDBPyConnection", profile: Profile, reason: str | None, unfit: Sequence[str], not_read: str | None
 ) -> None:
-    """Say whether the changes that were loaded are all: by what their reader said, by what the tables are, and by what they lead to."""
+    """Record whether the loaded changes are complete.
+
+    They are incomplete if their reader gives a `reason`, if a table is `unfit`, or if a replay of the changes does not lead to the tables.
+    """
     reason = reason or next(iter(unfit), not_read)
     tables_read = connection.execute("SELECT complete FROM completeness WHERE source = 'tables'").fetchone()
     if reason is None and tables_read and tables_read[0]:

@@ -1,4 +1,4 @@
-"""The evidence file: made, opened, described. Its tables are those of schema.sql and of the profile's observed tables (see observed.py)."""
+"""Create, open and describe an evidence file. Its tables are those of schema.sql and of the profile's observed tables (see observed.py)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from labkit.system.model import Profile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FORMAT = 2  # raised when a table changes in a way that an older labkit cannot judge
-HEADERS = 3 * 4096  # bytes before the first block of DuckDB's file
+FORMAT = 2  # increase it when an older labkit could no longer judge the tables
+HEADERS = 3 * 4096  # bytes before the first block of a DuckDB file
 MEMORY = "256MB"
 THREADS = 2
-SOURCES = {  # what is read together, and the tables that come of it, beside the observed ones
+SOURCES = {  # the tables that each source fills, besides the observed ones
     "tables": ("outbox", "inbox", "dead_letters", "saga_instances"),
     "records": ("records",),
     "view": ("view_customers", "view_orders", "view_positions", "dead_letters"),
@@ -31,13 +31,15 @@ _SCHEMA = Path(__file__).with_name("schema.sql")
 
 
 def schema(profile: Profile) -> str:
-    """The statements that make the evidence of a profile, with a comment for each table and column."""
+    """Return the DDL for a profile's evidence, with a comment for each table and column."""
     return f"{_SCHEMA.read_text(encoding='utf-8')}\n{observed.ddl(profile.tables)}\n{profile.views}"
 
 
 def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyConnection":
-    """An empty evidence database in a file that must not exist yet, or in memory: the caller closes it. Without a profile it is about the
-    usual one."""
+    """Create an empty evidence database, in memory or in a file that must not exist yet. The caller closes it.
+
+    Without `profile`, the default profile is used.
+    """
     import duckdb
 
     connection = duckdb.connect(":memory:" if path is None else str(path), config=_config())
@@ -53,7 +55,7 @@ def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyCo
 
 @contextmanager
 def together(connection: "DuckDBPyConnection") -> Iterator[None]:
-    """Many small statements as one: each by itself would wait for the disk."""
+    """Run many small statements in one transaction: separately, each would wait for the disk."""
     connection.execute("BEGIN")
     try:
         yield
@@ -64,18 +66,21 @@ def together(connection: "DuckDBPyConnection") -> Iterator[None]:
 
 
 def finish(connection: "DuckDBPyConnection") -> None:
-    """Say that all that was to be collected has been; only such a file is judged."""
+    """Mark the evidence as finished. An unfinished file is not judged."""
     set_fact(connection, "finished", "true")
 
 
 def open_file(path: Path) -> "DuckDBPyConnection":
-    """A finished evidence file, read only. Raises UserError for a file that is none, half-written, or of a newer labkit."""
+    """Open a finished evidence file, read-only.
+
+    Raises UserError for a file that is not evidence, is half-written, or comes from a newer labkit.
+    """
     import duckdb
 
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "labkit verify --save FILE", exit_code=ExitCode.USAGE)
     try:
-        # a view in a file of somebody else could read any file of this machine
+        # A view in another person's file could read any file on this machine.
         connection = duckdb.connect(str(path), read_only=True, config={**_config(), "enable_external_access": False})
     except (duckdb.Error, OSError) as error:
         raise _none_or_part(path, error) from error
@@ -110,7 +115,7 @@ def _refuse_another_format(found: Mapping[str, Any], path: Path) -> None:
 
 
 def _refuse_other_tables(connection: "DuckDBPyConnection", path: Path) -> None:
-    """What is judged has to be there, as a table and of its type. Raises UserError."""
+    """Raise UserError unless every table that the invariants read is a table and has the expected columns and types."""
     columns = (
         "SELECT table_name, column_name, data_type FROM duckdb_columns()"
         " JOIN duckdb_tables() USING (database_name, schema_name, table_name)"
@@ -131,7 +136,7 @@ def _refuse_other_tables(connection: "DuckDBPyConnection", path: Path) -> None:
 
 
 def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None:
-    """DuckDB opens a file that was cut off, and fails when it comes to what is missing. Raises duckdb.Error."""
+    """Raise duckdb.Error for a truncated file, which DuckDB opens and fails on only when it reads the missing part."""
     import duckdb
 
     found = connection.execute("SELECT block_size, total_blocks FROM pragma_database_size()").fetchone()
@@ -142,7 +147,7 @@ def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None
 
 
 def profile_of(connection: "DuckDBPyConnection") -> Profile:
-    """What the evidence is about. Raises UserError when that is not known here."""
+    """Return the profile of the evidence. Raises UserError if this labkit does not know it."""
     return state.profile_of(facts(connection).get("profile"))
 
 
@@ -156,7 +161,7 @@ def set_fact(connection: "DuckDBPyConnection", name: str, value: str | None) -> 
 
 
 def set_complete(connection: "DuckDBPyConnection", source: str, reason: str | None = None, component: str | None = None) -> None:
-    """A source was read whole, or why it was not; the first reason stays."""
+    """Record that a source was read completely, or why not. The first reason is final."""
     known = connection.execute("SELECT complete FROM completeness WHERE source = ?", [source]).fetchone()
     if known is not None and (not known[0] or reason is None):
         return
@@ -165,7 +170,10 @@ def set_complete(connection: "DuckDBPyConnection", source: str, reason: str | No
 
 
 def insert(connection: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A few rows by column name; what a row does not name is NULL. (Many rows come from files, see load.py.)"""
+    """Insert a few rows, given by column name. A column that a row does not name is NULL.
+
+    Large tables are loaded from files, see table_files.py.
+    """
     for row in rows:
         columns = ", ".join(f'"{name}"' for name in row)
         places = ", ".join("?" * len(row))
@@ -192,7 +200,7 @@ _COLUMN = re.compile(r"\s+(\w+) ([A-Z]+(?:\([\d,]+\))?),?\s+-- (.*)")
 
 
 def tables(profile: Profile) -> Iterator[Table]:
-    """All tables and views of a profile's evidence, with their meaning."""
+    """Yield all tables and views of a profile's evidence, with their meaning."""
     comment: list[str] = []
     lines = iter(schema(profile).splitlines())
     for line in lines:
@@ -214,5 +222,5 @@ def tables(profile: Profile) -> Iterator[Table]:
 
 
 def _config() -> dict[str, str | bool | int | float | list[str]]:
-    """Nothing is fetched from elsewhere, and little memory taken."""
+    """DuckDB settings: no downloads, and little memory."""
     return {"memory_limit": MEMORY, "threads": THREADS, "autoinstall_known_extensions": False, "preserve_insertion_order": False}

@@ -1,6 +1,6 @@
-"""What happened to the machine's processes: starts, ends, pauses, out-of-memory kills, and labkit's own stalls.
+"""What happened to the stack's processes: starts, ends, pauses, out-of-memory kills, and stalls of labkit itself.
 
-All that is asked of a runtime for the evidence is asked here.
+All evidence that a runtime provides is requested here.
 """
 
 import threading
@@ -16,14 +16,14 @@ from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
 MILLISECOND = 1000  # microseconds
-BEAT, STALL = 0.1, 1.0  # seconds: how often labkit looks at the clock, and how much too late is a stall
-WATCHER = {NATIVE: "supervisor", DOCKER: "engine"}  # who saw it
+BEAT, STALL = 0.1, 1.0  # seconds: the interval between two looks at the clock, and the delay that counts as a stall
+WATCHER = {NATIVE: "supervisor", DOCKER: "engine"}  # the observer of each runtime's processes
 EVENTS = ("start", "end", "adopt", "pause", "unpause", "oom", "stall")
 
 
 @dataclass(frozen=True)
 class Event:
-    """`happened` in epoch seconds. `by_labkit` is None when nobody knows."""
+    """A process event. `happened` is in epoch seconds. `by_labkit` is None when the cause is unknown."""
 
     component: str
     event: str
@@ -36,13 +36,13 @@ class Event:
     detail: str | None = None
 
     def row(self) -> dict[str, Any]:
-        """As the evidence has it."""
+        """Return the event as a row of the evidence."""
         row = {name: getattr(self, name) for name in ("component", "event", "source", "pid", "exit_code", "signal", "by_labkit", "detail")}
         return {**row, "happened": utc(self.happened), "precision_us": MILLISECOND}
 
 
 def utc(seconds: float) -> datetime:
-    """As DuckDB takes it; the epoch's begin for what is no time of a calendar."""
+    """Convert epoch seconds for DuckDB. A value outside the calendar becomes the epoch itself."""
     try:
         return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
     except (ValueError, OverflowError, OSError):
@@ -50,10 +50,12 @@ def utc(seconds: float) -> datetime:
 
 
 def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[Event]:
-    """Since the mark, in the order of time. What labkit said beforehand it would bring about is labkit's own, and so is what one of its
-    `faults` did."""
+    """Return the events since the mark, in order of time.
+
+    An event counts as labkit's own if labkit announced it beforehand, or if one of `faults` caused it.
+    """
     announced: set[str] = set()
-    unspent = list(faults)  # each of them ends one process: how the next one ends is that one's own doing
+    unspent = list(faults)  # each fault ends one process; a later end of the component is its own
     found = []
     for data in runtime.events(since):
         component, event = data["component"], data["event"]
@@ -76,7 +78,10 @@ def events(runtime: Runtime, since: float, faults: Sequence[Span] = ()) -> list[
 
 
 def with_ports(stack: Stack, runtime: Runtime, found: Sequence[Event]) -> list[Event]:
-    """The same; of what could not start, who had its port: the machine's doing, not that of its code."""
+    """Return the same events, and name the process that held the port of each component that could not start.
+
+    Such an end is a problem of the machine, not of the component's code.
+    """
     return [replace(event, detail=taken) if (taken := _port_taken(stack, runtime, event)) else event for event in found]
 
 
@@ -89,7 +94,10 @@ def _port_taken(stack: Stack, runtime: Runtime, event: Event) -> str | None:
 
 @dataclass
 class StallWatch:
-    """Sees that labkit itself did not run for a while: suspended, or starved. Its findings are events of the component `labkit`."""
+    """Detects that labkit itself did not run for a while because it was suspended or starved of CPU time.
+
+    Each stall is an event of the component `labkit`.
+    """
 
     found: list[Event] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -106,7 +114,7 @@ class StallWatch:
         self.look()
 
     def look(self) -> None:
-        """Also before the findings are used: the watch may not have woken up yet."""
+        """Check for a stall now. Call it before using the results too: the watching thread may not have woken up yet."""
         with self._lock:
             now = time.monotonic()
             late = now - self._before - BEAT

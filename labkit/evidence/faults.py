@@ -1,4 +1,4 @@
-"""The faults of a run as the evidence has them, from the ledger."""
+"""The faults of a run, read from the ledger, as rows of the evidence."""
 
 import json
 from typing import Any
@@ -10,13 +10,16 @@ from labkit.stack.model import Stack
 
 
 def closed_gates(stack: Stack) -> list[str]:
-    """What each gate that is closed now holds."""
+    """Return what each currently closed gate is holding back."""
     return [fault.said for fault in Ledger(stack.directory).all() if fault.verb == "gate" and fault.state in (ACTIVE, HEALING)]
 
 
 def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(faults, planted records) that were there at any time since the mark. `after` is how long the ledger was at the mark: what was over
-    by then stands before it, whatever the clock said."""
+    """Return (faults, planted records) that existed at any time since the mark.
+
+    `after` is the length of the ledger at the mark. Faults that ended before the mark are found by their place in the ledger, because the
+    clock may have changed.
+    """
     faults, planted = [], []
     read_position = brokers.positions(stack.profile).read
     for fault in Ledger(stack.directory).since(after):
@@ -39,6 +42,6 @@ def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def unanswered(stack: Stack) -> list[str]:
-    """The faults that planted a record, or meant to, of which nobody knows whether it is there: see labkit/faults/records.py."""
+    """Return the faults that planted a record, or tried to, without a known outcome. See labkit/faults/records.py."""
     faults = Ledger(stack.directory).all()
     return [fault.id for fault in faults if fault.facts.get("attempts", 0) > len(fault.facts.get("planted", []))]

@@ -1,4 +1,7 @@
-"""What flows, as the profile says, as tables of the evidence: so invariants and stories ask the evidence, and name nothing themselves."""
+"""The profile's channels, subscriptions, message types and reactions as tables of the evidence.
+
+Invariants and stories read these tables, so their own code names no channel, message or subscriber.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,7 @@ def write(connection: "DuckDBPyConnection", profile: Profile) -> None:
 
 
 def _rows(profile: Profile) -> Iterator[tuple[str, list[Any]]]:
-    """(table, its values)"""
+    """Yield (table, values) for each row."""
     schemas = {service.name: service.schema or None for service in profile.services}
     for server in profile.servers:
         parts = [server.name == name for name in (profile.database, profile.broker, profile.view_store)]

@@ -1,4 +1,7 @@
-"""Which handler each service says that it called for a message, and what Python warned it of: for people, decides no verdict."""
+"""Which handler each service called for a message, and Python's warnings, both from the services' logs.
+
+This information is for people. No verdict depends on it.
+"""
 
 import json
 import re
@@ -10,23 +13,23 @@ from labkit.stack.runtime import Runtime
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-LINES = 4000  # of a log's end that are looked through
-LONGEST = 300  # characters of a warning that are kept
+LINES = 4000  # lines at the end of a log that are searched
+LONGEST = 300  # characters of a warning that are stored
 TAKERS = ("customers", "orders", "order-history")
 _WARNING = re.compile(r"^(?P<file>\S.*?):(?P<line>\d+): (?P<what>\w*Warning: .+)$")
 
 
 def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
-    """Into the evidence."""
+    """Load the handlers and warnings of all services into the evidence."""
     for component in TAKERS:
         lines = runtime.log(component, LINES)
         _insert(connection, "handlings", component, list(handled(lines)))
-        own = runtime.said(component, LINES)  # an earlier process may have run other code
+        own = runtime.said(component, LINES)  # only the current process: an earlier one may have run other code
         _insert(connection, "warnings", component, [(text,) for text in warned(lines if own is None else own)])
 
 
 def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
-    """(message id, handler); no handler where the message was taken without one."""
+    """Yield (message id, handler). The handler is None if the service took the message without calling one."""
     for line in lines:
         if '"handled"' not in line:
             continue
@@ -40,7 +43,7 @@ def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
 
 
 def warned(lines: Iterable[str]) -> list[str]:
-    """`RuntimeWarning: coroutine 'release' was never awaited (handlers.py, line 36)`, each once."""
+    """Return each warning once: `RuntimeWarning: coroutine 'release' was never awaited (handlers.py, line 36)`."""
     found = (match for line in lines if (match := _WARNING.match(line)))
     return list(dict.fromkeys(f"{m['what'][:LONGEST]} ({m['file'].rpartition('/')[2]}, line {m['line']})" for m in found))
 

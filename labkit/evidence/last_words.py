@@ -1,4 +1,4 @@
-"""What a component's last process wrote last about what went wrong: for people, decides no verdict."""
+"""The last exception that each component logged. It is for people; no verdict depends on it."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,12 +8,14 @@ from labkit.stack import complaints
 from labkit.stack.runtime import Runtime
 
 CLOCKS_APART_S = 1.0
-ENDS = 5  # of one component, the last ones
+ENDS = 5  # ends of one component that are reported, the latest ones
 
 
 def rows(runtime: Runtime, components: Collection[str], since: float, events: Sequence[Event] = ()) -> list[dict[str, Any]]:
-    """For the evidence: what the process that runs or ran last has complained of since then (epoch seconds), and each that ended by one of
-    these events; nothing of one that has not."""
+    """Return rows of the evidence: the last complaint of each component's current or latest process since `since` (epoch seconds).
+
+    Each process that ended by one of `events` has a row too. A process that logged no complaint has none.
+    """
     found = []
     for name in components:
         ends = [e.happened for e in events if e.component == name and e.event == "end" and not e.by_labkit][-ENDS:]

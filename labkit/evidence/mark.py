@@ -1,4 +1,4 @@
-"""Where a run's evidence begins: `mark.json` in the stack's directory, written when all stores are empty."""
+"""The start of a run's evidence: `mark.json` in the stack's directory, written when all stores are empty."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,11 @@ from labkit.system.model import Profile
 
 @dataclass(frozen=True)
 class Mark:
-    """`time` in epoch seconds, for people. `ledger`: bytes of the faults' ledger then.
+    """Where each store stood at the start of the run.
 
-    A channel that had no record then is not in `positions`: it begins at 0, the lowest position."""
+    `time` is in epoch seconds, for people. `ledger` is the length of the fault ledger in bytes. `positions` leaves out channels that had no
+    record then: their evidence starts at 0, the lowest position.
+    """
 
     time: float
     binlog: replication.Position
@@ -22,7 +24,7 @@ class Mark:
 
 
 def read(directory: Path, profile: Profile) -> Mark | None:
-    """None when there is none, or it cannot be read."""
+    """Return the mark, or None if it is missing or unreadable."""
     read_position = brokers.positions(profile).read
     try:
         data = user_files.json_of(directory / "mark.json")

@@ -1,4 +1,4 @@
-"""What a message says of itself: read alike from an outbox row, from the binlog and from a record of the broker."""
+"""Decode what a message says about itself, in the same way for an outbox row, the binlog and a record of the broker."""
 
 import struct
 from decimal import Decimal
@@ -8,8 +8,8 @@ import msgspec
 
 from labkit.system.model import Profile
 
-LONGEST_ID = 100  # characters; a number beyond 64 bits is left out where it is stored
-MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # begins a record that holds several messages
+LONGEST_ID = 100  # characters; a number beyond 64 bits is dropped when it is stored
+MAGIC = b"a8c79db675e14c4cbf1eb77d0d6d0f00"  # marks the start of a record that holds several messages
 
 
 class _Headers(msgspec.Struct):
@@ -26,7 +26,7 @@ class _Headers(msgspec.Struct):
 
 
 class _UsualHeaders(msgspec.Struct, forbid_unknown_fields=True):
-    """Those of a domain event, and no others."""
+    """Exactly the headers of a domain event; an additional header is rejected."""
 
     id: str = msgspec.field(name="ID")
     key: str = msgspec.field(name="PARTITION_ID")
@@ -54,7 +54,7 @@ class _Payload(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """The value of a record: the headers travel inside it."""
+    """The value of a record, which contains the message's headers."""
 
     payload: str
     headers: msgspec.Raw
@@ -64,15 +64,18 @@ _headers = msgspec.json.Decoder(_Headers)
 _usual_headers = msgspec.json.Decoder(_UsualHeaders)
 _payload = msgspec.json.Decoder(_Payload)
 envelope = msgspec.json.Decoder(Envelope)
-# Nested too deep: the decoder goes as far as the stack allows.
+# RecursionError: the decoder recurses until the stack is full.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class About(msgspec.Struct, frozen=True):
-    """`message_id` is None for what has no usable headers. `type` is the full name of an event, a command or a reply, and `event` what
-    people call it. `saga_id` and `reply_to`, the id of the command that is answered, are those of commands and replies. `destination` is
-    that of an event whose headers are the usual ones, all of which are here (but for DATE, the second in which it was made): they need not
-    be kept."""
+    """The facts about one message. A field is None where it cannot be read.
+
+    `message_id` is None without usable headers. `type` is the full name of the event, command or reply, and `event` its short name.
+    `saga_id` and `reply_to`, the id of the answered command, belong to commands and replies. `destination` is set for an event with exactly
+    the usual headers. These headers need not be stored, because all of them are in this object, except for DATE, the second at which the
+    message was created.
+    """
 
     message_id: str | None = None
     key: str | None = None
@@ -89,18 +92,18 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Wire:
-    """Reads the messages of a system."""
+    """Reads the messages of a profile."""
 
     def __init__(self, profile: Profile) -> None:
         self._short = {channel.name: channel.short for channel in profile.channels}
         self._about = {channel.name: channel.about for channel in profile.channels}
 
     def channel(self, topic: str) -> str:
-        """`io.….orders.domain.Order` → `Order`; a topic that is none of the system's keeps its whole name."""
+        """Return the short name of a topic: `io.….orders.domain.Order` → `Order`. A topic outside the profile keeps its full name."""
         return self._short.get(topic, topic)
 
     def about(self, headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
-        """Never raises: what cannot be read is None."""
+        """Return the facts about a message. Never raises: what cannot be read is None."""
         try:
             usual = _usual_headers.decode(headers)
         except _UNREADABLE:
@@ -118,7 +121,7 @@ class Wire:
         )
 
     def _unusual(self, headers: bytes | msgspec.Raw, payload: bytes | str) -> About:
-        """A command, a reply, or an event with other headers than the usual ones."""
+        """Handle a command, a reply, or an event with other than the usual headers."""
         try:
             h = _headers.decode(headers)
         except _UNREADABLE:
@@ -137,7 +140,7 @@ class Wire:
 
 
 def _told(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
-    """The order, the customer and the total that a payload names."""
+    """Return the order, the customer and the total that a payload names."""
     try:
         p = _payload.decode(payload)
     except _UNREADABLE:
@@ -151,12 +154,12 @@ def _told(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
 
 
 def order_of(payload: bytes | str) -> int | None:
-    """The order that a JSON document names."""
+    """Return the order that a JSON document names."""
     return _told(payload)[0]
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
-    """(headers, payload) of each message in a record; none for a record that is not a message."""
+    """Return (headers, payload) for each message of a record; an empty list if the record is not a message."""
     if value is None:
         return []
     try:
@@ -168,9 +171,11 @@ def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
 
 
 def _frame(data: bytes) -> list[bytes]:
-    """Several messages in one record, as Java's relay writes them when it batches: little-endian; a group is 16 bits of block length and
-    16 bits of count, a text 32 bits of length and UTF-8. After four numbers come the headers, then for each message its headers, key and
-    value."""
+    """Split a record with several messages, in the format of the Java relay's batches.
+
+    All numbers are little-endian. A group consists of 16 bits of block length and 16 bits of count, a text of 32 bits of length and UTF-8.
+    After four numbers come the common headers, then the headers, key and value of each message.
+    """
 
     def text(at: int) -> tuple[bytes, int]:
         end = at + 4 + struct.unpack_from("<I", data, at)[0]
@@ -198,19 +203,19 @@ def _frame(data: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=10_000)
 def short_type(full: str) -> str:
-    """`io.….SomethingHappenedEvent` → `SomethingHappened`, `io.….DoSomethingCommand` → `DoSomething`"""
+    """Shorten a type: `io.….SomethingHappenedEvent` → `SomethingHappened`, `io.….DoSomethingCommand` → `DoSomething`."""
     return full.rpartition(".")[2].removesuffix("Event").removesuffix("Command")
 
 
 @lru_cache(maxsize=10_000)
 def money(text: str) -> str | None:
-    """The text if it is an amount that fits DECIMAL(38,2)."""
+    """Return the text if it is an amount that fits DECIMAL(38,2), else None."""
     whole, _, part = text.removeprefix("-").partition(".")
     return text if 0 < len(whole) <= 36 and (whole + part).isdecimal() and text.isascii() else None
 
 
 def _number(text: str | None) -> int | None:
-    """An id as services write one; None for any other text."""
+    """Return an id in the services' notation as a number; None for any other text."""
     if text is None or len(text) > LONGEST_ID or not (text.isascii() and text.removeprefix("-").isdecimal()):
         return None
     return int(text)

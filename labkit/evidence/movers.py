@@ -1,4 +1,4 @@
-"""What moved between two looks, and who moves it."""
+"""What moved between two looks, and which process moves it."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ OF_THE_SERVER = {"root", "system user", "event_scheduler", "unauthenticated user
 
 
 def between(before: "Wave", after: "Wave", profile: Profile) -> str:
-    """In a few words; empty when nothing moved."""
+    """Describe in a few words what moved; empty if nothing did."""
     if before.positions == after.positions:
         return ""
     moved = []
@@ -42,13 +42,16 @@ def _added(wave: "Wave", place: Place) -> int:
 
 
 def writer(stack: Stack) -> str | None:
-    """Who writes: an account that is neither a service's nor the server's, seen with a statement that changes something or in a
-    transaction that has; else one that is connected and may. None when none shows, or nobody can be asked."""
+    """Describe the account that is writing to MySQL, other than those of the services and the server.
+
+    An account with a changing statement, or with changes in its open transaction, is certain. Otherwise the result is `perhaps` one of the
+    other connected accounts. None if there is none or MySQL does not answer.
+    """
     known = {*accounts.mysql_users(stack.profile), *OF_THE_SERVER} - {accounts.ADMIN}
     deadline, connected = time.monotonic() + LOOKED_FOR_S, set[str]()
     try:
         with sql.connected(stack.mysql) as cursor:
-            while time.monotonic() < deadline:  # some connect for each statement anew
+            while time.monotonic() < deadline:  # repeat: some clients open a new connection for each statement
                 cursor.execute(
                     "SELECT p.user, p.info, t.trx_rows_modified FROM information_schema.processlist p"
                     " LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id WHERE p.id <> CONNECTION_ID()"
@@ -65,7 +68,7 @@ def writer(stack: Stack) -> str | None:
 
 
 def rate(waves: Sequence["Wave"]) -> str | None:
-    """How many records a second the broker got meanwhile."""
+    """Return the number of records a second that the broker received meanwhile."""
     if len(waves) < 2 or waves[-1].steady <= waves[0].steady:
         return None
     return f"{(waves[-1].added - waves[0].added) / (waves[-1].steady - waves[0].steady):.1f}"

@@ -1,4 +1,4 @@
-"""The services' schemas as of one moment whose binlog position is known, written as files for the evidence."""
+"""Read the services' schemas at one moment with a known binlog position, and write them as files for the evidence."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from labkit.stack import sql
 from labkit.system import messaging
 from labkit.system.model import Form, ObservedTable, Profile
 
-TIMEOUT = 60.0  # seconds the server may be silent
+TIMEOUT = 60.0  # seconds that the server may stay silent
 READ_BUFFER = 1 << 20
 SNAPSHOT_TRIES = 20
 ANEW = "labkit reset creates it again"
@@ -28,8 +28,11 @@ Row = list[bytes | None]
 
 @dataclass
 class Tables:
-    """What was read. `missing`: why it is not all that the evidence has, `unfit`: why the log of changes cannot stand for these tables;
-    sentences without their full stop."""
+    """The result of reading the tables.
+
+    `missing` lists what the evidence lacks, `unfit` why the row changes cannot account for these tables. Both hold sentences without a full
+    stop.
+    """
 
     position: Position
     kind: str
@@ -40,10 +43,10 @@ class Tables:
 
 @dataclass(frozen=True)
 class Found:
-    """A table as the server has it: its columns by their names in small letters, since MySQL does not tell `Amount` from `amount`."""
+    """A table of the server. Its columns are keyed by lower-case name, because MySQL treats `Amount` and `amount` as the same column."""
 
     engine: str
-    columns: dict[str, tuple[str, str]]  # the name as written, the type
+    columns: dict[str, tuple[str, str]]  # name as written, type
 
 
 NUMBER, MONEY, TEXT, CODED, MILLISECONDS, FLAG, BYTES = Form
@@ -54,7 +57,7 @@ _QUOTED = f"IFNULL(CONCAT({_QUOTE}, REPLACE({{0}}, {_QUOTE}, CONCAT({_QUOTE}, {_
 
 
 def _selected(kind: Form, name: str, type: str) -> str:
-    """The expression that brings a column's value, whatever the type of the column."""
+    """Return the SQL expression that selects a column's value, whichever type the column has."""
     column = "`" + name.replace("`", "``") + "`"
     if kind is BYTES:
         return f"HEX({column})"
@@ -64,8 +67,8 @@ def _selected(kind: Form, name: str, type: str) -> str:
 
 
 def _field(kind: Form, selected: str, type: str, codes: Sequence[str] = ()) -> str:
-    """The expression that makes a field of a line from it."""
-    text = f"CONVERT({selected} USING utf8mb4)"  # texts of two character sets cannot always be joined
+    """Return the SQL expression that formats a selected value as a field of a line."""
+    text = f"CONVERT({selected} USING utf8mb4)"  # texts in two character sets cannot always be concatenated
     if codes:
         known = " ".join(f"WHEN '{code}' THEN '{told}'" for code, told in enumerate(codes))
         return f"CASE {text} {known} ELSE {_QUOTED.format(text)} END"
@@ -75,14 +78,16 @@ def _field(kind: Form, selected: str, type: str, codes: Sequence[str] = ()) -> s
 
 
 def _as_sent(_: str, row: Row) -> str:
-    """A line that the server has made: for tables of many rows and few texts that saves most of the work here."""
+    """Return a line that the server has formatted. This saves most of the work here for large tables with few texts."""
     return (row[0] or b"").decode(errors="replace")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table of a service and what becomes of its rows. `optional` columns are NULL where there are none: no verdict rests on them.
-    With `sent` the server makes the lines."""
+    """A table of a service, and how its rows are stored.
+
+    An `optional` column that does not exist is NULL; no verdict depends on it. With `sent`, the server formats the lines.
+    """
 
     table: str
     schemas: tuple[str, ...]
@@ -196,11 +201,11 @@ def _of_messaging(schemas: tuple[str, ...], wire: messages.Wire, positions: Posi
 
 
 def read(account: Account, profile: Profile, folder: Path, tell: Callable[[int], None] = lambda rows: None) -> Tables:
-    """Write all tables into files in `folder`. `account` must be allowed to read all. Raises OSError when the server is gone."""
+    """Write all tables into files in `folder`. `account` needs read access to all schemas. Raises OSError if the server is gone."""
     sources = _sources(profile)
     with sql.connected(account, TIMEOUT) as cursor, TableFiles(folder, [source.into for source in sources]) as files:
         connection = cursor.connection
-        connection._rfile = connection._sock.makefile("rb", buffering=READ_BUFFER)  # nothing is outstanding
+        connection._rfile = connection._sock.makefile("rb", buffering=READ_BUFFER)  # safe: no answer is outstanding
         cursor.execute("SELECT VERSION()")
         version = str(cursor.fetchone()[0])
         kind = "MariaDB" if "mariadb" in version.lower() else "MySQL"
@@ -225,25 +230,25 @@ def _no_table(found: Mapping[tuple[str, str], Found], schema: str, name: str) ->
 
 
 def _found(cursor: Any, schemas: Sequence[str]) -> dict[tuple[str, str], Found]:
-    # Two questions: MariaDB 10.11 has been seen to end with SIGSEGV in a join of these two.
+    # Two queries: MariaDB 10.11 has been seen to crash with SIGSEGV on a join of these two tables.
     cursor.execute("SELECT table_schema, table_name, engine FROM information_schema.tables WHERE table_schema IN %s", [list(schemas)])
     tables = {(schema, table): Found(str(engine or "a view"), {}) for schema, table, engine in cursor.fetchall()}
     cursor.execute(
         "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE table_schema IN %s", [list(schemas)]
     )
     for schema, table, column, type in cursor.fetchall():
-        if found := tables.get((schema, table)):  # one that was made between the two is not there yet
+        if found := tables.get((schema, table)):  # a table created between the two queries is not in `tables`
             found.columns[column.lower()] = column, type.lower()
     return tables
 
 
 @contextmanager
 def _snapshot(cursor: Any, kind: str) -> Iterator[Position]:
-    """A consistent read of all tables and the binlog position that it is at.
+    """Open a consistent snapshot of all tables and yield its binlog position.
 
-    MariaDB tells the position of a snapshot. MySQL does not, and its other ways stop all writers (FLUSH TABLES WITH READ LOCK waits behind
-    a statement that waits for a row lock, and everybody waits behind it). So there the position is read before and after the snapshot is
-    taken, until both are equal; what a commit in between could still hide is found by comparing tables and changes.
+    MariaDB reports the position of a snapshot. MySQL does not, and its alternatives block all writers: FLUSH TABLES WITH READ LOCK waits
+    behind a statement that waits for a row lock, and all other statements wait behind it. For MySQL, the position is therefore read before
+    and after the snapshot until both are equal. A commit that still slips in between is found later, when tables and changes are compared.
     """
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     if kind == "MariaDB":
@@ -296,7 +301,7 @@ def _read_table(
 
 
 def _rows(connection: Any, query: str, count: int) -> Iterator[Row]:
-    """Rows of a query as the protocol brings them, each value as text in bytes: five times as fast as a driver that makes objects.
+    """Yield the rows of a query in the protocol's own form, with each value as text in bytes. Five times as fast as a driver with objects.
 
     https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
     """
@@ -305,7 +310,7 @@ def _rows(connection: Any, query: str, count: int) -> Iterator[Row]:
     first = packet(read)
     if first[0] == 0xFF:
         raise OSError(f"MySQL refused {query!r}: {first[9:].decode(errors='replace')}")
-    for _ in range(first[0] + 1):  # a description for each column, and an end
+    for _ in range(first[0] + 1):  # skip one description for each column, and the end packet
         packet(read)
     while True:
         data = packet(read)

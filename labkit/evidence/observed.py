@@ -1,4 +1,4 @@
-"""What the evidence makes of an observed table: its own tables and views, and the questions that compare rows with row changes."""
+"""The evidence tables and views of an observed table, and the queries that compare its rows with its row changes."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def starting(table: ObservedTable) -> str:
 
 
 def ddl(tables: Sequence[ObservedTable]) -> str:
-    """Of all of them, in the form of schema.sql, with a meaning for each table and column."""
+    """Return the DDL of all observed tables in the form of schema.sql, with a comment for each table and column."""
     parts = [part for table in tables for part in (_table(table), _starting(table), _changes(table), _commits(table))]
     return "\n".join([*parts, _all_changes(tables)])
 
@@ -52,7 +52,7 @@ def _starting(table: ObservedTable) -> str:
 
 
 def _changes(table: ObservedTable) -> str:
-    """An insert has no row before, a delete none after."""
+    """Return the DDL of a table's row changes. An insert has no row before; a delete has none after."""
     columns = [
         ("commit_no", "BIGINT", "see transactions"),
         ("change_no", "BIGINT", "order of the changes of all tables, also within one transaction"),
@@ -124,5 +124,5 @@ def _as_json(table: ObservedTable) -> str:
 
 
 def _plain(column: Column, side: str) -> str:
-    """An amount as text: JSON's numbers lose cents."""
+    """Return a column as SQL for the JSON of a change. Amounts become text: JSON numbers lose cents."""
     return f"{side}_{column.name}" + ("::VARCHAR" if column.form is Form.MONEY else "")

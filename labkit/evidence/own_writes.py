@@ -1,4 +1,4 @@
-"""Did anything between two places of the binlog touch the application's tables? What a service keeps beside them may move all the time."""
+"""Tell whether a part of the binlog changed the application's tables. A service may write to other tables of its own at any time."""
 
 from labkit.evidence.binlog import (
     BODY,
@@ -18,12 +18,12 @@ from labkit.stack.model import Stack
 from labkit.system import messaging
 from labkit.system.model import Profile
 
-FARTHEST = 8 << 20  # bytes of log that are looked through: so much was written by more than a heartbeat
+FARTHEST = 8 << 20  # bytes of log that are searched; a heartbeat writes far less
 WITHIN_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA")
 
 
 def touched(stack: Stack, start: Position, stop: Position) -> bool:
-    """True also where it cannot be told. Raises OSError when the server is gone."""
+    """Whether an own table changed between the two positions; True if that is unknown. Raises OSError if the server is gone."""
     own = _own(stack.profile)
     if start.file == stop.file and stop.offset - start.offset > FARTHEST:
         return True
@@ -52,13 +52,13 @@ def touched(stack: Stack, start: Position, stop: Position) -> bool:
 
 
 def _own(profile: Profile) -> frozenset[tuple[str, str]]:
-    """Schemas and tables."""
+    """Return (schema, table) of the application's tables."""
     of_messaging = {(schema, table) for schema in profile.schemas for table in messaging.TABLES}
     return frozenset({*((table.schema, table.table) for table in profile.tables), *of_messaging})
 
 
 def _is_own(statement: str, own: frozenset[tuple[str, str]]) -> bool:
-    """The end of an XA transaction makes rows count that were written before."""
+    """Whether a statement affects an own table. XA COMMIT does: it applies rows that were written earlier."""
     word = first_word(statement)
     if word in WITHIN_TRANSACTIONS:
         return word == "XA" and "COMMIT" in statement.upper()

@@ -1,15 +1,15 @@
-"""The packets that MySQL sends.
+"""Read the packets that MySQL sends.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
 """
 
 from collections.abc import Callable
 
-LARGEST = 0xFFFFFF  # bytes: a packet of this size goes on in the next one
+LARGEST = 0xFFFFFF  # bytes; a packet of this size continues in the next one
 
 
 def packet(read: Callable[[int], bytes]) -> bytes:
-    """The next one, without its head. Raises ConnectionError at the end of the stream."""
+    """Return the next packet without its header. Raises ConnectionError at the end of the stream."""
     head = read(4)
     if len(head) < 4:
         raise ConnectionError("MySQL closed the connection")

@@ -1,4 +1,4 @@
-"""The broker's partitions and consumer groups as rows of the evidence, and which part of each log belongs to the run."""
+"""The broker's partitions and consumer groups as rows of the evidence, and the part of each log that belongs to the run."""
 
 import json
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ ANSWER_S = 5.0
 LOWEST = Position(0)
 
 Spans = dict[Place, tuple[Position, Position]]
-"""Where each partition is to be read from, and up to."""
+"""The start and end position to read in each partition."""
 
 
 def read(connection: "DuckDBPyConnection", stack: Stack, begin: Mark | None) -> Spans:
-    """With the partitions and groups as rows of the evidence."""
+    """Insert the partitions and groups into the evidence. Return the spans to read."""
     profile = stack.profile
     own, subscribers = profile.own_channels, {each.subscriber for each in profile.subscriptions}
     try:
@@ -58,7 +58,7 @@ def _begin(of: Bounds, mark: Position) -> Position:
 
 
 def _gap(profile: Profile, place: Place, of: Bounds, mark: Position) -> str | None:
-    """Why not all records since the mark are there."""
+    """Return why some records since the mark are gone, or None."""
     positions = brokers.positions(profile)
     where = f"{profile.short(place[0])}, partition {place[1]}"
     start, end, at = positions.written(of.start), positions.written(of.end), positions.written(mark)
@@ -70,7 +70,7 @@ def _gap(profile: Profile, place: Place, of: Bounds, mark: Position) -> str | No
 
 
 def _taken_by(profile: Profile, group: Group, bounds: Mapping[Place, Bounds]) -> dict[Place, Bounds]:
-    """The places that a group takes, or should take."""
+    """Return the places that a group takes or should take."""
     expected = profile.taken_by(group.id)
     return {place: of for place, of in bounds.items() if place in group.committed or place[0] in expected}
 
@@ -78,7 +78,7 @@ def _taken_by(profile: Profile, group: Group, bounds: Mapping[Place, Bounds]) ->
 def _group_rows(
     connection: "DuckDBPyConnection", profile: Profile, group: Group, bounds: Mapping[Place, Bounds], lag: Mapping[Place, int]
 ) -> None:
-    """A group of the stack has a row for each partition that it should take, whether it did or not."""
+    """Insert the rows of a group. A group of the stack has a row for each partition that it should take, even if it takes none."""
     expected = profile.taken_by(group.id)
     for place, of in sorted(_taken_by(profile, group, bounds).items(), key=lambda item: item[0]):
         row = {

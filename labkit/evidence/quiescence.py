@@ -1,7 +1,7 @@
-"""When does the system stand still? Judged by positions and by what is outstanding, never by how long one has waited.
+"""Decide whether the system is still. The decision rests on positions and outstanding work, never on how long labkit has waited.
 
-*Still*: two looks at all positions, at least 250 ms apart, with nothing outstanding in either, in between or after, and all equal.
-*Settled*: still, and none of the own orders is PENDING. See `State` for the rest.
+*Still*: two looks at all positions, at least 250 ms apart, are equal, and nothing is outstanding in them, in between or after.
+*Settled*: still, and no own order is PENDING. `State` lists the other outcomes.
 """
 
 import time
@@ -23,22 +23,22 @@ from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 from labkit.system.model import ObservedTable, Profile
 
-APART = 0.25  # seconds between two looks that tell stillness
-PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order will stay so
-BLOCKED_FOR = 10.0  # seconds without any movement, with something outstanding
+APART = 0.25  # seconds between the two looks that establish stillness
+PENDING_FOR = 1.0  # seconds of stillness after which a PENDING order counts as final
+BLOCKED_FOR = 10.0  # seconds without movement while something is outstanding
 MOVING_FOR = 60.0  # seconds of movement
-REPEATS, SOME = 10, 100  # so many records for each row that waits and so many more, while it is the same rows that wait
-UNREAD_FOR = 3.0  # seconds in which a store gives no answer
+REPEATS, SOME = 10, 100  # records for each waiting row, and records in excess of the waiting rows, that count as a repetition
+UNREAD_FOR = 3.0  # seconds without an answer from a store
 LOOK = 0.05  # seconds between two looks
-LONGEST_STEP = 1.0  # seconds from one look to the next that count at most
+LONGEST_STEP = 1.0  # seconds between two looks that count at most
 ANSWER_TIMEOUT = 2.0
-NO_SUCH_THING = (1044, 1049, 1054, 1142, 1143, 1146)  # database, column or table: not there, or not for labkit to read
+NO_SUCH_THING = (1044, 1049, 1054, 1142, 1143, 1146)  # database, column or table: missing, or not readable for labkit
 
 
 class State(Enum):
-    SETTLED = "settled"  # still, and every own order has an end
-    PENDING = "pending"  # still for 1 s, and an own order is PENDING: no message is left that could move it
-    BLOCKED = "blocked"  # something is outstanding, and nothing moved for 10 s
+    SETTLED = "settled"  # still, and every own order has reached its end
+    PENDING = "pending"  # still for 1 s, and an own order is PENDING although no message is left that could move it
+    BLOCKED = "blocked"  # something is outstanding, and nothing has moved for 10 s
     REPEATING = "repeating"  # the same messages are published again and again
     MOVING = "moving"  # still moving after 60 s
     UNREAD = "unread"  # a store does not answer
@@ -46,17 +46,17 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Something that must be done before there is stillness. `since` in epoch seconds."""
+    """Work that must finish before the system is still. `since` is in epoch seconds."""
 
     condition: str  # outbox, lag, held, transaction, gate, paused, unreadable
     subject: str  # a schema, group, account or component
-    detail: str  # a sentence without its full stop
+    detail: str  # a sentence without a full stop
     since: float = 0.0
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Rows of one outbox that are not marked as published: which they are, as far as a look tells."""
+    """The rows of one outbox that are not marked as published, identified as far as one look can: by number, first and last id."""
 
     schema: str
     rows: int
@@ -66,7 +66,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Wave:
-    """One look at everything. Times in epoch seconds; `steady` is for differences."""
+    """One look at all positions. Times are in epoch seconds; `steady` is a monotonic clock, for differences."""
 
     started: float
     ended: float
@@ -80,12 +80,12 @@ class Wave:
 
     @property
     def positions(self) -> tuple[Any, ...]:
-        """What must be equal between two looks; of the application's own topics and groups only."""
+        """The positions that must be equal between two looks, of the application's own topics and groups only."""
         return self.binlog, self.redis, self.bounds, self.committed
 
     @property
     def added(self) -> int:
-        """How many records the partitions ever got."""
+        """The number of records that the partitions have ever received."""
         return sum(of.added for of in self.bounds.values())
 
     @property
@@ -95,7 +95,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Stillness:
-    """How the waiting ended. `pending` are own orders; `outstanding` is what was open in the last wave."""
+    """The outcome of the wait. `pending` are own orders; `outstanding` is the unfinished work in the last wave."""
 
     state: State
     seconds: float
@@ -105,7 +105,7 @@ class Stillness:
 
 
 class Unanswerable(Exception):
-    """A store answers, and not this question: a table or a column is not there."""
+    """A store answers but rejects the query, because a table or column is missing or hidden from labkit."""
 
     def __init__(self, what: Outstanding) -> None:
         super().__init__(what.detail)
@@ -113,11 +113,11 @@ class Unanswerable(Exception):
 
 
 Own = Callable[[Any, Profile], list[int]]
-"""Given a cursor: the ids of the own orders that are PENDING."""
+"""A function from a cursor and a profile to the ids of the own orders that are PENDING."""
 
 
 def all_orders(cursor: Any, profile: Profile) -> list[int]:
-    """Every order counts as own."""
+    """Return the PENDING orders of the whole stack: every order counts as own."""
     return _pending(cursor, profile.table("order"), "")
 
 
@@ -128,7 +128,7 @@ def _pending(cursor: Any, orders: ObservedTable, chosen: str, *values: object) -
 
 
 def orders_of(customers: Sequence[int]) -> Own:
-    """The orders of these customers count as own."""
+    """Return a function for which only the orders of these customers count as own."""
 
     def own(cursor: Any, profile: Profile) -> list[int]:
         if not customers:
@@ -141,14 +141,14 @@ def orders_of(customers: Sequence[int]) -> Own:
 
 @dataclass
 class Watcher:
-    """Looks at all positions, over connections that it keeps. Waves that differ from the one before are kept."""
+    """Looks at all positions over connections that stay open, and stores each wave that differs from the one before."""
 
     stack: Stack
     waves: list[Wave] = field(default_factory=list)
     moved: list[bool] = field(default_factory=list)
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
     _open: dict[str, Any] = field(default_factory=dict)
-    _log: tuple[replication.Position, replication.Position] | None = None  # how far it was looked at, and the last own change in it
+    _log: tuple[replication.Position, replication.Position] | None = None  # position read so far, position of the last own change
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -162,7 +162,7 @@ class Watcher:
             self._drop(name)
 
     def look(self) -> Wave:
-        """One wave; never raises for a store that is down."""
+        """Return one wave. Never raises for a store that is down."""
         started, steady = time.time(), time.monotonic()
         found: list[Outstanding] = [
             *(Outstanding("paused", name, f"{name} is {how}") for name, how in self.runtime.halted().items()),
@@ -178,14 +178,14 @@ class Watcher:
         wave = Wave(started, now, steady, binlog, counted, bounds, committed, outstanding, waiting)
         moved = bool(self.waves) and wave.positions != self.waves[-1].positions
         if self.waves and not moved and self.waves[-1].outstanding == wave.outstanding and len(self.waves) > 1 and not self.moved[-1]:
-            self.waves[-1] = wave  # a long wait is one wave at its begin and one at its end
+            self.waves[-1] = wave  # a long wait is stored as two waves: its first and its last
         else:
             self.waves.append(wave)
             self.moved.append(moved)
         return wave
 
     def pending(self, own: Own) -> list[int]:
-        """Raises OSError when MySQL does not answer, and Unanswerable when it never will."""
+        """Return the own orders that are PENDING. Raises OSError if MySQL does not answer, Unanswerable if it rejects the query."""
         import pymysql
 
         try:
@@ -197,7 +197,7 @@ class Watcher:
             raise OSError(str(error)) from error
 
     def _ask(self, store: str, question: Callable[[Any, list[Outstanding]], Any], found: list[Outstanding]) -> Any:
-        for attempt in (1, 2):  # a connection that was lost since is no news
+        for attempt in (1, 2):  # a lost connection proves nothing: try a new one
             kept = store in self._open
             try:
                 return question(self._connection(store), found)
@@ -212,7 +212,7 @@ class Watcher:
         return None
 
     def _connection(self, store: str) -> Any:
-        """Broker and view may be in one server."""
+        """Return the open connection to a store, or open one. Broker and view may share a server."""
         if store not in self._open:
             context: Any
             if store == "mysql":
@@ -248,8 +248,10 @@ class Watcher:
         return self._own_position(position_of(cursor)), tuple(waiting)
 
     def _own_position(self, position: replication.Position) -> replication.Position:
-        """Where the log stood when the application's tables were written to last, as far as was looked: a service may have a table of its
-        own that it writes to all the time."""
+        """Return the position of the last write to the application's tables, as far as the log was read.
+
+        A service may write to other tables of its own at any time.
+        """
         if self._log is not None:
             seen, own = self._log
             if position == seen or (seen < position and not touched(self.stack, seen, position)):
@@ -285,7 +287,7 @@ def _said(profile: Profile, position: Position) -> str:
 
 
 def _seconds(milliseconds: Any) -> float:
-    """Of the epoch; 0, which says nothing, for what a learner has made something else."""
+    """Convert milliseconds to epoch seconds. Any other value, from a column that a learner has changed, becomes 0: unknown."""
     try:
         return float(milliseconds or 0) / 1000
     except (TypeError, ValueError):
@@ -293,7 +295,7 @@ def _seconds(milliseconds: Any) -> float:
 
 
 def _open_transactions(cursor: Any, accounts: Collection[str]) -> Iterator[tuple[str, float, int]]:
-    """(account, since when, how many) for these accounts; whole seconds."""
+    """Yield (account, start time in whole seconds, number of transactions) for these accounts."""
     cursor.execute("SELECT id, user FROM information_schema.processlist WHERE user IN %s", [list(accounts)])
     users = dict(cursor.fetchall())
     ages: dict[str, list[int]] = {}
@@ -323,7 +325,7 @@ def _is_no_answer(error: Exception) -> bool:
 
 
 def _refuses(error: Exception) -> bool:
-    """The server answers: what was asked for is not there, or not for labkit to see."""
+    """Whether the server answered with a refusal: the object is missing, or hidden from labkit."""
     return len(error.args) == 2 and error.args[0] in NO_SUCH_THING
 
 
@@ -344,15 +346,17 @@ def wait(
     moving_for: float = MOVING_FOR,
     blocked_for: float = BLOCKED_FOR,
 ) -> Stillness:
-    """Look until one of the States is reached. `expected` says which orders may stay PENDING; `tell` hears of each wave and how long the
-    waiting has taken so far, in seconds."""
-    watched = 0.0  # seconds; time in which labkit itself did not run, or not look, is not time in which nothing moved
+    """Look until one of the States is reached.
+
+    `expected` says which orders may stay PENDING. `tell` receives each wave and the seconds waited so far.
+    """
+    watched = 0.0  # seconds; time in which labkit itself did not run or look does not count
     before: Wave | None = None
-    alike_since = quiet_since = unread_since = 0.0  # of the waves that are alike; of those, of the last without anything outstanding
+    alike_since = quiet_since = unread_since = 0.0  # start of: equal waves; waves without outstanding work; silence of a store
     quiet = unread = False
     moved_last: float | None = None
-    stood: dict[tuple[str, str], float] = {}  # what is outstanding since when; a service's own short query is not there at the next look
-    repeating: Wave | None = None  # the first of the waves in which the same rows wait
+    stood: dict[tuple[str, str], float] = {}  # since when work is outstanding; a service's own short query is gone at the next look
+    repeating: Wave | None = None  # first wave in which the same rows wait
     while True:
         wave = watcher.look()
         if before is not None:
@@ -386,7 +390,7 @@ def wait(
             except Unanswerable as error:
                 return Stillness(State.UNREAD, watched, (*wave.outstanding, error.what), (), moved_last)
             except OSError:
-                pass  # the next look tells
+                pass  # try again at the next look
         elif wave.readable and stood and watched - max(alike_since, min(stood.values())) >= blocked_for:
             state = State.BLOCKED
         if state is None and watched >= moving_for:
@@ -398,7 +402,7 @@ def wait(
 
 
 def _repeats(since: Wave, wave: Wave) -> bool:
-    """The broker got far more records than rows wait, and it is the same rows that wait: each of the records is one of them again."""
+    """Whether the broker received far more records than rows wait, while the same rows wait: the rows are published repeatedly."""
     rows = sum(waiting.rows for waiting in since.waiting)
     if not rows or not wave.readable:
         return False
@@ -407,7 +411,7 @@ def _repeats(since: Wave, wave: Wave) -> bool:
 
 
 def rows(watcher: Watcher) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(table, row) for the evidence: the waves that were kept, and what was outstanding in each."""
+    """Yield (table, row) for the evidence: the stored waves, and the outstanding work in each."""
     for number, (wave, moved) in enumerate(zip(watcher.waves, watcher.moved, strict=True), 1):
         yield (
             "waves",

@@ -1,4 +1,4 @@
-"""Every record from the mark to the end of each partition, written as a file for the evidence, without any group noticing."""
+"""Write every record from the mark to the end of each partition as a file for the evidence. No consumer group is affected."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -19,9 +19,10 @@ def read(
     tell: Callable[[int], None] = lambda records: None,
     unanswered: Collection[str] = (),
 ) -> int:
-    """Write the records of each place from its start up to its end, and which of them the `unanswered` faults planted.
+    """Write the records of each place from its start up to its end. Note which of them the `unanswered` faults planted.
 
-    Returns how many there were. Raises OSError when the broker is gone."""
+    Returns the number of records. Raises OSError if the broker is gone.
+    """
     count = 0
     with TableFiles(folder, TABLES) as files:
         for batch in broker.read(starts, ends):

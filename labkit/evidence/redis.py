@@ -1,4 +1,4 @@
-"""The view as it stands in Redis, its positions and its dead letters, written as files for the evidence."""
+"""Read the view, its positions and its dead letters from Redis, and write them as files for the evidence."""
 
 import re
 import socket
@@ -15,14 +15,14 @@ from labkit.system.customers_and_orders import VIEW_KEY
 
 TIMEOUT = 30.0  # seconds
 BATCH = 200  # keys in one request
-WRONG_TYPE = "WRONGTYPE"  # how the error begins that Redis gives to one who takes a set for a hash
+WRONG_TYPE = "WRONGTYPE"  # start of Redis's error for a command on a key of another type
 TABLES = ("view_customers", "view_orders", "view_positions", "dead_letters")
 CUSTOMERS = b"customerviews"
-LONGEST_ID = 100  # characters: longer ones are not even made into numbers
+LONGEST_ID = 100  # characters; a longer text is not converted to a number
 VIEW, POSITIONS, DEAD_LETTERS = VIEW_KEY.encode(), messaging.POSITIONS.encode(), messaging.DEAD_LETTER_STREAM.encode()
 _RAISE = object()
-# Commands that change nothing, and those by which the consumers of a stream take from it and acknowledge, which they go on doing while
-# nothing happens. How far they have come is another question, see labkit/brokers. Calls of any other command count as writes.
+# Commands that change nothing, and those with which stream consumers read and acknowledge. Consumers send them even while nothing happens;
+# their progress is read separately, see labkit/brokers. A call of any other command counts as a write.
 _READS = """
 hgetall hget hmget hlen hkeys hexists get mget exists scard smembers sismember sscan hscan scan
 keys type ttl xrange xrevrange xlen xread xreadgroup xack xpending xclaim xautoclaim wait info xinfo
@@ -36,7 +36,7 @@ READS = frozenset(_READS.split())
 
 
 class Redis:
-    """One connection. Raises OSError when nobody answers or an answer is an error."""
+    """A connection to Redis. Raises OSError if the server does not answer or answers with an error."""
 
     def __init__(self, account: Account, timeout: float = TIMEOUT) -> None:
         import hiredis
@@ -63,8 +63,10 @@ class Redis:
         return self.ask_all([words])[0]
 
     def ask_all(self, requests: Sequence[tuple[str | bytes | int, ...]], other_type: Any = _RAISE) -> list[Any]:
-        """One answer for each. `other_type` stands for the answer that a key holds something of another type than was asked for; without
-        one that is an error like all others."""
+        """Send all requests and return their answers in order.
+
+        `other_type` replaces the answer for a key of another type than requested. Without it, such an answer raises OSError like any error.
+        """
         self._socket.sendall(b"".join([self._pack(request) for request in requests]))
         answers: list[Any] = []
         while len(answers) < len(requests):
@@ -84,8 +86,10 @@ class Redis:
 
 
 def writes(redis: Redis) -> tuple[str, int]:
-    """What changes with every write: which run of the server this is, and how many commands that may write it has carried out. Calls that
-    it refused, or that failed, wrote nothing; what a script wrote is counted as the commands that it called."""
+    """Return the server's run id and the number of executed commands that may write. The pair changes with every write.
+
+    Rejected and failed calls are not counted. A script is counted by the commands that it called.
+    """
     info = redis.ask("INFO", "everything").decode()
     run = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
     count = 0
@@ -97,8 +101,10 @@ def writes(redis: Redis) -> tuple[str, int]:
 
 
 def read(account: Account, positions: Positions, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
-    """Write the whole view; `positions` are those of the broker. Returns how many customers it has. What is no part of a view, or is not
-    laid out as one, is left aside. Raises OSError."""
+    """Write the view, its positions and its dead letters. `positions` is the broker's notation for positions.
+
+    Returns the number of customers. Keys that are not part of a view, or do not have its layout, are ignored. Raises OSError.
+    """
     with Redis(account) as redis, TableFiles(folder, TABLES) as files:
         (members,) = redis.ask_all([("SMEMBERS", CUSTOMERS)], ())
         listed = {bytes(member) for member in members}
@@ -121,7 +127,7 @@ def read(account: Account, positions: Positions, folder: Path, tell: Callable[[i
 
 
 def _batches(redis: Redis) -> Iterator[list[bytes]]:
-    """All keys, each once: SCAN may give one twice."""
+    """Yield all keys in batches, each key once: SCAN may return a key twice."""
     cursor, seen = b"0", set()
     while True:
         cursor, keys = redis.ask("SCAN", cursor, "COUNT", BATCH)
@@ -133,14 +139,14 @@ def _batches(redis: Redis) -> Iterator[list[bytes]]:
 
 
 def _id(text: bytes) -> str:
-    """An id as services write one: a number of 64 bits. Empty for any other text."""
+    """Return an id in the services' notation, a number of 64 bits; empty for any other text."""
     if len(text) > LONGEST_ID or not text.removeprefix(b"-").isdigit():
         return ""
     return number(int(text))
 
 
 def _view(customer: bytes, fields: Sequence[bytes], listed: bool, files: TableFiles) -> int:
-    """Returns how many orders it has."""
+    """Write one customer's view. Return its number of orders."""
     customer_id = _id(customer)
     if not customer_id:
         return 0

@@ -1,6 +1,9 @@
-"""Starting state + row changes = the tables that were read, and each change begins where the one before it ended: else the changes are not
-all of them, and nothing over time can be judged. The log lacks what a foreign key's cascade did, what ALTER TABLE made of values, and what
-was written with sql_log_bin = 0."""
+"""Check that the row changes are complete.
+
+They are if two conditions hold: applied to the starting state, they give the tables that were read; and each change starts where the
+previous change of its row ended. If they are incomplete, nothing can be judged over time. The binlog lacks the effects of a foreign key's
+cascade, value changes by ALTER TABLE, and everything written with sql_log_bin = 0.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,8 +15,8 @@ from labkit.system.model import ObservedTable, Profile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Each change says what it found and what it left under its row's key; so does the starting state, and the tables as they were read say what
-# they found. What a step found must be what the step before it under that key left: nothing, for the first.
+# A step is a row's starting state, a side of a change, or the row as it was read. Each step records what it found under the row's key, what
+# it left there, or both. What a step found must equal what the previous step left; the first step must find nothing.
 _STEPS = """
 WITH steps AS (
   SELECT 0 AS change_no, 0 AS part, {key} AS row_key, NULL AS found, {now} AS made FROM {starting}
@@ -30,7 +33,7 @@ WITH steps AS (
 SELECT row_key::VARCHAR, part, led_to::VARCHAR, found::VARCHAR, made::VARCHAR FROM checked
 WHERE found IS DISTINCT FROM led_to OR (is_last AND made IS NOT NULL) ORDER BY change_no, part, row_key LIMIT 1
 """
-# Outbox and inbox rows: those that are there, and those that came and did not go.
+# Outbox and inbox rows: those that were read, against those that were inserted and not deleted.
 _ROWS = """
 WITH logged AS (SELECT schema_name, {key} AS id FROM {changes} GROUP BY ALL HAVING arg_max(op, change_no) = 'insert')
 SELECT coalesce(f.schema_name, l.schema_name), coalesce(f.id, l.id)::VARCHAR, f.id IS NOT NULL
@@ -47,7 +50,7 @@ _MESSAGES = (
 
 
 def _steps(table: ObservedTable) -> str:
-    """The first step of a table that does not follow from the one before it."""
+    """Return the query for a table's first step that does not follow from the previous one."""
     others = [column.name for column in table.followed if column.name not in table.key]
 
     def row(names: Sequence[str], side: str = "") -> str:
@@ -66,7 +69,7 @@ def _steps(table: ObservedTable) -> str:
 
 
 def difference(connection: "DuckDBPyConnection", profile: Profile) -> str | None:
-    """Why the changes cannot be all, as a sentence without its full stop; None when they lead to the tables."""
+    """Return why the changes cannot be complete, as a sentence without a full stop; None if they lead to the tables."""
     for observed_table in profile.tables:
         row = connection.execute(_steps(observed_table)).fetchone()
         if row is not None:
@@ -74,7 +77,7 @@ def difference(connection: "DuckDBPyConnection", profile: Profile) -> str | None
             name, led_to = str(observed_table), led_to or "no row"
             if part == 3:
                 reason = f"{name} has {found} for {key}, where the changes in the binlog lead to {led_to}"
-            elif found is None and led_to == "no row":  # what is last there is not in the table
+            elif found is None and led_to == "no row":  # the row that the changes left is not in the table
                 reason = f"{name} has no row for {key}, where the changes in the binlog lead to {made}"
             else:
                 reason = f"a change of {name} found {found or 'no row'} for {key}, where the changes before it lead to {led_to}"
@@ -90,7 +93,7 @@ def difference(connection: "DuckDBPyConnection", profile: Profile) -> str | None
 
 
 def _altered(connection: "DuckDBPyConnection", name: str) -> str:
-    """What may have changed rows beside the log."""
+    """Return a clause that names a DDL statement that may have changed rows outside the log; empty if there is none."""
     found = connection.execute(
         "SELECT statement FROM binlog_statements WHERE kind = 'ddl' AND statement ILIKE '%' || ? || '%'"
         " AND regexp_matches(statement, '^\\s*(ALTER|RENAME|DROP|CREATE TABLE)', 'i') ORDER BY commit_no DESC LIMIT 1",

@@ -1,4 +1,4 @@
-"""The binlog as a replica gets it: over the replication protocol, from one position, up to another.
+"""Read the binlog as a replica does: over the replication protocol, from one position up to another.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_binlog_dump.html
 https://mariadb.com/kb/en/com_binlog_dump/
@@ -16,16 +16,16 @@ from labkit.evidence.packets import packet
 from labkit.stack import sql
 
 READ_BUFFER = 1 << 20
-TIMEOUT = 30.0  # seconds the server may be silent
+TIMEOUT = 30.0  # seconds that the server may stay silent
 COM_BINLOG_DUMP = 0x12
-NON_BLOCKING = 1  # at the end of the log the server ends the stream rather than wait
-HEADER = 20  # bytes of a packet before an event's body: the OK byte and the event's header of 19
+NON_BLOCKING = 1  # the server ends the stream at the end of the log instead of waiting
+HEADER = 20  # bytes of a packet before the event's body: the OK byte and 19 bytes of event header
 PURGED_OR_GONE = 1236  # ER_MASTER_FATAL_ERROR_READING_BINLOG
 
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """A place in the binlog. Files sort by name: their numbers have leading zeros."""
+    """A place in the binlog. File names sort correctly because their numbers have leading zeros."""
 
     file: str
     offset: int
@@ -35,19 +35,19 @@ class Position:
 
 
 class BinlogUnreadable(Exception):
-    """Why the row changes cannot be told: a sentence without its full stop."""
+    """Why the row changes cannot be read: a sentence without a full stop."""
 
 
 @contextmanager
 def packets(account: Account, start: Position) -> Iterator[Iterator[bytes]]:
-    """The packets from `start` to the log's end, each an OK byte and an event.
+    """Open the stream of packets from `start` to the end of the log, each an OK byte and an event.
 
-    Raises BinlogUnreadable when the server no longer has that place, OSError when it is gone.
+    Raises BinlogUnreadable if the server no longer has that position, OSError if the server is gone.
     """
     with sql.connected(account, TIMEOUT) as cursor:
         _announce(cursor)
         connection = cursor.connection
-        # A replica's id must be its own among all: two with the same one would push each other out.
+        # Each replica needs a unique id: the server disconnects a replica when another one with the same id connects.
         server_id = 0x4000_0000 + secrets.randbelow(0x8000_0000)
         body = struct.pack("<BIHI", COM_BINLOG_DUMP, start.offset, NON_BLOCKING, server_id) + start.file.encode()
         connection._write_bytes(len(body).to_bytes(3, "little") + b"\0" + body)
@@ -56,7 +56,7 @@ def packets(account: Account, start: Position) -> Iterator[Iterator[bytes]]:
 
 
 def _announce(cursor: Any) -> None:
-    """Tell the server what this replica understands: checksums (each file says whether it has them) and MariaDB's own events."""
+    """Announce what this replica understands: checksums (each file says whether it has them) and MariaDB's own events."""
     cursor.execute(
         "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum,"
         " @mariadb_slave_capability = 4"

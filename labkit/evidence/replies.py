@@ -1,5 +1,4 @@
-"""A reply names the command that it answers, and only the command names the order: each reply gets the order and the customer of its
-command."""
+"""Copy the order and customer of each command to its replies. A reply names only the command that it answers."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ CREATE TEMP TABLE commands AS
 
 
 def resolve(connection: "DuckDBPyConnection") -> None:
-    """For all messages that were loaded. A reply to a command that nobody holds keeps what it says itself."""
+    """Resolve the replies in all loaded tables. A reply whose command is nowhere in the evidence keeps its own values."""
     if connection.execute(f"{_REPLIED} LIMIT 1").fetchone() is None:
         return
     connection.execute(_COMMANDS)

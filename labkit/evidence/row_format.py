@@ -1,4 +1,4 @@
-"""How the binlog writes a table's rows: the table's description in a TABLE_MAP event, and a decoder made for it.
+"""The binlog's row format: read a table's description in a TABLE_MAP event, and build a decoder for its rows.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Table__map__event.html
 https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Rows__event.html
@@ -18,7 +18,7 @@ from labkit.evidence.charsets import codec as charset_codec
 from labkit.evidence.table_files import quoted
 
 Decoder = Callable[[bytes, int], tuple[tuple[Any, ...], int]]
-"""(packet, where a row begins) → (values of the wanted columns as fields of a line, where the next row begins)."""
+"""(packet, offset of a row) → (values of the wanted columns as fields of a line, offset of the next row)."""
 
 # Column types by their number in the protocol.
 INTEGERS = {1: 1, 2: 2, 9: 3, 3: 4, 8: 8}  # TINY, SHORT, INT24, LONG, LONGLONG: bytes
@@ -29,20 +29,20 @@ BLOB_COMPRESSED, VARCHAR_COMPRESSED, VECTOR = 140, 141, 242  # the first two are
 METADATA_BYTES = {
     **dict.fromkeys((FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, BLOB_COMPRESSED, VECTOR), 1),
     **dict.fromkeys((VARCHAR, BIT, DECIMAL, VAR_STRING, STRING, ENUM, SET, VARCHAR_COMPRESSED), 2),
-    **dict.fromkeys((*INTEGERS, TIMESTAMP, DATE, YEAR, NEWDATE, 6, 11, 12), 0),  # and NULL, TIME, DATETIME as they once were
+    **dict.fromkeys((*INTEGERS, TIMESTAMP, DATE, YEAR, NEWDATE, 6, 11, 12), 0),  # also NULL, and the old formats of TIME and DATETIME
 }
 TYPE_NAMES = {JSON: "JSON", GEOMETRY: "GEOMETRY", TIME2: "TIME", VECTOR: "VECTOR"}
-# Parts of the optional metadata.
+# Fields of the optional metadata.
 SIGNEDNESS, DEFAULT_CHARSET, COLUMN_CHARSET, NAMES, SET_VALUES, ENUM_VALUES = 1, 2, 3, 4, 5, 6
 ENUM_DEFAULT_CHARSET, ENUM_COLUMN_CHARSET = 10, 11
 CHARACTER_TYPES = (STRING, VAR_STRING, VARCHAR, BLOB, BLOB_COMPRESSED, VARCHAR_COMPRESSED)
-ALIVE = "alive"  # stands for the column that says until when a row of a system-versioned table held
-ROW_END, NO_END = "row_end", (b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff")  # its usual name; what it begins with while the row holds
+ALIVE = "alive"  # a pseudo-column: whether a row of a system-versioned table is its current version
+ROW_END, NO_END = "row_end", (b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff")  # the usual name of the row's end; its first bytes in a current row
 DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)  # bytes that 0 to 9 decimal digits take
 
 
 class Unsupported(Exception):
-    """A sentence without its full stop about what this reader cannot decode."""
+    """What this reader cannot decode: a sentence without a full stop."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableMap:
-    """`columns` have no names where the server does not log them (binlog_row_metadata=FULL)."""
+    """A table's description. `columns` have names only if the server logs them (binlog_row_metadata=FULL)."""
 
     schema: str
     table: str
@@ -66,13 +66,13 @@ class TableMap:
 
 
 def table_name(data: bytes) -> tuple[str, str]:
-    """Schema and table of a TABLE_MAP's body after the table id and the flags."""
+    """Return schema and table from a TABLE_MAP's body after the table id and the flags."""
     end = 1 + data[0]
     return data[1:end].decode(), data[end + 2 : end + 2 + data[end + 1]].decode()
 
 
 def table_map(data: bytes, charsets: Charsets | None = None) -> TableMap:
-    """Raises Unsupported."""
+    """Return the table's description from a TABLE_MAP's body after the table id and the flags. Raises Unsupported."""
     schema, table = table_name(data)
     count, at = length(data, len(schema.encode()) + len(table.encode()) + 4)
     types = data[at : at + count]
@@ -106,7 +106,11 @@ def table_map(data: bytes, charsets: Charsets | None = None) -> TableMap:
 
 
 def _charsets(optional: dict[int, bytes], default: int, each: int, count: int, known: Charsets) -> list[str]:
-    """Of the columns that are texts: one for all with exceptions by the number of the column among them, or one for each."""
+    """Return the character sets of the text columns.
+
+    The metadata holds either one default collation with exceptions, by the column's number among the text columns, or one collation for
+    each.
+    """
     if each in optional:
         found = list(_numbers(optional[each]))
         return [known.get(collation, "utf8mb4") for collation in [*found, *[0] * count][:count]]
@@ -123,7 +127,7 @@ def _numbers(data: bytes) -> Iterator[int]:
 
 
 def length(data: bytes, at: int) -> tuple[int, int]:
-    """A length-encoded integer, and where what follows begins."""
+    """Return a length-encoded integer, and the offset after it."""
     first = data[at]
     if first < 251:
         return first, at + 1
@@ -142,7 +146,7 @@ def _optional(data: bytes, at: int) -> dict[int, bytes]:
 
 
 def _bits(data: Iterator[int], count: int) -> Iterator[bool]:
-    """Most significant bit first."""
+    """Yield bits, the most significant bit of each byte first."""
     for _ in range(0, count, 8):
         byte = next(data, 0)
         for bit in range(7, -1, -1):
@@ -172,12 +176,14 @@ def _choices(data: bytes) -> Iterator[tuple[bytes, ...]]:
 
 
 def decoder(table: TableMap, wanted: Sequence[str], present: int | None = None, raw: Collection[str] = ()) -> Decoder:
-    """A function made for this table that reads the wanted columns of a row and steps over the others.
+    """Build a function for this table that decodes the wanted columns of a row and skips the others.
 
-    `present` has a bit for each column that the rows hold: all, unless it is given. Made as source text, once a table: a loop over the
-    columns for every row would take three times as long. Values come as fields of a line: numbers and times as they are, texts quoted, NULL
-    empty; a `raw` column as bytes in UTF-8, or None. Names are compared as MySQL does, without regard to capitals. ALIVE brings whether the
-    row is none of a system-versioned table's past. Raises Unsupported where a wanted column is not there or has an unusual type.
+    `present` has a bit for each column that the rows contain; without it, they contain all. Values come as fields of a line: numbers and
+    times unchanged, texts quoted, NULL empty; a `raw` column as bytes in UTF-8, or None. Column names are compared as MySQL does, without
+    regard to case. ALIVE yields whether a row of a system-versioned table is its current version. Raises Unsupported if a wanted column is
+    missing or has an unusual type.
+
+    The function is generated as source text, once for each table: a loop over the columns of every row would take three times as long.
     """
     columns = [column for i, column in enumerate(table.columns) if present is None or present >> i & 1]
     names = [column.name.lower() for column in columns]
@@ -215,13 +221,16 @@ def is_versioned(table: TableMap) -> bool:
 
 
 def _alive(column: Column, i: int, places: dict[str, Any]) -> list[str]:
-    """As a time, or as the number of a transaction: all ones while the row holds (a time of the older servers: less the sign)."""
+    """Return statements that read the row's end, which is a time or a transaction number.
+
+    In a current row all its bits are set, except for the sign bit of a time in older servers.
+    """
     places["no_end"] = NO_END
     return [f"{ALIVE} = b[o:o + 4] in no_end", *_reading(TableMap("", "", ()), column, i, "", places, False)]
 
 
 def _reading(table: TableMap, column: Column, i: int, use: str, places: dict[str, Any], is_raw: bool) -> list[str]:
-    """Statements that read column `i` at `o` into the variable `use`, unless that is empty, and step over it."""
+    """Return statements that read column `i` at offset `o` into the variable `use`, unless that is empty, and advance `o`."""
     kind, meta = column.type, column.meta
     if kind in INTEGERS:
         size = INTEGERS[kind]
@@ -286,7 +295,7 @@ def _kept(text: str, is_raw: bool) -> Any:
 
 
 def _text_of(table: TableMap, column: Column, is_raw: bool) -> Callable[[bytes], Any]:
-    """From what is stored to what is kept."""
+    """Return a function that converts a stored text for the evidence."""
     codec = charset_codec(column.charset)
     if codec is None:
         where = f"column {column.name} of {table.schema}.{table.table}"
@@ -299,7 +308,10 @@ def _text_of(table: TableMap, column: Column, is_raw: bool) -> Callable[[bytes],
 
 
 def _inflated(data: bytes) -> bytes:
-    """A text of a COMPRESSED column: the first byte says how, and how many bytes tell its length. https://mariadb.com/kb/en/storage-engine-independent-column-compression/"""
+    """Inflate a text of a COMPRESSED column. Its first byte holds the method and the size of the length field.
+
+    https://mariadb.com/kb/en/storage-engine-independent-column-compression/
+    """
     if not data or not data[0]:
         return data[1:]
     return zlib.decompress(data[1 + (data[0] & 7) :], -zlib.MAX_WBITS if data[0] & 8 else zlib.MAX_WBITS)
@@ -322,15 +334,18 @@ def _text(use: str, length_bytes: int, turned: str) -> list[str]:
 
 
 def decimal_size(precision: int, scale: int) -> int:
-    """Bytes of a DECIMAL(precision, scale)."""
+    """Return the size of a DECIMAL(precision, scale) in bytes."""
     whole, part = divmod(precision - scale, 9), divmod(scale, 9)
     return 4 * (whole[0] + part[0]) + DIGIT_BYTES[whole[1]] + DIGIT_BYTES[part[1]]
 
 
-@lru_cache(maxsize=50_000)  # an amount comes several times: before, after, reserved
+@lru_cache(maxsize=50_000)  # an amount occurs several times: before, after, reserved
 def decimal(data: bytes, precision: int, scale: int) -> str:
-    """Digits come nine to four bytes, big-endian, the odd ones at the outer ends; the sign is the first bit, and a negative number is
-    stored inverted. https://mariadb.com/kb/en/rows_event_v1v2-rows_compressed_event_v1/"""
+    """Decode a DECIMAL.
+
+    Nine digits take four bytes, big-endian, with the remaining digits at the outer ends. The sign is the first bit, and a negative number
+    is stored inverted. https://mariadb.com/kb/en/rows_event_v1v2-rows_compressed_event_v1/
+    """
     negative = not data[0] & 0x80
     if negative:
         data = bytes(byte ^ 0xFF for byte in data)
@@ -357,7 +372,10 @@ def day(data: bytes, at: int) -> str:
 
 
 def datetime2(data: bytes, at: int, digits: int) -> str:
-    """Year and month as one number, then day, hour, minute, second in 40 bits, offset so that it sorts as bytes."""
+    """Decode a DATETIME.
+
+    The value is year and month as one number, then day, hour, minute and second, in 40 bits, with an offset so that it sorts as bytes.
+    """
     number = int.from_bytes(data[at : at + 5], "big") - (1 << 39)
     months, second_of_day = number >> 22, number & 0x1FFFF
     years, month = divmod(months, 13)
@@ -366,7 +384,7 @@ def datetime2(data: bytes, at: int, digits: int) -> str:
 
 
 def timestamp2(data: bytes, at: int, digits: int) -> str:
-    """Seconds since 1970, in UTC."""
+    """Decode a TIMESTAMP: seconds since 1970, in UTC."""
     seconds = int.from_bytes(data[at : at + 4], "big")
     return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S") + _fraction(data, at + 4, digits)
 

@@ -1,43 +1,43 @@
--- Every store of a run, side by side. Money is DECIMAL(38,2) as in the services' tables, ids are BIGINT, times are UTC with the precision
--- that their column or comment tells. Names of events and channels are short beside the full ones of the wire.
+-- Every store of a run, side by side. Money is DECIMAL(38,2) as in the services' tables, ids are BIGINT. Times are UTC; the precision is in
+-- each column's comment or in a column. Events and channels have their short names; the wire has longer ones.
 
--- What this file is and how it came about: one value for each name.
+-- What this file is and how it was made: one value for each name.
 CREATE TABLE facts (
   name VARCHAR,                 -- format, run, stack, runtime, labkit, seed, started, ended, mysql_kind, mysql_version, finished, …
   value VARCHAR                 -- as text; structures as JSON
 );
 
--- The servers that the services share, as the profile says.
+-- The servers that the services share, from the profile.
 CREATE TABLE servers (
-  component VARCHAR,            -- its name: mysql
-  title VARCHAR,                -- its name in a sentence: MySQL
-  is_database BOOLEAN,          -- the services' tables are in it
-  is_broker BOOLEAN,            -- it carries the messages
-  is_view BOOLEAN               -- the view is in it
+  component VARCHAR,            -- the server's name: mysql
+  title VARCHAR,                -- the server's name in a sentence: MySQL
+  is_database BOOLEAN,          -- holds the services' tables
+  is_broker BOOLEAN,            -- carries the messages
+  is_view BOOLEAN               -- holds the view
 );
 
--- Where the tables of services are that this file holds under names of its own.
+-- The origin of the services' tables that this file holds under names of its own.
 CREATE TABLE observed_tables (
-  name VARCHAR,                 -- in this file: customers, orders, reservations
-  schema_name VARCHAR,          -- where it is
-  table_name VARCHAR,           -- what it is called there
-  component VARCHAR             -- whose table it is
+  name VARCHAR,                 -- name in this file: customers, orders, reservations
+  schema_name VARCHAR,          -- the database schema
+  table_name VARCHAR,           -- name in the database
+  component VARCHAR             -- the service that owns the table
 );
 
--- What flows between the components, as the profile says: the channels of the broker.
+-- The broker's channels between the components, from the profile.
 CREATE TABLE channels (
   topic VARCHAR,                -- full name
-  channel VARCHAR,              -- the name that people read: Order, Customer
-  about VARCHAR                 -- the kind of aggregate whose id is the key of its messages: order, customer; NULL: another key
+  channel VARCHAR,              -- short name: Order, Customer
+  about VARCHAR                 -- the kind of aggregate whose id is the message key: order, customer; NULL: another key
 );
 
--- Who subscribes to what.
+-- The subscribers and the channels that they take.
 CREATE TABLE subscriptions (
-  subscriber VARCHAR,           -- the group on the broker, and the consumer_id in the inbox
-  component VARCHAR,            -- whose subscriber it is
-  topic VARCHAR,                -- a channel that it takes
-  store VARCHAR,                -- where it notes what it has taken: a schema, or redis
-  dead_letters VARCHAR          -- the topic where it says what it gave up
+  subscriber VARCHAR,           -- the group on the broker, and consumer_id in the inbox
+  component VARCHAR,            -- the component that subscribes
+  topic VARCHAR,                -- a channel that the subscriber takes
+  store VARCHAR,                -- where the subscriber records what it has taken: a schema, or redis
+  dead_letters VARCHAR          -- the topic on which the subscriber reports the messages that it gave up
 );
 
 -- The types of messages: events, commands and replies.
@@ -46,130 +46,130 @@ CREATE TABLE message_types (
   kind VARCHAR,                 -- event, command, reply
   channel VARCHAR,              -- as in outbox
   sender VARCHAR,               -- the component that sends it
-  schema_name VARCHAR,          -- whose outbox that is
-  tells VARCHAR,                -- the change that it tells of: order stored, order approved, credit reserved, …; NULL: of none
-  answers VARCHAR,              -- the answer about an order's credit that it carries: granted, refused, unknown customer; NULL: none
-  state VARCHAR,                -- what that answer makes of an order
-  rejection_reason VARCHAR      -- and why
+  schema_name VARCHAR,          -- the schema of the sender's outbox
+  tells VARCHAR,                -- the change that the message announces: order stored, order approved, credit reserved, …; NULL: none
+  answers VARCHAR,              -- the answer about an order's credit that the message carries: granted, refused, unknown customer; NULL: none
+  state VARCHAR,                -- the state of an order after that answer
+  rejection_reason VARCHAR      -- the rejection reason of an order after that answer
 );
 
--- What the payload of a message must have.
+-- The fields that a message's payload must have.
 CREATE TABLE message_fields (
   event VARCHAR,                -- see message_types
-  field VARCHAR,                -- its path in the payload: orderDetails.customerId
+  field VARCHAR,                -- path in the payload: orderDetails.customerId
   form VARCHAR                  -- number, money, text
 );
 
--- What a subscriber must do when it takes a message: the effect, once, in the transaction that notes the message as received.
+-- What a subscriber must do when it takes a message: the effect, once, in the transaction that inserts the message's inbox row.
 CREATE TABLE reactions (
   subscriber VARCHAR,           -- see subscriptions
   component VARCHAR,            -- see subscriptions
-  schema_name VARCHAR,          -- whose inbox that is
-  event VARCHAR,                -- the message that it takes
+  schema_name VARCHAR,          -- the schema of the subscriber's inbox
+  event VARCHAR,                -- the message that is taken
   effect VARCHAR                -- answer, decision, release
 );
 
--- Which parts could be read whole. A source that is missing here was not asked.
+-- Which sources were read completely. A source without a row was not read.
 CREATE TABLE completeness (
-  source VARCHAR,               -- rest, tables, binlog, records, groups, view, faults, environment, moment (all read at one standing moment)
-  complete BOOLEAN,             -- false: what is there is true, but something is or may be missing
-  reason VARCHAR,               -- why it is not complete, as a sentence without its full stop
-  component VARCHAR             -- which component stood in the way: mysql, the broker, redis, labkit; NULL when none did
+  source VARCHAR,               -- rest, tables, binlog, records, groups, view, faults, environment, moment (everything was read while nothing moved)
+  complete BOOLEAN,             -- false: the data is correct, but some is or may be missing
+  reason VARCHAR,               -- why it is incomplete: a sentence without a full stop
+  component VARCHAR             -- the component that prevented the reading: mysql, the broker, redis, labkit; NULL: none
 );
 
--- The calls that the scenario itself made over REST.
+-- The scenario's own REST calls.
 CREATE TABLE requests (
-  id BIGINT,                    -- in the order in which they were begun
+  id BIGINT,                    -- in the order in which the calls started
   operation VARCHAR,            -- create_customer, create_order, cancel_order, or another name for a read
   method VARCHAR,               -- GET, POST, …
   path VARCHAR,                 -- as sent, without host
-  body VARCHAR,                 -- JSON as sent, NULL for none
-  status INTEGER,               -- HTTP status, NULL when no answer came
+  body VARCHAR,                 -- JSON as sent; NULL: none
+  status INTEGER,               -- HTTP status; NULL: no answer
   outcome VARCHAR,              -- ok (2xx), refused (4xx: it did not happen), unknown (5xx or no answer: it may have happened)
-  customer_id BIGINT,           -- the customer that was made or named
-  order_id BIGINT,              -- the order that was made or named; NULL when its outcome is unknown
+  customer_id BIGINT,           -- the customer that was created or named
+  order_id BIGINT,              -- the order that was created or named; NULL when the outcome is unknown
   customer_name VARCHAR,        -- create_customer: the name
   credit_limit DECIMAL(38,2),   -- create_customer: the limit
   total DECIMAL(38,2),          -- create_order: the total; (customer_id, total) is unique in a scenario
-  answer VARCHAR,               -- the body of the answer, or what went wrong
+  answer VARCHAR,               -- the body of the answer, or the error
   started TIMESTAMP,            -- labkit's clock, microseconds
   ended TIMESTAMP               -- labkit's clock, microseconds
 );
 
--- Both `message` tables (the transactional outboxes) as of the same moment.
+-- The `message` tables (transactional outboxes) of all services, read at one moment.
 CREATE TABLE outbox (
-  schema_name VARCHAR,          -- of which service
+  schema_name VARCHAR,          -- the service's schema
   id VARCHAR,                   -- the message id, which sorts by time within one service instance
-  topic VARCHAR,                -- message.destination: the topic's full name
-  channel VARCHAR,              -- the last part of the topic's name: Order, Customer
+  topic VARCHAR,                -- message.destination: full name
+  channel VARCHAR,              -- short name of the topic: Order, Customer
   key VARCHAR,                  -- header PARTITION_ID: the record's key
-  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
+  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name; NULL: none of these
   event VARCHAR,                -- the short name, as in message_types
-  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
-  order_id BIGINT,              -- the order that it is about: the aggregate's id on Order, else payload orderId; of a reply, that of its command
-  customer_id BIGINT,           -- the customer that it is about: the aggregate's id on Customer, else the payload's customerId; of a reply, that of its command
-  total DECIMAL(38,2),          -- payload orderTotal.amount, in orderDetails or by itself, where there is one
-  saga_id VARCHAR,              -- header command_saga_id or commandreply_saga_id; NULL: neither command nor reply
-  reply_to VARCHAR,             -- header reply_to_message_id: the command that is answered; NULL: no reply
-  headers VARCHAR,              -- JSON as stored; NULL for the usual seven of an event, which id, key, topic, event_type … tell
+  aggregate_id BIGINT,          -- header event-aggregate-id; NULL when it is not a number
+  order_id BIGINT,              -- the order concerned: the aggregate's id on Order, else orderId of the payload; for a reply, that of its command
+  customer_id BIGINT,           -- the customer concerned: the aggregate's id on Customer, else customerId of the payload; for a reply, that of its command
+  total DECIMAL(38,2),          -- orderTotal.amount of the payload, inside orderDetails or at the top; NULL: none
+  saga_id VARCHAR,              -- header command_saga_id or commandreply_saga_id; NULL for events
+  reply_to VARCHAR,             -- header reply_to_message_id: the answered command; NULL: not a reply
+  headers VARCHAR,              -- JSON as stored; NULL for an event's usual seven headers, whose values are in id, key, topic, event_type, …
   payload VARCHAR,              -- JSON as stored
-  published BOOLEAN,            -- the relay's mark; decides no verdict
+  published BOOLEAN,            -- the relay's mark; no verdict depends on it
   created TIMESTAMP             -- message.creation_time: the database's clock, milliseconds
 );
 
--- Both `received_messages` tables (the inboxes) as of the same moment.
+-- The `received_messages` tables (inboxes) of all services, read at one moment.
 CREATE TABLE inbox (
-  schema_name VARCHAR,          -- of which service
-  subscriber VARCHAR,           -- consumer_id: the name of the subscriber
+  schema_name VARCHAR,          -- the service's schema
+  subscriber VARCHAR,           -- consumer_id: the subscriber's name
   message_id VARCHAR,           -- the message that was taken
   received TIMESTAMP            -- creation_time: the service's clock, milliseconds
 );
 
--- Messages that were given up: both `dead_letter` tables, and the dead-letter streams in Redis.
+-- Messages that a subscriber gave up: the `dead_letter` tables, and the dead-letter streams in Redis.
 CREATE TABLE dead_letters (
   store VARCHAR,                -- mysql or redis
-  schema_name VARCHAR,          -- of which service; NULL in Redis
-  subscriber VARCHAR,           -- who gave up
-  topic VARCHAR,                -- where the record is
-  partition_no INTEGER,         -- where the record is
-  offset_no HUGEINT,            -- where the record is: its position, as in records
-  message_index INTEGER,        -- which message of the record, 0 for the first
-  message_id VARCHAR,           -- NULL when it could not be decoded
-  cause VARCHAR,                -- the exception with its traceback; the last line says what it was
-  key BLOB,                     -- the record's key as it came
-  value BLOB,                   -- the record's value as it came
-  parked TIMESTAMP              -- when: the service's clock (Redis: its clock), milliseconds
+  schema_name VARCHAR,          -- the service's schema; NULL in Redis
+  subscriber VARCHAR,           -- the subscriber that gave up
+  topic VARCHAR,                -- the record's topic
+  partition_no INTEGER,         -- the record's partition
+  offset_no HUGEINT,            -- the record's position, as in records
+  message_index INTEGER,        -- index of the message in its record, from 0
+  message_id VARCHAR,           -- NULL when the record could not be decoded
+  cause VARCHAR,                -- the exception with its traceback; the last line names the exception
+  key BLOB,                     -- the record's key, unchanged
+  value BLOB,                   -- the record's value, unchanged
+  parked TIMESTAMP              -- the service's clock (in Redis: the server's), milliseconds
 );
 
--- Orchestrated sagas; empty where none are.
+-- Orchestrated sagas; empty without an orchestrator.
 CREATE TABLE saga_instances (
-  schema_name VARCHAR,          -- where the orchestrator keeps them
+  schema_name VARCHAR,          -- the orchestrator's schema
   saga_type VARCHAR,            -- full name
   saga_id VARCHAR,              -- primary key with saga_type
-  state_name VARCHAR,           -- as the orchestrator wrote it
-  last_request_id VARCHAR,      -- id of the command it sent last
-  end_state BOOLEAN,            -- it has ended
-  compensating BOOLEAN,         -- it runs backwards
-  failed BOOLEAN,               -- it ended in an error
-  order_id BIGINT,              -- orderId of its data, where there is one
+  state_name VARCHAR,           -- as the orchestrator stored it
+  last_request_id VARCHAR,      -- id of the last command that it sent
+  end_state BOOLEAN,            -- the saga has ended
+  compensating BOOLEAN,         -- the saga is compensating: it runs its compensations in reverse order
+  failed BOOLEAN,               -- the saga ended in an error
+  order_id BIGINT,              -- orderId of the saga's data; NULL: none
   data VARCHAR                  -- saga_data_json
 );
 
--- Committed transactions in commit order, from the binlog: those that changed a row of the tables below.
+-- Committed transactions from the binlog, in commit order: those that changed a row of the tables below.
 CREATE TABLE transactions (
-  commit_no BIGINT,             -- 1, 2, 3 … in commit order; what all change tables refer to
-  binlog_file VARCHAR,          -- such as binlog.000002
-  position BIGINT,              -- where the commit ends in that file
+  commit_no BIGINT,             -- 1, 2, 3 … in commit order; all change tables refer to it
+  binlog_file VARCHAR,          -- a file name such as binlog.000002
+  position BIGINT,              -- the end of the commit in that file
   committed TIMESTAMP,          -- the server's clock
-  precision_us BIGINT           -- microseconds that this time may be off: 1000000 on MariaDB, 1 on MySQL 8 and later
+  precision_us BIGINT           -- possible error of this time in microseconds: 1000000 on MariaDB, 1 on MySQL 8 and later
 );
 
--- Outbox rows that were inserted or deleted, in commit order. Updates are left out: they are the relay's marks.
+-- Inserted and deleted outbox rows, in commit order. Updates are left out: they are the relay's marks.
 CREATE TABLE outbox_changes (
   commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- order of the changes of all tables, also within one transaction
+  change_no BIGINT,             -- order of the changes across all tables, within a transaction too
   op VARCHAR,                   -- insert, delete
-  schema_name VARCHAR,          -- of which service
+  schema_name VARCHAR,          -- the service's schema
   message_id VARCHAR,           -- message.id
   topic VARCHAR,                -- as in outbox
   channel VARCHAR,              -- as in outbox
@@ -182,92 +182,93 @@ CREATE TABLE outbox_changes (
   reply_to VARCHAR              -- as in outbox
 );
 
--- Inbox rows that were inserted or deleted, in commit order: the transaction that holds the row holds the effect of the message.
+-- Inserted and deleted inbox rows, in commit order. The transaction that inserts the row also contains the message's effect.
 CREATE TABLE inbox_changes (
   commit_no BIGINT,             -- see transactions
-  change_no BIGINT,             -- order of the changes of all tables, also within one transaction
+  change_no BIGINT,             -- order of the changes across all tables, within a transaction too
   op VARCHAR,                   -- insert, delete
-  schema_name VARCHAR,          -- of which service
+  schema_name VARCHAR,          -- the service's schema
   subscriber VARCHAR,           -- as in inbox
   message_id VARCHAR            -- as in inbox
 );
 
--- Statements in the binlog that are no row changes: TRUNCATE, CREATE, ALTER, DROP … in the services' schemas.
+-- Statements in the binlog that are not row changes: TRUNCATE, CREATE, ALTER, DROP … in the services' schemas.
 CREATE TABLE binlog_statements (
-  commit_no BIGINT,             -- the last commit before it
-  binlog_file VARCHAR,          -- where it is
-  position BIGINT,              -- where it ends
-  schema_name VARCHAR,          -- the schema that was in use
-  kind VARCHAR,                 -- truncate, ddl, dml (a change logged as a statement: its rows are not known)
+  commit_no BIGINT,             -- the last commit before the statement
+  binlog_file VARCHAR,          -- the statement's file
+  position BIGINT,              -- the end of the statement in that file
+  schema_name VARCHAR,          -- the current schema
+  kind VARCHAR,                 -- truncate, ddl, dml (a change logged as a statement, so its rows are unknown)
   statement VARCHAR             -- the first 1000 characters
 );
 
--- Every message in the broker between the mark and the collection, mostly one a record; a record that is not a message has message_id NULL.
+-- Every message in the broker between the mark and the collection. A record usually holds one message; one without a message has message_id
+-- NULL.
 CREATE TABLE records (
   topic VARCHAR,                -- full name
-  channel VARCHAR,              -- the last part of the topic's name
+  channel VARCHAR,              -- short name of the topic
   partition_no INTEGER,         -- partition
-  offset_no HUGEINT,            -- position within the partition, the order that counts; position_text(offset_no) is what people see
-  message_index INTEGER,        -- which message of the record, 0 for the first
+  offset_no HUGEINT,            -- position within the partition, which defines the order; position_text(offset_no) is the form for people
+  message_index INTEGER,        -- index of the message in its record, from 0
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID
-  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name, NULL for what is none
+  event_type VARCHAR,           -- header event-type, command_type or reply_type: full name; NULL: none of these
   event VARCHAR,                -- the short name, as in message_types
   aggregate_type VARCHAR,       -- header event-aggregate-type
-  aggregate_id BIGINT,          -- header event-aggregate-id, NULL when it is not a number
+  aggregate_id BIGINT,          -- header event-aggregate-id; NULL when it is not a number
   order_id BIGINT,              -- as in outbox
   customer_id BIGINT,           -- as in outbox
   total DECIMAL(38,2),          -- as in outbox
   saga_id VARCHAR,              -- as in outbox
   reply_to VARCHAR,             -- as in outbox
-  headers VARCHAR,              -- JSON; NULL for the usual seven of an event, which message_id, key, topic, event_type … tell
+  headers VARCHAR,              -- JSON; NULL for an event's usual seven headers, whose values are in message_id, key, topic, event_type, …
   payload VARCHAR,              -- the message's payload
-  value BLOB,                   -- the record's bytes, only where they are no message
-  appended TIMESTAMP            -- the record's time stamp: the producer's clock, milliseconds
+  value BLOB,                   -- the record's bytes, only if it holds no message
+  appended TIMESTAMP            -- the record's timestamp: the producer's clock, milliseconds
 );
 
--- Partitions with where their logs begin and end.
+-- The broker's partitions, with the start and end of their logs.
 CREATE TABLE partitions (
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  log_start HUGEINT,            -- first position that is still there
-  log_end HUGEINT,              -- behind the last record
-  mark HUGEINT                  -- where this run's evidence begins; records from here to log_end are in records
+  log_start HUGEINT,            -- the first position that still exists
+  log_end HUGEINT,              -- the position after the last record
+  mark HUGEINT                  -- start of this run's evidence; the table records holds everything from here to log_end
 );
 
--- Consumer groups with what they have taken.
+-- Consumer groups and how far they have come.
 CREATE TABLE group_offsets (
   group_id VARCHAR,             -- the group: the subscriber's name
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
-  committed HUGEINT,            -- the next position to take; NULL when the group has committed none
-  log_start HUGEINT,            -- of the partition
-  log_end HUGEINT,              -- of the partition
-  lag BIGINT,                   -- records not yet taken, counted from log_start when nothing is committed
-  members INTEGER,              -- members of the whole group
-  state VARCHAR,                -- of the group: Stable, Empty, PreparingRebalance, …
-  expected BOOLEAN              -- it belongs to the stack; foreign groups are only shown
+  committed HUGEINT,            -- the next position to take; NULL: nothing is committed
+  log_start HUGEINT,            -- as in partitions
+  log_end HUGEINT,              -- as in partitions
+  lag BIGINT,                   -- records not yet taken, counted from log_start if nothing is committed
+  members INTEGER,              -- number of members in the whole group
+  state VARCHAR,                -- the group's state: Stable, Empty, PreparingRebalance, …
+  expected BOOLEAN              -- the group belongs to the stack; other groups are only shown
 );
 
 -- The view in Redis: customers.
 CREATE TABLE view_customers (
   id BIGINT,                    -- customerview:ID
-  name VARCHAR,                 -- NULL: only orders have named this customer so far
-  credit_limit DECIMAL(38,2),   -- NULL: missing, or no amount
+  name VARCHAR,                 -- NULL: only orders have mentioned this customer so far
+  credit_limit DECIMAL(38,2),   -- NULL: missing, or not an amount
   credit_limit_text VARCHAR,    -- as stored
-  listed BOOLEAN                -- it is in the set of all customers that have a view
+  listed BOOLEAN                -- the set of all customers with a view contains this customer
 );
 
--- The view in Redis: orders of customers.
+-- The view in Redis: the customers' orders.
 CREATE TABLE view_orders (
-  customer_id BIGINT,           -- in whose view
+  customer_id BIGINT,           -- the customer whose view holds the order
   order_id BIGINT,              -- field order:ID:…
   state VARCHAR,                -- as stored; NULL: missing
-  total DECIMAL(38,2),          -- NULL: missing, or no amount
+  total DECIMAL(38,2),          -- NULL: missing, or not an amount
   total_text VARCHAR            -- as stored
 );
 
--- How far the view has come, as it says in Redis.
+-- The view's own record in Redis of how far it has come.
 CREATE TABLE view_positions (
   subscriber VARCHAR,           -- see subscriptions
   topic VARCHAR,                -- full name
@@ -275,7 +276,7 @@ CREATE TABLE view_positions (
   position HUGEINT              -- the next position to take
 );
 
--- The ledger's faults of this run.
+-- The faults of this run, from the ledger.
 CREATE TABLE faults (
   id BIGINT,                    -- as in labkit fault list
   primitive VARCHAR,            -- kill, pause, gate, crash, duplicate, poison, …
@@ -283,109 +284,109 @@ CREATE TABLE faults (
   arguments VARCHAR,            -- JSON
   owner VARCHAR,                -- scenario or hand
   armed TIMESTAMP,              -- labkit's clock, microseconds
-  healed TIMESTAMP,             -- NULL: still there at the collection
-  proof VARCHAR                 -- how it is known that it took place; NULL: not known
+  healed TIMESTAMP,             -- NULL: still active at the collection
+  proof VARCHAR                 -- evidence that the fault took place; NULL: none
 );
 
--- Each time that a fault struck.
+-- Each time a fault took effect.
 CREATE TABLE fault_hits (
   fault_id BIGINT,              -- see faults
-  component VARCHAR,            -- where
-  place VARCHAR,                -- the failpoint's name, where it is one
-  message_id VARCHAR,           -- in hand at that time
-  attempt INTEGER,              -- which delivery of that message, 1 for the first
+  component VARCHAR,            -- the component that was hit
+  place VARCHAR,                -- name of the failpoint; NULL: not a failpoint
+  message_id VARCHAR,           -- the message in hand
+  attempt INTEGER,              -- delivery attempt of that message, from 1
   struck TIMESTAMP,             -- the component's clock, milliseconds
-  second_proof VARCHAR          -- what confirms it from outside; NULL: nothing does
+  second_proof VARCHAR          -- what confirms the hit from outside; NULL: nothing
 );
 
--- Records that labkit itself wrote to the broker: left out of I4, I5 and I10.
+-- Records that labkit itself wrote to the broker. I4, I5 and I10 ignore them.
 CREATE TABLE planted_records (
   fault_id BIGINT,              -- see faults
   topic VARCHAR,                -- full name
   partition_no INTEGER,         -- partition
   offset_no HUGEINT,            -- position, as in records
-  message_id VARCHAR            -- NULL when it is not a message
+  message_id VARCHAR            -- NULL when the record is not a message
 );
 
--- What happened to the machine's processes, since the mark.
+-- What happened to the stack's processes since the mark.
 CREATE TABLE environment (
   component VARCHAR,            -- a component of the stack, supervisor, or labkit
   event VARCHAR,                -- start, end, adopt, pause, unpause, oom, stall
   happened TIMESTAMP,           -- the supervisor's clock (docker: the engine's)
-  precision_us BIGINT,          -- microseconds that this time may be off
+  precision_us BIGINT,          -- possible error of this time in microseconds
   source VARCHAR,               -- supervisor, docker, labkit
-  pid BIGINT,                   -- of the process, where there is one
-  exit_code INTEGER,            -- end: its exit code, NULL when a signal ended it or nobody knows
-  signal INTEGER,               -- end: the signal that ended it
-  by_labkit BOOLEAN,            -- labkit itself did this; NULL: nobody knows
-  detail VARCHAR                -- such as how long a stall was
+  pid BIGINT,                   -- process id; NULL: none
+  exit_code INTEGER,            -- end: exit code; NULL when a signal ended the process or the cause is unknown
+  signal INTEGER,               -- end: the signal that ended the process
+  by_labkit BOOLEAN,            -- labkit caused the event; NULL: unknown
+  detail VARCHAR                -- further detail, such as the length of a stall
 );
 
--- Each look at all positions while waiting for stillness, see quiescence.
+-- Each look at all positions during the wait for stillness, see quiescence.
 CREATE TABLE waves (
   wave INTEGER,                 -- 1, 2, 3 …
   started TIMESTAMP,            -- labkit's clock, microseconds
   ended TIMESTAMP,              -- labkit's clock, microseconds
   binlog_file VARCHAR,          -- MySQL's position
   binlog_position BIGINT,       -- MySQL's position
-  redis_writes BIGINT,          -- Redis: commands that wrote since its start
-  records_added BIGINT,         -- the broker: how many records all its partitions ever got
-  moved BOOLEAN                 -- some position differs from the wave before
+  redis_writes BIGINT,          -- Redis: number of writing commands since its start
+  records_added BIGINT,         -- the broker: number of records that all partitions have ever received
+  moved BOOLEAN                 -- a position differs from the previous wave
 );
 
--- What was outstanding in a wave; stillness needs a wave without any.
+-- The unfinished work in each wave. The stack is still only if a wave has none.
 CREATE TABLE outstanding (
   wave INTEGER,                 -- see waves
   condition VARCHAR,            -- outbox, lag, transaction, gate, paused, unreadable
   subject VARCHAR,              -- a schema, group, account, component
-  detail VARCHAR,               -- a sentence without its full stop
-  since TIMESTAMP               -- open since this time at least, labkit's clock
+  detail VARCHAR,               -- a sentence without a full stop
+  since TIMESTAMP               -- open since this time or longer, labkit's clock
 );
 
--- What is judged: the customers of the check, also those that do not exist but that its orders name. Empty: the whole stack.
+-- The customers that are judged, including nonexistent ones that the check's orders name. Empty: the whole stack is judged.
 CREATE TABLE scope (
-  customer_id BIGINT            -- an own customer; own orders are those that name one, and those that the check's own requests made
+  customer_id BIGINT            -- an own customer; own orders name one, or come from the check's own requests
 );
 
--- Orders that the check itself holds PENDING, on purpose.
+-- Orders that the check itself deliberately keeps PENDING.
 CREATE TABLE expected_pending (
   order_id BIGINT               -- see orders
 );
 
--- What a component wrote last before it ended by itself, or while it stood still or went round in circles: for people, decides no verdict.
+-- The last exception that a component logged before it ended by itself, stood still or looped. For people; no verdict depends on it.
 CREATE TABLE last_words (
   component VARCHAR,            -- customers, orders, order-history, relay, gateway
-  said TIMESTAMP,               -- the component's clock, NULL when the line has none
-  ended TIMESTAMP,              -- when the process that said it ended, as in environment; NULL: it runs
-  message_id VARCHAR,           -- the message in hand, when the line names one
+  said TIMESTAMP,               -- the component's clock; NULL when the line has no time
+  ended TIMESTAMP,              -- end of the process that logged it, as in environment; NULL: still running
+  message_id VARCHAR,           -- the message in hand; NULL when the line names none
   text VARCHAR                  -- the last exception with its traceback, at most 8000 characters
 );
 
--- Which handler a service says that it called for a message: for people, decides no verdict.
+-- The handler that a service reports having called for a message. For people; no verdict depends on it.
 CREATE TABLE handlings (
   component VARCHAR,            -- customers, orders, order-history
   message_id VARCHAR,           -- as in outbox
-  handler VARCHAR               -- the function's name; NULL when the message was taken without one
+  handler VARCHAR               -- the function's name; NULL when the message was taken without a handler
 );
 
--- What Python warned a service of, such as a coroutine that was never awaited: for people, decides no verdict.
+-- Python's warnings from a service, such as a coroutine that was never awaited. For people; no verdict depends on it.
 CREATE TABLE warnings (
   component VARCHAR,            -- as in handlings
   text VARCHAR                  -- the warning with its file and line
 );
 
--- Messages that were noted as received and still were when their transaction was committed.
+-- Messages whose inbox row was inserted by a transaction and still existed at its commit.
 CREATE VIEW inbox_commits AS
   SELECT commit_no, max(change_no) AS change_no, schema_name, subscriber, message_id
   FROM inbox_changes GROUP BY commit_no, schema_name, subscriber, message_id
   HAVING arg_max(op, change_no) = 'insert' AND arg_min(op, change_no) = 'insert';
 
--- Records without those that labkit planted: what I4, I5 and I10 are about.
+-- The broker's records without those that labkit planted. I4, I5 and I10 judge these.
 CREATE VIEW own_records AS
   SELECT r.* FROM records r ANTI JOIN planted_records p
   ON r.topic = p.topic AND r.partition_no = p.partition_no AND r.offset_no = p.offset_no;
 
--- The first copy of each message in the broker: a relay that crashed may publish again.
+-- The first copy of each message in the broker. A relay that crashed may publish a message again.
 CREATE VIEW first_records AS
   SELECT * FROM own_records WHERE message_id IS NOT NULL
   QUALIFY row_number() OVER (PARTITION BY topic, message_id ORDER BY partition_no, offset_no) = 1;

@@ -1,6 +1,6 @@
-"""Tables on their way into the evidence: written as CSV by the process that reads a store, read by DuckDB with types.
+"""Tables on their way into the evidence. The process that reads a store writes CSV; DuckDB loads it with types.
 
-DuckDB takes a million rows a second that way, and 1,700 through executemany.
+DuckDB loads a million rows a second that way, against 1,700 with executemany.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FLUSH = 1 << 20  # characters
-QUOTE = "\2"  # a character that texts do not have: JSON is full of real quotes, and to double them takes longer than all the rest
-LONGEST = 500_000  # characters of a text, or bytes of a value, that are kept: several of them fit the longest line that DuckDB reads
-SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # what a BIGINT holds
-MICROSECONDS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # the years 1 to 9999: what Python has a time for
+QUOTE = "\2"  # a character that texts do not contain: JSON is full of real quotes, and doubling them takes longer than all other work
+LONGEST = 500_000  # characters of a text, or bytes of a value, that are stored: several fit the longest line that DuckDB reads
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1  # the range of a BIGINT
+MICROSECONDS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # the years 1 to 9999, the range of Python's times
 
 
 def quoted(text: str) -> str:
-    """A text as a CSV field; never mistaken for NULL, which is an empty field without quotes."""
+    """Return a text as a CSV field. It is never mistaken for NULL, which is an empty field without quotes."""
     if len(text) > LONGEST:
         text = text[:LONGEST]
     if QUOTE in text:
@@ -33,17 +33,17 @@ def optional(text: str | None) -> str:
 
 
 def number(value: int | None) -> str:
-    """Nothing for what is beyond 64 bits: no row of the application has such an id."""
+    """Return a number as a CSV field; empty beyond 64 bits, where no row of the application has an id."""
     return "" if value is None or not SMALLEST <= value <= LARGEST else str(value)
 
 
 def plain(text: str) -> str:
-    """What should be a number, as it is stored: whether it is one is seen when it is loaded."""
+    """Return a stored number as a CSV field, unchecked: loading it shows whether it is a number."""
     return text if text.isascii() and text.replace(".", "").replace("-", "").isdecimal() else quoted(text)
 
 
 def milliseconds(value: int | bytes | str | None) -> str:
-    """A time, as microseconds; nothing for what is none."""
+    """Return a time in milliseconds as a CSV field in microseconds; empty if it is not a time."""
     try:
         micros = int(value) * 1000 if value is not None else None
     except ValueError:
@@ -52,7 +52,7 @@ def milliseconds(value: int | bytes | str | None) -> str:
 
 
 class TableFile:
-    """Lines for one table. `fields` are the columns of the file; what they become is said by `load`."""
+    """Lines for one table, one CSV column for each column of the table. `load` converts them."""
 
     def __init__(self, folder: Path, table: str) -> None:
         self._file = (folder / f"{table}.csv").open("w", encoding="utf-8", errors="replace", newline="\n")
@@ -60,7 +60,7 @@ class TableFile:
         self._size = 0
 
     def add(self, line: str) -> None:
-        """One line, without its end."""
+        """Add one line, without its newline."""
         self._lines.append(line)
         self._size += len(line)
         if self._size > FLUSH:
@@ -78,7 +78,7 @@ class TableFile:
 
 
 class TableFiles:
-    """Files for several tables, closed together."""
+    """The files of several tables, closed together."""
 
     def __init__(self, folder: Path, tables: Iterable[str]) -> None:
         self._files = {table: TableFile(folder, table) for table in tables}
@@ -96,19 +96,20 @@ class TableFiles:
 
 @dataclass(frozen=True)
 class Unread:
-    """Values that are not of the type of their column in the evidence, where they are NULL now."""
+    """Values that do not fit the type of their column in the evidence. They are NULL there."""
 
     table: str
     column: str
-    type: str  # what they should be
-    text: str  # the first of them
+    type: str  # the type that they should have
+    text: str  # the first of the values
     count: int
 
 
 def load(connection: "DuckDBPyConnection", folder: Path) -> list[Unread]:
-    """All files of a folder into the tables of their names; times are given in microseconds since 1970, bytes as hexadecimal digits.
+    """Load every file of a folder into the table of its name. Times are in microseconds since 1970, bytes in hexadecimal digits.
 
-    Whatever a field holds, its row is there afterwards. Returns what could not be read as what it should be."""
+    Every row is loaded, whatever its fields contain. Returns the values that could not be converted.
+    """
     unread = []
     for path in sorted(folder.glob("*.csv")):
         if path.stat().st_size:
@@ -127,11 +128,11 @@ _FORMAT = (
 
 
 MONEY = "DECIMAL(38,2)"
-# What stands in a column for a text that is no such value, until `_unread` has found it: to look at each text twice would take too long.
+# Placeholders for a text that is not a value of its column's type, until `_unread` finds them. Checking each text twice would be too slow.
 _WRONG_NUMBER, _WRONG_MONEY = f"({SMALLEST})::BIGINT", f"(-{'9' * 36}.99)::{MONEY}"
 _FORMS = {
     "BIGINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS BIGINT), {_WRONG_NUMBER}) END",
-    # Texts of ordinary length take the short way: to a 128-bit decimal is ten times as far.
+    # Short texts take the fast path: converting to a 128-bit decimal takes ten times as long.
     "HUGEINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS HUGEINT), {_WRONG_NUMBER}) END",
     MONEY: "CASE WHEN {0} IS NOT NULL THEN coalesce(CASE WHEN length({0}) < 17 THEN TRY_CAST({0} AS DECIMAL(18,2)) END,"
     f" TRY_CAST({{0}} AS {MONEY}), {_WRONG_MONEY}) END",
@@ -152,7 +153,7 @@ def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> list
 
 
 def _file(columns: Sequence[tuple[str, str]]) -> str:
-    """As texts: a text that is no value of its column's type is found out, and ends nothing."""
+    """Return SQL that reads a file as texts, so that a value of the wrong type does not abort the load."""
     names = ", ".join(f"'{name}': 'VARCHAR'" for name, _ in columns)
     return f"read_csv(?, columns = {{{names}}}, {_FORMAT})"
 

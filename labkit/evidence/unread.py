@@ -1,4 +1,4 @@
-"""Which column of which store holds what the evidence has no place for."""
+"""Explain which column of which store holds a value that the evidence cannot represent."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ _WANTED = {
 
 
 def reason(found: Iterable[Unread], profile: Profile) -> str | None:
-    """The first of them as a sentence without its full stop; None where all could be read."""
+    """Return a sentence without a full stop about the first such column; None if all values could be read."""
     for unread in found:
         table = _observed(unread.table, profile)
         column = _stored(table, unread.column.removeprefix("before_").removeprefix("after_")) if table else unread.column
@@ -26,10 +26,10 @@ def reason(found: Iterable[Unread], profile: Profile) -> str | None:
 
 
 def _observed(name: str, profile: Profile) -> ObservedTable | None:
-    """The table whose rows or row changes are in this table of the evidence."""
+    """Return the table whose rows or row changes are in this table of the evidence."""
     return next((table for table in profile.tables if name in (table.name, observed.changes_of(table))), None)
 
 
 def _stored(table: ObservedTable, name: str) -> str:
-    """What a column is called in the database."""
+    """Return the column's name in the database."""
     return next((column.source for column in table.columns if column.name == name), name)

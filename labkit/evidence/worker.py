@@ -1,8 +1,8 @@
-"""A process that reads one store: `python -m labkit.evidence.worker STORE PRODUCT`, so that MySQL, the broker and Redis are read at the
-same time. PRODUCT is the broker's.
+"""A process that reads one store, so that MySQL, the broker and Redis are read in parallel.
 
-It takes one JSON line for each task on its standard input and answers with lines: `{"progress": n}`, then `{"done": {…}}` or
-`{"error": "…", "unreadable": bool}`. It ends with its input. The other end is `Worker`.
+Run as `python -m labkit.evidence.worker STORE PRODUCT`, where PRODUCT is the broker's product. It reads one JSON line for each task from
+standard input. It answers with lines: `{"progress": n}`, then `{"done": {…}}` or `{"error": "…", "unreadable": bool}`. It ends when its
+input ends. `Worker` is the other end.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Any, TextIO
 from labkit.system.model import Profile
 
 PACKAGE = Path(__file__).parents[2]
-PROGRESS = 20_000  # rows between two tellings
+PROGRESS = 20_000  # rows between two progress messages
 
 
 class StoreGone(Exception):
-    """The store does not answer, or refuses: a sentence without its full stop. `unreadable`: it is there, but cannot tell."""
+    """The store does not answer or refuses: a sentence without a full stop. `unreadable`: the store runs, but its data cannot be read."""
 
     def __init__(self, message: str, unreadable: bool = False) -> None:
         super().__init__(message)
@@ -29,10 +29,10 @@ class StoreGone(Exception):
 
 
 class Worker:
-    """The process, started at once and busy with its imports while the caller waits for stillness."""
+    """The process, started at once so that it can import its libraries while the caller waits for stillness."""
 
     def __init__(self, store: str, profile: Profile) -> None:
-        """`store`: mysql, broker or redis."""
+        """`store` is mysql, broker or redis."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH", "")]))}
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self._process = subprocess.Popen(
@@ -59,10 +59,10 @@ class Worker:
             self._process.stdin.write(json.dumps({"task": task, **arguments}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # `result` tells how it ended
+            pass  # `result` reports how the process ended
 
     def result(self, tell: Callable[[int], None] = lambda count: None) -> dict[str, Any]:
-        """Wait for the task that was begun. Raises StoreGone."""
+        """Wait for the current task and return its answer. Raises StoreGone."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             answer = json.loads(line)
@@ -82,7 +82,7 @@ class Worker:
 def main() -> None:
     store, product = sys.argv[1:]
     if store == "mysql":
-        import pymysql  # noqa: F401  (now, while nobody waits for it)
+        import pymysql  # noqa: F401 (loaded early, while nothing waits for it)
     elif store == "broker":
         from labkit import brokers
 

@@ -1,8 +1,8 @@
-"""What must hold between the stores: a folder for each invariant, `iN_name`, found by its name.
+"""What must hold between the stores. Each invariant is a folder `iN_name`, found by its name:
 
-rule.py          `RULE`: what it says, what it needs, and how each way to violate it is explained, see model.py
-violations.sql   its rows are the violations; opens with the meaning and an example
-judged.sql       how much there was to judge
+rule.py          `RULE`: its sentence, its sources, and the explanation of each kind of violation, see model.py
+violations.sql   a query whose rows are the violations; starts with the meaning and an example
+judged.sql       a query that counts what there was to judge
 
-A lab may bring its own: labs/NN-name/invariants/iN_name/.
+A lab can have invariants of its own: labs/NN-name/invariants/iN_name/.
 """

@@ -1,4 +1,4 @@
-"""Which invariants there are: those that come with labkit, and those that labs bring."""
+"""The catalog of invariants: labkit's own, and those of labs."""
 
 import importlib
 import importlib.util
@@ -23,12 +23,12 @@ _IN_LABS = "*/invariants/*/"
 
 
 def ids(labs: Path | None = None) -> list[str]:
-    """I1, I2, …: of all that there are, in the order of their numbers."""
+    """Return the ids of all invariants, I1, I2, …, in numerical order."""
     return list(_folders(labs))
 
 
 def find(invariant_id: str, labs: Path | None = None) -> Invariant:
-    """By its id, `I1`. Raises UserError when there is none."""
+    """Return the invariant with an id such as `I1`. Raises UserError if there is none."""
     folders = _folders(labs)
     folder = folders.get(invariant_id.upper())
     if folder is None:
@@ -37,15 +37,18 @@ def find(invariant_id: str, labs: Path | None = None) -> Invariant:
 
 
 def all_invariants(labs: Path | None = None) -> list[Invariant]:
-    """In the order of their numbers. `labs` is the folder whose labs may bring some; the labs that come with labkit without.
+    """Return all invariants in numerical order. `labs` is the folder with the labs, by default the labs that come with labkit.
 
-    Raises UserError for a folder that is not as it should be, and where two have one number."""
+    Raises UserError for an invalid folder, and if two folders have the same number.
+    """
     return [_invariant(folder) for folder in _folders(labs).values()]
 
 
 def of_profile(profile: str, labs: Path | None = None) -> list[Invariant]:
-    """Those that are judged in a run of this profile: all that come with labkit, which says of each that does not apply, and of those that
-    labs bring the ones that hold for it."""
+    """Return the invariants for a run of this profile.
+
+    They are all of labkit's own, which report `not applicable` where they do not apply, and those of labs that apply to the profile.
+    """
     return [each for each in all_invariants(labs) if each.folder.parent == _OWN or each.holds_for(profile)]
 
 
@@ -63,7 +66,7 @@ def _candidates(labs: Path) -> Iterator[Path]:
     own = (folder for folder in sorted(_OWN.iterdir()) if _FOLDER.fullmatch(folder.name))
     brought = (folder for folder in sorted(labs.glob(_IN_LABS)) if not folder.name.startswith(("_", ".")))
     for folder in (*own, *brought):
-        if any(entry.name != "__pycache__" for entry in folder.iterdir()):  # which stays behind where a folder was renamed
+        if any(entry.name != "__pycache__" for entry in folder.iterdir()):  # a renamed folder may leave it behind
             yield folder
 
 
@@ -93,13 +96,13 @@ def _module(folder: Path) -> ModuleType:
     assert spec is not None, folder
     assert spec.loader is not None, folder
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     spec.loader.exec_module(module)
     return module
 
 
 def __getattr__(name: str) -> Any:
-    """`from labkit.invariants.catalog import I1`"""
+    """Support `from labkit.invariants.catalog import I1`."""
     if re.fullmatch(r"I[1-9][0-9]*", name):
         return find(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""What an invariant is made of.
+"""The parts of an invariant.
 
-A template's fields are the columns of the violation's row and the `fields` of its details, and beside them those of wording.common. A field
-that begins with a capital has its text with a capital: {customer} `customer 4 "Ada"`, {Customer} `Customer 4 "Ada"`.
+A template can use the columns of the violation's row, the `fields` of its details, and the names of wording.common. A field name with a
+capital inserts the text with a capital: {customer} gives `customer 4 "Ada"`, {Customer} gives `Customer 4 "Ada"`.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,8 +29,11 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Details:
-    """What the evidence adds to a violation: names and amounts for the templates, facts with where each was read, and the step that went
-    wrong where the evidence shows it (else the anomaly says it)."""
+    """What the evidence adds to a violation.
+
+    `fields`: names and amounts for the templates. `because`: facts, each with its source. `so`: the step that went wrong, if the evidence
+    shows it; otherwise the anomaly's sentence is used.
+    """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     because: list[tuple[str, str]] = field(default_factory=list)
@@ -39,14 +42,17 @@ class Details:
 
 @dataclass(frozen=True)
 class Invariant:
-    """`needs`: sources without which nothing can be said. `wants`: sources without which a violation can be found, but not excluded.
-    `rests_on`: kinds of violations that count only where a source that is not needed otherwise is complete: what looks like one may come of
-    what is missing.
-    `missing`: kinds by which something is only missing yet: what a machine that was disturbed may explain.
-    `at_rest`: it holds only when nothing is under way. `over_time`: it is judged over all commits.
-    `profiles`: those that it holds for; none: all.
-    `details` is asked for the few violations that are shown.
-    `id` and `folder` are those of the folder in which it is found.
+    """A condition that must hold between the stores.
+
+    `needs`: sources without which nothing can be said.
+    `wants`: sources without which violations can be found but not ruled out.
+    `rests_on`: by source, the kinds of violations that count only if the source is complete: a gap in it can look like a violation.
+    `missing`: the kinds of violations that mean something is not there yet. A disturbance of the machine may explain them.
+    `at_rest`: the invariant holds only when nothing is in progress.
+    `over_time`: the invariant is judged over all commits.
+    `profiles`: the profiles that it applies to; empty: all.
+    `details`: called for the few violations that are shown.
+    `id`, `folder`: set from the folder that contains the invariant.
     """
 
     name: str
@@ -65,7 +71,7 @@ class Invariant:
 
     @property
     def violations(self) -> str:
-        """The query whose rows are the violations, each with its `kind` of anomaly and its `badness`."""
+        """The query whose rows are the violations, each with a `kind` of anomaly and a `badness`."""
         return _text(self.folder / VIOLATIONS)
 
     @property

@@ -1,4 +1,4 @@
-"""Narrows an evidence database to what is judged; see views.sql."""
+"""Narrow an evidence database to what is judged; see views.sql."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _EVERYTHING = """
 CREATE TEMP MACRO own_order(an_id) AS true;
 CREATE TEMP MACRO own_customer(an_id) AS true
 """
-# What others keep in topics of their own is no concern of the application's.
+# Topics of other applications on the same broker are ignored.
 _OWN_TOPICS = """
 CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN
   (SELECT topic FROM evidence.main.channels UNION SELECT dead_letters FROM evidence.main.subscriptions)
@@ -31,7 +31,10 @@ CREATE TEMP MACRO own_topic(a_topic) AS a_topic IN
 
 @contextmanager
 def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
-    """While it lasts, temporary views stand before the tables of the evidence, which itself is not changed. Not to be nested."""
+    """Hide the tables of the evidence behind temporary views of the same names, for the duration of the context.
+
+    The evidence itself does not change. The contexts cannot be nested.
+    """
     (scoped,) = _one(connection, "SELECT count(*) FROM scope")
     (database,) = _one(connection, "SELECT current_database()")
     try:

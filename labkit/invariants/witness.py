@@ -1,4 +1,4 @@
-"""A violation in words: the row of the query with names and amounts, in the invariant's sentence, with its because-chain."""
+"""A violation in words: the names and amounts of the query's row in the invariant's sentence, with the facts that prove it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from labkit.trace.tables import Tables
 
 @dataclass(frozen=True, kw_only=True)
 class Witness(Explanation):
-    """The explanation of one violation, and what it is about. `kind` is that of the anomaly, `row` what the query gave."""
+    """The explanation of one violation. `kind` is the anomaly's kind, `row` the row of the query."""
 
     kind: str
     order_id: int | None
@@ -23,7 +23,7 @@ class Witness(Explanation):
 
 
 def witness(connection: Any, invariant: Invariant, row: Mapping[str, Any]) -> Witness:
-    """Only for the few violations that are shown: it asks the evidence again."""
+    """Return the explanation of a violation. It queries the evidence again, so use it only for the few violations that are shown."""
     tables = Tables(connection)
     anomaly: Anomaly = invariant.anomalies[row["kind"]]
     details = invariant.details(tables, dict(row))

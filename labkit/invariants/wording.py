@@ -1,6 +1,6 @@
-"""The words that invariants share: what things are called in this run, and facts about limits, answers and commits.
+"""The words that invariants share: the names in this run, and facts about limits, answers and commits.
 
-Names of messages, tables and servers come from the evidence, which has them from the profile.
+The names of messages, tables and servers come from the evidence, which has them from the profile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from typing import Any
 from labkit.system import messaging
 from labkit.trace.tables import Tables
 
-SHOWN = 5  # of things of one kind in a sentence or a list of facts
+SHOWN = 5  # things of one kind in a sentence or a list of facts
 
 Facts = list[tuple[str, str]]
-"""(what is so, where it was read)"""
+"""(fact, its source)"""
 
 
-# what things are called
+# names
 
 
 def joined(parts: Sequence[str]) -> str:
-    """`a, b and c`; the first few where there are many."""
+    """Return `a, b and c`; only the first few of a long list."""
     if len(parts) > SHOWN:
         parts = [*parts[: SHOWN - 1], f"{len(parts) - SHOWN + 1} more"]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "nothing"
@@ -31,14 +31,14 @@ def at(place: str, commit: str | None) -> str:
 
 
 def order_words(order_id: int | None, total: Any = None) -> str:
-    """`order 17 (12.34)`"""
+    """Return `order 17 (12.34)`."""
     if order_id is None:
         return "an order"
     return f"order {order_id} ({total})" if total is not None else f"order {order_id}"
 
 
 def table(tables: Tables, name: str) -> str:
-    """Where a table is that the evidence holds under this name: `SCHEMA.TABLE`."""
+    """Return the place of a table that the evidence holds under this name: `SCHEMA.TABLE`."""
     found = tables.row("SELECT schema_name || '.' || table_name FROM observed_tables WHERE name = ?", name)
     return str(found[0]) if found else name
 
@@ -52,18 +52,18 @@ def inbox(schema: str) -> str:
 
 
 def outboxes(tables: Tables) -> str:
-    """All of them, as one place."""
+    """Return all outboxes as one place."""
     schemas = tables.rows("SELECT DISTINCT schema_name FROM message_types WHERE schema_name IS NOT NULL ORDER BY schema_name")
     return ", ".join(outbox(schema) for (schema,) in schemas)
 
 
 def broker(tables: Tables) -> str:
-    """The name of the server that carries the messages."""
+    """Return the name of the server that carries the messages."""
     return _server(tables, "is_broker", "the broker")
 
 
 def view_store(tables: Tables) -> str:
-    """The name of the server that has the view."""
+    """Return the name of the server that holds the view."""
     return _server(tables, "is_view", "the view's store")
 
 
@@ -73,7 +73,7 @@ def _server(tables: Tables, part: str, otherwise: str) -> str:
 
 
 def component(tables: Tables, schema: str | None) -> str | None:
-    """Whose schema it is."""
+    """Return the component that owns a schema."""
     found = tables.row(
         "SELECT sender FROM message_types WHERE schema_name = ? UNION ALL SELECT component FROM observed_tables WHERE schema_name = ?",
         *(schema, schema),
@@ -82,7 +82,7 @@ def component(tables: Tables, schema: str | None) -> str | None:
 
 
 def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
-    """(component, where it notes what it has taken) of a subscriber."""
+    """Return (component, the store that records what it has taken) for a subscriber."""
     found = tables.row("SELECT component, store FROM subscriptions WHERE subscriber = ?", subscriber)
     return (str(found[0]), str(found[1])) if found else (subscriber, subscriber)
 
@@ -91,13 +91,13 @@ def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
 
 
 def kind(tables: Tables, event: str | None) -> str:
-    """event, command, reply"""
+    """Return event, command or reply."""
     found = tables.row("SELECT kind FROM message_types WHERE event = ?", event)
     return str(found[0]) if found else "event"
 
 
 def message_words(tables: Tables, event: str | None) -> str:
-    """The name of an event, else `the command NAME`, `the reply NAME`."""
+    """Return the name of an event, else `the command NAME` or `the reply NAME`."""
     if event is None:
         return "a message of no known type"
     known = kind(tables, event)
@@ -105,25 +105,25 @@ def message_words(tables: Tables, event: str | None) -> str:
 
 
 def that_tells(tables: Tables, change: str) -> str:
-    """The message that tells of a change such as `order stored`."""
+    """Return the message that announces a change such as `order stored`."""
     found = tables.row("SELECT event FROM message_types WHERE tells = ?", change)
     return str(found[0]) if found else "the message that tells of it"
 
 
 def answering(tables: Tables, answer: str) -> str:
-    """The message that carries an answer: granted, refused, unknown customer."""
+    """Return the message that carries an answer: granted, refused, unknown customer."""
     found = tables.row("SELECT event FROM message_types WHERE answers = ?", answer)
     return str(found[0]) if found else answer
 
 
 def request(tables: Tables) -> str:
-    """The message that asks for an answer about an order's credit."""
+    """Return the message that asks for an answer about an order's credit."""
     found = tables.row("SELECT event FROM reactions WHERE effect = 'answer'")
     return str(found[0]) if found else "the message that asks for it"
 
 
 def answer_kind(tables: Tables) -> str:
-    """What the messages that carry an answer are: answers of their own accord, or replies to a command."""
+    """Return the kind of message that carries an answer: `answer` for an event, `reply` for a reply to a command."""
     return "reply" if kind(tables, answering(tables, "granted")) == "reply" else "answer"
 
 
@@ -132,7 +132,7 @@ def answered(tables: Tables) -> str:
 
 
 def decider(tables: Tables) -> str:
-    """Who ends an order."""
+    """Return the component that decides an order."""
     found = tables.row("SELECT component FROM reactions WHERE effect = 'decision'")
     who = str(found[0]) if found else "its service"
     return f"the saga of {who}" if answer_kind(tables) == "reply" else who
@@ -161,7 +161,7 @@ def has_answer(tables: Tables, order_id: int, answer: str) -> bool:
 
 
 def answers(tables: Tables, order_id: int) -> Facts:
-    """What customers said about an order's credit."""
+    """Return what customers answered about an order's credit."""
     senders = {event: (str(sender), str(schema)) for event, sender, schema in tables.rows(
         "SELECT event, sender, schema_name FROM message_types WHERE answers IS NOT NULL"
     )}  # fmt: skip
@@ -174,12 +174,15 @@ def answers(tables: Tables, order_id: int) -> Facts:
     return found or [(f"{sender} {verb} nothing", outbox(schema)) for sender, schema in sorted(set(senders.values()))]
 
 
-# what all templates may name
+# names that every template may use
 
 
 def common(tables: Tables, row: Mapping[str, Any]) -> "Words":
-    """The columns of a violation's row, and order, customer, subject (the one of the two that its message is about), event, sender, broker,
-    request, answer_kind (answer, reply), answered, decider."""
+    """Return the fields of a template that are available for every violation.
+
+    They are the columns of the violation's row, and: order, customer, subject (the order or customer that the message is about), event,
+    sender, broker, request, answer_kind (answer, reply), answered, decider.
+    """
     order_id, customer_id = row.get("order_id"), row.get("customer_id")
     total = row.get("total")
     if total is None and order_id is not None:
@@ -206,7 +209,7 @@ def common(tables: Tables, row: Mapping[str, Any]) -> "Words":
 
 
 class Words(dict[str, Any]):
-    """For templates: a name that begins with a capital has its text with one."""
+    """Fields for templates. A name with a capital returns its text with a capital."""
 
     def __missing__(self, name: str) -> str:
         if name[0].isupper():
@@ -216,5 +219,5 @@ class Words(dict[str, Any]):
 
 
 def _plain(value: Any) -> Any:
-    """Amounts always with their cents."""
+    """Format a value; amounts always show their cents."""
     return value.quantize(Decimal("0.01")) if isinstance(value, Decimal) else value

@@ -1,16 +1,16 @@
-"""Customers and Orders: what all profiles share of it.
+"""Customers and Orders: the parts that all profiles share.
 
-A customer has a credit limit; the total of a customer's open orders must stay within it. The two numbers live in two services.
+A customer has a credit limit, and the total of the customer's open orders must stay within it. The two numbers are in two services.
 """
 
 from labkit.system.model import Column, Form, ObservedTable, Server, Service
 
 MYSQL = Server("mysql", "mysql", 3306, "MySQL")
 KAFKA = Server("kafka", "kafka", 9092, "Kafka", user="labkit")
-REDIS = Server("redis", "redis", 6379, "Redis", user="default")  # Redis's own name for whoever gives only a password
+REDIS = Server("redis", "redis", 6379, "Redis", user="default")  # Redis's name for a client that sends only a password
 
 CUSTOMER_DB, ORDER_DB = "customer_db", "order_db"
-VIEW_KEY = "customerview:"  # how the key of a customer's view begins
+VIEW_KEY = "customerview:"  # key prefix of a customer's view
 
 OF_KAFKA = {
     "KAFKA_BOOTSTRAP": "{kafka.address}",

@@ -1,4 +1,4 @@
-"""Profiles by name: those that come with labkit, and those that labs bring."""
+"""Find profiles by name: labkit's own, and those of labs."""
 
 import importlib
 import importlib.util
@@ -20,14 +20,14 @@ def default() -> Profile:
 
 
 def profile(name: str, labs: Path | None = None) -> Profile | None:
-    """`labs` is the folder whose labs may bring it. None when nobody has one of this name."""
+    """Return the profile with this name, or None. `labs` is the folder whose labs may define it."""
     if (_FOLDER / f"{name}.py").is_file() and name.isidentifier():
         return _own(name)
     return next((found for path in _brought(labs) if (found := _of_lab(path)).name == name), None)
 
 
 def names(labs: Path | None = None) -> list[str]:
-    """All that there are: labkit's own first."""
+    """Return the names of all profiles, labkit's own first."""
     own = sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem != "__init__")
     return [*own, *(_of_lab(path).name for path in _brought(labs))]
 

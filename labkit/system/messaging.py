@@ -1,4 +1,4 @@
-"""The tables of transactional messaging, which each service's schema has; the evidence reads those of all schemas into one table each.
+"""The tables of transactional messaging, which every service's schema has. The evidence merges those of all schemas into one table each.
 
 https://microservices.io/patterns/data/transactional-outbox.html
 """
@@ -8,5 +8,5 @@ INBOX = "received_messages"
 DEAD_LETTERS = "dead_letter"
 SAGAS = "saga_instance"
 POSITIONS, DEAD_LETTER_STREAM = "positions:", "deadletter:"
-"""How the keys begin where a subscriber without an inbox notes what it has taken, and what it gave up; the subscriber's name follows."""
+"""Key prefixes for a subscriber without an inbox: its positions, and the messages that it gave up. The subscriber's name follows."""
 TABLES = (OUTBOX, INBOX, DEAD_LETTERS, SAGAS)

@@ -1,7 +1,7 @@
-"""The system under study, as data: which processes run, what flows between them, and what comes of it.
+"""The system under study, as data: its processes, the messages between them, and the required reactions.
 
-A profile is one arrangement of it: which components run, over which broker, who subscribes to what. Every other part of labkit reads its
-profile instead of naming a topic, group, schema, account, table or event type itself.
+A profile is one variant of the system: its components, its broker, and its subscriptions. Every other part of labkit reads the profile
+instead of naming a topic, group, schema, account, table or event type itself.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,15 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Server:
-    """A server that the services share. `product` says which program it is: mysql, kafka or redis. `user` is the account of all its
-    clients; empty where each client has its own."""
+    """A server that the services share.
+
+    `product`: its program: mysql, kafka or redis. `user`: the account of all its clients; empty if each client has its own.
+    """
 
     name: str
     product: str
-    port: int  # the default one
-    title: str  # for people: MySQL
+    port: int  # the default port
+    title: str  # name for people: MySQL
     user: str = ""
 
 
@@ -25,15 +27,15 @@ class Server:
 class Service:
     """A service of the system: the process `python -m services.NAME`.
 
-    `environment` is its own configuration beside what every service gets. A value may name another component: `{mysql.host}`,
-    `{kafka.address}`, `{relay.address}`, `{customers.url}`, or the service's own `{account.user}` and `{account.password}`. A variable
-    whose value comes out empty is not set.
+    `environment`: variables in addition to those that every service gets. A value may refer to another component, with `{mysql.host}`,
+    `{kafka.address}`, `{relay.address}` or `{customers.url}`, or to the service's own `{account.user}` and `{account.password}`. A variable
+    with an empty value is not set.
 
-    `writes`: it changes a store by itself, so it must be stopped while the stores are emptied.
+    `writes`: the service changes a store on its own, so it must be stopped while the stores are emptied.
     """
 
     name: str
-    port: int  # the default one
+    port: int  # the default port
     environment: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
     schema: str = ""
@@ -45,7 +47,7 @@ class Service:
 
 
 class Form(Enum):
-    """How a column's value is brought into the evidence."""
+    """How a column's value is represented in the evidence."""
 
     NUMBER = "number"
     MONEY = "money"
@@ -58,18 +60,19 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a service's table, and what it is called in the evidence.
+    """A column of a service's table, and its name in the evidence.
 
-    Only a column that is `followed` is part of the row changes, which are read from the binlog. An `optional` one may be missing in the
-    database: it is NULL then, and no verdict rests on it."""
+    `followed`: the column is part of the row changes, which are read from the binlog. `optional`: the column may be missing in the
+    database. It is then NULL, and no verdict depends on it.
+    """
 
     name: str
     form: Form
     meaning: str
-    column: str = ""  # in the database; empty: as in the evidence
+    column: str = ""  # name in the database; empty: the same as in the evidence
     followed: bool = True
     optional: bool = False
-    codes: tuple[str, ...] = ()  # CODED: the texts that 0, 1, 2, … stand for
+    codes: tuple[str, ...] = ()  # CODED: the texts for 0, 1, 2, …
 
     @property
     def source(self) -> str:
@@ -78,14 +81,17 @@ class Column:
 
 @dataclass(frozen=True)
 class ObservedTable:
-    """A table of a service that the evidence holds: under `name`, the row changes under `one`_changes, what each commit made of a row under
-    `one`_commits, and where the changes begin under starting_`name`."""
+    """A service's table that the evidence holds.
+
+    The rows are in the evidence table `name`, the row changes in `one`_changes, the effect of each commit on a row in `one`_commits, and
+    the rows before the first change in starting_`name`.
+    """
 
     name: str
     one: str
     schema: str
     table: str
-    key: tuple[str, ...]  # names of columns
+    key: tuple[str, ...]  # column names
     columns: tuple[Column, ...]
 
     @property
@@ -93,7 +99,7 @@ class ObservedTable:
         return tuple(column for column in self.columns if column.followed)
 
     def source(self, name: str) -> str:
-        """What a column is called in the database. Raises KeyError."""
+        """Return a column's name in the database. Raises KeyError."""
         return {column.name: column.source for column in self.columns}[name]
 
     def __str__(self) -> str:
@@ -102,8 +108,11 @@ class ObservedTable:
 
 @dataclass(frozen=True)
 class Channel:
-    """What a broker carries. `name` is the one on the wire, `short` the one that people read, `about` the kind of aggregate whose id is the
-    key of its messages (order, customer), empty where the key is another."""
+    """A channel of the broker.
+
+    `name`: the name on the wire. `short`: the name for people. `about`: the kind of aggregate whose id is the message key (order,
+    customer); empty if the key is something else.
+    """
 
     name: str
     short: str
@@ -112,8 +121,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class Subscription:
-    """A component's subscriber, which is its group on the broker, and the channels that it takes. `store` is where it notes what it has
-    taken: the name of a schema that has an inbox, or `redis`, where the view keeps its positions."""
+    """A component's subscriber and the channels that it takes. The subscriber is also its consumer group on the broker.
+
+    `store`: where it records what it has taken: the name of a schema with an inbox, or `redis`, where the view stores its positions.
+    """
 
     component: str
     subscriber: str
@@ -126,7 +137,7 @@ class Subscription:
 
     @property
     def dead_letters(self) -> str:
-        """The name of the channel where it says which messages it gave up."""
+        """The name of the channel on which the subscriber reports the messages that it gave up."""
         return f"{self.subscriber}.dead-letter"
 
 
@@ -134,9 +145,9 @@ class Subscription:
 class Message:
     """A type of message. `kind`: event, command or reply.
 
-    `tells` is the change that it tells of, which belongs in the transaction that writes it (see CHANGES), empty where it tells of none.
-    `answers` is the answer about an order's credit that it carries (see ANSWERS), empty where it carries none.
-    `fields` are those that its payload must have, each with its form: `orderDetails.customerId`, a NUMBER.
+    `tells`: the change that the message announces, in whose transaction it must be written (see CHANGES); empty: none. `answers`: the
+    answer about an order's credit that the message carries (see ANSWERS); empty: none. `fields`: the fields that its payload must have,
+    each with its form, such as `orderDetails.customerId`, a NUMBER.
     """
 
     name: str
@@ -161,14 +172,14 @@ ANSWERS = {
     "refused": ("REJECTED", "INSUFFICIENT_CREDIT"),
     "unknown customer": ("REJECTED", "UNKNOWN_CUSTOMER"),
 }
-"""What each answer makes of an order: its state and rejection reason."""
+"""The state and rejection reason of an order after each answer."""
 
 
 @dataclass(frozen=True)
 class Reaction:
-    """What a subscriber must do when it takes a message: the `effect`, once, in the transaction that notes the message as received.
+    """What a subscriber must do when it takes a message: the `effect`, once, in the transaction that records the message as received.
 
-    `effect`: `answer` (it sends one of `then`), `decision` (the order leaves PENDING), `release` (the order's reservation goes).
+    `effect`: `answer` (it sends one of `then`), `decision` (the order leaves PENDING) or `release` (the order's reservation is removed).
     """
 
     subscriber: str
@@ -179,21 +190,21 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Profile:
-    """One arrangement of the system. Components start in this order."""
+    """One variant of the system. Components start in the order of `servers`, then `services`."""
 
     name: str
     sentence: str
     servers: tuple[Server, ...]
     services: tuple[Service, ...]
-    tables: tuple[ObservedTable, ...]  # beside those of transactional messaging, which every schema has
+    tables: tuple[ObservedTable, ...]  # in addition to those of transactional messaging, which every schema has
     views: str  # SQL: views of the evidence on these tables, each with its meaning as a comment
-    broker: str  # the name of the server that carries the messages
+    broker: str  # name of the server that carries the messages
     channels: tuple[Channel, ...]
     subscriptions: tuple[Subscription, ...]
     messages: tuple[Message, ...]
     reactions: tuple[Reaction, ...]
-    database: str = "mysql"  # the name of the server that has the services' tables
-    view_store: str = "redis"  # the name of the server that has the view
+    database: str = "mysql"  # name of the server with the services' tables
+    view_store: str = "redis"  # name of the server with the view
 
     @property
     def parts(self) -> "tuple[Server | Service, ...]":
@@ -204,11 +215,11 @@ class Profile:
         return self.server(self.broker)
 
     def server(self, name: str) -> Server:
-        """Raises KeyError for a name that no server has."""
+        """Return a server by name. Raises KeyError if there is none."""
         return {server.name: server for server in self.servers}[name]
 
     def title(self, component: str) -> str:
-        """What people call a component: MySQL, order-history."""
+        """Return a component's name for people: MySQL, order-history."""
         return next((server.title for server in self.servers if server.name == component), component)
 
     @property
@@ -221,11 +232,11 @@ class Profile:
         return tuple(part.name for part in self.parts)
 
     def service(self, name: str) -> Service:
-        """Raises KeyError for a name that no service has."""
+        """Return a service by name. Raises KeyError if there is none."""
         return {service.name: service for service in self.services}[name]
 
     def table(self, one: str) -> ObservedTable:
-        """By what one row of it is called: `order`. Raises KeyError for a table that the profile does not have."""
+        """Return a table by the name of one of its rows, such as `order`. Raises KeyError if the profile has no such table."""
         return {table.one: table for table in self.tables}[one]
 
     def subscription(self, subscriber: str) -> Subscription | None:
@@ -233,25 +244,30 @@ class Profile:
 
     @property
     def owners(self) -> dict[str, str]:
-        """The component whose tables a schema has, by the schema."""
+        """The component that owns each schema."""
         return {service.schema: service.name for service in self.services if service.schema}
 
     @property
     def workers(self) -> dict[str, str]:
-        """The component of each account whose open transactions are work in hand: those of services with tables of their own."""
+        """The component of each account whose open transactions count as work in progress.
+
+        These are the accounts of services with tables of their own.
+        """
         return {service.account: service.name for service in self.services if service.account and service.schema}
 
     @property
     def own_channels(self) -> frozenset[str]:
-        """The names of all channels that belong to the system, also those of messages that a subscriber gave up. Whatever else uses the
-        same broker is shown and decides nothing."""
+        """The names of all channels of the system, including those for messages that a subscriber gave up.
+
+        Other channels of the same broker are shown and affect no verdict.
+        """
         given_up = (subscription.dead_letters for subscription in self.subscriptions)
         return frozenset((*(channel.name for channel in self.channels), *given_up))
 
     def taken_by(self, subscriber: str) -> frozenset[str]:
-        """The names of the channels that a subscriber takes; none for a stranger."""
+        """Return the names of the channels that a subscriber takes; none for a foreign group."""
         return frozenset(channel.name for each in self.subscriptions if each.subscriber == subscriber for channel in each.channels)
 
     def short(self, channel: str) -> str:
-        """What people call a channel: `Order`; a channel that is none of the system's keeps its whole name."""
+        """Return a channel's short name, such as `Order`. A channel outside the system keeps its full name."""
         return next((each.short for each in self.channels if each.name == channel), channel)

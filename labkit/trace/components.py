@@ -1,11 +1,11 @@
-"""What the evidence knows about a component now: whether it runs, and what it complained about last."""
+"""What the evidence shows about a component's current condition: whether it runs, and its latest complaint."""
 
 from labkit.trace.model import Diagnosis, last_line
 from labkit.trace.tables import Tables
 
 
 def trouble(tables: Tables, component: str) -> Diagnosis | None:
-    """Why a component does nothing now; None when it runs, as far as anyone knows."""
+    """Return why a component does nothing at present; None if it runs, as far as the evidence shows."""
     found = tables.row(
         "SELECT event, exit_code, signal, happened, detail FROM environment WHERE component = ? AND event "
         "IN ('start', 'end', 'adopt', 'pause', 'unpause', 'oom')"
@@ -26,12 +26,12 @@ def trouble(tables: Tables, component: str) -> Diagnosis | None:
 
 
 def complaint(tables: Tables, component: str) -> str:
-    """What it complained about lately, as the end of a sentence; empty when it did not."""
+    """Return the component's latest complaint as the end of a sentence; empty if there is none."""
     found = tables.row("SELECT text FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", component)
     return f"; it last complained: {last_line(found[0]).rstrip('.')}" if found else ""
 
 
 def unreadable(tables: Tables, source: str, reason: str) -> Diagnosis:
-    """Why the tables, the records or the view could not be read: their server is down, or what the reading said."""
+    """Return why the tables, the records or the view could not be read: the trouble of their server, or else the recorded reason."""
     server = tables.system.holders.get(source, source)
     return trouble(tables, server) or Diagnosis(f"{tables.system.title(source)} could not be read: {reason}.", "labkit status")

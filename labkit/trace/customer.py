@@ -1,4 +1,4 @@
-"""The story of a customer: the row, the message that tells of it, the view, and each order with its reservation."""
+"""The story of a customer: the row, the message that announces it, the view, and each order with its reservation."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def _row(walk: Walk, customer_id: int, limit: Decimal) -> None:
 
 
 def _stored(walk: Walk, customer_id: int) -> None:
-    """The message that tells of the new customer, where the system has one."""
+    """Add the hops of the message that announces the new customer, if the system has one."""
     kind = walk.system.that_tells("customer stored")
     if kind is None:
         return

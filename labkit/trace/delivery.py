@@ -1,4 +1,4 @@
-"""The part of the way that all messages go: outbox, relay, broker, and the store where the subscriber notes them as received."""
+"""The part of the path that all messages share: outbox, relay, broker, and the store where the subscriber records them as received."""
 
 from labkit.system import messaging
 from labkit.trace.components import complaint, trouble
@@ -11,7 +11,7 @@ RELAY = "relay"
 
 
 def delivered(walk: Walk, kind: MessageType, message: Message | None, subscriber: Subscriber, rule: str) -> bool:
-    """Outbox, relay, broker, inbox of one message: did it arrive? The `rule` says why it must be sent."""
+    """Add the hops of one message through outbox, relay, broker and inbox. Return whether it arrived. `rule` says why it must be sent."""
     event = kind.event
     if walk.stopped and (message is None or subscriber.name not in message.taken):
         walk.wait("outbox" if message is None else "consumer", event=event)
@@ -31,20 +31,20 @@ def outbox(schema: str | None) -> str:
 
 
 def written(walk: Walk, kind: MessageType, message: Message) -> None:
-    """The message is in its outbox."""
+    """Add the hop of a message that is in its outbox."""
     source = outbox(message.schema or kind.schema) + (f", {message.commit}" if message.commit else "")
     more = {"lane": RELAY, "origin": kind.sender, "event": kind.event}
     walk.ok("outbox", f"{kind.event} {message.id}", source, at=message.created, **more)
 
 
 def unwritten(walk: Walk, kind: MessageType, why: str) -> None:
-    """The message should be in an outbox, and is in none."""
+    """Add the missing hop of a message that should be in an outbox and is in none."""
     diagnosis = Diagnosis(why, f"labkit logs {kind.sender}")
     walk.stop("outbox", f"{kind.event} is in no outbox", outbox(kind.schema), diagnosis, lane=RELAY, origin=kind.sender, event=kind.event)
 
 
 def published(walk: Walk, event: str, message: Message) -> bool:
-    """Does the broker have it? Where, and if not, why not."""
+    """Add the hop of the broker, with the message's place or the reason why it is missing. Return whether the broker has it."""
     broker = walk.system.broker
     lanes = {"lane": broker, "origin": RELAY, "event": event}
     if message.first:
@@ -81,7 +81,7 @@ def published(walk: Walk, event: str, message: Message) -> bool:
 
 
 def _right_key(walk: Walk, message: Message) -> str | None:
-    """The key that the messages of its aggregate have, when this one has another."""
+    """Return the key that the messages of this aggregate should have, if this message has another key."""
     about = {"order": message.order_id, "customer": message.customer_id}.get(walk.system.keys.get(message.channel, ""))
     if about is None or message.first is None or message.first.planted or message.first.key == str(about):
         return None
@@ -89,7 +89,7 @@ def _right_key(walk: Walk, message: Message) -> str | None:
 
 
 def _wrongly_keyed(walk: Walk, event: str, message: Message, first: Copy, key: str) -> None:
-    """The broker has it, and not where the other messages of its aggregate are: what follows may still come about."""
+    """Add a hop with a wrong key: the broker has the message in another place than its aggregate's others. The story may still go on."""
     found = f"with the key {first.key!r}" if first.key else "without a key"
     sender = walk.system.component(message.schema) or RELAY
     who = "The relay" if message.key == key else f"{sender.capitalize()} wrote the key into the outbox, and the relay"
@@ -100,7 +100,7 @@ def _wrongly_keyed(walk: Walk, event: str, message: Message, first: Copy, key: s
 
 
 def received(walk: Walk, event: str, message: Message, subscriber: Subscriber) -> bool:
-    """Has its subscriber noted it as received?"""
+    """Add the hop of the subscriber. Return whether it recorded the message as received."""
     service = subscriber.component
     lanes = {"lane": service, "origin": walk.system.broker, "event": event}
     if subscriber.name in message.taken:
@@ -124,14 +124,14 @@ def received(walk: Walk, event: str, message: Message, subscriber: Subscriber) -
 
 
 def dead_letters(walk: Walk, subscriber: Subscriber) -> str:
-    """Where a subscriber keeps what it gave up."""
+    """Return where a subscriber stores the messages that it gave up."""
     if walk.system.keeps_positions(subscriber):
         return f"{walk.system.title('view')}, {messaging.DEAD_LETTER_STREAM}{subscriber.name}"
     return f"{subscriber.store}.{messaging.DEAD_LETTERS}"
 
 
 def parked(walk: Walk, event: str, message: Message, service: str, what: str) -> Diagnosis:
-    """Why it was given up."""
+    """Return why the message was given up."""
     if fault := published_wrongly(walk.tables, message.id, what):
         publisher, wrong, _ = fault
         text = f"{publisher} published {event} {wrong}; {service} could not take it and parked it: {what}"
@@ -140,7 +140,7 @@ def parked(walk: Walk, event: str, message: Message, service: str, what: str) ->
 
 
 def _behind(walk: Walk, event: str, message: Message, subscriber: Subscriber) -> tuple[str, str, Diagnosis]:
-    """(text, source, diagnosis) of a message that the broker has and the subscriber has not."""
+    """Return (text, source, diagnosis) for a message that the broker has and the subscriber has not received."""
     tables, name, service, first = walk.tables, subscriber.name, subscriber.component, message.first
     assert first
     logs = f"labkit logs {service}"

@@ -1,4 +1,4 @@
-"""Reads a running stack as it is now, to follow one order, customer or message through it. It waits for nothing and heals nothing."""
+"""Read a running stack as it is now, to trace one order, customer or message. Nothing is waited for, and nothing is healed."""
 
 import tempfile
 import time
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from labkit.stack.model import Stack
 
 STORIES: dict[str, Callable[[Any, Any], Story]] = {"order": story_of, "customer": customer_story, "message": message_story}
-RECENT_S = 120.0  # an older complaint is about something else
+RECENT_S = 120.0  # an older complaint concerns something else
 
 
 @contextmanager
 def evidence_of_now(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
-    """The stores as they are now, as far as they answer, in a database that is deleted afterwards."""
+    """Open a database with the current content of all stores that answer. The database is deleted afterwards."""
     from labkit.evidence.collect import collect
 
     with tempfile.TemporaryDirectory(prefix="labkit-trace-") as folder:
@@ -37,7 +37,7 @@ def evidence_of_now(stack: "Stack") -> Iterator["DuckDBPyConnection"]:
 
 
 def _note_now(connection: "DuckDBPyConnection", stack: "Stack") -> None:
-    """What is in no store: who is suspended or does not run at this moment, and what each service complained about last."""
+    """Add what no store holds: the components that are suspended or do not run, and each service's latest complaint."""
     from labkit.evidence import database, last_words
     from labkit.stack import runtimes
 

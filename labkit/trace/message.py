@@ -1,4 +1,4 @@
-"""The story of a message: outbox, each copy that the broker has, and each subscriber."""
+"""The story of a message: the outbox, each copy in the broker, and each subscriber."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a story is made of: messages with their copies, hops, and what is most likely wrong."""
+"""The parts of a story: messages with their copies, hops, and a diagnosis."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -33,12 +33,12 @@ class Copy:
 
 @dataclass(frozen=True)
 class Message:
-    """One message: where it was written, where the broker has it, who has taken it."""
+    """One message: where it was written, where the broker has it, and which subscribers have taken it."""
 
     id: str
     event: str
     channel: str
-    schema: str | None  # of its outbox; None when no outbox holds it
+    schema: str | None  # the schema of its outbox; None when no outbox holds it
     published: bool
     created: datetime | None
     commit: str | None
@@ -59,14 +59,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Hop:
-    """One step of the way. It ends in `lane`, a component or the broker; where it comes from another one, that is `origin`."""
+    """One step of the path. It ends in `lane`, a component or the broker. `origin` is the lane where it starts, if that is another one."""
 
     key: str  # request, row, outbox, relay, broker, consumer, effect, state, saga, view
     mark: Mark
     text: str
     source: str = ""
     at: datetime | None = None
-    coarse: bool = False  # the time is no finer than a second
+    coarse: bool = False  # the time is only precise to a second
     lane: str = ""
     origin: str = ""
     event: str = ""
@@ -74,7 +74,7 @@ class Hop:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why the first missing hop is missing, most likely, and what to do about it."""
+    """The most likely cause of the first missing hop, and what to do about it."""
 
     text: str
     next_step: str
@@ -82,7 +82,10 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Story:
-    """`about`: a customer or order in words; `total`, `state` and `reason` are those of an order."""
+    """The hops of one order, customer or message.
+
+    `about` names a customer or order in words; `total`, `state` and `reason` belong to an order.
+    """
 
     title: str
     customer_id: int | None
@@ -98,18 +101,18 @@ class Story:
         return next((hop for hop in self.hops if hop.mark in (Mark.MISSING, Mark.UNREAD)), None)
 
     def of(self, *events: str) -> list[Hop]:
-        """The hops of these messages."""
+        """Return the hops of these messages."""
         return [hop for hop in self.hops if hop.event in events]
 
 
 def last_line(cause: str) -> str:
-    """What an exception was, without its traceback."""
+    """Return the exception of a parked message without its traceback."""
     lines = [line for line in cause.strip().splitlines() if line.strip()]
     return lines[-1].strip() if lines else "for a reason that was not noted"
 
 
 def facts_of(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:
-    """(fact, source) of each hop, as `because` shows them; a hop that is only waited for is not a fact."""
+    """Yield (fact, source) for each hop, as `because` shows them. A hop that is still waiting is not a fact."""
     for hop in hops:
         if hop.mark is Mark.WAITING:
             continue

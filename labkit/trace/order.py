@@ -1,6 +1,6 @@
-"""The story of one order: request → row → the message that asks for credit → effect → answer → state → saga → view.
+"""The story of one order: request → row → credit request → effect → answer → state → saga → view.
 
-Each message goes through outbox, relay, broker and inbox (see delivery.py). The first hop that should be there and is not is where to look.
+Each message passes through outbox, relay, broker and inbox (see delivery.py). The first missing hop is the place to look.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ENDS = {"APPROVED": ("APPROVED",), "REJECTED": ("REJECTED",), "CANCELLED": ("APPROVED", "CANCELLED")}
-"""The states through which an order comes to its end."""
+"""The states through which an order reaches its final state."""
 
 
 def story_of(connection: "DuckDBPyConnection", order_id: int) -> Story:
-    """The story of an order; hops about what cannot be known are left out."""
+    """Return the story of an order. Hops that cannot be known are left out."""
     return _OrderStory(Tables(connection), order_id).story()
 
 
@@ -100,7 +100,7 @@ class _OrderStory:
         walk.ok("row", text, **self._committed("c.op = 'insert'"), lane=owner)
 
     def _committed(self, condition: str, *values: object) -> dict[str, Any]:
-        """Where and when the last commit of this kind changed the order's row."""
+        """Return position and time of the last such commit to the order's row."""
         commit = self._tables.row(
             "SELECT c.commit_no, t.committed, t.precision_us FROM order_commits c JOIN transactions t USING (commit_no) "
             f"WHERE c.id = ? AND {condition} ORDER BY c.commit_no DESC LIMIT 1",
@@ -111,7 +111,7 @@ class _OrderStory:
         return {"source": f"{self._source}, {self._tables.commit(commit[0])}", "at": commit[1], "coarse": commit[2] > 1000}
 
     def _asked(self, answer: Message | None) -> None:
-        """The message that asks for credit, what its subscriber did with it, and the way of the answer."""
+        """Add the message that asks for credit, its subscriber's effect, and the path of the answer."""
         asking = self._system.reaction("answer")
         kind = self._system.type_of(asking.event) if asking else None
         if asking is None or kind is None:
@@ -149,7 +149,7 @@ class _OrderStory:
         saga(walk, self._id, "PENDING")
 
     def _ended(self, state: str) -> None:
-        """The order got a state, its saga ended with it, and a message tells of it where the system has one."""
+        """Add the order's state, the end of its saga, and the message that announces the state, if the system has one."""
         walk, owner = self._walk, self._owner
         kind = self._system.that_tells(CHANGE_TO[state])
         reason = f" {self._reason}" if state == "REJECTED" and self._reason else ""
@@ -169,12 +169,12 @@ class _OrderStory:
             unwritten(walk, kind, f"{owner} changed the order and wrote no {kind.event}: state and event belong in one transaction.")
 
     def _cancelled(self) -> None:
-        """The message that gives the credit back, where the system has one."""
+        """Add the message that releases the credit, if the system has one."""
         release = self._system.reaction("release")
         kind = self._system.type_of(release.event) if release else None
         if release is None or kind is None:
             return
-        self._walk.stopped = False  # a new chain begins with the cancelling
+        self._walk.stopped = False  # the cancellation starts a new chain
         rule = f"cancelling an order and publishing {kind.event} belong in one transaction"
         if delivered(self._walk, kind, self._message(kind.event), release.subscriber, rule):
             self._released(release, kind)

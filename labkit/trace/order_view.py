@@ -1,4 +1,4 @@
-"""What the view shows of an order, where there is one, and how far it has come."""
+"""What the view shows of an order, if the system has a view, and how far the view has come."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from labkit.trace.walk import Walk
 
 
 def view_source(walk: Walk, customer_id: int | None) -> str:
-    """Where a customer's view is."""
+    """Return where a customer's view is stored."""
     return f"{walk.system.title('view')}, {VIEW_KEY}{customer_id}"
 
 
 def view_position(walk: Walk, copy: Copy) -> int | None:
-    """How far the view has come in the partition of a record: the next offset that it takes."""
+    """Return the next offset that the view takes in a record's partition."""
     found = walk.tables.row("SELECT position FROM view_positions WHERE topic = ? AND partition_no = ?", copy.topic, copy.partition)
     return None if found is None else int(found[0])
 
@@ -26,7 +26,7 @@ def view_position(walk: Walk, copy: Copy) -> int | None:
 def order_view(
     walk: Walk, order_id: int, customer_id: int | None, state: str, total: Any, message_of: Callable[[str], Message | None]
 ) -> None:
-    """`message_of` finds the order's message of a type."""
+    """Add the hops of the view. `message_of` finds the order's message of a type."""
     keeper = walk.system.view_keeper
     if keeper is None:
         return

@@ -1,4 +1,4 @@
-"""What a message's payload must have, and who is at fault when it does not: whoever published it, not whoever could not read it."""
+"""What a message's payload must contain. If it does not, the publisher is at fault, not the subscriber that could not read it."""
 
 import json
 from collections.abc import Mapping
@@ -7,15 +7,17 @@ from typing import Any
 
 from labkit.trace.tables import Tables
 
-UNREADABLE = ("the event ", "the message ", "the record ")  # how the services begin a cause that lies in what was published
+UNREADABLE = ("the event ", "the message ", "the record ")  # how a service's error starts when the published message is at fault
 SHOWN = 80  # characters of a payload in a message
 KINDS: dict[str, type] = {"number": int, "money": Decimal, "text": str}  # by the forms of message_fields
 _WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
 
 
 def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
-    """(who published it, what is wrong with it, its payload) of a message that was parked for this cause; None when it could be read, when
-    it is in no outbox, or is as it must be."""
+    """Return (publisher, what is wrong, payload) for a message that was parked for this cause.
+
+    None if the message could be read, is in no outbox, or has a correct payload.
+    """
     if not cause.startswith(UNREADABLE):
         return None
     row = tables.row("SELECT schema_name, event, payload FROM outbox WHERE id = ?", message_id) if message_id else None
@@ -28,12 +30,12 @@ def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tup
 
 
 def fields_of(tables: Tables, event: str | None) -> dict[str, str]:
-    """What the payload of this type of message must have, each field with its form."""
+    """Return the fields that the payload of this message type must have, each with its form."""
     return dict(tables.rows("SELECT field, form FROM message_fields WHERE event = ? ORDER BY rowid", event))
 
 
 def fault_of(fields: Mapping[str, str], payload: str) -> str | None:
-    """`without orderDetails.customerId`, `with name = 4, which is not a text`; None for what is as it must be."""
+    """Return what is wrong with a payload, else None: `without orderDetails.customerId`, `with name = 4, which is not a text`."""
     if not fields:
         return None
     try:

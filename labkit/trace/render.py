@@ -1,4 +1,4 @@
-"""A story as text, as JSON, as a sequence drawn in the terminal, and as Mermaid."""
+"""A story as text, as JSON, as a sequence diagram in the terminal, and as Mermaid."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,12 @@ from labkit.terminal.say import one_line
 from labkit.trace.model import Hop, Mark, Story
 
 KEYS = 8  # columns of a hop's name
-LANE_WIDTH, LEAST_LABEL = 15, 28  # at most, and at least, in a diagram
+LANE_WIDTH, LEAST_LABEL = 15, 28  # widest lane, and narrowest label, in a diagram
 ROW_SOURCES = frozenset({"row", "state", "effect", "outbox"})
 
 
 def as_text(story: Story, columns: int, now: datetime | None = None) -> str:
-    """What `labkit trace` prints on a screen of so many columns."""
+    """Return what `labkit trace` prints on a screen of `columns` columns."""
     lines = [one_line(_title(story, now)), "", *_hops(story.hops, columns)]
     if story.diagnosis:
         lines += ["", story.diagnosis.text, f"Next: {story.diagnosis.next_step}"]
@@ -52,7 +52,7 @@ def _hops(hops: tuple[Hop, ...], columns: int) -> Iterator[str]:
 
 
 def _when(hop: Hop, before: Hop | None) -> str:
-    """The time of the first, and how much later each further one is: with ≈ where a clock is coarser than the difference."""
+    """Return the time of the first hop, and the delay of each later one. ≈ marks a delay that is smaller than a clock's resolution."""
     if hop.at is None:
         return ""
     if before is None or before.at is None:
@@ -63,7 +63,7 @@ def _when(hop: Hop, before: Hop | None) -> str:
         difference = "≈ same second" if apart < 1 else f"≈ {'+' if hop.at > before.at else '-'}{apart:.0f} s"
     else:
         ms = round((hop.at - before.at).total_seconds() * 1000)
-        # two machines' or processes' clocks, and milliseconds: less than that says nothing
+        # Two clocks with millisecond resolution: a smaller difference means nothing.
         difference = "≈ same time" if ms <= 0 else f"+{ms} ms" if ms < 10_000 else f"+{ms / 1000:.0f} s"
     return together or difference
 
@@ -104,7 +104,7 @@ def as_data(story: Story) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Step:
-    """One arrow, or a note when both ends are the same lane."""
+    """One arrow, or a note if both ends are the same lane."""
 
     source: str
     target: str
@@ -113,7 +113,7 @@ class Step:
 
 
 def steps(story: Story) -> Iterator[Step]:
-    """The hops as a sequence of arrows; what only waits is left out."""
+    """Yield the hops as a sequence of arrows, without those that are still waiting."""
     for hop in story.hops:
         missing = hop.mark is not Mark.OK
         if hop.mark is Mark.WAITING or (hop.key == "relay" and not missing):
@@ -134,12 +134,12 @@ def _arrived(hop: Hop) -> str:
 
 
 def _lanes(shown: Sequence[Step]) -> list[str]:
-    """In the order in which the story comes to them."""
+    """Return the lanes in the order of their first use."""
     return list(dict.fromkeys(lane for step in shown for lane in (step.source, step.target)))
 
 
 def as_mermaid(story: Story) -> str:
-    """A sequence diagram as text: https://mermaid.js.org/syntax/sequenceDiagram.html"""
+    """Return a sequence diagram as text: https://mermaid.js.org/syntax/sequenceDiagram.html"""
     shown = list(steps(story))
     used = _lanes(shown)
     lines = ["sequenceDiagram", f"  title {story.title}"]
@@ -159,7 +159,7 @@ def _name(lane: str) -> str:
 
 
 def as_diagram(story: Story, columns: int) -> str:
-    """The sequence with one lane a component, on a screen of so many columns."""
+    """Return a sequence diagram with one lane for each component, on a screen of `columns` columns."""
     shown = list(steps(story))
     used = _lanes(shown)
     width = min(LANE_WIDTH, (columns - 2) // max(1, len(used)))
@@ -189,7 +189,7 @@ def _bars(at: dict[str, int]) -> str:
 
 
 def _label(step: Step, at: dict[str, int], columns: int) -> Iterator[str]:
-    """Right of its lane, on as many lines as it takes there; further left where too little room is left."""
+    """Yield the lines of a label: to the right of its lane, wrapped as needed, and further left where space is short."""
     begin = max(2, min(min(at[step.source], at[step.target]) + 2, columns - LEAST_LABEL))
     text = one_line(f"{'✗ ' if step.is_missing else ''}{step.text}")
     for part in textwrap.wrap(text, columns - begin, break_on_hyphens=False):

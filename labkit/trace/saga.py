@@ -1,4 +1,4 @@
-"""The orchestrated saga of an order: how far it has come, and whether it has ended as the order did."""
+"""The orchestrated saga of an order: how far it has come, and whether its end agrees with the order's state."""
 
 import json
 
@@ -9,7 +9,7 @@ from labkit.trace.walk import Walk
 
 
 def why_pending(tables: Tables, order_id: int) -> str | None:
-    """What the saga of an order says about it when its answer came and it is still PENDING; None where there is no saga, or it waits."""
+    """Return what the saga shows about an order that is still PENDING after its answer; None without a saga, or if the saga is waiting."""
     row = tables.row("SELECT end_state, compensating, failed FROM saga_instances WHERE order_id = ? ORDER BY saga_id", order_id)
     if row is None or not any(row):
         return None
@@ -20,7 +20,7 @@ def why_pending(tables: Tables, order_id: int) -> str | None:
 
 
 def saga(walk: Walk, order_id: int, state: str) -> None:
-    """One hop for each saga instance of an order; none where the evidence has no instance."""
+    """Add one hop for each saga instance of an order."""
     for schema, saga_id, state_name, ended, compensating, failed in walk.tables.rows(
         "SELECT schema_name, saga_id, state_name, end_state, compensating, failed FROM saga_instances WHERE order_id = ? ORDER BY saga_id",
         order_id,
@@ -54,7 +54,7 @@ def _why_wrong(state: str, ended: bool, compensating: bool, failed: bool) -> str
 
 
 def _step(state_name: str | None) -> str:
-    """`step 1` of a state as the orchestrator writes it, which is JSON; another text as it is."""
+    """Return `step 1` for a state in the orchestrator's JSON, and any other text unchanged."""
     try:
         return f"step {json.loads(state_name or '')['currentlyExecuting']}"
     except (ValueError, KeyError, TypeError):

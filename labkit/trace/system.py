@@ -1,4 +1,4 @@
-"""The system that the evidence is about, as the evidence's own tables describe it: who takes what, and which store holds what."""
+"""The system that the evidence describes in tables of its own: its messages, its subscribers, and the origin of each table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 CHANGE_TO = {"PENDING": "order stored", "APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLED": "order cancelled"}
-"""The change that brings an order into a state, as `message_types` names it."""
+"""The change that leads to each state of an order, as `message_types` names it."""
 SOURCES = ("tables", "records", "view")
 
 
@@ -17,7 +17,7 @@ class MessageType:
     event: str
     kind: str  # event, command, reply
     sender: str
-    schema: str | None  # of its outbox
+    schema: str | None  # the schema of its outbox
     tells: str | None
     answers: str | None
 
@@ -26,7 +26,7 @@ class MessageType:
 class Subscriber:
     name: str
     component: str
-    store: str  # a schema with an inbox, or the server that keeps its positions
+    store: str  # a schema with an inbox, or the server that stores its positions
     channels: tuple[str, ...]
 
 
@@ -39,9 +39,12 @@ class Reaction:
 
 @dataclass(frozen=True)
 class System:
-    """`keys` is the kind of aggregate whose id is the key of a channel's messages; `sources` are the databases' own names of the observed
-    tables, and `owners` the components that have them; `titles` are the names of servers in sentences, and `holders` say which server holds
-    the tables, the records and the view."""
+    """The system as the evidence describes it.
+
+    `keys`: for each channel, the kind of aggregate whose id is the message key. `sources`: the database names of the observed tables.
+    `owners`: the component of each observed table. `titles`: the names of servers in sentences. `holders`: the server that holds the
+    tables, the records and the view. `senders`: the component of each schema.
+    """
 
     types: tuple[MessageType, ...]
     subscribers: Mapping[str, Subscriber]
@@ -57,7 +60,7 @@ class System:
         return next((each for each in self.types if each.event == event), None)
 
     def that_tells(self, change: str) -> MessageType | None:
-        """The message that tells of a change; None where the system has none."""
+        """Return the message that announces a change; None if the system has none."""
         return next((each for each in self.types if each.tells == change), None)
 
     @property
@@ -65,14 +68,14 @@ class System:
         return frozenset(each.event for each in self.types if each.answers)
 
     def reaction(self, effect: str, event: str | None = None) -> Reaction | None:
-        """Who must have this effect, of any message or of a given one; None where nobody must."""
+        """Return the reaction with this effect, to any message or to a given one; None if there is none."""
         return next((each for each in self.reactions if each.effect == effect and event in (None, each.event)), None)
 
     def takers(self, channel: str) -> tuple[Subscriber, ...]:
         return tuple(each for each in self.subscribers.values() if channel in each.channels)
 
     def keeps_positions(self, subscriber: Subscriber) -> bool:
-        """It has no inbox: beside the view it notes how far it has come."""
+        """Whether the subscriber has no inbox and instead records its positions next to the view."""
         return subscriber.store in self.titles
 
     @property
@@ -80,11 +83,11 @@ class System:
         return next((each for each in self.subscribers.values() if self.keeps_positions(each)), None)
 
     def component(self, schema: str | None) -> str | None:
-        """The component whose schema this is."""
+        """Return the component that owns a schema."""
         return self.senders.get(schema or "")
 
     def title(self, source: str) -> str:
-        """The server that holds this source, in a sentence: the broker holds the `records`."""
+        """Return the name of the server that holds a source, for a sentence. The broker holds the `records`."""
         component = self.holders.get(source, source)
         return self.titles.get(component, component)
 

@@ -1,4 +1,4 @@
-"""Plain questions to an evidence database."""
+"""Simple queries on an evidence database."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ _OUTBOX = ("event", "channel", "schema", "published", "created", "key", "order_i
 
 
 class Tables:
-    """Of one evidence database, in a file or in memory."""
+    """The queries on one evidence database, in a file or in memory."""
 
     def __init__(self, connection: "DuckDBPyConnection") -> None:
         self.connection = connection
@@ -35,11 +35,11 @@ class Tables:
         return rows[0] if rows else None
 
     def unread(self, source: str) -> str | None:
-        """Why a source was not read completely, or None."""
+        """Return why a source was not read completely, or None."""
         return self._unread.get(source)
 
     def customer(self, customer_id: int | None) -> str:
-        """`customer 4 "Ada"`"""
+        """Return a customer in words: `customer 4 "Ada"`."""
         if customer_id is None:
             return "an unknown customer"
         name = self.row(
@@ -49,7 +49,7 @@ class Tables:
         return f'customer {customer_id} "{name[0]}"' if name else f"customer {customer_id}"
 
     def commit(self, commit_no: int | None) -> str | None:
-        """`binlog.000002:48211`"""
+        """Return the position of a commit: `binlog.000002:48211`."""
         if commit_no is None:
             return None
         found = self.row("SELECT binlog_file, position FROM transactions WHERE commit_no = ?", commit_no)
@@ -60,15 +60,15 @@ class Tables:
         return found[0] if found else None
 
     def messages(self, order_id: int) -> list[Message]:
-        """All messages about an order, in the order of their ids."""
+        """Return all messages about an order, sorted by id."""
         return self._messages("order_id", order_id)
 
     def messages_of_customer(self, customer_id: int) -> list[Message]:
-        """All messages about a customer, also those about the customer's orders, in the order of their ids."""
+        """Return all messages about a customer and the customer's orders, sorted by id."""
         return self._messages("customer_id", customer_id)
 
     def _messages(self, column: str, value: object) -> list[Message]:
-        """Those whose outbox row or record has this value."""
+        """Return the messages whose outbox row or record has this value."""
         about: dict[str, dict[str, Any]] = {}
         for row in self.rows(
             f"SELECT id, event, channel, schema_name, published, created, key, order_id, customer_id FROM outbox WHERE {column} = ?", value
@@ -97,7 +97,7 @@ class Tables:
         ]
 
     def _copies(self, column: str, value: object, about: dict[str, dict[str, Any]]) -> dict[str, list[Copy]]:
-        """The records of these messages by message id; a message that is in no outbox is added to `about`."""
+        """Return the records of these messages by message id. Add each message that is in no outbox to `about`."""
         copies: dict[str, list[Copy]] = {}
         query = f"""SELECT r.message_id, r.event, r.channel, r.topic, r.partition_no, r.offset_no, r.appended, p.topic IS NOT NULL, r.key,
             r.order_id, r.customer_id
@@ -112,7 +112,7 @@ class Tables:
         return copies
 
     def _by_subscriber(self, column: str, table: str, ids: list[str], where: str = "") -> dict[str, dict[str, Any]]:
-        """The column's value by message id and subscriber."""
+        """Return the column's value by message id and subscriber."""
         found: dict[str, dict[str, Any]] = {}
         for message_id, subscriber, value in self.rows(
             f"SELECT message_id, subscriber, {column} FROM {table} WHERE {where}message_id IN (SELECT unnest(?))", ids
@@ -121,7 +121,7 @@ class Tables:
         return found
 
     def group(self, group: str, copy: Copy) -> tuple[int | None, int, int, str] | None:
-        """(committed, lag, members, state) of a group on the partition of a record."""
+        """Return (committed, lag, members, state) of a group on a record's partition."""
         found = self.row(
             "SELECT committed, lag, members, state FROM group_offsets WHERE group_id = ? AND topic = ? AND partition_no = ?",
             *(group, copy.topic, copy.partition),

@@ -1,4 +1,4 @@
-"""The hops of a story, collected in the order of the way, with the diagnosis of the first that is missing."""
+"""Collects the hops of a story in order, and the diagnosis of the first missing hop."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from labkit.trace.tables import Tables
 
 
 class Walk:
-    """After the first missing hop, what would follow is only waited for."""
+    """After the first missing hop, later hops are shown as waiting."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -25,12 +25,12 @@ class Walk:
         self.stopped, self.diagnosis = True, self.diagnosis or diagnosis
 
     def wrong(self, key: str, text: str, source: str, diagnosis: Diagnosis, **more: Any) -> None:
-        """Not as it should be, though what follows may come about all the same."""
+        """Add a hop that is wrong but does not stop the story: later hops may still happen."""
         self.hops.append(Hop(key, Mark.MISSING, text, source, **more))
         self.diagnosis = self.diagnosis or diagnosis
 
     def unread(self, key: str, source: str, reason: str, **more: Any) -> None:
-        """`source` is what could not be read: the tables, the records or the view."""
+        """Add a hop that could not be read. `source` is what failed: the tables, the records or the view."""
         self.hops.append(Hop(key, Mark.UNREAD, f"could not be read: {reason}", self.system.title(source), **more))
         self.stopped, self.diagnosis = True, self.diagnosis or components.unreadable(self.tables, source, reason)
 

@@ -1,1 +1,1 @@
-"""Judging an evidence database, and showing the judgement."""
+"""Judge an evidence database, and show the judgement."""

@@ -1,4 +1,4 @@
-"""Something that decides a verdict and is no invariant's violation."""
+"""A fact that decides a verdict without violating an invariant."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from labkit.explanation import Explanation
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Explanation):
-    """`kind`: parked, ended, stuck, loop, repeating (failures); disturbed, moving, unread (unknown). `orders`: those that it is about."""
+    """A fact that decides a verdict without violating an invariant.
+
+    `kind`: parked, ended, stuck, loop or repeating for a failure; disturbed, moving or unread for unknown. `orders`: the orders concerned.
+    """
 
     kind: str
     is_failure: bool

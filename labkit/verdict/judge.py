@@ -1,8 +1,8 @@
-"""Judges an evidence database: a pure function of what is in it.
+"""Judge an evidence database. The judgement is a pure function of its content.
 
-Three verdicts: pass, fail (the code), unknown (never a pass); fail > unknown > pass. A violation in complete evidence is fail whatever the
-machine did. What is merely missing is unknown when a server or labkit ended or stalled, or a service was signalled, paused or killed by
-somebody else.
+There are three verdicts: pass, fail (the code is wrong) and unknown (never a pass). Fail outranks unknown, and unknown outranks pass. A
+violation in complete evidence is a fail, whatever happened to the machine. Something that is merely missing is unknown if a server or
+labkit ended or stalled, or if a service was signalled, paused or killed from outside.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Standing(Enum):
-    """Of one invariant: a verdict, or why there is none."""
+    """The verdict on one invariant, or why there is none."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -38,8 +38,11 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """`judged` counts what there was to judge; `count` its violations, `consequences` those of them that follow from a parked message.
-    `reason` says why it is unknown or was not judged."""
+    """The result for one invariant.
+
+    `judged` is the number of things that were judged, `count` the number of violations, and `consequences` the number of violations that
+    follow from a parked message. `reason` says why the invariant is unknown or was not judged.
+    """
 
     invariant: Invariant
     standing: Standing
@@ -63,8 +66,11 @@ class Judgement:
 
 
 def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None = None, *, must_judge: Iterable[str] = ()) -> Judgement:
-    """`invariants`: without, all that concern the profile of the run. `must_judge`: ids of those that a check needs: with nothing to judge
-    they are unknown."""
+    """Judge the evidence, and return the judgement.
+
+    `invariants` defaults to all that apply to the run's profile. `must_judge` lists ids of invariants that a check relies on: they are
+    unknown if there is nothing to judge.
+    """
     with narrowed(connection):
         return _judge(connection, invariants, set(must_judge))
 
@@ -99,7 +105,7 @@ def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:
 def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
     try:
         return _run(connection, invariant, machine, rest, parked_orders, is_needed)
-    except Exception as error:  # a checker that raises says nothing about the code
+    except Exception as error:  # a failing checker says nothing about the code under test
         text = str(error).splitlines()[0] if str(error) else ""
         reason = f"the check itself failed: {type(error).__name__}: {text}"
         return Result(invariant, Standing.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
@@ -144,7 +150,7 @@ def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, pa
 
 
 def _since(connection: Any, rows: list[dict[str, Any]]) -> datetime | None:
-    """When the first of the things that are missing something began."""
+    """Return when the first order with something missing began."""
     orders = [row["order_id"] for row in rows]
     if None in orders:
         return None
@@ -160,7 +166,7 @@ def _rows(connection: Any, query: str) -> list[dict[str, Any]]:
 
 
 def _gap(connection: Any, sources: Sequence[str]) -> str | None:
-    """Why these sources do not suffice, or None."""
+    """Return why these sources are insufficient, or None."""
     for source in sources:
         found = connection.execute("SELECT complete, reason FROM completeness WHERE source = ?", [source]).fetchone()
         if found is None:

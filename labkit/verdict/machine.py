@@ -1,4 +1,4 @@
-"""What happened to the processes: which of it is the code's own doing, and which excuses that something is missing."""
+"""What happened to the processes. Some events are the code's own fault; others excuse that something is missing."""
 
 import json
 import signal
@@ -11,43 +11,52 @@ from labkit.explanation import Fact
 from labkit.verdict.finding import Finding
 
 LABKIT = {"labkit": "labkit", "supervisor": "labkit's supervisor"}
-OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # what a process does to itself
-ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # how one ends that somebody else stopped
-PORT = "its port "  # begins the detail of an end for which somebody else's hold on the port was the reason
+OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # signals that a process's own fault raises
+ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # exit codes of a process that something else stopped
+PORT = "its port "  # starts the detail of an end whose cause is a port held by another process
 TRACEBACK_LINES, NOTES = 12, 3
 STRANGER_NEXT = "labkit topics; end that consumer (or give it a group of its own), then labkit reset"
-TOLERANCE = timedelta(seconds=2)  # between the clocks of the database and of the supervisor
+TOLERANCE = timedelta(seconds=2)  # between the clocks of the database and the supervisor
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Something that was done to a component from outside. `is_over`: it was started again since."""
+    """Something that was done to a component from outside. `is_over`: the component has been started again since."""
 
     component: str
     happened: datetime | None
     text: str
     is_over: bool
-    next: str = "labkit up, then labkit verify"  # what to do about it while it is not over
+    next: str = "labkit up, then labkit verify"  # what to do about it until it is over
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`titles` are those of servers and of labkit's own processes: what happens to them is not the code's doing."""
+    """The disturbances and findings of a run.
+
+    `titles` names the servers and labkit's own processes: their events are not the code's fault.
+    """
 
     disturbances: tuple[Disturbance, ...]
     findings: tuple[Finding, ...]
     titles: Mapping[str, str]
     unwatched: str | None = None
-    """Why it is not known what happened to the processes."""
+    """Why the process events are not known."""
 
     def excuse(self, since: datetime | None = None) -> str | None:
-        """For what has been missing since then: the first thing that may have caused it and is not the code's fault."""
+        """Return an excuse for what has been missing since then, or None.
+
+        It is the first possible cause that is not the code's fault.
+        """
         late = [d for d in self.disturbances if since is None or d.happened is None or d.happened >= since - TOLERANCE]
         return late[0].text if late else self.unwatched
 
     def standing_excuse(self, since: datetime | None, *, by: Sequence[str] | None = None) -> str | None:
-        """For what stands still now: a component that is still down, or a server or labkit that stumbled while we waited. `by`: only these
-        could be to blame."""
+        """Return an excuse for a system that does not move, or None.
+
+        It is a component that is still down, or a server or labkit that failed during the wait. `by` limits the components that can be to
+        blame.
+        """
         for d in self.disturbances:
             if by is not None and d.component not in by:
                 continue
@@ -85,7 +94,7 @@ def machine_of(connection: Any) -> Machine:
         component, event, happened, exit_code = row[:4]
         name = titles.get(component, component)
         if component == "supervisor" and exit_code == 0:
-            continue  # it ends with the last of its processes
+            continue  # the supervisor ends when the last of its processes does
         if event == "end" and (row[6] or "").startswith(PORT):
             disturbances.append(Disturbance(component, happened, f"{name} could not start: {row[6]}", is_over))
             if not is_over:
@@ -98,7 +107,7 @@ def machine_of(connection: Any) -> Machine:
 
 
 def _strangers(connection: Any) -> Iterator[Disturbance]:
-    """Who takes records that a service should take."""
+    """Yield the foreign consumers that take records from a service."""
     found = connection.execute("SELECT value FROM facts WHERE name = 'strangers'").fetchone()
     for group, members in (json.loads(found[0]) if found else {}).items():
         taker = connection.execute("SELECT component FROM subscriptions WHERE subscriber = ? LIMIT 1", [group]).fetchone()
@@ -195,6 +204,6 @@ def _crash(
 
 
 def _unwatched(connection: Any) -> str | None:
-    """Nobody watched the processes for a while."""
+    """Return why the processes were not watched all the time, or None."""
     row = connection.execute("SELECT reason FROM completeness WHERE source = 'environment' AND NOT complete").fetchone()
     return str(row[0]) if row else None

@@ -1,6 +1,6 @@
-"""The judgement as one self-contained HTML page: what `labkit verify` prints, and the run's timeline with the witnesses marked.
+"""The judgement as one self-contained HTML page: the output of `labkit verify`, and the run's timeline with the witnesses marked.
 
-Everything on it comes from the evidence; nothing is fetched.
+All its content comes from the evidence; the page fetches nothing.
 """
 
 import html
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 CLIENT, VIEW, ENTRANCE = "client", "view", "gateway"
-EVENTS = 4000  # at most; around the witnesses when there are more
+EVENTS = 4000  # at most; if there are more, those around the witnesses
 ROW, LEFT, WIDTH, TOP = 26, 150, 1160, 24
 WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}
 _TIMELINE = Path(__file__).with_name("timeline.sql")
@@ -102,7 +102,7 @@ def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
 
 
 def _bands(connection: Any, described: System) -> list[tuple[str, datetime, datetime | None, str]]:
-    """(lane or "" for all, from, until, text): faults, and components that did not run."""
+    """Return (lane, or "" for all, from, until, text) for each fault and each time that a component did not run."""
     bands: list[tuple[str, datetime, datetime | None, str]] = [
         (_lane(described, target), armed, healed, f"fault {fault_id}: {primitive} {target}")
         for fault_id, primitive, target, armed, healed in connection.execute(
@@ -122,7 +122,7 @@ def _bands(connection: Any, described: System) -> list[tuple[str, datetime, date
 
 
 def _lane(described: System, component: str | None) -> str:
-    """The lane of a component; empty for one that has none of its own."""
+    """Return the lane of a component; empty if it has none."""
     name = (component or "").partition(" ")[0]
     if name == ENTRANCE:
         return CLIENT
@@ -132,12 +132,12 @@ def _lane(described: System, component: str | None) -> str:
 
 
 def _components(described: System) -> list[str]:
-    """Those with tables in the order of their tables, and the relay."""
+    """Return the components with tables, in the order of their tables, and the relay."""
     return [*dict.fromkeys(described.owners.values()), RELAY]
 
 
 def _lanes(described: System, points: Iterable[Point]) -> list[str]:
-    """The broker's partitions have a lane each, between the components that write to it and the view."""
+    """Return all lanes. Each partition of the broker has one, between the components that write to the broker and the view."""
     named = [CLIENT, *_components(described)]
     partitions = sorted({point.lane for point in points} - {*named, VIEW})
     return [*named, *partitions, *([VIEW] if described.view_keeper else [])]

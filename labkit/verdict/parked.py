@@ -1,4 +1,4 @@
-"""Messages that a subscriber gave up in this run, though no fault planted them: a failure of its own, shown before what follows from it."""
+"""Messages that a subscriber gave up in this run and no fault planted. Each is a failure of its own, shown before its consequences."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from labkit.trace.tables import Tables
 from labkit.verdict.finding import Finding
 
 TRACEBACK_LINES = 12
-KINDS = 3  # of causes of one subscriber that are told by themselves
+KINDS = 3  # causes of one subscriber that are shown separately
 OTHERS = "other causes"
 _PARKED = """
 SELECT d.subscriber, d.topic, d.partition_no, d.offset_no, d.message_id, d.cause, d.schema_name, r.event, r.order_id, r.customer_id
@@ -28,7 +28,7 @@ ORDER BY d.subscriber, d.parked, d.topic, d.partition_no, d.offset_no, d.message
 
 
 def parked_findings(connection: Any) -> tuple[Finding, ...]:
-    """One for each subscriber and kind of cause."""
+    """Return one finding for each subscriber and kind of cause."""
     groups: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
     for row in connection.execute(_PARKED).fetchall():
         groups.setdefault(row[0], {}).setdefault(kind_of(last_line(row[5])), []).append(row)
@@ -41,12 +41,12 @@ _NUMBER = re.compile(r"0x[0-9a-f]+|[0-9][0-9,.]*|\b(?=[0-9a-f-]*[0-9])[0-9a-f-]{
 
 
 def kind_of(cause: str) -> str:
-    """What causes have in common that differ in a place, an id or an amount."""
+    """Return the part of a cause that does not depend on a place, an id or an amount."""
     return _NUMBER.sub("…", _QUOTED.sub("…", cause))
 
 
 def _told(kinds: dict[str, list[tuple[Any, ...]]]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """The most frequent kinds in the order in which they came, and the rest together."""
+    """Yield the most frequent kinds in order of occurrence, then the others together."""
     frequent = sorted(kinds, key=lambda kind: -len(kinds[kind]))[:KINDS]
     yield from ((kind, rows) for kind, rows in kinds.items() if kind in frequent)
     if rest := [row for kind, rows in kinds.items() if kind not in frequent for row in rows]:

@@ -1,4 +1,7 @@
-"""Was the system at rest when it was looked at? What holds only at rest is judged only then; not coming to rest may itself be a failure."""
+"""Whether the system was at rest when it was read.
+
+Some invariants hold only at rest and are judged only then. A system that never comes to rest may be a failure in itself.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from labkit.trace.tables import Tables
 from labkit.verdict.finding import Finding
 from labkit.verdict.machine import Machine
 
-LOOP = 20  # outbox rows about one order; a whole saga with a cancelling makes four
+LOOP = 20  # outbox rows about one order; a complete saga with a cancellation writes four
 TRACEBACK_LINES = 12
 
 PLACES = {
@@ -35,7 +38,7 @@ class Rest:
 
 
 def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
-    """Reads how the waiting for stillness ended."""
+    """Return how the wait for stillness ended."""
     outcome = run.get("stillness", "")
     notes = _faults(connection)
     moment = connection.execute("SELECT complete, reason, component FROM completeness WHERE source = 'moment'").fetchone()
@@ -144,7 +147,10 @@ def _stuck(
 
 
 def _stopped(connection: Any, run: dict[str, str], component: str, open_now: Mapping[str, list[Fact]]) -> str | None:
-    """Somebody suspended the component, or labkit stopped it and nobody has started it again, or it did not even run when this began."""
+    """Return why a component is stopped: it is suspended, labkit stopped it and nothing restarted it, or it was down from the start.
+
+    None if it is not stopped in one of these ways.
+    """
     if "paused" in open_now:
         return f"{component} is suspended (SIGSTOP), and no fault of labkit did that"
     last = connection.execute(
@@ -195,7 +201,7 @@ def _moving(tables: Tables, run: dict[str, str], notes: tuple[str, ...]) -> Rest
 
 
 def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
-    """None when the records do not show it."""
+    """Return the result for repeated publishing; None if the records do not show any."""
     row = tables.row(
         "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies FROM outbox o "
         "JOIN records r ON r.message_id = o.id LEFT JOIN orders t ON t.id = o.order_id "
@@ -236,7 +242,7 @@ def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tup
 
 
 def _outstanding(tables: Tables) -> dict[str, list[Fact]]:
-    """What was open in the last look, by condition."""
+    """Return the outstanding work in the last look, by condition."""
     found: dict[str, list[Fact]] = {}
     for condition, subject, detail in tables.rows(
         "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
@@ -247,7 +253,7 @@ def _outstanding(tables: Tables) -> dict[str, list[Fact]]:
 
 
 def _who_is_stuck(connection: Any) -> tuple[str, str]:
-    """The component, and what of it is open: of one and the same condition, so that nobody is blamed for another's."""
+    """Return the stuck component and its outstanding work. Both come from the same condition, so that no other component is blamed."""
     rows = connection.execute(
         "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
     ).fetchall()

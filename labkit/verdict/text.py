@@ -1,4 +1,4 @@
-"""A judgement for people and for programs: text and JSON. Both depend on the evidence alone, so the same file always gives the same bytes.
+"""A judgement as text for people and as JSON for programs. Both depend on the evidence alone: the same file always gives the same bytes.
 
 The page with the timeline is in labkit/verdict/page.py.
 """
@@ -23,13 +23,13 @@ RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_v
 
 
 def as_text(judgement: Judgement, columns: int) -> str:
-    """What `labkit verify` prints on a screen of so many columns."""
+    """Return what `labkit verify` prints on a screen of `columns` columns."""
     lines = [*table(judgement), *details(judgement, columns), *_ending(judgement)]
     return screen.fitted("\n".join(map(one_line, lines)), columns)
 
 
 def table(judgement: Judgement) -> Iterator[str]:
-    """One line an invariant."""
+    """Yield one line for each finding and invariant."""
     for finding in judgement.findings:
         yield f"  {_mark(finding)}      {finding.title}"
     for result in judgement.results:
@@ -37,7 +37,7 @@ def table(judgement: Judgement) -> Iterator[str]:
 
 
 def details(judgement: Judgement, columns: int) -> Iterator[str]:
-    """Each finding and failed invariant; the first reason of what is unknown."""
+    """Yield each finding and failed invariant, and each reason for an unknown one once."""
     for finding in judgement.findings:
         yield from ("", *_finding(finding, columns))
     for result in judgement.results:

@@ -1,4 +1,4 @@
--- The timeline of a run: what was seen when, in which lane, and about which order or customer. Each lane has its own clock.
+-- The timeline of a run: what happened when, in which lane, and to which order or customer. Each lane has its own clock.
 SELECT started AS seen, 'client' AS lane, 'client' AS kind, operation || ' ' || coalesce(total::VARCHAR || ' ', '') || '→ ' || outcome AS text, order_id, customer_id
 FROM requests
 UNION ALL

@@ -1,1 +1,1 @@
-"""Kafka. Short questions go over labkit's own client (wire.py, connection.py), which is loaded at once; records over Kafka's library."""
+"""Kafka. Short queries use labkit's own client (wire.py, connection.py), which loads at once; records are read with Kafka's library."""

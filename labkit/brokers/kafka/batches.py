@@ -1,5 +1,6 @@
-"""Which offsets of a partition hold a record that a consumer is given: transactions leave markers that are none, aborted records that are
-given to nobody, and compaction leaves gaps.
+"""Find the offsets of a partition that hold a record for consumers.
+
+Transactions leave markers, which are not records; records of aborted transactions are not delivered; and compaction leaves gaps.
 
 https://kafka.apache.org/documentation/#recordbatch
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 HEADER = struct.Struct(">qiibIhiqqqhii")
 CODEC, TRANSACTIONAL, CONTROL = 0b111, 0b10000, 0b100000
 GZIP, MARKED_ABORT = 1, 0
-PREFIX = 12  # bytes of the base offset and the length, which the length does not count
+PREFIX = 12  # bytes of the base offset and the length, which the length itself does not include
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Batch:
     data: bytes
 
     def offsets(self) -> Iterator[int]:
-        """Of its records; of its last one alone where they are compressed in a way that Python cannot read."""
+        """Yield the offsets of the batch's records, or only that of its last record if Python cannot decompress the batch."""
         data = self.data
         if self.attributes & CODEC == GZIP:
             data = zlib.decompress(data, zlib.MAX_WBITS | 16)
@@ -35,12 +36,12 @@ class Batch:
         at = 0
         for _ in range(self.count):
             size, at = _varint(data, at)
-            _, delta_at = _varint(data, at + 1)  # after its attributes, the time
+            _, delta_at = _varint(data, at + 1)  # after the attributes and the time
             yield self.base + _varint(data, delta_at)[0]
             at += size
 
     def aborts(self) -> bool:
-        """For a marker: does it end a transaction that was aborted? The key of its only record is a version and a kind."""
+        """For a marker: whether it ends an aborted transaction. The key of its only record consists of a version and a kind."""
         _, at = _varint(self.data, 0)
         at += 1  # attributes
         for _ in range(3):  # time, offset, length of the key
@@ -49,7 +50,7 @@ class Batch:
 
 
 def batches(data: bytes) -> Iterator[Batch]:
-    """The whole ones of an answer, whose last may be cut off."""
+    """Yield the complete batches of an answer. Its last batch may be cut off."""
     at = 0
     while at + HEADER.size <= len(data):
         base, length, _, magic, _, attributes, delta, _, _, producer, _, _, count = HEADER.unpack_from(data, at)
@@ -63,8 +64,10 @@ def batches(data: bytes) -> Iterator[Batch]:
 
 
 def readable(data: bytes, start: int, aborted: Sequence[tuple[int, int]]) -> tuple[bool, int]:
-    """Is there a record from `start` on that consumers are given? And where to go on. `aborted`: producers, and where their transactions
-    that were aborted begin."""
+    """Return whether consumers receive a record at or after `start`, and where to continue.
+
+    `aborted` holds the producer and the first offset of each aborted transaction.
+    """
     ahead, gone = sorted(aborted, key=lambda transaction: transaction[1]), set[int]()
     for batch in batches(data):
         while ahead and ahead[0][1] <= batch.last:

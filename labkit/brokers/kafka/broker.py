@@ -1,4 +1,4 @@
-"""Kafka, as a Broker."""
+"""Kafka as a Broker."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -57,7 +57,10 @@ class Kafka:
             return Position(answer.result(ANSWER_S).low_watermark)
 
     def move(self, group: str, place: Place, position: Position) -> None:
-        """Kafka refuses while it takes the group for alive: a static member is that until its session times out, 6 s."""
+        """Set the position at which a group continues.
+
+        Kafka refuses while it considers the group alive. For a static member, that lasts until its session times out, 6 s.
+        """
         from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
         admin = self._admin()

@@ -1,5 +1,6 @@
-"""Kafka, as a Connection: its topics, and what its consumer groups have taken. Asked many times a second while labkit waits for stillness,
-by a process that has no time to load a client library.
+"""Kafka as a Connection: its topics, and what its consumer groups have taken.
+
+labkit asks many times a second while it waits for stillness, in a process that has no time to load a client library.
 
 https://kafka.apache.org/protocol
 """
@@ -13,7 +14,7 @@ from labkit.brokers.model import Behind, Bounds, Group, Place, Position
 
 FETCH, OFFSET_FETCH, DESCRIBE_GROUPS, LIST_GROUPS = 1, 9, 15, 16
 READ_COMMITTED = 1
-FETCHED = 1 << 16  # bytes of a partition in one answer; the first batch is always whole
+FETCHED = 1 << 16  # bytes of a partition in one answer; the first batch is always complete
 
 
 class KafkaConnection(Client):
@@ -46,7 +47,10 @@ class KafkaConnection(Client):
         return found
 
     def behind(self, committed: Mapping[Place, Position], bounds: Mapping[Place, Bounds]) -> Behind:
-        """Offsets are not records: where some are left, it is looked whether one of them holds a record that consumers are given."""
+        """Return what a group has not taken yet.
+
+        An offset need not hold a record. Where offsets are left, the log is searched for a record that consumers receive.
+        """
         lag: dict[Place, int] = {}
         held: dict[Place, Position] = {}
         for place, of in bounds.items():
@@ -64,7 +68,7 @@ class KafkaConnection(Client):
         return Behind(lag, held)
 
     def _fetched(self, place: Place, start: int) -> tuple[bool, int, int]:
-        """(is there a record for consumers?, where to go on, up to where transactions have ended)"""
+        """Return (whether there is a record for consumers, where to continue, up to where transactions have ended)."""
         topic, partition = place
         body = struct.pack(">iiiib", -1, 0, 0, FETCHED, READ_COMMITTED) + struct.pack(">i", 1) + string(topic)
         answer = self._ask(FETCH, 4, body + struct.pack(">iiqi", 1, partition, start, FETCHED))
@@ -95,7 +99,7 @@ class KafkaConnection(Client):
         return [Group(group, state, len(members), self.committed(group), _strangers(group, members)) for group, state, members in described]
 
     def _described(self, ids: list[str]) -> list[tuple[str, str, list[tuple[str, str]]]]:
-        """(group, state, members: each with its id, and a name for people)"""
+        """Return (group, state, members) for each group; a member is its id and a name for people."""
         answer = self._ask(DESCRIBE_GROUPS, 0, struct.pack(">i", len(ids)) + b"".join(map(string, ids)))
         described = []
         for _ in range(answer.take("i")):
@@ -114,7 +118,10 @@ class KafkaConnection(Client):
 
 
 def _strangers(group: str, members: list[tuple[str, str]]) -> tuple[str, ...]:
-    """A service of the stack is a static member, and Kafka makes its id of the name that it goes by. Where none is there, a service of
-    somebody else's may stand for it."""
+    """Return the members that do not belong to the stack.
+
+    The stack's services are static members, and Kafka derives their member ids from their own names. Without any such member, a service
+    from elsewhere may be taking the place of the stack's own, so no member counts as foreign.
+    """
     own = [member for member, _ in members if f".{group}-" in member]
     return tuple(who for member, who in members if own and member not in own)

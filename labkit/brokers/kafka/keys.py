@@ -1,4 +1,4 @@
-"""Which partition Kafka's own partitioner puts a key into: murmur2 of its bytes."""
+"""Kafka's default partitioner: the partition of a key, by the murmur2 hash of its bytes."""
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -1,4 +1,4 @@
-"""Kafka's client library: how it logs in, and what it says when something fails."""
+"""Kafka's client library: its login settings and its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.account import Account
 
-READER = "labkit"  # the group of consumers that never join it and commit nothing: the broker does not know it
+READER = "labkit"  # the group of consumers that never join it and commit nothing, so the broker does not know it
 
 
 def settings(account: Account) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def settings(account: Account) -> dict[str, Any]:
 
 @contextmanager
 def asked(failure: str) -> Iterator[None]:
-    """Raises OSError that begins with `failure` for whatever the library reports."""
+    """Turn every error of the library into an OSError that starts with `failure`."""
     from confluent_kafka import KafkaException
 
     try:

@@ -1,4 +1,4 @@
-"""Offsets: the positions of Kafka."""
+"""Offsets: Kafka's positions."""
 
 from labkit.brokers.model import Position
 

@@ -1,4 +1,4 @@
-"""Reading Kafka's records without any group noticing."""
+"""Read Kafka's records without affecting any consumer group."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
 BATCH = 1000
-UNREADABLE = (-198, -199)  # librdkafka's for a batch whose compression or form is wrong; it would try for ever to read it
+UNREADABLE = (-198, -199)  # librdkafka: a batch has an invalid compression or format; the library would retry it for ever
 
 
 def read(account: Account, starts: Mapping[Place, Position], ends: Mapping[Place, Position], silence_s: float) -> Iterator[list[Record]]:
@@ -25,9 +25,9 @@ def read(account: Account, starts: Mapping[Place, Position], ends: Mapping[Place
             **library.settings(account),
             "group.id": library.READER,
             "enable.auto.commit": False,
-            "isolation.level": "read_committed",  # what was aborted is given to nobody
+            "isolation.level": "read_committed",  # skip the records of aborted transactions
             "auto.offset.reset": "error",
-            "enable.partition.eof": True,  # transactions leave offsets that hold no record
+            "enable.partition.eof": True,  # a transaction's markers take offsets without a record
             "check.crcs": False,
             "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 32_768,
@@ -60,7 +60,7 @@ def _read(consumer: "Consumer", unread: dict[Place, Position], silence_s: float)
                 if error.code() not in UNREADABLE or (message.offset() or 0) < 0:
                     raise KafkaException(error)
             offset, end = message.offset() or 0, unread.get(place)
-            if error is not None:  # names the first record of its batch, until the last one has been stepped over
+            if error is not None:  # the error names the batch's first record until its last record has been skipped
                 offset = max(offset, reached[place])
                 consumer.seek(TopicPartition(*place, offset + 1))
             reached[place] = offset + 1
@@ -74,7 +74,7 @@ def _read(consumer: "Consumer", unread: dict[Place, Position], silence_s: float)
 
 
 def _record(message: "Message", place: Place, offset: int) -> Record:
-    value = None if message.error() is not None else message.value()  # of an error, its text
+    value = None if message.error() is not None else message.value()  # the value of an erroneous message is the error's text
     kind, milliseconds = message.timestamp()
     headers = message.headers()
     planted_by = dict(headers).get(PLANTED_BY) if headers else None

@@ -1,4 +1,4 @@
-"""The few questions that labkit asks Kafka of its topics, in Kafka's own protocol: no client library loads as quickly.
+"""A small client for Kafka's own protocol, with the few requests that labkit makes about topics. No client library loads as fast.
 
 https://kafka.apache.org/protocol: a request is its length, api key, version, correlation id and client id, then the body; big-endian.
 """
@@ -15,9 +15,9 @@ from labkit.brokers.model import Place, Position
 
 LIST_OFFSETS, METADATA, SASL_HANDSHAKE, DELETE_RECORDS, SASL_AUTHENTICATE = 2, 3, 17, 21, 36
 EARLIEST, LATEST = -2, -1
-INTERNAL = "__"  # topics of Kafka's own begin so
-# Errors of a broker that has just started, or was fenced for a moment: no leader yet, not the leader yet, too late to answer; the
-# coordinator of a group is loading, not available, elsewhere.
+INTERNAL = "__"  # prefix of Kafka's internal topics
+# Temporary errors of a broker that has just started or was briefly fenced: no leader yet, not the leader yet, request timed out; the
+# coordinator of a group is loading, not available, or elsewhere.
 PASSING = {5, 6, 7, 14, 15, 16}
 NO_SUCH_TOPIC = 3
 ASK_AGAIN_S = 0.05
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class NotYet(ValueError):
-    """An answer that will soon be another."""
+    """A temporary error: a later answer will differ."""
 
 
 def error_of(code: int, what: str) -> ValueError:
@@ -63,7 +63,10 @@ class Reader:
 
 
 class Client:
-    """One connection. Raises OSError when nobody answers in time, ValueError for an answer that is an error (and stays one until then)."""
+    """One connection to Kafka.
+
+    Raises OSError if the broker does not answer in time, ValueError if the answer is an error (after retries, for a temporary one).
+    """
 
     def __init__(self, account: Account, *, timeout: float) -> None:
         self._timeout = timeout
@@ -83,7 +86,7 @@ class Client:
         self._socket.close()
 
     def _log_in(self, account: Account) -> None:
-        """SASL/PLAIN: one request names the mechanism, one holds the token of RFC 4616."""
+        """Log in with SASL/PLAIN: the first request names the mechanism, the second holds the token of RFC 4616."""
         token = f"\0{account.user}\0{account.password}".encode()
         for api, body in ((SASL_HANDSHAKE, string("PLAIN")), (SASL_AUTHENTICATE, struct.pack(">i", len(token)) + token)):
             answer = self._ask(api, 1, body)
@@ -99,7 +102,7 @@ class Client:
         return reader
 
     def _until_ready(self, question: Callable[[], T]) -> T:
-        """A broker that has joined its cluster takes a moment more to lead its partitions."""
+        """Repeat a request until it succeeds: a broker that has joined its cluster needs a moment before it leads its partitions."""
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -119,7 +122,7 @@ class Client:
         return data
 
     def topics(self) -> list[Topic]:
-        """All topics, Kafka's own left out. Raises ValueError while the broker is not a member of its cluster."""
+        """Return all topics except Kafka's internal ones. Raises ValueError until the broker has joined its cluster."""
         answer = self._ask(METADATA, 1, struct.pack(">i", -1))
         brokers = answer.take("i")
         for _ in range(brokers):
@@ -136,13 +139,13 @@ class Client:
         name, _internal, partitions = answer.text(), answer.take("b"), answer.take("i")
         for _ in range(partitions):
             answer.take("h"), answer.take("i"), answer.take("i")
-            for _ in range(2):  # replicas, those in sync
+            for _ in range(2):  # replicas, in-sync replicas
                 for _ in range(answer.take("i")):
                     answer.take("i")
         return Topic(name, partitions)
 
     def offsets(self, topics: Iterable[Topic], timestamp: int) -> dict[Place, Position]:
-        """The EARLIEST or LATEST offset of each partition."""
+        """Return the EARLIEST or LATEST offset of each partition."""
         topics = list(topics)
         return self._until_ready(lambda: self._offsets(topics, timestamp)) if topics else {}
 
@@ -158,7 +161,7 @@ class Client:
             name = answer.text()
             for _ in range(answer.take("i")):
                 partition, error = answer.take("i"), answer.take("h")
-                answer.take("q")  # the time stamp
+                answer.take("q")  # timestamp
                 offset = answer.take("q")
                 if error:
                     raise error_of(error, f"Kafka does not tell the offsets of {name}, partition {partition}")
@@ -166,7 +169,10 @@ class Client:
         return found
 
     def delete_records(self, topics: Iterable[Topic], *, timeout_ms: int = 5000) -> dict[Place, Position]:
-        """Delete every record. Returns where each partition's log begins now: its end. A topic that was deleted meanwhile has none."""
+        """Delete every record. Return where each partition's log starts now, which is its end.
+
+        A topic that was deleted meanwhile is left out.
+        """
         topics = list(topics)
         return self._until_ready(lambda: self._delete_records(topics, timeout_ms)) if topics else {}
 

@@ -1,4 +1,4 @@
-"""I10: what was rolled back leaves no message."""
+"""I10: work that was rolled back leaves no message."""
 
 from typing import Any
 

@@ -1,9 +1,8 @@
 -- I10 Rolled-back work leaves no trace: every message is about an order or a customer that exists.
 --
--- Anomaly: the broker holds a message about order 17, and there is no order 17. The Order service sent the message first and then failed to
--- commit the row; customers has already reserved credit for an order that never was.
--- (The answer that there is no such customer is about nobody, by definition; there, the order must exist. So it is with commands and replies,
--- which are about an order.)
+-- Anomaly: the broker holds a message about order 17, and there is no order 17. Orders sent the message first and then failed to commit the
+-- row. Customers has already reserved credit for an order that never existed. (An answer "unknown customer" is about no customer by
+-- definition, so its order must exist. Commands and replies are always about an order.)
 WITH subjects AS (
   SELECT t.event, t.channel, CASE WHEN c.about IS NULL OR t.answers = 'unknown customer' THEN 'order' ELSE c.about END AS about
   FROM message_types t JOIN channels c USING (channel)
@@ -11,7 +10,7 @@ WITH subjects AS (
   SELECT message_id, event, channel, order_id, customer_id, partition_no, offset_no, false AS in_outbox FROM own_records WHERE message_id IS NOT NULL
   UNION ALL
   SELECT id, event, channel, order_id, customer_id, NULL, NULL, true FROM outbox
-), messages_about AS (  -- an event of no known type is about what its channel is about
+), messages_about AS (  -- a message of unknown type is about the subject of its channel
   SELECT f.*, coalesce(s.about, c.about) AS about
   FROM found f LEFT JOIN subjects s USING (event, channel) LEFT JOIN channels c ON c.channel = f.channel
 ), orders_ever AS (SELECT id FROM all_orders UNION SELECT order_id FROM order_steps),

@@ -1,4 +1,4 @@
-"""I11: the right answer, and the order ends because of it."""
+"""I11: each answer is right, and it is the cause of the order's end."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ RIGHT = {
     "granted_to_nobody": "unknown customer",
     "refused_for_nobody": "unknown customer",
 }
-"""The answer that would be right, by the kind of violation."""
+"""The right answer for each kind of violation."""
 
 
 def _details(tables: Tables, row: dict[str, Any]) -> Details:
@@ -57,7 +57,7 @@ def _cause(tables: Tables, row: dict[str, Any]) -> Details:
 
 
 def _receiver(tables: Tables) -> tuple[str, str, str]:
-    """(component, subscriber, inbox) of whoever takes the answers."""
+    """Return (component, subscriber, inbox) of the service that takes the answers."""
     found = tables.row("SELECT component, subscriber, schema_name FROM reactions WHERE effect = 'decision'")
     component, subscriber, schema = found or ("its service", "nobody", "its schema")
     return component, subscriber, inbox(schema)

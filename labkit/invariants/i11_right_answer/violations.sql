@@ -1,14 +1,14 @@
--- I11 Right answer, right cause: credit is granted when it is there and refused when it is not, as of the commit that decides; and an order
--- leaves PENDING in the transaction that notes the message with that answer.
+-- I11 Right answer, right cause: credit is granted when it is available and refused when it is not, as of the deciding commit. An order
+-- leaves PENDING in the transaction that records the message with that answer as received.
 --
--- Anomaly: customer 4 may spend 15.00 and nothing is reserved. Order 17 (12.34) is refused for lack of credit: customers compared with the
--- wrong sign. All tables agree with each other, so only the question "was that answer right, at that moment?" finds it.
+-- Anomaly: customer 4 may spend 15.00 and nothing is reserved. Order 17 (12.34) is refused for lack of credit because customers compared
+-- with the wrong sign. All tables agree with each other. Only the question "was that answer right at that moment?" finds the error.
 --
--- Where one transaction decides several orders of a customer, it is right when some sequence of them explains all answers: everything granted
--- fits together into what was free, and what was refused does not fit beside it.
+-- One transaction may decide several orders of a customer. It is right if some sequence of the orders explains all answers: the granted
+-- orders fit together into the free credit, and a refused order does not fit in addition.
 --
--- A refusal may have been read before another transaction released credit, or made the customer, and commit after it. So it is wrong only
--- when it was wrong ever since the order was made.
+-- A refusal may have read the credit before another transaction released some, or created the customer, and commit after it. A refusal is
+-- therefore wrong only if it was wrong at all times since the order was created.
 WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_no) AS made FROM order_steps GROUP BY order_id
 ), answers AS (
   SELECT a.commit_no, a.order_id, a.customer_id, a.event, m.answers AS answer, m.schema_name, t.total, t.made
@@ -19,7 +19,7 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_
   FROM answers a GROUP BY a.commit_no, a.customer_id
 ), freed AS (
   SELECT commit_no, customer_id, sum(before - coalesce(after, 0)) AS freed FROM reservation_steps WHERE before IS NOT NULL GROUP BY commit_no, customer_id
-), steps AS (  -- each customer's credit and the commits that decide about it, in one sequence
+), steps AS (  -- the states of each customer's credit, and the commits that decide about it, in one sequence
   SELECT customer_id, commit_no, reserved, credit_limit, customer_exists, NULL AS granted, NULL AS together FROM credit_states
   UNION ALL
   SELECT customer_id, commit_no, NULL, NULL, NULL, granted, together FROM commits
@@ -34,7 +34,7 @@ WITH totals AS (SELECT order_id, arg_min(total, commit_no) AS total, min(commit_
       after AS (PARTITION BY customer_id ORDER BY commit_no RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
   ) s LEFT JOIN freed f ON f.commit_no = s.commit_no AND f.customer_id = s.customer_id
   WHERE s.together IS NOT NULL
-), since_made AS (  -- the least that was free between the order and its refusal, and whether the customer was there all that time
+), since_made AS (  -- the smallest free amount between an order's creation and its refusal, and whether the customer existed all that time
   SELECT a.order_id, a.commit_no, min(s.credit_limit - s.reserved) AS least_free,
     bool_and(s.customer_exists) AND min(s.commit_no) <= a.made AS always
   FROM answers a JOIN credit_states s ON s.customer_id = a.customer_id AND s.commit_no < a.commit_no AND coalesce(s.next_commit > a.made, true)

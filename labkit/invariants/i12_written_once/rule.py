@@ -1,4 +1,4 @@
-"""I12: a change is announced once, together with it."""
+"""I12: a change is announced once, in its own transaction."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
--- I12 Written once, with the change: a message that tells of a change is written once, in the transaction of that change.
+-- I12 Written once, with the change: a message that announces a change is written once, in the transaction of that change.
 --
--- Anomaly: order 17 became APPROVED in one commit, and that commit holds two messages that say so. Their ids differ, so nobody who receives
--- them can take the second for a copy of the first: whoever counts approved orders counts two.
--- (A change of which nothing tells shows where it is missed: in I2, I3 and I7.)
+-- Anomaly: order 17 became APPROVED in one commit, and that commit holds two messages that announce it. Their ids differ, so a subscriber
+-- cannot recognise the second as a copy of the first. A subscriber that counts approved orders counts two. (A change without a message
+-- violates the invariant that misses its effect: I2, I3 or I7.)
 WITH changes AS (
   SELECT c.commit_no, m.event, c.id FROM (
     SELECT DISTINCT commit_no, CASE state_after WHEN 'PENDING' THEN 'order stored' WHEN 'APPROVED' THEN 'order approved'
@@ -30,5 +30,5 @@ WITH changes AS (
 SELECT kind, event, tells, schema_name, CASE tells WHEN 'customer stored' THEN 'customer' ELSE 'order' END AS about,
   CASE WHEN tells <> 'customer stored' THEN id END AS order_id, customer_id, commit_no, change_commit, messages, message_ids[-1] AS message_id, message_ids,
   messages AS badness
-FROM found WHERE kind <> 'untrue' OR tells <> 'credit reserved'  -- what was promised and is not held is a matter of I2
+FROM found WHERE kind <> 'untrue' OR tells <> 'credit reserved'  -- I2 judges an answer that grants credit without a reservation
 ORDER BY commit_no, event, id;

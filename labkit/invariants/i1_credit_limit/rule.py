@@ -1,4 +1,4 @@
-"""I1: customers may not spend more than their limit."""
+"""I1: customers cannot spend more than their limit."""
 
 from decimal import Decimal
 from typing import Any

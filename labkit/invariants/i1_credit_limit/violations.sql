@@ -1,13 +1,14 @@
--- I1 Credit limit: after every commit, what is reserved of a customer's credit adds up to at most the customer's limit.
+-- I1 Credit limit: after every commit, a customer's reservations add up to at most the customer's limit.
 --
--- Anomaly: customer 4 may spend 15.00. Two orders of 10.00 each are looked at side by side, both times 15.00 is free, and both are reserved:
--- 20.00 is held. A moment later one of them is cancelled and all tables look right again; only the row changes still tell.
+-- Anomaly: customer 4 may spend 15.00. Two orders of 10.00 each are checked at the same time. Both checks see 15.00 free, and both orders
+-- get their reservation, so 20.00 is held. A moment later one order is cancelled and all tables look right again. Only the row changes show
+-- it.
 WITH over AS (
   SELECT *, coalesce(lag(next_commit) OVER (PARTITION BY customer_id ORDER BY commit_no) = commit_no, false) AS goes_on
   FROM credit_states WHERE reserved > credit_limit
-), spells AS (  -- commits over the limit that follow one another are one violation
+), spells AS (  -- consecutive commits over the limit are one violation
   SELECT *, sum(CASE WHEN goes_on THEN 0 ELSE 1 END) OVER (PARTITION BY customer_id ORDER BY commit_no) AS spell FROM over
-), by_tables AS (  -- without the row changes the tables can still convict, but not acquit
+), by_tables AS (  -- without the row changes, the tables can prove a violation but cannot rule one out
   SELECT c.id AS customer_id, c.credit_limit, sum(r.amount) AS reserved FROM customers c JOIN reservations r ON r.customer_id = c.id
   WHERE NOT coalesce((SELECT complete FROM completeness WHERE source = 'binlog'), false) GROUP BY c.id, c.credit_limit HAVING sum(r.amount) > c.credit_limit
 )

@@ -43,7 +43,7 @@ def _amounts(tables: Tables, customer_id: int | None) -> dict[str, Any]:
         " FROM all_customers c WHERE c.id = ?",
         customer_id,
     ) or (Decimal(0), Decimal(0), Decimal(0))
-    # not the limit less what is held for others, which may be wrong too
+    # Computed from the approved orders: the other reservations may be wrong too.
     return {"credit_limit": limit, "available": limit - reserved, "should_be": limit - approved}
 
 

@@ -1,7 +1,7 @@
 -- I2 Agreement: an order is APPROVED exactly when its customer holds one reservation of the same amount for it.
 --
--- Anomaly: order 17 (12.34) is REJECTED, yet customer 4 still holds 12.34 for it. Orders took a time-out for a "no";
--- the reservation that came later was never released.
+-- Anomaly: order 17 (12.34) is REJECTED, yet customer 4 still holds 12.34 for it. Orders treated a time-out as a "no", and the reservation
+-- that came later was never released.
 WITH held AS (
   SELECT order_id, count(*) AS n, min(customer_id) AS holder, max(customer_id) AS last_holder, sum(amount) AS reserved FROM reservations GROUP BY order_id
 )
@@ -19,7 +19,7 @@ SELECT
 FROM orders o FULL JOIN held h ON h.order_id = o.id
 WHERE CASE o.state
         WHEN 'APPROVED' THEN h.n IS DISTINCT FROM 1 OR h.holder IS DISTINCT FROM o.customer_id OR h.reserved IS DISTINCT FROM o.total
-        WHEN 'PENDING' THEN false  -- between two steps either is right; I3 judges orders that stay there
+        WHEN 'PENDING' THEN false  -- between two steps both are right; I3 judges orders that stay PENDING
         ELSE h.n IS NOT NULL
       END
 ORDER BY coalesce(o.id, h.order_id);

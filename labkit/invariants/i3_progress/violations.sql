@@ -1,8 +1,8 @@
--- I3 Progress: every order that was accepted is there once, as it was asked for, and comes to an end.
+-- I3 Progress: every accepted order exists once, as it was requested, and comes to an end.
 --
--- Anomaly: order 17 was answered with 200 and is PENDING, though no message is left that could move it. The Order service wrote the row and
--- crashed before it wrote the message about it: nobody else ever heard of the order.
-WITH placed AS (  -- (customer, total) is unique among the orders of a scenario, so an order is recognised by it whatever became of the answer
+-- Anomaly: the request for order 17 was answered with 200. The order is PENDING, and no message is left that could move it. Orders wrote
+-- the row and crashed before it wrote the message, so no other service ever heard of the order.
+WITH placed AS (  -- (customer, total) is unique in a scenario, so it identifies an order even if the request got no answer
   SELECT r.id AS request_id, r.outcome, r.order_id, r.customer_id, r.total, o.id AS found_id, o.customer_id AS found_customer, o.total AS found_total
   FROM requests r LEFT JOIN orders o ON o.id = r.order_id WHERE r.operation = 'create_order'
 ), alike AS (

@@ -1,7 +1,7 @@
 -- I4 Outbox and broker: every message of an outbox reaches the broker at least once, and every message there comes from an outbox.
 --
--- Anomaly: the outbox of orders holds a message about order 17, and the broker never got it. The relay marked the row as published before the
--- broker had acknowledged it, and was killed in between. (The mark itself proves nothing: only the ids are compared.)
+-- Anomaly: the outbox of orders holds a message about order 17, and the broker never received it. The relay marked the row as published
+-- before the broker acknowledged the message, and was killed in between. (The mark itself proves nothing: only the ids are compared.)
 WITH sent AS (SELECT id AS message_id, topic FROM outbox UNION SELECT message_id, topic FROM outbox_inserts),
   on_topic AS (SELECT topic, message_id, min(partition_no) AS partition_no, min(offset_no) AS offset_no FROM own_records GROUP BY topic, message_id)
 SELECT 'unpublished' AS kind, o.id AS message_id, o.event, o.channel, o.order_id, o.customer_id, o.schema_name, o.published, o.topic,

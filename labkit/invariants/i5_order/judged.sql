@@ -1,4 +1,4 @@
--- Orders and customers with two messages or more.
+-- Orders and customers with at least two messages.
 SELECT count(*) FROM (
   SELECT o.topic, o.aggregate_id FROM outbox_inserts o JOIN first_records r USING (topic, message_id)
   WHERE o.aggregate_id IS NOT NULL AND o.topic IN (SELECT topic FROM channels WHERE about IS NOT NULL)

@@ -1,7 +1,8 @@
--- I5 Order per aggregate: the messages of one order, or of one customer, reach the broker in the order in which they were committed.
+-- I5 Order per aggregate: the messages of one order, or of one customer, reach the broker in the order of their commits.
 --
--- Anomaly: the message that says that order 17 was approved is in partition 3, the one that says that it was created in partition 1. Whoever
--- reads both may meet them in either order: the relay used a random key where the order's id belongs. (A relay that crashed may repeat e1 e2 e1 e2: only the first copy of each counts.)
+-- Anomaly: the approval of order 17 is in partition 3, and its creation is in partition 1. A consumer of both may receive them in either
+-- order. The relay used a random key instead of the order's id. (A relay that crashed may publish e1 e2 e1 e2: only the first copy of each
+-- counts.)
 WITH committed AS (
   SELECT topic, channel, aggregate_id, message_id, event, order_id, customer_id, commit_no,
     row_number() OVER (PARTITION BY topic, aggregate_id ORDER BY commit_no, change_no) AS nth
@@ -13,7 +14,7 @@ WITH committed AS (
   SELECT topic, aggregate_id, arg_min(partition_no, nth) AS partition_no, arg_min(message_id, nth) AS message_id, arg_min(event, nth) AS event,
     arg_min(offset_no, nth) AS offset_no, arg_min(key, nth) AS key
   FROM arrived GROUP BY topic, aggregate_id HAVING count(DISTINCT partition_no) > 1
-), ordered AS (  -- answers about a customer who does not exist are no aggregate's, and need no order
+), ordered AS (  -- answers about a customer who does not exist belong to no aggregate and need no order
   SELECT *, lag(message_id) OVER before AS before_id, lag(event) OVER before AS before_event, lag(offset_no) OVER before AS before_offset
   FROM arrived WHERE event IS NULL OR event NOT IN (SELECT event FROM message_types WHERE answers = 'unknown customer')
   WINDOW before AS (PARTITION BY topic, aggregate_id, partition_no ORDER BY nth)

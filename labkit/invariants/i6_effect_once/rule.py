@@ -50,7 +50,7 @@ def _effects(tables: Tables, row: dict[str, Any], schema: str, words: str, names
 
 
 def _answers(tables: Tables, row: dict[str, Any]) -> list[str]:
-    """The answers that the effect consists of."""
+    """Return the answers that make up the effect."""
     if row["effect"] != "answer":
         return []
     query = (

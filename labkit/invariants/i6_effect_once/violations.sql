@@ -1,9 +1,8 @@
--- I6 Effect once: each message that a subscriber must react to has its effect exactly once, in the transaction that notes it as received.
+-- I6 Effect once: each message that a subscriber must react to has its effect exactly once, in the transaction that inserts its inbox row.
 --
--- Anomaly: the broker delivered the message about order 17 twice, after a crash. Customers answered twice: the first time "reserved", the
--- second time "limit exceeded", because 12.34 of 15.00 was already held by order 17 itself. The inbox row was not written in the transaction of
--- the effect.
-WITH due AS (  -- messages that the broker has and nobody parked; a message that was given up has no effect and is its own failure
+-- Anomaly: after a crash, the broker delivered the message about order 17 twice. Customers answered twice: first "reserved", then "limit
+-- exceeded", because order 17 itself already held 12.34 of 15.00. The inbox row was not inserted in the transaction of the effect.
+WITH due AS (  -- messages in the broker that no subscriber parked: a parked message has no effect and is a failure of its own
   SELECT DISTINCT x.subscriber, x.effect, x.event, r.order_id, r.message_id
   FROM records r JOIN reactions x USING (event) SEMI JOIN orders o ON o.id = r.order_id
   WHERE r.message_id IS NOT NULL
@@ -25,7 +24,7 @@ WITH due AS (  -- messages that the broker has and nobody parked; a message that
     any_value(e.n) AS effects, any_value(e.commits) AS effect_commits
   FROM due d LEFT JOIN received r USING (subscriber, message_id) LEFT JOIN effects_of e ON e.effect = d.effect AND e.order_id = d.order_id
   GROUP BY d.subscriber, d.effect, d.order_id
-), held_before AS (  -- releasing what is not reserved rightly changes nothing
+), held_before AS (  -- a release without a reservation correctly changes nothing
   SELECT s.order_id, sum(coalesce(after, 0) - coalesce(before, 0)) AS held
   FROM story s JOIN reservation_steps p ON p.order_id = s.order_id AND p.commit_no < s.received_commit WHERE s.effect = 'release' GROUP BY s.order_id
 )

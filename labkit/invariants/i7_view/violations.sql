@@ -1,8 +1,8 @@
 -- I7 View: the order history shows each customer as the owners' tables hold them: name, limit, every order with its total and state.
 --
--- Anomaly: the history of customer 4 shows order 17 as PENDING, and orders holds it as APPROVED. The view took the
--- approval first and then wrote PENDING over it, when the message about the creation came late.
-WITH wanted AS (  -- nobody's view is missing where nobody writes views
+-- Anomaly: the history of customer 4 shows order 17 as PENDING, but in the table of orders it is APPROVED. The view processed the approval
+-- first. The message about the creation came late, and the view then overwrote the state with PENDING.
+WITH wanted AS (  -- no view is expected in a profile where no component writes one
     SELECT id FROM (SELECT id FROM customers UNION SELECT customer_id FROM orders) WHERE EXISTS (FROM subscriptions JOIN servers ON servers.component = subscriptions.store WHERE is_view)
   ),
   shown AS (SELECT id FROM view_customers UNION SELECT customer_id FROM view_orders),

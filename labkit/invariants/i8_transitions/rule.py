@@ -1,4 +1,4 @@
-"""I8: an order goes from state to state as its life cycle says."""
+"""I8: an order changes its state only as its life cycle allows."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
--- I8 Legal transitions: an order is born PENDING, becomes APPROVED or REJECTED once, and only an APPROVED one becomes CANCELLED.
+-- I8 Legal transitions: an order starts as PENDING, becomes APPROVED or REJECTED once, and only an APPROVED order becomes CANCELLED.
 --
--- Anomaly: order 17 was cancelled while the answer about its credit was still on its way, and then became APPROVED: CANCELLED → APPROVED.
--- The handler wrote the new state without looking at the old one.
+-- Anomaly: order 17 was cancelled before the answer about its credit arrived, and then became APPROVED: CANCELLED → APPROVED. The handler
+-- wrote the new state without checking the old one.
 SELECT CASE WHEN state_before IS NULL THEN 'born' WHEN state_after IS NULL THEN 'removed' ELSE 'illegal' END AS kind,
   order_id, customer_id, total, commit_no, state_before, state_after, 0 AS badness
 FROM order_steps

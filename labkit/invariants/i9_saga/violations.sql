@@ -1,7 +1,7 @@
--- I9 Saga and order agree: when a saga has ended, its order has too, and it ran backwards exactly when the order is REJECTED.
+-- I9 Saga and order agree: when a saga has ended, its order has too, and the saga compensated exactly when the order is REJECTED.
 --
--- Anomaly: the saga of order 17 has ended without compensating, and the order is REJECTED: the orchestrator took the participant's "no"
--- for a "yes".
+-- Anomaly: the saga of order 17 ended without compensating, and the order is REJECTED. The orchestrator took the participant's "no" for a
+-- "yes".
 SELECT
   CASE
     WHEN s.failed THEN 'failed'

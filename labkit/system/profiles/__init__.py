@@ -1,1 +1,1 @@
-"""One module for each profile, found by its file: `PROFILE` is the profile."""
+"""One module for each profile. A profile is found by its module's name; `PROFILE` holds it."""

@@ -1,4 +1,4 @@
-"""The orchestration-based saga over Kafka: an orchestrator in orders tells customers what to do, and waits for its reply.
+"""The orchestration-based saga over Kafka: an orchestrator in orders sends commands to customers and waits for the replies.
 
 https://microservices.io/patterns/data/saga.html
 """
