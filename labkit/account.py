@@ -1,4 +1,4 @@
-"""Where a server is, and how one logs in there."""
+"""A server's address and login."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Account:
-    """Without a password the server asks for none."""
+    """An address and a login. An empty password means that the server requires none."""
 
     host: str
     port: int

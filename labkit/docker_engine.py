@@ -1,6 +1,6 @@
-"""The Docker engine of this machine: where it is, whether it can be used and if not why, and how it is asked.
+"""This machine's Docker engine: find it, decide whether labkit can use it (and if not, why), and call its API.
 
-Whether one answers is asked without the docker SDK, which takes a quarter of a second to import: `labkit up` asks every time.
+The availability check does not use the docker SDK: importing it takes a quarter of a second, and every `labkit up` checks.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ PING_TIMEOUT = 2.0  # seconds
 COMPOSE_TIMEOUT = 120.0
 
 MISSING, STOPPED, DENIED, REMOTE, OLD, NO_COMPOSE = "missing", "stopped", "denied", "remote", "old", "no compose"
-SILENT = "silent"  # it takes the connection and says nothing: what runs is not known
+SILENT = "silent"  # accepts the connection but does not answer, so it is unknown what runs
 
 
 class NoEngine(UserError):
-    """No engine that labkit can use: `kind` is one of the constants of this module; the sentence says why, the next step what fixes it."""
+    """labkit can use no engine. `kind` is one of this module's constants. The message gives the reason, the next step the remedy."""
 
     def __init__(self, kind: str, message: str, next_step: str) -> None:
         super().__init__(message, next_step)
@@ -40,14 +40,14 @@ class NoEngine(UserError):
 
 
 class Refused(Exception):
-    """The engine would not do it, for this reason."""
+    """The engine refused the request. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answers. `architecture` as Docker names it for images: amd64, arm64. Memory in bytes."""
+    """An engine that answers. `architecture` is Docker's name for it: amd64, arm64."""
 
-    host: str  # unix:///var/run/docker.sock
+    host: str  # for example unix:///var/run/docker.sock
     version: str
     architecture: str
 
@@ -57,7 +57,7 @@ class Engine:
 
 
 def find() -> Engine:
-    """The engine that the docker command would use. Raises NoEngine."""
+    """Return the engine that the docker command would use. Raises NoEngine."""
     host = _host()
     if not host.startswith("unix://"):
         raise NoEngine(REMOTE, f"The Docker engine at {host} is not reached by a socket of this machine.", "unset DOCKER_HOST")
@@ -94,7 +94,7 @@ def silent(socket_path: str) -> NoEngine:
 
 
 def _host() -> str:
-    """DOCKER_HOST, else the current context's, else the first of the usual sockets that is there."""
+    """Return DOCKER_HOST, else the current context's host, else the first existing socket of the usual ones."""
     if named := os.environ.get("DOCKER_HOST"):
         return named
     config = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser()
@@ -117,7 +117,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
-    """GET of the engine's API as JSON. Raises OSError when nobody answers, or answers otherwise."""
+    """GET from the engine's API. Returns the JSON answer. Raises OSError when there is no answer or an error status."""
     status, answer = _request(host, "GET", path, None, timeout)
     if status != 200:
         raise OSError(f"the engine answers {status} to {path}")
@@ -125,7 +125,7 @@ def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
 
 
 def tell(host: str, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
-    """POST to the engine's API; what is so already (304) is done. Raises Refused, and OSError when nobody answers."""
+    """POST to the engine's API. Status 304 (already in that state) counts as success. Raises Refused, or OSError without an answer."""
     status, answer = _request(host, "POST", path, body, timeout)
     if status >= 400:
         raise Refused(answer.get("message", f"it answers {status}") if isinstance(answer, dict) else f"it answers {status}")
@@ -160,26 +160,26 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def client(engine: Engine) -> "docker.DockerClient":
-    """The docker SDK's client of this engine."""
+    """Return a docker SDK client for this engine."""
     import docker
 
     return docker.DockerClient(base_url=engine.host, timeout=60)
 
 
 def quoted(text: str) -> str:
-    """For the query of a path."""
+    """Quote text for a URL query."""
     from urllib.parse import quote
 
     return quote(text)
 
 
 def memory_mb(engine: Engine) -> float:
-    """What the engine's machine has, which may be a virtual one."""
+    """Return the memory of the engine's machine, which may be a virtual one, in megabytes."""
     return float(ask(engine.host, "/info", timeout=10.0)["MemTotal"]) / 1e6
 
 
 def compose_version() -> str:
-    """Of the docker command's compose plugin. Raises NoEngine when it is missing or too old."""
+    """Return the version of the docker command's compose plugin. Raises NoEngine when it is missing or too old."""
     done = run(["docker", "compose", "version", "--short"])
     version = done.stdout.strip().removeprefix("v")
     if done.returncode != 0 or not version[:1].isdigit():
@@ -202,7 +202,7 @@ def compose_version() -> str:
 def run(
     command: Sequence[str], *, environment: dict[str, str] | None = None, timeout: float = COMPOSE_TIMEOUT
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a docker command and keep what it says. A command that is not there ends with 127."""
+    """Run a docker command and capture its output. The exit code is 127 when the command does not exist."""
     try:
         return subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""What the machine refused: a full disk, a folder that may not be written, no memory. Each as an error that says what to do."""
+"""Errors of the machine (full disk, missing permission, no memory) as messages that say what to do."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ NO_SPACE, NOT_ALLOWED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM
 
 
 def as_user_error(error: BaseException) -> UserError | None:
-    """What the machine refused, as a sentence and what to do; None for what is no fault of the machine."""
+    """Return a UserError for an error that the machine caused, or None for any other error."""
     if isinstance(error, MemoryError):
         return UserError("The machine had no memory left for labkit.", "end other programs, then the same again")
     number = error.errno if isinstance(error, OSError) else errno.ENOSPC if os.strerror(errno.ENOSPC) in words_of(error) else None
@@ -33,7 +33,7 @@ def as_user_error(error: BaseException) -> UserError | None:
 
 
 def _elsewhere(name: str) -> str:
-    """What sends labkit to another folder than the one that this file is in, or was to be in."""
+    """Return the command that moves labkit's files away from the folder of this file."""
     from labkit import paths
 
     with suppress(UserError):

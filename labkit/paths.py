@@ -1,4 +1,4 @@
-"""Where labkit keeps things: state under LABKIT_HOME, what can be made again in the cache, sockets in a short private directory."""
+"""labkit's file locations: state under LABKIT_HOME, reproducible files in the cache, sockets in a private directory with a short path."""
 
 import json
 import os
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def home() -> Path:
-    """Stacks and reports. `LABKIT_HOME`, else the user's state directory."""
+    """Return the folder for stacks and reports: `LABKIT_HOME`, else the user's state directory."""
     return _from_environment("LABKIT_HOME") or usual_home()
 
 
@@ -23,7 +23,7 @@ def usual_home() -> Path:
 
 
 def cache() -> Path:
-    """Downloads, prepared data directories, class-data archives. `LABKIT_CACHE`, else the user's cache directory."""
+    """Return the folder for downloads, data templates and class-data archives: `LABKIT_CACHE`, else the user's cache directory."""
     return _from_environment("LABKIT_CACHE") or _platform_directory("user_cache_path")
 
 
@@ -33,7 +33,7 @@ def _from_environment(name: str) -> Path | None:
         return None
     try:
         return Path(value).expanduser().absolute()
-    except RuntimeError:  # ~ of somebody who has no home
+    except RuntimeError:  # ~ of a user without a home
         raise UserError(f"{name} is {value}, and there is no such home directory.", f"export {name}=DIR, a folder of yours") from None
 
 
@@ -44,12 +44,12 @@ def _platform_directory(function: str) -> Path:
         path: Path = getattr(platformdirs, function)("labkit", appauthor=False)
         if path.is_absolute():
             return path
-    # neither HOME nor the system's list of users says where this user's files are
+    # Neither HOME nor the user database names a home directory.
     raise UserError("You have no home directory here.", "export LABKIT_HOME=DIR LABKIT_CACHE=DIR, folders that you may write to")
 
 
 def content() -> Path:
-    """The folder of `services`, `labs` and `compose`: the clone's root, or the wheel's content."""
+    """Return the folder that has `services`, `labs` and `compose`: the clone's root, or the wheel's content folder."""
     package = Path(__file__).resolve().parent
     inside = package / "content"
     return inside if inside.is_dir() else package.parent
@@ -60,7 +60,7 @@ def compose_directory() -> Path:
 
 
 def private_directory() -> Path:
-    """A directory of this user alone with a short path: a socket's path must stay under about 100 bytes."""
+    """Return a directory of this user with a short path: the path of a socket is limited to about 100 bytes. Raises UserError."""
     path = Path(f"/tmp/labkit-{os.getuid()}")
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
@@ -70,7 +70,7 @@ def private_directory() -> Path:
 
 
 def make_private(path: Path) -> Path:
-    """A folder that nobody else may look into, made when it is missing; one of an earlier labkit is closed."""
+    """Create a folder that only this user can read. Restricts the permissions of an existing folder."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         path.chmod(0o700)
@@ -78,7 +78,7 @@ def make_private(path: Path) -> Path:
 
 
 def socket_directory(stack_directory: Path) -> Path:
-    """Where the sockets of one stack are."""
+    """Return the folder for one stack's sockets."""
     import hashlib
 
     path = private_directory() / hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:10]
@@ -87,15 +87,17 @@ def socket_directory(stack_directory: Path) -> Path:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Replace the file in one step: whoever reads sees the old or the new content, also after a crash. What is kept below `home` is
-    nobody else's to read."""
+    """Replace the file atomically: readers see the old or the new content, even after a crash.
+
+    Below `home`, only the user can read the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     _write(aside, path, content, 0o600 if path.is_relative_to(home()) else 0o666)
 
 
 def write_private(path: Path, text: str) -> None:
-    """As write, wherever it is: for what holds a password."""
+    """As `write`, but only the user can read the file, wherever it is. For files with passwords."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(path.with_name(f".{path.name}.{os.getpid()}"), path, text, 0o600)
 
@@ -110,7 +112,7 @@ def _write(aside: Path, path: Path, content: str | bytes, mode: int) -> None:
     except OSError as error:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-        if error.filename is None:  # of a write; a full disk is told with the file that it had no room for
+        if error.filename is None:  # a failed write has no file name; the report of a full disk needs it
             error.filename = str(path)
         raise
     with suppress(OSError):
@@ -118,9 +120,9 @@ def _write(aside: Path, path: Path, content: str | bytes, mode: int) -> None:
 
 
 def _remove_left(path: Path) -> None:
-    """What earlier writers of this file left aside that were killed before they could put it in its place: it may hold a password."""
+    """Remove the temporary files of writers that were killed before the rename. They may contain a password."""
     start = f".{path.name}."
-    for name in os.listdir(path.parent):  # noqa: PTH208  (as often as files are written)
+    for name in os.listdir(path.parent):  # noqa: PTH208  (called for every written file)
         pid = name.removeprefix(start)
         if name.startswith(start) and pid.isdecimal() and not _is_alive(int(pid)):
             (path.parent / name).unlink(missing_ok=True)
@@ -137,12 +139,12 @@ def _is_alive(pid: int) -> bool:
 
 
 def read_json(path: Path, shape: type[T], next_step: str) -> T:
-    """A file that labkit keeps, of which the outermost is a `shape`. Raises FileNotFoundError, and Damaged for what labkit never writes."""
+    """Read a JSON file of labkit's whose top level is a `shape`. Raises FileNotFoundError, or Damaged for any other content."""
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise
-    except NotADirectoryError as error:  # a file stands where one of its folders should: then it is not there either
+    except NotADirectoryError as error:  # a file where a parent folder should be: the file does not exist either
         raise FileNotFoundError(*error.args) from None
     except (OSError, ValueError, RecursionError) as error:
         empty = isinstance(error, ValueError) and not path.stat().st_size
@@ -155,7 +157,7 @@ def read_json(path: Path, shape: type[T], next_step: str) -> T:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """One process at a time; waits. For what several stacks share."""
+    """Hold an exclusive file lock; others wait. For what several stacks share."""
     import fcntl
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""labkit setup: find the servers, get what is missing, and prepare what makes them start fast."""
+"""labkit setup: find the servers, install what is missing, and prepare the files that make them start fast."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ MYSQL, REDIS, JAVA, MAVEN = "a MariaDB or MySQL server", "a Redis or Valkey serv
 
 @dataclass(frozen=True)
 class Installer:
-    """A package manager, and its names for what labkit needs. None of these packages starts a system service by being installed."""
+    """A package manager, and its package names. Installing these packages starts no system service."""
 
     program: str
     install: tuple[str, ...]
@@ -34,7 +34,7 @@ INSTALLERS = (
         ("apt-get", "install", "-y", "--no-install-recommends"),
         ("apt-get", "update"),
         True,
-        # The -core and -tools packages hold the programs; the unit files are in the packages that we leave out.
+        # The -core and -tools packages have the programs. The systemd units are in other packages, which labkit does not install.
         {MYSQL: ("mariadb-server-core",), REDIS: ("redis-tools",), JAVA: ("default-jre-headless",), MAVEN: ("maven",)},
     ),
     Installer(
@@ -55,10 +55,10 @@ INSTALLERS = (
 
 
 def setup(*, assume_yes: bool, tell: Tell) -> None:
-    """Afterwards a stack can start: all servers are there, a data directory and a class-data archive prepared.
+    """Install and prepare everything that a stack needs: the servers, a data directory template and a class-data archive.
 
-    `tell` gets a line for each server. On a terminal it asks before it installs packages. UserError with the command to run when
-    something cannot be had.
+    `tell` receives one line per server. On a terminal, asks before it installs packages. Raises UserError with the command to run by hand
+    when something is unavailable.
     """
     if sys.platform == "win32":
         raise UserError("labkit runs on Linux and macOS.", "on Windows, run it in WSL2")
@@ -70,7 +70,7 @@ def setup(*, assume_yes: bool, tell: Tell) -> None:
 
 
 def prepare(tell: Tell) -> None:
-    """Say what was found where, and make what the servers start from; quick when that is there."""
+    """Report what was found where, and create missing templates and archives. Quick when they exist."""
     database, broker, view = mysql.find(), kafka.find(), redis.find()
     if database is None or broker is None or view is None:
         lacking = _missing()
@@ -88,7 +88,7 @@ def prepare(tell: Tell) -> None:
 
 
 def fetch_kafka() -> None:
-    """Kafka's jars and all they need, through Maven, into the cache."""
+    """Fetch Kafka's jars and their dependencies into the cache, with Maven. Raises UserError."""
     with scratch_dir("jars") as scratch:
         pom, libs = Path(scratch, "pom.xml"), Path(scratch, "libs")
         pom.write_text(POM)
@@ -156,7 +156,7 @@ def _install(missing: Sequence[str], *, assume_yes: bool, tell: Tell) -> None:
     if not assume_yes and sys.stdin.isatty() and not _agreed():
         raise UserError("Nothing was installed.", f"{' '.join(command)}, then labkit setup")
     done = _run(command)
-    if done.returncode != 0 and installer.refresh:  # a package list that is old, or was never read
+    if done.returncode != 0 and installer.refresh:  # the package list may be outdated or missing
         _run([*_sudo(installer), *installer.refresh])
         done = _run(command)
     if done.returncode != 0:
@@ -179,7 +179,7 @@ def _command(installer: Installer, missing: Sequence[str]) -> list[str]:
 def _sudo(installer: Installer) -> list[str]:
     if not installer.as_root or os.geteuid() == 0:
         return []
-    return ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]  # without a terminal nobody can type a password
+    return ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]  # without a terminal, no password can be entered
 
 
 def _by_hand(missing: Sequence[str]) -> str:
@@ -190,7 +190,7 @@ def _by_hand(missing: Sequence[str]) -> str:
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Run it and keep what it says. sudo asks for its password on the terminal itself."""
+    """Run the command and capture its output. sudo asks for the password on the terminal itself."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         return subprocess.run(

@@ -1,6 +1,6 @@
-"""Faults that happen when they should, are proven to have happened, and are gone afterwards.
+"""Faults: each one happens at the intended moment, is proven to have happened, and is removed completely.
 
-Each fault is an entry of the ledger (`ledger.py`) and belongs to a primitive (`registry.py` lists them): how it is applied, its exact
-inverse, a probe that tells whether anything of it is left, and a proof that it fired. `engine.py` applies and heals; `control.py` reaches
-the services; `make.py` turns what a person or a scenario says into an order.
+The ledger (`ledger.py`) has an entry for each fault. Each fault belongs to a primitive (`registry.py` lists them), which defines how to
+apply the fault, the exact inverse, a probe that detects remains of it, and a proof that it fired. `engine.py` applies and heals faults.
+`control.py` communicates with the services. `specify.py` turns the request of a person or a scenario into a FaultSpec.
 """

@@ -1,4 +1,4 @@
-"""Faults that a service brings about itself, at the right moment: gate, crash, barrier, delay, switch. F1, F2, F3, F8."""
+"""Faults that a service triggers itself at the right moment: gate, crash, barrier, delay, switch. F1, F2, F3, F8."""
 
 import time
 from typing import Any
@@ -23,7 +23,7 @@ def targets(fault: Fault) -> list[str]:
 
 
 def arm(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """Raises NotAcknowledged, or UserError for a failpoint or route that does not exist."""
+    """Arm the fault in its services. Raises NotAcknowledged, or UserError when the failpoint or route does not exist."""
     _refuse_unknown(stack, fault)
     generation = control.write_armed(ledger)
     control.await_acknowledgement(stack, targets(fault), generation)
@@ -47,13 +47,13 @@ def _refuse_unknown(stack: Stack, fault: Fault) -> None:
 def disarm(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     generation = control.write_armed(ledger)
     running = [name for name in targets(fault) if components.works(stack, name)]
-    control.await_disarmed(stack, running, generation)  # what does not run reads it when it starts
+    control.await_disarmed(stack, running, generation)  # a stopped service reads the armed file when it starts
     return {"disarmed": generation}
 
 
 def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """A service that ended at its failpoint is started again."""
-    _await_ends(stack, fault)  # whoever is about to end does not acknowledge
+    """Disarm the fault, and start each service again that ended at its failpoint."""
+    _await_ends(stack, fault)  # a service that is about to end does not acknowledge
     facts = disarm(stack, ledger, fault)
     for name in _await_ends(stack, fault):
         if components.is_down(stack, name):
@@ -64,7 +64,7 @@ def disarm_and_restart(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _await_ends(stack: Stack, fault: Fault) -> set[str]:
-    """The components that have written that they end here, and may still be about to."""
+    """Wait for the services that reported a crash to end (at most END_S). Returns the names of these services."""
     ended = {str(hit["component"]) for hit in _hits(stack, fault, "crash")}
     runs = {name: run for name, run in fault.facts.get("runs", {}).items() if name in ended}
     processes.wait_until(lambda: all(components.identity(stack, name) != run for name, run in runs.items()), END_S)
@@ -98,7 +98,7 @@ def _place(stack: Stack, hit: dict[str, Any]) -> str:
 
 
 def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """Held says the service; how far its group is says the broker."""
+    """The service reports that it holds the message. The broker shows how far the group has come."""
     held = _hits(stack, fault, "held")
     if not held:
         return Proof()
@@ -118,19 +118,20 @@ def prove_gate(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 
 def prove_crash(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """The hit before it ended, and how its parent saw it end."""
+    """The service writes the hit before it ends. Its parent sees how it ended."""
     for hit in _hits(stack, fault, "crash"):
         message = f" with message {hit['message_id']}" if hit.get("message_id") else ""
         service = f"{hit['component']} passed {hit['point']} for the {_nth(hit['hit'])} time{message}"
         end = components.end_of(stack, hit["component"], hit["time"])
-        if end is not None and (end.exit_code == CRASH_EXIT_CODE or end.signal == CRASH_EXIT_CODE - 128):  # which engines cannot tell apart
+        # some engines report a signal as an exit code
+        if end is not None and (end.exit_code == CRASH_EXIT_CODE or end.signal == CRASH_EXIT_CODE - 128):
             return Proof(service, f"{hit['component']} ended {end}")
         return Proof(service)
     return Proof()
 
 
 def prove_barrier(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """They met says the service; that none of them had committed before says the inbox."""
+    """The service reports that the parties met. The inbox shows that none of them had committed before."""
     for hit in _hits(stack, fault, "met"):
         parties = [str(party) for party in hit["parties"]]
         service = f"{len(parties)} met at {hit['point']}: {', '.join(parties)}"
@@ -139,7 +140,7 @@ def prove_barrier(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 
 def not_met(stack: Stack, fault: Fault) -> str | None:
-    """That a barrier's time ran out, and who had come."""
+    """Returns a sentence that names the parties that arrived before the barrier timed out, or None when it did not time out."""
     for hit in _hits(stack, fault, "not met"):
         came = ", ".join(str(party) for party in hit["parties"])
         return f"they did not meet at {hit['point']} within {hit['after_s']:g} s; there was {came}"
@@ -164,7 +165,7 @@ def _committed_after(stack: Stack, message_ids: list[str], moment: float) -> str
 
 
 def prove_delay(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """The service's word; how long it really took is for whoever asked to measure, and in the facts then."""
+    """The service reports the delay. The facts hold the measured delay when the caller measured it."""
     hits = _hits(stack, fault, "delayed")
     return Proof(f"{len(hits)} delayed" if hits else None, fault.facts.get("measured"))
 

@@ -1,4 +1,4 @@
-"""Which ends and pauses of components were labkit's own doing: told by the ledger and by the hits of the services."""
+"""Attribute ends and pauses of components to labkit's faults, from the ledger and the hits that the services wrote."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from labkit.faults import control
 from labkit.faults.ledger import Fault, Ledger
 
-BEFORE_S, AFTER_S = 0.2, 2.0  # clocks and their precision; how long an end may take to be seen
+BEFORE_S, AFTER_S = 0.2, 2.0  # clock skew and precision; the delay until an end is noticed
 
 
 @dataclass(frozen=True)
 class Span:
-    """From `since` to `until` (epoch seconds) fault `fault_id` may pause `component`, or end one process of it."""
+    """From `since` to `until` (epoch seconds), fault `fault_id` may pause `component` or end one of its processes."""
 
     fault_id: str
     component: str
@@ -23,13 +23,15 @@ class Span:
 
 
 def spans(stack_directory: Path) -> list[Span]:
-    """Of all faults of the ledger."""
+    """Return the spans of all faults in the ledger."""
     return [span for fault in Ledger(stack_directory).all() for span in _of(stack_directory, fault)]
 
 
 def span_behind(known: Sequence[Span], component: str, event: str, happened: float) -> Span | None:
-    """The span of the fault that brought this about, or None when no fault of labkit's did; of two so close to each other that both
-    could have, the later one. `event`: end, pause, unpause or start."""
+    """Return the span of the fault that caused this event, or None when no labkit fault did.
+
+    If two faults are close enough that either could have caused it, the later one counts. `event` is end, pause, unpause or start.
+    """
     for span in reversed(known):
         if span.component == component and event in span.events and span.since <= happened <= span.until:
             return span
@@ -50,7 +52,7 @@ def _of(stack_directory: Path, fault: Fault) -> list[Span]:
         case "crash":
             hits = [hit for hit in control.hits(stack_directory, fault) if hit["what"] == "crash"]
             return [part for hit in hits for part in _crash(fault, hit, end)]
-        case "poison":  # a subscriber that could not get past it is restarted behind it
+        case "poison":  # a subscriber that is stuck on the record is restarted behind it
             healing = fault.healing or float("inf")
             skipped = fault.facts.get("skipped_by", [])
             return [Span(fault.id, name, frozenset({"end", "start"}), healing - BEFORE_S, end) for name in skipped]

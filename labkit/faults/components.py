@@ -1,4 +1,4 @@
-"""What faults do to components as a whole: kill, stop, start, pause, cut, and what can be seen of it from outside."""
+"""Act on whole components from outside (kill, stop, start, pause, cut), and observe the effect."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ from labkit.stack.model import Stack
 from labkit.stack.readiness import wait_all
 from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
 
-SHOW_S = 5.0  # seconds until what was done to a component shows
+SHOW_S = 5.0  # seconds until the effect on a component is visible
 LOOK_S = 0.005
 
 
 def refuse(stack: Stack, verb: str, name: str) -> None:
-    """Raises UserError when this runtime cannot do that, with the reason and what to do instead."""
+    """Raise UserError with the reason and an alternative when this runtime does not support the verb."""
     refusal = runtimes.of_stack(stack).refused.get(verb)
     if refusal is not None:
         next_step = (refusal.next_step or "").replace("COMPONENT", name)
@@ -26,12 +26,12 @@ def seen(stack: Stack, name: str) -> Seen:
 
 
 def state(stack: Stack, name: str) -> str:
-    """RUNNING, PAUSED, CUT, STOPPED or FAILED of labkit.stack.runtime."""
+    """Return RUNNING, PAUSED, CUT, STOPPED or FAILED of labkit.stack.runtime."""
     return seen(stack, name).state
 
 
 def works(stack: Stack, name: str) -> bool:
-    """Does it run and can it do its work?"""
+    """Whether the component runs and is able to work."""
     return state(stack, name) in (RUNNING, CUT)
 
 
@@ -40,7 +40,7 @@ def is_down(stack: Stack, name: str) -> bool:
 
 
 def identity(stack: Stack, name: str) -> str | None:
-    """What tells this run of a component from its next one; None when it does not run."""
+    """Return an identifier that distinguishes this run of the component from later runs, or None when it does not run."""
     if stack.runtime == NATIVE:
         process = processes.running(stack.directory, name)
         return f"{process.pid} {process.start}" if process else None
@@ -49,17 +49,17 @@ def identity(stack: Stack, name: str) -> str | None:
 
 
 def kill(stack: Stack, name: str) -> None:
-    """SIGKILL; returns when it is gone."""
+    """Send SIGKILL. Returns when the component is gone."""
     runtimes.of_stack(stack).kill([name])
 
 
 def stop(stack: Stack, name: str) -> None:
-    """Ask it to end, and kill it when it does not."""
+    """Ask the component to end, and kill it if it does not."""
     runtimes.of_stack(stack).stop([name])
 
 
 def start_only(stack: Stack, name: str) -> float:
-    """Start it when it does not run; waits only until it does. Returns since when (epoch seconds)."""
+    """Start the component unless it runs, and wait until it runs (not until it is ready). Returns the start time (epoch seconds)."""
     if not is_down(stack, name):
         return time.time()
     runtime = runtimes.of_stack(stack)
@@ -71,20 +71,25 @@ def start_only(stack: Stack, name: str) -> float:
 
 
 def never_started(stack: Stack, name: str, since: float | None) -> str | None:
-    """That it is down and was not started after `since` (epoch seconds): one that was, and ended by itself, is no fault's any more."""
+    """Return a phrase when the component is down and was not started after `since` (epoch seconds), else None.
+
+    A component that was started since and then ended by itself is no longer the fault's concern.
+    """
     started = since is not None and runtimes.of_stack(stack).start_failed(name, since) is not None
     return f"{name} does not run" if is_down(stack, name) and not started else None
 
 
 def start(stack: Stack, name: str) -> None:
-    """Start it when it does not run, and wait until it is ready. Raises UserError."""
+    """Start the component unless it runs, and wait until it is ready. Raises UserError."""
     since = start_only(stack, name)
     wait_all([probes.waiting_for(stack, runtimes.of_stack(stack), name)], since=since, tell=lambda _: None)
 
 
 def not_ready(stack: Stack, timeout: float | None = None, *, in_vain: Callable[[], bool] = lambda: False) -> dict[str, str]:
-    """Wait until all that runs is ready, as long as a start may take, and no longer than until it is in vain. Returns what is not ready
-    when the time is up, and why."""
+    """Wait until all running components are ready. Returns the components that are not ready in time, and why.
+
+    Waits at most `timeout` seconds (by default as long as a start may take) and stops early when `in_vain` returns true.
+    """
     runtime = runtimes.of_stack(stack)
     waiting = {name: "" for name in stack.names if runtime.runs(name)}
     if timeout is None:
@@ -102,13 +107,15 @@ def not_ready(stack: Stack, timeout: float | None = None, *, in_vain: Callable[[
 
 
 def still_not_back(stack: Stack, names: Mapping[str, str]) -> dict[str, str]:
-    """Which of these components are not ready at this moment either, and why."""
+    """Return which of these components are still not ready now, and why."""
     return {name: why for name in names if (why := answers(stack, name)) is not None}
 
 
 def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | None:
-    """That a component which was started after `since` (epoch seconds) has ended, and how: a phrase; and whether somebody else's hold on
-    its port was the reason. None when it runs."""
+    """Return how a component that was started after `since` (epoch seconds) ended again, or None when it runs.
+
+    The result is a phrase, and whether the component ended because another program held its port.
+    """
     runtime = runtimes.of_stack(stack)
     if runtime.runs(name) or (end := runtime.start_failed(name, since)) is None:
         return None
@@ -119,13 +126,13 @@ def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | Non
 
 
 def pause(stack: Stack, name: str) -> None:
-    """It neither works nor answers, and keeps its connections."""
+    """Freeze the component: it does not work or answer, and its connections stay open."""
     runtimes.of_stack(stack).pause([name])
     _await(stack, name, PAUSED)
 
 
 def unpause(stack: Stack, name: str, run: str | None) -> None:
-    """Let that run of it go on which was paused."""
+    """Continue the paused `run` of the component. Does nothing when a later run has replaced it."""
     if state(stack, name) == PAUSED and identity(stack, name) == run:
         runtimes.of_stack(stack).unpause([name])
         _await(stack, name, RUNNING)
@@ -147,10 +154,10 @@ def _await(stack: Stack, name: str, wanted: str) -> None:
 
 
 def end_of(stack: Stack, name: str, since: float) -> End | None:
-    """How it ended, as its parent saw it; None when nobody saw it end since then."""
+    """Return how the component ended, as its parent saw it, or None when no end was seen since then (epoch seconds)."""
     return runtimes.of_stack(stack).last_end(name, since - 0.001)
 
 
 def answers(stack: Stack, name: str) -> str | None:
-    """None when it answers now, else a few words on what is missing."""
+    """Return None when the component answers now, else a short phrase that says what is missing."""
     return probes.probe_of(stack, name)()

@@ -1,6 +1,6 @@
-"""The control directory, labkit's side: what is armed is written here, acknowledgements and hits are read. See docs/control-directory.md.
+"""labkit's side of the control directory: write what is armed, read acknowledgements and hits. See docs/control-directory.md.
 
-What is armed follows from the ledger alone: every fault of it that is meant for a service and is not being healed.
+The ledger alone decides what is armed: every fault in it that targets a service and is not being healed.
 """
 
 import json
@@ -18,7 +18,7 @@ from labkit.stack.model import Stack
 from labkit.stack.runtime import CUT, FAILED, RUNNING, STOPPED
 
 VERSION = 1
-ACKNOWLEDGE_S = 5.0  # a mount that shows changes late shows them within that
+ACKNOWLEDGE_S = 5.0  # a slow mount shows changes within this time
 ASK_EVERY_S = 0.25
 LOOK_S = 0.01
 _STATES = {FAILED: "not running: it ended by itself", STOPPED: "not running"}
@@ -26,7 +26,7 @@ _STATES = {FAILED: "not running: it ended by itself", STOPPED: "not running"}
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What a service said last: the generation that it has loaded and what can be armed in it."""
+    """A service's last acknowledgement: the generation that it has loaded, and the failpoints and routes that can be armed in it."""
 
     generation: int
     pid: int
@@ -35,7 +35,7 @@ class Acknowledgement:
 
 
 class NotAcknowledged(UserError):
-    """What was to be armed is not armed everywhere. `targets`: component and why."""
+    """The fault is not armed in all services. `targets` maps each such component to the reason."""
 
     def __init__(self, targets: dict[str, str], what: str = "armed") -> None:
         self.targets = targets
@@ -48,7 +48,7 @@ def directory(stack_directory: Path) -> Path:
 
 
 def write_armed(ledger: Ledger) -> int:
-    """Make the armed file what the ledger says. Returns its generation."""
+    """Write the armed file from the ledger. Returns its generation."""
     with ledger.lock():
         faults = [
             {"id": fault.id, "until": fault.until, **{k: v for k, v in entry.items() if v is not None}}
@@ -84,7 +84,7 @@ def _generation(folder: Path) -> int:
 
 
 def armed_ids(stack_directory: Path) -> set[str]:
-    """The faults that the armed file holds now."""
+    """Return the ids of the faults in the armed file."""
     try:
         faults = json.loads((directory(stack_directory) / "armed" / "armed.json").read_text())["faults"]
         return {str(fault["id"]) for fault in faults}
@@ -101,8 +101,10 @@ def acknowledged(stack_directory: Path, component: str) -> Acknowledgement | Non
 
 
 def await_disarmed(stack: Stack, targets: Iterable[str], generation: int) -> None:
-    """Return when each target has loaded this generation or does not run any more: it then loads it before anything else when it starts.
-    Raises NotAcknowledged naming those that run and stay silent."""
+    """Return when each target has loaded this generation or has stopped. A stopped service loads it first when it starts.
+
+    Raises NotAcknowledged with the targets that run and do not answer.
+    """
     waiting = set(targets)
     while waiting:
         try:
@@ -118,7 +120,7 @@ def await_disarmed(stack: Stack, targets: Iterable[str], generation: int) -> Non
 
 
 def await_acknowledgement(stack: Stack, targets: Iterable[str], generation: int, *, timeout: float = ACKNOWLEDGE_S) -> None:
-    """Return when each target has loaded this generation. Raises NotAcknowledged naming those that do not run or stay silent."""
+    """Return when each target has loaded this generation. Raises NotAcknowledged with the targets that do not run or do not answer."""
     missing = set(targets)
     begun = asked = time.monotonic()
     while True:
@@ -144,7 +146,7 @@ def _refuse_down(stack: Stack, targets: Iterable[str]) -> None:
 
 
 def hits(stack_directory: Path, fault: Fault) -> list[dict[str, Any]]:
-    """What the services wrote about this fault, in the order in which each wrote it."""
+    """Return what the services wrote about this fault, in the order in which each service wrote it."""
     found = []
     for component in sorted({str(entry["target"]) for entry in fault.settings.get("armed", [])}):
         path = directory(stack_directory) / "hits" / component / "hits.jsonl"
@@ -157,7 +159,7 @@ def hits(stack_directory: Path, fault: Fault) -> list[dict[str, Any]]:
 
 
 def _hit(line: bytes, fault_id: str) -> dict[str, Any] | None:
-    """A hit of this fault; a line that is none, or only half there, counts for nothing."""
+    """Parse a hit of this fault. Returns None for an incomplete line or a line of another fault."""
     if fault_id.encode() not in line:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Applying faults and healing them, with the ledger written before each act."""
+"""Apply and heal faults. The ledger is written before each action."""
 
 import time
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from labkit.faults.ledger import ACTIVE, BY_HAND, HEALING, Fault, Ledger, Owner,
 from labkit.faults.primitive import Primitive, Proof
 from labkit.stack.model import Stack
 
-PROBE_S = 10.0  # how long a heal may take to show
+PROBE_S = 10.0  # seconds until a heal must show
 LOOK_S = 0.02
 OUTAGES = ("kill", "stop", "pause", "cut", "crash")
 
 
 @dataclass(frozen=True)
 class FaultSpec:
-    """What a fault is to be: see Fault for the fields."""
+    """A fault to apply. See Fault for the fields."""
 
     verb: str
     target: str
@@ -26,7 +26,7 @@ class FaultSpec:
 
 
 Wanted = Callable[[Stack], FaultSpec]
-"""What a fault is to be, on whichever stack it is brought about."""
+"""Returns the fault to apply, for the stack that it is applied to."""
 
 
 def primitive(verb: str) -> Primitive:
@@ -36,7 +36,7 @@ def primitive(verb: str) -> Primitive:
 
 
 def apply(stack: Stack, spec: FaultSpec, owner: Owner | None = None, *, seconds: float | None = None) -> Fault:
-    """Bring it about. When it cannot be, what was done of it is undone and the error raised. `seconds`: heals by itself then."""
+    """Apply the fault. If that fails, undo what was done and raise the error. With `seconds`, the fault heals by itself after that time."""
     ledger = Ledger(stack.directory)
     owner = owner or this_process(BY_HAND, f"labkit fault {spec.verb}")
     until = None if seconds is None else time.time() + seconds
@@ -65,11 +65,11 @@ def _take_back(stack: Stack, fault: Fault) -> None:
     try:
         heal(stack, fault, how="it could not be applied")
     except UserError:
-        return  # it stays in the ledger, and the next command tries again; what went wrong first is what the user is to see
+        return  # the fault stays in the ledger and the next command tries again; the user sees the first error
 
 
 def heal(stack: Stack, fault: Fault, *, how: str = "healed") -> Fault:
-    """Undo it and see that nothing of it is left. Healing what is healed changes nothing. Raises UserError when something is left."""
+    """Undo the fault and verify that nothing of it is left. A healed fault stays as it is. Raises UserError when something is left."""
     ledger = Ledger(stack.directory)
     with ledger.lock("heal.lock"):
         found = ledger.get(fault.id)
@@ -89,12 +89,15 @@ def heal(stack: Stack, fault: Fault, *, how: str = "healed") -> Fault:
 
 
 def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
-    """When the last outage is healed, wait until all that runs is ready; what does not get ready is told, and no fault's any more. An
-    outage that begins meanwhile is waited for when that one is healed."""
+    """After the last outage is healed, wait until all running components are ready.
+
+    A component that does not become ready is noted in the ledger and is no longer the fault's concern. An outage that begins meanwhile
+    stops this wait; healing that outage waits again.
+    """
     if fault.verb not in OUTAGES or _outage(ledger):
         return fault
     was_started = fault.verb in ("kill", "stop", "crash")
-    # the others may need the one that has ended again: they would be awaited in vain
+    # The other components may need the one that has ended again, so waiting for them would be in vain.
     late = components.not_ready(stack, in_vain=lambda: _outage(ledger) or (was_started and _ended_again(stack, fault) is not None))
     facts: dict[str, object] = {}
     if not _outage(ledger):
@@ -107,7 +110,7 @@ def _once_ready(stack: Stack, ledger: Ledger, fault: Fault) -> Fault:
 
 
 def _outage(ledger: Ledger) -> bool:
-    """Is a component away, or may it be soon?"""
+    """Whether a component is down, or may be soon."""
     return any(fault.verb in OUTAGES for fault in ledger.open())
 
 
@@ -116,7 +119,7 @@ def _ended_again(stack: Stack, fault: Fault) -> tuple[str, bool] | None:
 
 
 def _last_proof(stack: Stack, ledger: Ledger, fault: Fault) -> dict[str, object]:
-    """What shows only while a fault is there is written down before it goes."""
+    """Collect the proof that is visible only while the fault is present."""
     if fault.state == HEALING:
         return {}
     seen = proof(stack, fault)
@@ -131,26 +134,26 @@ def _left(stack: Stack, ledger: Ledger, fault: Fault, kind: Primitive) -> str | 
 
 
 def proof(stack: Stack, fault: Fault) -> Proof:
-    """That it fired, as was written down when it was healed, or as far as it shows now."""
+    """Return the proof that the fault fired: what was written down when it was healed, and what is visible now."""
     known = Proof(fault.facts.get("proof_service"), fault.facts.get("proof_outside"))
     if known.service and known.outside:
         return known
     try:
         seen = primitive(fault.verb).prove(stack, Ledger(stack.directory), fault)
     except (UserError, OSError):
-        seen = Proof()  # who would tell does not answer
+        seen = Proof()  # the source of the proof does not answer
     return Proof(seen.service or known.service, seen.outside or known.outside)
 
 
 def left(stack: Stack, fault: Fault) -> str | None:
-    """What there is of it now; None when nothing is."""
+    """Return what is left of the fault now, or None when nothing is left."""
     return primitive(fault.verb).probe(stack, Ledger(stack.directory), fault)
 
 
 def heal_all(
     stack: Stack, wanted: Callable[[Fault], bool] = lambda _: True, *, how: str = "healed", tell: Callable[[Fault], None] = lambda _: None
 ) -> list[Fault]:
-    """Heal these, the last one first; one that another one keeps from healing once that is gone. Raises UserError with what is left."""
+    """Heal these faults, the latest first. A fault that is blocked by another one is retried. Raises UserError with what is left."""
     healed: list[Fault] = []
     left_over = [fault for fault in reversed(Ledger(stack.directory).open()) if wanted(fault)]
     while left_over:
@@ -168,7 +171,7 @@ def heal_all(
 
 
 def left_behind(stack: Stack) -> list[Fault]:
-    """Faults that should be gone: of a run that was killed, half done, or overdue. Only looks."""
+    """Return the faults that should be gone: from a killed run, half done, or overdue. Changes nothing."""
     return [fault for fault in Ledger(stack.directory).open() if left_behind_one(stack, fault)]
 
 
@@ -178,7 +181,7 @@ def left_behind_one(stack: Stack, fault: Fault) -> bool:
 
 
 def heal_left_behind(stack: Stack, tell: Callable[[Fault], None] = lambda _: None) -> list[Fault]:
-    """What a command does first that changes something."""
+    """Heal the faults that earlier commands left behind. Each command that changes something calls this first."""
     healed: list[Fault] = []
     if left_behind(stack):
         healed = heal_all(stack, lambda fault: left_behind_one(stack, fault), how="left behind by an earlier command", tell=tell)
@@ -188,7 +191,7 @@ def heal_left_behind(stack: Stack, tell: Callable[[Fault], None] = lambda _: Non
 
 
 def forget_all(ledger: Ledger, how: str) -> None:
-    """The stack is down: nothing that a fault did is left but what is armed, and that is taken back."""
+    """Mark all faults as healed after the stack is down, and disarm what is still armed. Nothing else of a fault outlives the stack."""
     for fault in reversed(ledger.open()):
         ledger.tell("healed", ledger.tell("healing", fault, owner=this_process("heal", how)), {"how": how})
     if control.armed_ids(ledger.directory):
@@ -196,7 +199,7 @@ def forget_all(ledger: Ledger, how: str) -> None:
 
 
 def healed_by_repair(stack: Stack) -> list[Fault]:
-    """After `up`: outages of which nothing is left, because it has started what was down, are over."""
+    """Close the outages that `up` has ended by starting what was down. Returns them."""
     ledger = Ledger(stack.directory)
     over = [f for f in ledger.open() if f.verb in ("kill", "stop", "pause", "cut") and left(stack, f) is None and f.state != HEALING]
     return [heal(stack, fault, how="repaired by labkit up") for fault in reversed(over)]

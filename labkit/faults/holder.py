@@ -1,7 +1,7 @@
-"""The holder: the one process of a stack that keeps what needs a living process, row locks and timers. Detached, and alone by a lock.
+"""The holder: the single process of a stack that owns row locks and timers. It is detached, and a file lock keeps it unique.
 
-It does what the ledger says: locks for each lock fault that is not being healed, heals each fault whose time is up, and ends when none
-of both is left. If it is killed, MySQL lets go of its locks, and the next labkit command heals what is overdue.
+The holder follows the ledger. It takes a row lock for each lock fault that is not being healed, heals each fault whose time is up, and ends
+when it has no locks and no timers. If it is killed, MySQL releases its locks, and the next labkit command heals overdue faults.
 """
 
 import fcntl
@@ -23,8 +23,8 @@ from labkit.stack.model import Stack
 from labkit.terminal import say
 
 LOOK_S = 0.05
-LINGER_S = 0.5  # before it ends with nothing to do
-ENDING_S = 10.0  # for another one to do so
+LINGER_S = 0.5  # idle time before the holder ends
+ENDING_S = 10.0  # time that the previous holder has to end
 
 
 class Holder:
@@ -53,7 +53,7 @@ class Holder:
             time.sleep(LOOK_S)
 
     def _has_work(self, faults: list[Fault]) -> bool:
-        """A fault whose time has passed and that could not be healed is the next command's."""
+        """Whether there is a lock or a timer to serve. A fault that is overdue and could not be healed is left to the next command."""
         timers = any(f.until is not None and f.id not in self._failed for f in faults)
         healing = self._healer is not None and self._healer.is_alive()
         return bool(self._locks) or timers or healing or any(f.verb == "lock" and f.state == INTENDED and f.owner.alive() for f in faults)
@@ -62,7 +62,7 @@ class Holder:
         now = time.time()
         wanted = {f.id: f for f in faults if f.verb == "lock" and f.state in (INTENDED, ACTIVE) and not f.overdue(now)}
         for fault_id in set(self._locks) - set(wanted):
-            self._locks.pop(fault_id).close()  # which rolls back
+            self._locks.pop(fault_id).close()  # closing the connection rolls back
             (self._folder / f"{fault_id}.json").unlink(missing_ok=True)
         for fault_id, fault in wanted.items():
             if fault_id not in self._locks and fault.state == INTENDED and not (self._folder / f"{fault_id}.json").exists():
@@ -96,7 +96,7 @@ class Holder:
         paths.write(self._folder / f"{fault.id}.json", json.dumps(facts))
 
     def _heal_overdue(self, faults: list[Fault]) -> None:
-        """Beside everything else: to start a component again takes its time, in which others want their locks."""
+        """Heal in a separate thread: starting a component takes time, and other faults need their locks meanwhile."""
         now = time.time()
         overdue = [fault for fault in reversed(faults) if fault.overdue(now) and fault.id not in self._failed]
         if overdue and not (self._healer and self._healer.is_alive()):
@@ -107,7 +107,7 @@ class Holder:
         for fault in overdue:
             try:
                 engine.heal(self._stack, fault, how="its time was up")
-            except Exception as error:  # the next labkit command tries again, and tells
+            except Exception as error:  # the next labkit command tries again and reports the error
                 say.line(f"fault {fault.id}: {error}")
                 self._failed.add(fault.id)
 
@@ -119,13 +119,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     with (stack.directory / "holder.lock").open("a") as file:
         if not _alone(file):
-            return  # another one holds already
+            return  # another holder runs
         record(stack)
         Holder(stack).run()
 
 
 def _alone(file: IO[str]) -> bool:
-    """Perhaps the other one is just about to end."""
+    """Take the file lock, and wait a while for a holder that is about to end. Returns whether this process has the lock."""
     deadline = time.monotonic() + ENDING_S
     while True:
         try:
@@ -138,7 +138,7 @@ def _alone(file: IO[str]) -> bool:
 
 
 def record(stack: Stack) -> None:
-    """Write down that this process is the holder."""
+    """Record this process as the holder."""
     processes.record(stack.directory, NAME, processes.identified(os.getpid()))
 
 

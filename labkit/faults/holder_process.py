@@ -1,4 +1,4 @@
-"""Starting the holder process and finding it."""
+"""Start the holder process, and find it."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def running(directory: "os.PathLike[str]") -> processes.Process | None:
 
 
 def ensure(stack: Stack) -> None:
-    """One holder runs for this stack, detached from whoever starts it. It ends by itself when there is nothing to hold."""
+    """Make sure that a holder runs for this stack, detached from the caller. It ends by itself when it has nothing to hold."""
     if running(stack.directory):
         return
     log_directory = stack.directory / "logs"
@@ -46,7 +46,7 @@ def ensure(stack: Stack) -> None:
     deadline = time.monotonic() + START_S
     while not running(stack.directory):
         if started.poll() is not None and not running(stack.directory):
-            return  # it found nothing to hold, or another holder
+            return  # it found nothing to hold, or another holder runs
         if time.monotonic() > deadline:
             raise UserError("The holder process did not start.", f"see {log_directory / 'holder.log'}")
         time.sleep(0.01)

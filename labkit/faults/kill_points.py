@@ -1,10 +1,10 @@
-"""Places at which labkit can be made to die, so that tests see what the next command does about it. Set by tests alone."""
+"""Points at which a test can kill labkit, to see how the next command recovers. Only tests set them."""
 
 import os
 import signal
 
 
 def reached(place: str) -> None:
-    """`LABKIT_DIE_AT=act`: end here, as by kill -9."""
+    """End here as by `kill -9` when `LABKIT_DIE_AT` names this point (for example `LABKIT_DIE_AT=act`)."""
     if os.environ.get("LABKIT_DIE_AT") == place:
         os.kill(os.getpid(), signal.SIGKILL)

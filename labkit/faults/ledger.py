@@ -1,7 +1,8 @@
-"""The fault ledger, `faults.jsonl` in the stack's directory: what was done to the stack and how it is undone, written before it is done.
+"""The fault ledger, `faults.jsonl` in the stack's directory: a write-ahead log of faults and of how to undo them.
 
-Each line is one event: `intent` (with the whole fault), `applied`, `note`, `healing`, `healed`. A fault's state is that of its last one.
-Lines are synced before anything else happens, so whatever becomes of labkit, the next command knows what may be there.
+Each line is one event: `intent` (with all fields of the fault), `applied`, `note`, `healing`, `healed`. The last event that sets a state
+decides the fault's state. Each line is synced before the action, so that after any crash of labkit the next command knows what may be
+present.
 """
 
 import fcntl
@@ -24,11 +25,11 @@ _STATES = {"intent": INTENDED, "applied": ACTIVE, "healing": HEALING, "healed": 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who answers for a fault. A scenario's fault goes with its process; one set by hand stays."""
+    """The process that is responsible for a fault. A scenario's fault ends with its process; a fault that was set by hand stays."""
 
     kind: str
     pid: int
-    start: str  # of the process, as in processes.Process
+    start: str  # the process's start time, as in processes.Process
     command: str = ""
 
     def alive(self) -> bool:
@@ -42,12 +43,14 @@ def this_process(kind: str, command: str) -> Owner:
 
 @dataclass(frozen=True)
 class Fault:
-    """`settings` is all that the primitive needs to apply and undo it; `facts` what it found out when it did. Times in epoch seconds."""
+    """`settings` has all that the primitive needs to apply and undo the fault. `facts` are what the primitive found out. Times are epoch
+    seconds.
+    """
 
     id: str
     verb: str
-    target: str  # a component, or what else it acts on
-    said: str  # what it does, as a sentence without a full stop
+    target: str  # a component, or the other object that it acts on
+    said: str  # its effect, as a sentence without a full stop
     settings: dict[str, Any]
     owner: Owner
     made: float
@@ -57,7 +60,7 @@ class Fault:
     applied: float | None = None
     healing: float | None = None
     healed: float | None = None
-    healer: Owner | None = None  # who is at work healing it, or was
+    healer: Owner | None = None  # the process that is healing it, or last tried
 
     @property
     def over(self) -> bool:
@@ -68,11 +71,11 @@ class Fault:
         return self.owner.kind == BY_HAND
 
     def overdue(self, now: float) -> bool:
-        """Its time is up, and nobody is still at work bringing it about."""
+        """Whether its time is up and no process is still applying it."""
         return self.until is not None and now >= self.until and not (self.state == INTENDED and self.owner.alive())
 
     def left_behind(self, now: float) -> bool:
-        """Should it be gone already? Its scenario ended without healing it, labkit died over it, or its time is up."""
+        """Whether it should be gone: its scenario ended without healing it, labkit died while working on it, or its time is up."""
         if self.over:
             return False
         if self.state == HEALING:
@@ -89,14 +92,14 @@ class Ledger:
 
     @contextmanager
     def lock(self, name: str = "faults.lock") -> Iterator[None]:
-        """One process at a time; waits. Held for moments only."""
+        """Let one process in at a time; others wait. Callers hold the lock only briefly."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / name).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def intend(self, verb: str, target: str, said: str, settings: dict[str, Any], owner: Owner, until: float | None) -> Fault:
-        """Write down what is about to be done."""
+        """Record an action before it is taken. Returns the new fault."""
         with self.lock():
             number = max((int(fault.id) for fault in self.all()), default=0) + 1
             fault = Fault(str(number), verb, target, said, settings, owner, round(time.time(), 6), until)
@@ -104,7 +107,7 @@ class Ledger:
         return fault
 
     def tell(self, event: str, fault: Fault, facts: dict[str, Any] | None = None, owner: Owner | None = None) -> Fault:
-        """Write down `applied`, `note`, `healing` or `healed`. Returns the fault as it is then."""
+        """Record `applied`, `note`, `healing` or `healed`. Returns the updated fault."""
         line: dict[str, Any] = {"event": event, "id": fault.id, "time": round(time.time(), 6), "facts": facts or {}}
         if owner is not None:
             line["owner"] = asdict(owner)
@@ -127,7 +130,7 @@ class Ledger:
             return file.read(1) == b"\n"
 
     def all(self) -> list[Fault]:
-        """Every fault since the stack's data was made, oldest first."""
+        """Return every fault since the stack's data was created, oldest first. Raises Damaged when the file cannot be read."""
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
@@ -145,7 +148,7 @@ class Ledger:
         return list(faults.values())
 
     def since(self, size: int) -> list[Fault]:
-        """Those that were not over when the ledger had so many bytes, oldest first."""
+        """Return the faults that were not yet healed when the ledger was `size` bytes long, oldest first."""
         faults = self.all()
         before: dict[str, Fault] = {}
         if faults and size:
@@ -153,7 +156,7 @@ class Ledger:
         return [fault for fault in faults if fault.id not in before or not before[fault.id].over]
 
     def open(self) -> list[Fault]:
-        """Those that are not healed, oldest first."""
+        """Return the faults that are not healed, oldest first."""
         return [fault for fault in self.all() if not fault.over]
 
     def get(self, fault_id: str) -> Fault | None:
@@ -161,11 +164,11 @@ class Ledger:
 
 
 _read: dict[Path, tuple[bytes, dict[str, Fault]]] = {}
-"""What this process has read of a ledger already, and the faults by id that it tells of: it only grows, and is asked again and again."""
+"""For each ledger, the bytes that this process has parsed and the faults in them. The file only grows and is read often."""
 
 
 def _take(faults: dict[str, Fault], lines: bytes) -> None:
-    """Let the faults be what these lines say besides."""
+    """Apply the events in these lines to `faults`."""
     for line in lines.decode("utf-8", errors="replace").splitlines():
         try:
             event = json.loads(line)

@@ -1,4 +1,4 @@
-"""What commands say about faults, and which of them heal some first. Commands that only read neither heal nor wait."""
+"""What commands report about faults, and which commands heal faults first. Commands that only read do not heal and do not wait."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from labkit.terminal import say
 
 
 def notes(stack: Stack) -> list[str]:
-    """A line for each fault that could mislead whoever looks at the stack now."""
+    """Return one line for each fault that could mislead a person who looks at the stack now."""
     return [_note(stack, fault) for fault in Ledger(stack.directory).open()]
 
 
@@ -31,13 +31,18 @@ def _ago(seconds: float) -> str:
 
 
 def heal_left_behind(stack: Stack, *, to_errors: bool = False) -> None:
-    """First thing in a command that changes something: what an earlier run left is healed, and told (on standard error if asked)."""
+    """Heal what an earlier run left behind, and report it (on standard error if `to_errors`). Commands that change something call this
+    first.
+    """
     out = say.problem if to_errors else say.line
     engine.heal_left_behind(stack, tell=lambda fault: out(f"Healed fault {fault.id}, left behind by an earlier run: {fault.said}."))
 
 
 def heal_all_first(stack: Stack, command: str, *, to_errors: bool = False) -> None:
-    """Everything, whoever set it: for what begins anew and for checks, which are about the code alone. Not that of a run that goes on."""
+    """Heal all faults, also those of other commands, except faults of a run that is still active.
+
+    For commands that reset the stack, and for checks, which judge the code alone.
+    """
     out = say.problem if to_errors else say.line
     _refuse_while_a_run_goes_on(stack)
     engine.heal_all(stack, how=command, tell=lambda fault: out(f"Healed fault {fault.id} first: {fault.said}."))
@@ -51,12 +56,12 @@ def _refuse_while_a_run_goes_on(stack: Stack) -> None:
 
 
 def forget(stack: Stack, command: str) -> None:
-    """The stack begins anew without its data: no fault needs more than to be written off."""
+    """Mark all faults as healed when the stack loses its data. No fault needs more than that."""
     engine.forget_all(Ledger(stack.directory), command)
 
 
 def after_repair(stack: Stack) -> None:
-    """After `labkit up` everything runs: outages are over, and what was left behind is healed."""
+    """After `labkit up` everything runs: close outages, and heal what was left behind."""
     for fault in engine.healed_by_repair(stack):
         say.line(f"Fault {fault.id} is over with that: {fault.said}.")
     heal_left_behind(stack)

@@ -1,6 +1,6 @@
-"""Faults of components as a whole: kill, stop, pause, cut. F7.
+"""Faults of whole components: kill, stop, pause, cut. F7.
 
-"While it was down" means between two positions of the binlog, `binlog_at_stop` and `binlog_at_start`, in the facts.
+"While it was down" means the interval between two binlog positions in the facts, `binlog_at_stop` and `binlog_at_start`.
 """
 
 from labkit.errors import UserError
@@ -14,7 +14,7 @@ ENDING = ("kill", "stop")
 
 
 def _others(ledger: Ledger, fault: Fault, verbs: tuple[str, ...]) -> list[Fault]:
-    """Other faults of the same component that are there and stay."""
+    """Return the other active faults of the same component."""
     return [f for f in ledger.open() if f.id != fault.id and f.target == fault.target and f.verb in verbs and f.state != "healing"]
 
 
@@ -41,7 +41,7 @@ def _runs(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
 
 
 def _prove_ended(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """Its parent saw it end; nobody answers in its place (as long as it is down)."""
+    """The parent saw the component end, and (while it is down) nothing answers in its place."""
     end = components.end_of(stack, fault.target, fault.made)
     if end is None:
         return Proof()
@@ -58,14 +58,14 @@ def _pause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _binlog_unless_it_is(stack: Stack, name: str) -> dict[str, object] | None:
-    return None if name == "mysql" else positions.binlog_position(stack)  # a paused one would keep the question waiting
+    return None if name == "mysql" else positions.binlog_position(stack)  # a paused MySQL would block this query
 
 
 def _unpause(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if _others(ledger, fault, ("pause",)):
         return {}
     facts: Facts = {"binlog_at_start": _binlog_unless_it_is(stack, fault.target)}
-    run = fault.facts.get("run") or components.identity(stack, fault.target)  # it died before it wrote that down
+    run = fault.facts.get("run") or components.identity(stack, fault.target)  # labkit may have died before it recorded the run
     components.unpause(stack, fault.target, run)
     return facts
 

@@ -16,7 +16,7 @@ ANSWER_S = 5.0
 
 
 def binlog_position(stack: Stack) -> dict[str, object] | None:
-    """None when MySQL does not answer."""
+    """Return the current binlog position, or None when MySQL does not answer."""
     try:
         with sql.connected(stack.mysql, 2.0) as cursor:
             return sql.binlog_position(cursor)
@@ -25,13 +25,13 @@ def binlog_position(stack: Stack) -> dict[str, object] | None:
 
 
 def said(stack: Stack, position: Position) -> str:
-    """`offset 17`"""
+    """Format a position for people: `offset 17`."""
     positions = brokers.positions(stack.profile)
     return f"{positions.noun} {positions.written(position)}"
 
 
 def parsed(stack: Stack, written: object) -> Position:
-    """A position that labkit or a service wrote to a file. Raises UserError for what is none."""
+    """Parse a position that labkit or a service wrote to a file. Raises UserError when it is not a position."""
     position = brokers.positions(stack.profile).read(written)
     if position is None:
         message = f"{str(written)!r} is not a position in {brokers.of(stack).title}."
@@ -40,7 +40,7 @@ def parsed(stack: Stack, written: object) -> Position:
 
 
 def bounds(stack: Stack, topic: str, partition: int) -> Bounds:
-    """Raises UserError when the broker does not answer or has no such partition."""
+    """Return the first and the next position of a partition. Raises UserError when the broker does not answer or has no such partition."""
     with _asking(), brokers.of(stack).connect(ANSWER_S) as broker:
         count = broker.channels().get(topic, 0)
         found = broker.bounds({topic: count}) if partition < count else {}
@@ -50,19 +50,21 @@ def bounds(stack: Stack, topic: str, partition: int) -> Bounds:
 
 
 def partitions(stack: Stack, name: str) -> int:
-    """How many there are, of a channel by its full or short name. Raises UserError."""
+    """Return the number of partitions of a channel, given by its full or short name. Raises UserError."""
     with _asking(), brokers.of(stack).connect(ANSWER_S) as broker:
         return broker.channels().get(channel(stack.profile, name), 0)
 
 
 def partition_of(stack: Stack, key: str, count: int) -> int:
-    """Where the broker puts a key, of so many partitions."""
+    """Return the partition to which the broker assigns a key when there are `count` partitions."""
     return brokers.of(stack).partition_of(key.encode(), count)
 
 
 def taken_up_to(stack: Stack, who: Subscription, topic: str, partition: int) -> Position | None:
-    """The position after the last record that this subscriber has done with, as it told its broker or store; None when it told none.
-    Raises UserError when that cannot be asked."""
+    """Return the position after the last record that this subscriber has processed, or None when it has committed none.
+
+    The subscriber commits its position to its broker or store. Raises UserError when that does not answer.
+    """
     if who.keeps_positions:
         return _position_in_redis(stack, who.subscriber, topic, partition)
     with _asking(), brokers.of(stack).connect(ANSWER_S) as broker:
@@ -83,25 +85,25 @@ def _position_in_redis(stack: Stack, subscriber: str, topic: str, partition: int
 
 
 def publish(stack: Stack, channel: str, key: bytes, value: bytes, *, planted_by: str, partition: int | None) -> tuple[int, Position]:
-    """One record that is marked as planted by a fault. Returns its partition and position. Raises UserError."""
+    """Publish one record, marked as planted by a fault. Returns its partition and position. Raises UserError."""
     with _asking():
         return brokers.of(stack).publish(channel, key, value, planted_by=planted_by, partition=partition)
 
 
 def trim(stack: Stack, place: Place, before: Position) -> Position:
-    """Returns where the partition starts now. Raises UserError."""
+    """Delete the records before a position. Returns the partition's new start. Raises UserError."""
     with _asking():
         return brokers.of(stack).trim(place, before)
 
 
 def ensure(stack: Stack, channel: str) -> None:
-    """Raises UserError."""
+    """Make sure that the channel exists. Raises UserError."""
     with _asking():
         brokers.of(stack).ensure(channel, 1)
 
 
 def move_behind(stack: Stack, who: Subscription, topic: str, partition: int, position: Position) -> None:
-    """Let a subscriber go on after this record, as if it had taken it: stop it, move it, start it. Raises UserError."""
+    """Stop a subscriber, move it behind this record, and start it, as if it had processed the record. Raises UserError."""
     from labkit.faults import components
 
     positions = brokers.positions(stack.profile)
@@ -120,7 +122,7 @@ def move_behind(stack: Stack, who: Subscription, topic: str, partition: int, pos
 
 @contextmanager
 def _asking() -> Iterator[None]:
-    """Raises UserError for what the broker, which the message names, does not do."""
+    """Turn the broker's errors into a UserError. The message names the broker."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What a fault primitive is."""
+"""The interface of a fault primitive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Proof:
-    """That a fault fired, told twice: by the service that met it, and by something beside that service. None: not seen."""
+    """Two independent proofs that a fault fired: from the service that met it, and from outside that service. None means not seen."""
 
     service: str | None = None
     outside: str | None = None
@@ -24,10 +24,11 @@ class Proof:
 
 @dataclass(frozen=True)
 class Primitive:
-    """How a kind of fault is applied, undone, looked for and proven.
+    """How to apply, undo, detect and prove one kind of fault.
 
-    `apply` and `undo` return facts for the ledger; `undo` may run again, after it was cut off anywhere. `probe` returns None when nothing
-    of the fault is left, else what is. A `one_shot` leaves nothing that could be undone: it is over once applied.
+    `apply` and `undo` return facts for the ledger. `undo` may run again after it was interrupted at any point. `probe` returns None when
+    nothing of the fault is left, else a description of what is left. A `one_shot` fault leaves nothing to undo: it is over once it is
+    applied.
     """
 
     verb: str

@@ -1,7 +1,7 @@
 """Faults that labkit plants on the broker: duplicate, reorder, poison, trim, tick. F4, F5, F9, F10, F11.
 
-Each planted record carries the header `labkit-fault` with the fault's id, and is noted in the facts as `planted`. `attempts` counts
-them before they are sent: of one that the broker never answered nobody knows whether it is there, and the evidence looks for its header.
+Each planted record carries the header `labkit-fault` with the fault's id and is listed in the facts under `planted`. `attempts` counts
+records before they are sent. If the broker never answers, it is unknown whether the record arrived, so the evidence looks for its header.
 """
 
 import time
@@ -24,7 +24,7 @@ from labkit.system.model import Profile, Subscription
 ANSWER_S = 5.0
 TAKEN_S = 5.0
 LOOK_S = 0.02
-_OWN_PART = 0xFF << 16  # of message ids, next to those of the services
+_OWN_PART = 0xFF << 16  # of message ids, next to the parts of the services
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,12 +33,12 @@ def new_message_id(stack: Stack) -> str:
 
 
 def value_of(headers: str, payload: str) -> bytes:
-    """The record of an outbox row; headers are JSON text."""
+    """Return the record for an outbox row. `headers` is JSON text."""
     return b'{"payload":' + _encode(payload) + b',"headers":' + headers.encode() + b"}"
 
 
 def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
-    """`channel`, `headers`, `payload` and `key` of a message. Raises UserError when no outbox has it."""
+    """Return `channel`, `headers`, `payload` and `key` of a message. Raises UserError when no outbox has it."""
     schemas = stack.profile.schemas
     query = " UNION ALL ".join(f"SELECT destination, headers, payload FROM {s}.{messaging.OUTBOX} WHERE id = %s" for s in schemas)
     try:
@@ -54,8 +54,10 @@ def outbox_row(stack: Stack, message_id: str) -> dict[str, str]:
 
 
 def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, Any]], what: Mapping[str, Any]) -> None:
-    """Publish one record (`channel`, `key`, `value` in hexadecimal digits, `partition` or none), and add its `topic`, `partition` and
-    `offset` to `planted`. Raises UserError."""
+    """Publish one record, and append its `topic`, `partition` and `offset` to `planted`. Raises UserError.
+
+    `what` has `channel`, `key`, `value` (hexadecimal) and an optional `partition`.
+    """
     ledger.tell("note", fault, {"attempts": len(planted) + 1})
     value = bytes.fromhex(what["value"])
     partition, position = positions.publish(
@@ -67,7 +69,7 @@ def _plant(stack: Stack, ledger: Ledger, fault: Fault, planted: list[dict[str, A
 
 
 def watches(profile: Profile, channel: str, **match: object) -> list[dict[str, Any]]:
-    """Entries of the armed file: each subscriber of the channel tells when it has taken such a message."""
+    """Return entries for the armed file: each subscriber of the channel reports when it has taken a matching message."""
     return [
         {"kind": "watch", "target": w.component, "subscriber": w.subscriber, "channel": channel, **match}
         for w in subscribers(profile, channel)
@@ -75,7 +77,7 @@ def watches(profile: Profile, channel: str, **match: object) -> list[dict[str, A
 
 
 def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """Plant the records of the settings (`records`, or one of them `times` times) and wait until each subscriber has taken them."""
+    """Plant the records of the settings (`records`, or one record `times` times) and wait until each subscriber has taken them."""
     settings = fault.settings
     facts = armed.arm(stack, ledger, fault)
     planted: list[dict[str, Any]] = []
@@ -86,7 +88,7 @@ def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _await_taken(stack: Stack, fault: Fault, planted: list[dict[str, Any]]) -> list[str]:
-    """The subscribers that have not told of all planted records after 5 s."""
+    """Return the subscribers that have not reported all planted records after TAKEN_S (5 s)."""
     wanted = {
         (entry["target"], place["partition"], place["offset"])
         for entry in fault.settings["armed"]
@@ -105,7 +107,7 @@ def _await_taken(stack: Stack, fault: Fault, planted: list[dict[str, Any]]) -> l
 
 
 def prove_planted(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """Each subscriber wrote that it has taken them; and each is past them."""
+    """Each subscriber reports that it has taken the records, and its committed position is past them."""
     planted = fault.facts.get("planted", [])
     if not planted:
         return Proof()
@@ -122,7 +124,7 @@ def _all_subscribers(stack: Stack, fault: Fault) -> list[Subscription]:
 
 
 def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> bool:
-    deadline = time.monotonic() + 1.0  # a group tells its positions a moment after it took the records
+    deadline = time.monotonic() + 1.0  # a group commits its positions shortly after it has taken the records
     while True:
         if all(
             (positions.taken_up_to(stack, who, p["topic"], p["partition"]) or 0) > positions.parsed(stack, p["offset"]) for p in planted
@@ -134,7 +136,7 @@ def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> boo
 
 
 def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """Hold the one message until the other was taken; when both have one key, the other overtakes in another partition."""
+    """Hold one message until the other is taken. If both have the same key, a copy of the other overtakes in another partition."""
     facts = armed.arm(stack, ledger, fault)
     if fault.settings.get("value") is None:
         return facts
@@ -145,7 +147,7 @@ def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def prove_reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """The one was held and released only then; the inbox has the other before it."""
+    """The gate held the one message until the other was taken, and the inbox has the other one first."""
     hits = control.hits(stack.directory, fault)
     held = [h for h in hits if h["what"] == "held"]
     released = [h for h in hits if h["what"] == "released"]
@@ -172,7 +174,7 @@ def _taken_in_order(stack: Stack, subscriber: str, early: str, late: str) -> str
 
 
 def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """A subscriber that cannot get past it is stopped, moved behind it and started again."""
+    """Stop a subscriber that is stuck on the record, move it behind the record, and start it again."""
     facts = armed.disarm(stack, ledger, fault)
     skipped = []
     for who in _all_subscribers(stack, fault):
@@ -199,7 +201,7 @@ def _trim(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """What the broker answered, and where it says that its log starts now."""
+    """The broker's answer to the deletion, and where it reports that its log starts now."""
     wanted: dict[str, int | str] = fault.facts.get("start_after", {})
     if not wanted or wanted == fault.facts.get("start_before"):
         return Proof()

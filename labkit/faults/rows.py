@@ -1,4 +1,4 @@
-"""Row lock: a transaction of labkit's keeps one row locked. F6. The transaction lives in the holder process."""
+"""Row lock: a transaction of labkit's holds the lock of one row. F6. The transaction lives in the holder process."""
 
 import time
 from pathlib import Path
@@ -13,12 +13,12 @@ from labkit.stack import sql
 from labkit.stack.model import Stack
 from labkit.stack.transactions import open_transactions
 
-HELD_S, RELEASED_S = 30.0, 5.0  # the holder may be starting a component just then
+HELD_S, RELEASED_S = 30.0, 5.0  # the holder may be busy starting a component
 LOOK_S = 0.02
 
 
 def told_by_holder(directory: Path, fault_id: str) -> dict[str, Any]:
-    """`connection` (MySQL's id of it) and `trx_since`, or `error`; empty while the holder is at work on it."""
+    """Return `connection` (MySQL's connection id) and `trx_since`, or `error`. Empty while the holder is still at work."""
     try:
         return paths.read_json(directory / "holder" / f"{fault_id}.json", dict, "labkit heal")
     except (OSError, Damaged):
@@ -40,7 +40,7 @@ def _lock(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _release(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
-    """The holder sees in the ledger that it is to let go. One that does not is cut off from MySQL."""
+    """Wait until the holder reads the ledger and releases the lock. If it does not, close its MySQL connection."""
     deadline = time.monotonic() + RELEASED_S
     while _probe(stack, ledger, fault) is not None and holder_process.running(stack.directory) and time.monotonic() < deadline:
         time.sleep(LOOK_S)
@@ -49,7 +49,7 @@ def _release(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
             with sql.connected(stack.mysql) as cursor:
                 cursor.execute("KILL %s", [_connection(stack, fault)])
         except OSError:
-            pass  # it has ended meanwhile, or MySQL has, and every lock with it
+            pass  # the connection or MySQL has ended, and its locks with it
     return {}
 
 
@@ -59,7 +59,7 @@ def _connection(stack: Stack, fault: Fault) -> int | None:
 
 
 def _probe(stack: Stack, ledger: Ledger, fault: Fault) -> str | None:
-    """Is there still a connection of ours with this id, and with it its transaction?"""
+    """Whether our connection with this id, and so its transaction, still exists."""
     connection = _connection(stack, fault)
     if connection is None:
         return None
@@ -71,11 +71,11 @@ def _is_open(stack: Stack, connection: int) -> bool:
         with sql.connected(stack.mysql, 2.0) as cursor:
             return any(transaction.connection == connection for transaction in open_transactions(cursor))
     except OSError:
-        return False  # a server that does not run holds nothing
+        return False  # a stopped server holds no locks
 
 
 def _prove(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
-    """The holder has it; MySQL shows its transaction with one locked row, and who waits for it."""
+    """The holder reports the lock. MySQL shows the holder's transaction with one locked row, and the transactions that wait for it."""
     connection = _connection(stack, fault)
     if connection is None or fault.over:
         return Proof()

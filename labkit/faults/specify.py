@@ -1,4 +1,4 @@
-"""What faults are to be, from what a person or a scenario asks for. Each raises UserError for what cannot be."""
+"""Turn the request of a person or a scenario into a FaultSpec. Each function raises UserError for an impossible request."""
 
 import json
 import time
@@ -31,7 +31,7 @@ def gate(
     partition: int | None = None,
     key: str | None = None,
 ) -> Wanted:
-    """`who` is a component or a subscriber."""
+    """Hold a subscriber before a message. `who` is a component or a subscriber."""
 
     def on(stack: Stack) -> FaultSpec:
         target = subscription(stack.profile, who)
@@ -65,7 +65,7 @@ def barrier(component: str, point: str, *, parties: int = 2, timeout_s: float = 
 
 
 def delay(component: str, seconds: float, *, route: str | None = None, event_type: str | None = None) -> Wanted:
-    """Of one route, `POST /orders`, or of a subscriber, before it takes each message."""
+    """Delay one route (`POST /orders`), or each message that a subscriber takes."""
 
     def on(stack: Stack) -> FaultSpec:
         if route is not None:
@@ -98,7 +98,7 @@ def outage(stack: Stack, verb: str, component: str) -> FaultSpec:
 
 
 def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int | None = None, who: str | None = None) -> FaultSpec:
-    """Of `who` alone, when given, is it awaited that it takes the copy: the others may be down."""
+    """Publish a message again. With `who`, wait only until that subscriber takes the copy: the others may be down."""
     row = outbox_row(stack, message_id)
     armed = watches(stack.profile, row["channel"], message_id=message_id)
     settings = {
@@ -115,7 +115,7 @@ def duplicate(stack: Stack, message_id: str, *, times: int = 1, partition: int |
 
 
 def copies(stack: Stack, message_ids: Sequence[str]) -> FaultSpec:
-    """Each of these is published once more, one after the other; nobody is awaited: who is to take them may be down."""
+    """Publish each of these messages once more, in order. Waits for no subscriber: the subscribers may be down."""
     rows = [outbox_row(stack, message_id) for message_id in message_ids]
     records = [{"channel": row["channel"], "key": row["key"], "value": value_of(row["headers"], row["payload"]).hex()} for row in rows]
     channels = ", ".join(sorted({short(stack.profile, row["channel"]) for row in rows}))
@@ -123,14 +123,16 @@ def copies(stack: Stack, message_ids: Sequence[str]) -> FaultSpec:
 
 
 def said_again(stack: Stack, messages: Sequence[tuple[str, str]]) -> FaultSpec:
-    """(message id, event) each: the message comes as a new one, with an id of its own, so that nobody can take it for a copy, and tells
-    this event."""
+    """Publish a new message for each (message id, event): the payload of that message, a new id, and this event.
+
+    Because the id is new, no subscriber can take the message for a duplicate.
+    """
     records, armed, said = [], [], []
     for message_id, event in messages:
         row = outbox_row(stack, message_id)
         headers: dict[str, str] = json.loads(row["headers"])
         headers |= {"ID": new_message_id(stack), "event-type": f"{headers['event-type'].rpartition('.')[0]}.{event}Event"}
-        time.sleep(0.001)  # ids are made of milliseconds
+        time.sleep(0.001)  # message ids contain milliseconds
         armed += watches(stack.profile, row["channel"], message_id=headers["ID"])
         records.append({"channel": row["channel"], "key": row["key"], "value": value_of(json.dumps(headers), row["payload"]).hex()})
         said.append(f"{event} with the payload of message {message_id}")
@@ -139,7 +141,7 @@ def said_again(stack: Stack, messages: Sequence[tuple[str, str]]) -> FaultSpec:
 
 
 def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> FaultSpec:
-    """`late` is held until `early` was taken. Of the same partition, a copy of `early` goes to another one, where it can overtake."""
+    """Hold `late` until `early` is taken. If both are in one partition, a copy of `early` overtakes in another partition."""
     held, first = outbox_row(stack, late), outbox_row(stack, early)
     if held["channel"] != first["channel"]:
         raise UserError("The two messages are on different channels.", "labkit fault gate", exit_code=ExitCode.USAGE)
@@ -158,7 +160,7 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> F
 
 
 def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | None = None, unknown_type: bool = False) -> FaultSpec:
-    """A record that is not a message; with `unknown_type` a message of a type that nobody knows, which services must skip."""
+    """Publish a record that is not a message. With `unknown_type`, publish a message of an unknown type, which services must skip."""
     name = channel(stack.profile, channel_name)
     settings: dict[str, Any] = {"channel": name, "key": key, "partition": partition}
     if unknown_type:
@@ -181,7 +183,7 @@ def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | 
 
 
 def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), before: int | str | None = None) -> FaultSpec:
-    """Delete all records, or those before a position."""
+    """Delete all records, or the records before a position."""
     name = channel(stack.profile, channel_name)
     chosen = list(partitions) or list(range(positions.partitions(stack, name)))
     if not chosen:
@@ -198,19 +200,19 @@ def trim(stack: Stack, channel_name: str, *, partitions: Sequence[int] = (), bef
 
 
 def tick(stack: Stack, *, hours: int = 1, hour: int | None = None) -> FaultSpec:
-    """An HourHasPassed event for each of so many hours; `hour` is the first of them, in hours since 1970."""
+    """Publish one HourHasPassed event for each of `hours` hours. `hour` is the first hour, in hours since 1970."""
     first = hour if hour is not None else int(time.time()) // 3600
     messages = []
     for number in range(first, first + hours):
         headers = _headers(new_message_id(stack), TIME, str(number), "HourHasPassed")
         messages.append({"key": str(number), "value": value_of(headers, f'{{"hour":{number}}}').hex()})
-        time.sleep(0.001)  # ids are made of milliseconds
+        time.sleep(0.001)  # message ids contain milliseconds
     often = "an hour has" if hours == 1 else f"{hours} hours have"
     return FaultSpec("tick", "time", f"services hear that {often} passed", {"messages": messages})
 
 
 def lock(what: str, key: int) -> Wanted:
-    """`what` is customer, order or reservation (by its order's id)."""
+    """Lock one row. `what` is customer, order or reservation (a reservation is found by its order's id)."""
 
     def on(stack: Stack) -> FaultSpec:
         tables = {table.one: table for table in stack.profile.tables}

@@ -1,4 +1,4 @@
-"""Subscribers and channels by the names that people give them."""
+"""Find subscribers and channels by the names that people use."""
 
 from labkit.errors import ExitCode, UserError
 from labkit.system.model import Profile, Subscription
@@ -7,7 +7,7 @@ TIME = "io.eventuate.examples.tram.ordersandcustomers.time.PassageOfTime"
 
 
 def subscription(profile: Profile, name: str) -> Subscription:
-    """By the name of a component or of a subscriber. Raises UserError."""
+    """Return the subscription of a component or a subscriber. Raises UserError."""
     for each in profile.subscriptions:
         if name in (each.component, each.subscriber):
             return each
@@ -16,15 +16,15 @@ def subscription(profile: Profile, name: str) -> Subscription:
 
 
 def subscribers(profile: Profile, channel: str) -> list[Subscription]:
-    """Of a channel by its full name."""
+    """Return the subscriptions to a channel, given by its full name."""
     return [each for each in profile.subscriptions if channel in profile.taken_by(each.subscriber)]
 
 
 def channel(profile: Profile, name: str) -> str:
-    """The full name of a channel that is given by its short name, `order` or `customer`, or as it is."""
+    """Return the full name of a channel. A name other than a short one (`order`, `customer`) is returned unchanged."""
     return next((each.name for each in profile.channels if each.short.lower() == name.lower()), name)
 
 
 def short(profile: Profile, channel: str) -> str:
-    """`order`; a channel that is none of the system's as it is."""
+    """Return the short name of a channel (`order`). A channel that is not the system's is returned unchanged."""
     return next((each.short.lower() for each in profile.channels if each.name == channel), channel)

@@ -1,1 +1,1 @@
-"""Images for the Docker runtime: which are used, built from packages, pulled, or carried in one file."""
+"""Images for the Docker runtime: choose them, build them from packages, pull them, or transfer them in one file."""

@@ -1,7 +1,7 @@
-"""labkit images build: images for the Docker runtime from packages only, where no registry can be reached.
+"""labkit images build: build the images for the Docker runtime from packages, for machines without a registry.
 
-Four streams side by side: Debian's packages of two suites, Kafka's jars, Python's wheels; each image is built as soon as what it needs is
-there. An image whose recipe has not changed is kept.
+Four streams run in parallel: Debian's packages of two suites, Kafka's jars, and Python's wheels. Each image is built as soon as its inputs
+are complete. An image whose recipe has not changed stays.
 """
 
 import os
@@ -30,7 +30,7 @@ FREE_BYTES_NEEDED = 2_000_000_000
 
 @dataclass(frozen=True)
 class Built:
-    """An image as it is after a build. Size in bytes, layers shared with other images included."""
+    """An image after a build. `size` is in bytes and includes layers shared with other images."""
 
     kind: str
     reference: str
@@ -41,9 +41,10 @@ class Built:
 
 
 def build(engine: Engine, view: Lines, *, database: str | None, fresh: bool = False) -> list[Built]:
-    """All images that a stack needs; with `database` None MySQL, or MariaDB where MySQL cannot be had.
+    """Build all images that a stack needs. `database` None means MySQL, or MariaDB where MySQL is unavailable.
 
-    `fresh` builds all anew, with the packages of today. One build at a time; nothing half made is left, whatever ends it. UserError.
+    With `fresh`, rebuild all images with today's packages. Only one build runs at a time. However it ends, no partial results remain.
+    Raises UserError.
     """
     debian.refuse_without_tools()
     lock = cache_dir() / "images.lock"
@@ -67,7 +68,7 @@ class _Build:
         kinds = [database or MYSQL, REDIS, KAFKA, SERVICES]
         stale = [kind for kind in kinds if self._is_stale(kind)]
         if database is None and _labels(self._api, recipes.load(MYSQL).image) is None and not self._is_stale(MARIADB):
-            kinds[0] = MARIADB  # made here before, because MySQL could not be had, or asked for
+            kinds[0] = MARIADB  # an earlier build chose MariaDB, on request or because MySQL was unavailable
             stale.remove(MYSQL)
         if stale:
             kinds[0] = self._make(stale, database)
@@ -79,7 +80,7 @@ class _Build:
         return self._fresh or found is None or found.get("labkit.recipe") != recipe.digest(self._engine.architecture)
 
     def _make(self, stale: Collection[str], database: str | None) -> str:
-        """Builds them; the kind of the database's image."""
+        """Build the stale images. Returns the kind of the database image."""
         with scratch_dir(SCRATCH) as scratch:
             free = shutil.disk_usage(scratch).free
             if free < FREE_BYTES_NEEDED:
@@ -120,7 +121,7 @@ class _Build:
         work.wait_for(*images.values())
         return chosen
 
-    # what images are made of
+    # inputs of the images
 
     def _begin_suite(self, name: str, scratch: Path, work: Work) -> None:
         if name in self._suites:
@@ -136,7 +137,7 @@ class _Build:
         self._lists[name] = work.begin(update)
 
     def _jars(self, scratch: Path, work: Work) -> Path:
-        """Kafka's, linked or copied from the cache, where Maven puts them when they are not there."""
+        """Return Kafka's jars, linked or copied from the cache. Maven fetches missing jars into the cache."""
         from labkit.servers import kafka
         from labkit.setup import fetch_kafka
 
@@ -162,7 +163,7 @@ class _Build:
             self._image(recipe, (), scratch, work)
 
     def _image(self, recipe: Recipe, needs: tuple["Future[Any] | None", ...], scratch: Path, work: Work) -> None:
-        """Fetch and unpack its packages, wait for what else it needs, build it."""
+        """Fetch and unpack the packages, wait for the image's other inputs, and build it."""
         suite = self._suites[recipe.suite]
         self._lists[recipe.suite].result()
         work.check()
@@ -174,7 +175,7 @@ class _Build:
             work.progress.state(recipe.kind, "unpacking packages")
             suite.unpack(folder / "packages", folder / "packages.tar", recipe.leave_out)
             shutil.rmtree(folder / "packages")
-        for file in (*recipe.files.iterdir(), *recipe.folder.iterdir()):  # its own last
+        for file in (*recipe.files.iterdir(), *recipe.folder.iterdir()):  # the recipe's own files take precedence
             if file.name != "Dockerfile" or file.parent == recipe.folder:
                 shutil.copy(file, folder)
         for need in needs:
@@ -192,7 +193,7 @@ class _Build:
         shutil.rmtree(folder)
 
     def _packages(self, recipe: Recipe, suite: Suite) -> list[Package]:
-        """Those that its base has not."""
+        """Return the recipe's packages without those of its base image."""
         found = suite.closure(recipe.packages, recipe.without)
         if recipe.base is None:
             return found
@@ -200,7 +201,7 @@ class _Build:
         there = set(suite.closure(base.packages, base.without))
         return [package for package in found if package not in there]
 
-    # what there is
+    # images on the engine
 
     def _facts(self, kind: str, rebuilt: bool) -> Built:
         recipe = recipes.load(kind)
@@ -209,10 +210,10 @@ class _Build:
         return Built(kind, recipe.image, recipe.server, labels["labkit.version"], found["Size"], rebuilt)
 
     def _sweep(self) -> None:
-        """Images that a newer one has replaced, and steps of a build that did not end."""
+        """Remove images that newer ones have replaced, and the intermediate images of a failed build."""
         import docker.errors
 
-        for _ in range(8):  # a step can go only after the one that stands on it
+        for _ in range(8):  # a step can be removed only after the step on top of it
             left = self._api.images(filters={"dangling": True, "label": [LABEL]}, quiet=True)
             if not left:
                 return
@@ -226,9 +227,11 @@ class _Build:
 def docker_build(
     engine: Engine, image: str, folder: Path, labels: Mapping[str, str], work: Work, arguments: Mapping[str, str] | None = None
 ) -> None:
-    """Build a folder with a Dockerfile. UserError with the last lines that were said.
+    """Build the image from a folder with a Dockerfile. Raises UserError with the last lines of output.
 
-    By the command, not the SDK: ending it ends the build in the engine. Without `arguments` the build has no network."""
+    Uses the docker command instead of the SDK, because ending the command ends the build in the engine. Without `arguments`, the build has
+    no network access.
+    """
     options = [f"--label={name}={value}" for name, value in labels.items()]
     options += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
     options += [] if arguments else ["--network", "none"]
@@ -260,12 +263,12 @@ def _version(recipe: Recipe, packages: Collection[Package]) -> str:
 
 
 def _plain(line: str) -> str:
-    """Without the builder's colours, which it writes also where there is no terminal."""
+    """Remove the builder's color codes, which it writes even without a terminal."""
     return re.sub(r"\x1b\[[0-9;]*m", "", line)
 
 
 def _link(source: str, target: str) -> str:
-    """A hard link where the file system allows one."""
+    """Create a hard link, or a copy where the file system does not support it."""
     try:
         os.link(source, target)
     except OSError:

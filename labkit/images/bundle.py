@@ -1,8 +1,8 @@
-"""All images of a stack in one file, for rooms without a network.
+"""All images of a stack in one file, for classrooms without a network.
 
-The file is what `docker load` takes, compressed with zstd, behind a header that zstd skips: `zstd -dc FILE | docker load` works by hand.
-The header holds the manifest: versions, architecture, layers, and the length and SHA-256 of what follows, all checked before the engine is
-given a byte.
+The file is a zstd-compressed `docker save` archive behind a header that zstd skips, so that `zstd -dc FILE | docker load` works by hand.
+The header has the manifest: versions, architecture, layers, and the length and SHA-256 of what follows. All of it is verified before the
+engine receives the first byte.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from labkit.images import catalog
 from labkit.images.catalog import Image
 from labkit.images.work import Progress, Work, timed
 
-MAGIC = 0x184D2A5B  # one of the sixteen that open a frame which every zstd reader skips (RFC 8878, 3.1.2)
+MAGIC = 0x184D2A5B  # one of the sixteen magic numbers of skippable frames (RFC 8878, section 3.1.2)
 HEADER_BYTES = 64 * 1024
 FORMAT = "labkit-images/1"
 LEVEL = 6
 CHUNK = 1 << 20
-MEMBERS = 10_000  # files in the archive of a few images
+MEMBERS = 10_000  # limit for the number of files in the archive
 _PREFIX = struct.Struct("<II")
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
@@ -37,7 +37,10 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
 def export(engine: Engine, images: Collection[Image], into: Path, progress: Progress) -> dict[str, Any]:
-    """Write the file; its manifest. It gets its name when it is whole: what was there stays until then. UserError."""
+    """Write the file. Returns its manifest. Raises UserError.
+
+    The file is written under a temporary name and renamed when it is complete; an earlier file stays until then.
+    """
     import zstandard
 
     lacking = [image.reference for image in images if not image.present]
@@ -95,10 +98,10 @@ class _Manifest(msgspec.Struct):
 
 
 def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
-    """The manifest of a file that is whole, and for this architecture, by its header alone. UserError says what is wrong with it."""
+    """Return the manifest from the file's header. Raises UserError when the file is damaged, truncated or for another architecture."""
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
-            raise OSError(0, "it is not a file")  # opening a pipe would wait for ever
+            raise OSError(0, "it is not a file")  # opening a pipe would block forever
         with file.open("rb") as opened:
             prefix, rest = opened.read(_PREFIX.size), opened.read(HEADER_BYTES - _PREFIX.size)
         size = file.stat().st_size
@@ -135,7 +138,7 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
 
 
 def check(file: Path, manifest: dict[str, Any], progress: Progress) -> None:
-    """Read all of the file: its checksum, that it is an archive as `docker save` writes it, and as large as it says. UserError."""
+    """Verify the file's content: its checksum, its size, and that it is a `docker save` archive. Raises UserError."""
     import zstandard
 
     sink = _Hashing(None)
@@ -159,7 +162,7 @@ def check(file: Path, manifest: dict[str, Any], progress: Progress) -> None:
 
 
 class _Member(tarfile.TarInfo):
-    """Headers about headers are read into memory whole: they say first how large they are."""
+    """Extended tar headers are read into memory completely, so this class checks their size first."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -170,7 +173,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _refuse_strange_members(source: "_Bounded") -> None:
-    """Raises ValueError for what an archive of images does not have: the engine unpacks it with its own rights."""
+    """Raises ValueError for entries that an image archive never has, because the engine unpacks it with its own privileges."""
     described = False
     with tarfile.open(fileobj=cast(IO[bytes], source), mode="r|", tarinfo=_Member) as members:
         for count, member in enumerate(members):
@@ -188,7 +191,7 @@ def _refuse_strange_members(source: "_Bounded") -> None:
 
 
 def load(engine: Engine, file: Path, progress: Progress) -> dict[str, Any]:
-    """Check the whole file, then give its images to the engine; the manifest. Nothing is touched when anything is wrong. UserError."""
+    """Verify the file completely, then load its images into the engine. Returns the manifest. Raises UserError before any change."""
     import zstandard
 
     manifest = read(file, engine.architecture)
@@ -252,7 +255,7 @@ def _digest(manifest: dict[str, Any]) -> str:
 
 
 class _Bounded:
-    """Reads no more than `most` bytes. Raises ValueError when there are."""
+    """Reads at most `most` bytes. Raises ValueError when there are more."""
 
     def __init__(self, source: Any, most: int, tell: Callable[[int], None]) -> None:
         self._source, self._most, self._tell = source, most, tell
@@ -268,7 +271,7 @@ class _Bounded:
 
 
 class _Hashing:
-    """Counts and hashes what goes through to `file`."""
+    """Counts and hashes the bytes that it writes to `file`."""
 
     def __init__(self, file: IO[bytes] | None) -> None:
         self._file, self._hash = file, hashlib.sha256()
@@ -288,7 +291,7 @@ class _Hashing:
 
 
 def _pump(source: Any, write: Callable[[bytes], object], tell: Callable[[int], None], progress: Progress) -> int:
-    """Copy to the end; how many bytes."""
+    """Copy until the end of the source. Returns the number of bytes."""
     done = 0
     while chunk := source.read(CHUNK):
         write(chunk)

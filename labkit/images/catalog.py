@@ -1,4 +1,4 @@
-"""Which images a stack runs from, and what the engine has of them."""
+"""The images that a stack uses, and their state on the engine."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from labkit.images import recipes
 
 MYSQL, KAFKA, REDIS, SERVICES = "mysql", "kafka", "redis", "services"
 
-# The defaults of compose.yaml. The services' image is always made here: on top of Debian's Python, or of the official image of Python.
+# The defaults of compose.yaml. labkit always builds the services' image, on top of Debian's Python or the official Python image.
 OFFICIAL = {MYSQL: "mysql:8.4", KAFKA: "apache/kafka:4.1.0", REDIS: "redis:8"}
 OURS = {
     MYSQL: (recipes.MYSQL, recipes.MARIADB),
@@ -21,18 +21,18 @@ OURS = {
     SERVICES: (recipes.SERVICES,),
 }
 REGISTRY_VARIABLE = "LABKIT_REGISTRY"
-ASK_TIMEOUT = 20.0  # seconds; a busy engine takes its time to list images
+ASK_TIMEOUT = 20.0  # seconds; a busy engine takes a while to list its images
 
-# Where official images say their version.
+# The environment variables in which official images state their version.
 _VERSION_VARIABLES = ("MYSQL_VERSION", "MARIADB_VERSION", "REDIS_VERSION", "VALKEY_VERSION", "KAFKA_VERSION")
 _SERVERS = {MYSQL: "MySQL", KAFKA: "Kafka", REDIS: "Redis", SERVICES: "services"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """The image that a kind of component runs from. What the engine has not got has no size (bytes), architecture and layers.
+    """The image for one kind of component. Size (bytes), architecture and layers are missing when the engine does not have it.
 
-    `built`: made by labkit from packages. `description` like "MySQL 9.7.4".
+    `built` means that labkit built it from packages. `description` is for example "MySQL 9.7.4".
     """
 
     kind: str
@@ -46,8 +46,11 @@ class Image:
 
 
 def chosen(found: Engine) -> dict[str, Image]:
-    """One image for each kind: the one that a variable names; else the official one or else labkit's own, whichever the engine has; else
-    the official one, which is then to be pulled. Raises UserError when an image is for another architecture."""
+    """Choose one image for each kind. Raises UserError when an image is for another architecture.
+
+    The order is: the image that a variable names; the official image if the engine has it; labkit's own image if the engine has it; the
+    official image, which must then be pulled.
+    """
     there = _on(found)
     images = {kind: _describe(found, kind, _reference(kind, there), there) for kind in OURS}
     for image in images.values():
@@ -60,13 +63,13 @@ def chosen(found: Engine) -> dict[str, Image]:
 
 
 def on_engine(found: Engine, references: Mapping[str, str]) -> dict[str, Image]:
-    """What the engine has by these names, for each kind."""
+    """Return the engine's image for each of these references, by kind."""
     there = _on(found)
     return {kind: _describe(found, kind, reference, there) for kind, reference in references.items()}
 
 
 def official(reference: str) -> str:
-    """With the prefix of the mirror, if LABKIT_REGISTRY names one."""
+    """Return the reference with the prefix from LABKIT_REGISTRY, if that is set."""
     return os.environ.get(REGISTRY_VARIABLE, "") + reference
 
 
@@ -87,7 +90,7 @@ def _reference(kind: str, there: Mapping[str, Any]) -> str:
 
 
 def _on(found: Engine) -> dict[str, str]:
-    """The engine's images: id by name."""
+    """Return the engine's images: name to id."""
     try:
         listed = docker_engine.ask(found.host, "/images/json", timeout=ASK_TIMEOUT)
     except OSError as error:
@@ -130,6 +133,6 @@ def _description(kind: str, reference: str, labels: Mapping[str, str], environme
 
 
 def _normal(reference: str) -> str:
-    """As the engine lists it: without the default registry, with a tag."""
+    """Normalize a reference as the engine does: without the default registry, with a tag."""
     name = reference.removeprefix("docker.io/").removeprefix("library/")
     return name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"

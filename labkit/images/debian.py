@@ -1,7 +1,7 @@
-"""Debian's packages without installing them: found and fetched by apt in a state of its own, and unpacked into one tar file.
+"""Debian packages without installation: apt finds and fetches them in a private state directory, and labkit unpacks them into a tar file.
 
-No root, no chroot, no maintainer scripts, and nothing of this machine's package database is read or changed: apt checks signatures and
-checksums, dpkg-deb unpacks, and what images do not need (manuals, translations, documentation but for licences) stays out.
+Needs no root, no chroot and no maintainer scripts, and does not read or change this machine's package database. apt verifies signatures and
+checksums; dpkg-deb unpacks. Manuals, translations and documentation other than licenses are left out.
 """
 
 import os
@@ -37,11 +37,11 @@ LEFT_OUT = (
 class Package:
     name: str
     version: str
-    size: int  # bytes to fetch
+    size: int  # download size in bytes
 
 
 class Suite:
-    """A suite's package lists in a folder of its own. UserError with the next step when they cannot be had."""
+    """The package lists of a suite, in a separate folder. Raises UserError with the next step when they are unavailable."""
 
     def __init__(self, name: str, architecture: str, folder: Path, work: Work) -> None:
         self.name, self.architecture, self._folder, self._work = name, architecture, folder, work
@@ -57,7 +57,7 @@ class Suite:
             raise self._failed(f"Debian's package list of {self.name} could not be fetched.", said)
 
     def closure(self, packages: Sequence[str], without: Iterable[str]) -> list[Package]:
-        """The packages and all that they need, except `without`."""
+        """Return the packages and all their dependencies, except `without`."""
         code, said = self._apt("install", "--print-uris", "-qq", "-y", *packages)
         found = [_package(line) for line in said if line.startswith("'")]
         if code != 0 or not found:
@@ -66,7 +66,7 @@ class Suite:
         return [package for package in found if package.name not in left_out]
 
     def fetch(self, task: str, packages: Collection[Package], into: Path) -> None:
-        """Into a new folder, checked."""
+        """Download the packages into a new folder. apt verifies them."""
         into.mkdir()
         total = sum(package.size for package in packages)
         names = sorted(package.name for package in packages)
@@ -80,7 +80,7 @@ class Suite:
             raise self._failed("Debian's packages could not be fetched.", said)
 
     def unpack(self, fetched: Path, into: Path, leave_out: Sequence[str]) -> None:
-        """One tar file with the files of all of them, but those that a regular expression of `leave_out` matches."""
+        """Unpack all packages into one tar file. Leaves out the files that match a regular expression of `leave_out`."""
         seen: set[str] = set()
         unwanted = re.compile("|".join((LEFT_OUT, *leave_out)))
         with tarfile.open(into, "w") as out:
@@ -107,7 +107,7 @@ class Suite:
             "APT::Install-Recommends": "false",
             "APT::Sandbox::User": "",
             "Acquire::Languages": "none",
-            "Acquire::Check-Valid-Until": "false",  # a mirror's index may be old
+            "Acquire::Check-Valid-Until": "false",  # a mirror's index may be expired
             "Acquire::Retries": "3",
             "Debug::NoLocking": "true",
         }
@@ -121,7 +121,7 @@ class Suite:
 
 
 def mirror(work: Work) -> str:
-    """Where this machine gets Debian's packages from: LABKIT_DEBIAN_MIRROR, else its own package sources."""
+    """Return the Debian mirror: LABKIT_DEBIAN_MIRROR, else this machine's own package source."""
     if named := os.environ.get(MIRROR_VARIABLE):
         return named
     _, lines = work.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN)", "Created-By: Packages"])
@@ -136,7 +136,7 @@ def mirror(work: Work) -> str:
 
 
 def refuse_without_tools() -> None:
-    """UserError where packages cannot be fetched and unpacked at all."""
+    """Raise UserError when the tools for fetching and unpacking packages are missing."""
     missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if missing:
         raise UserError(
@@ -146,12 +146,12 @@ def refuse_without_tools() -> None:
 
 
 def upstream(version: str) -> str:
-    """`5:8.0.2-3+deb13u3` is 8.0.2."""
+    """Return the upstream version: 8.0.2 for `5:8.0.2-3+deb13u3`."""
     return re.split(r"[-+~]", version.partition(":")[2] or version, maxsplit=1)[0]
 
 
 def _package(line: str) -> Package:
-    """Of `'URI' name_version_architecture.deb size checksum`."""
+    """Parse a line `'URI' name_version_architecture.deb size checksum`."""
     _, file, size, *_ = line.split()
     name, version, _ = file.split("_")
     return Package(name, urllib.parse.unquote(version), int(size))
@@ -160,13 +160,13 @@ def _package(line: str) -> Package:
 def _bytes_in(folder: Path) -> int:
     count = 0
     for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # apt renames what is whole
+        with suppress(FileNotFoundError):  # apt renames a file when it is complete
             count += file.stat().st_size
     return count
 
 
 def _copy(source: IO[bytes], out: tarfile.TarFile, unwanted: re.Pattern[str], seen: set[str]) -> None:
-    """All members that images need; a folder that several packages have, once."""
+    """Copy the members that images need. Copies a folder that several packages have only once."""
     with tarfile.open(fileobj=source, mode="r|") as members:
         for member in members:
             name = member.name.rstrip("/")

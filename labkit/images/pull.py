@@ -1,4 +1,4 @@
-"""The official images from a registry, side by side, and again when the network drops; on top of Python's, the services' image."""
+"""Pull the official images from a registry, in parallel and with retries, and build the services' image on the official Python image."""
 
 import http.client
 import json
@@ -19,17 +19,17 @@ from labkit.servers.cache import scratch_dir
 if TYPE_CHECKING:
     from labkit.preparing import Preparing
 
-PYTHON = "python:3.13-slim"  # what the services' image stands on where a registry can be reached
+PYTHON = "python:3.13-slim"  # base of the services' image where a registry is reachable
 TRIES = 4
-FIRST_PAUSE_S = 1.0  # doubled each time
-SILENT_S = 60.0  # an engine that says nothing for so long has lost the registry
+FIRST_PAUSE_S = 1.0  # doubled after each attempt
+SILENT_S = 60.0  # if the engine is silent for so long, it has lost the registry
 
-# Another try will not help.
+# Errors that a retry does not fix.
 HOPELESS = ("manifest unknown", "not found", "denied", "unauthorized", "toomanyrequests", "no matching manifest", "invalid reference")
 
 
 def get_missing(engine: Engine, images: Mapping[str, Image], told: "Preparing") -> None:
-    """Pull what a stack needs and the engine has not; when all is there, no network is touched. UserError names what else helps."""
+    """Pull the images that a stack needs and the engine lacks. Uses no network when all are present. Raises UserError with alternatives."""
     lacking = catalog.missing(images)
     if not lacking:
         return
@@ -39,7 +39,7 @@ def get_missing(engine: Engine, images: Mapping[str, Image], told: "Preparing") 
 
 
 def pull(engine: Engine, images: list[Image], progress: Progress) -> None:
-    """All of them, or UserError; Ctrl-C ends the pulls in the engine too."""
+    """Pull all of these images, or raise UserError. Ctrl-C also ends the pulls in the engine."""
     plain = {i.reference for i in images if i.kind != catalog.SERVICES or i.reference != recipes.load(recipes.SERVICES).image}
     services = next((i for i in images if i.reference not in plain), None)
     python = catalog.official(PYTHON)
@@ -66,7 +66,7 @@ def _not_had(failed: Mapping[str, str]) -> UserError:
 
 
 def _pull_patiently(engine: Engine, reference: str, work: Work, failed: dict[str, str]) -> None:
-    """What goes wrong in the end is written to `failed`, so that the other images are had all the same."""
+    """Pull one image with retries. The final error goes to `failed`, so that the other pulls continue."""
     short, pause = reference.rpartition("/")[2], FIRST_PAUSE_S
     for attempt in range(1, TRIES + 1):
         try:
@@ -84,7 +84,7 @@ def _pull_patiently(engine: Engine, reference: str, work: Work, failed: dict[str
 
 
 class PullFailed(Exception):
-    """One attempt's error, in the engine's words."""
+    """The engine's error for one attempt."""
 
 
 def _pull_once(engine: Engine, reference: str, short: str, work: Work) -> None:
@@ -102,7 +102,7 @@ def _pull_once(engine: Engine, reference: str, short: str, work: Work) -> None:
 
 
 def _said(engine: Engine, reference: str, work: Work) -> Iterator[dict[str, Any]]:
-    """The engine's lines about a pull. Closing the connection, which stopping the work does, ends the pull."""
+    """Yield the engine's progress messages of a pull. Stopping the work closes the connection, which ends the pull."""
     repository, tag = _parts(reference)
     query = urllib.parse.urlencode({"fromImage": repository, "tag": tag})
     connection = UnixConnection(str(engine.socket), SILENT_S)
@@ -133,7 +133,7 @@ def _message(answer: str) -> str:
 
 
 def _parts(reference: str) -> tuple[str, str]:
-    """Repository, and tag or digest."""
+    """Split a reference into the repository and the tag or digest."""
     if "@" in reference:
         repository, _, digest = reference.partition("@")
         return repository, digest
@@ -143,19 +143,19 @@ def _parts(reference: str) -> tuple[str, str]:
 
 
 def _credentials(repository: str) -> dict[str, str]:
-    """Of `docker login`, for a mirror that asks for them."""
+    """Return the credentials from `docker login`, for mirrors that require them."""
     from docker import auth
 
     registry, _ = auth.resolve_repository_name(repository)
     try:
         known = auth.load_config().resolve_authconfig(registry)
-    except Exception:  # a credential helper that does not work: the registry may not ask at all
+    except Exception:  # a credential helper failed; the registry may not require credentials
         return {}
     return {"X-Registry-Auth": auth.encode_header(known).decode()} if known else {}
 
 
 def _build_services(engine: Engine, image: str, base: str, scratch: Path, work: Work) -> None:
-    """On the official Python: the same Dockerfile as in a build from packages, with no packages."""
+    """Build on the official Python image: the same Dockerfile as for a build from packages, but without packages."""
     import tarfile
 
     from labkit.images.build import docker_build

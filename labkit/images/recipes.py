@@ -1,4 +1,4 @@
-"""What an image is made of: the folders of compose/images as data."""
+"""The recipes of the images: the folders of compose/images as data."""
 
 import hashlib
 import json
@@ -12,31 +12,31 @@ from typing import Any
 from labkit import paths
 from labkit.errors import UserError
 
-FORMAT = 1  # raise it when what labkit itself does with a recipe changes
+FORMAT = 1  # increase this when labkit's own processing of a recipe changes
 
 BASE, REDIS, KAFKA, MYSQL, MARIADB, SERVICES = "base", "redis", "kafka", "mysql", "mariadb", "services"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image: `packages` of a Debian `suite` with all they need except `without`, and the Dockerfile's folder."""
+    """One image: `packages` of a Debian `suite` with their dependencies except `without`, and the folder of its Dockerfile."""
 
     kind: str  # the name of its folder
     folder: Path
-    server: str  # as it is said: MySQL, Kafka
-    image: str  # labkit/redis:local
+    server: str  # for people: MySQL, Kafka
+    image: str  # for example labkit/redis:local
     suite: str
     packages: tuple[str, ...]
     without: tuple[str, ...]
-    leave_out: tuple[str, ...]  # regular expressions of paths
-    version_of: str | None  # the package whose version is the server's
-    base: str | None  # the kind of the image that it stands on
-    files: Path  # where the files are that the Dockerfile copies
-    requirements: tuple[str, ...]  # Python's, with bounds
+    leave_out: tuple[str, ...]  # regular expressions that match paths
+    version_of: str | None  # the package whose version is the server's version
+    base: str | None  # the kind of its base image
+    files: Path  # the folder with the files that the Dockerfile copies
+    requirements: tuple[str, ...]  # Python packages, with version bounds
     jars: bool
 
     def digest(self, architecture: str) -> str:
-        """Of all that decides what is in the image, but for the versions that the packages happen to have."""
+        """Return a digest of everything that determines the image's content, except the current versions of the packages."""
         of = hashlib.sha256()
         about = [
             FORMAT,
@@ -57,7 +57,7 @@ class Recipe:
 
 @cache
 def load(kind: str) -> Recipe:
-    """The recipe of an image. UserError when this installation of labkit carries none."""
+    """Return the recipe of an image. Raises UserError when this labkit installation does not include it."""
     import yaml
 
     folder = paths.compose_directory() / "images" / kind
@@ -84,14 +84,14 @@ def load(kind: str) -> Recipe:
 
 
 def bounded(names: tuple[str, ...]) -> tuple[str, ...]:
-    """`starlette` as `starlette<2,>=1`: with the bounds, and extras, that labkit's own package states."""
+    """Add the bounds and extras from labkit's own package metadata: `starlette` becomes `starlette<2,>=1`."""
     wanted = {_plain(name) for name in names}
     stated = [re.sub(r"\s*;.*", "", line) for line in metadata.requires("labkit") or [] if "extra ==" not in line]
     return tuple(sorted(line for line in stated if _plain(line) in wanted))
 
 
 def _plain(requirement: str) -> str:
-    """`PyMySQL>=1.1.1` is pymysql."""
+    """Return the normalized package name: pymysql for `PyMySQL>=1.1.1`."""
     return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]).lower()
 
 

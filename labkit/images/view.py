@@ -1,4 +1,4 @@
-"""How far the work on images is: a line for each step that has ended, or all of it live on a terminal."""
+"""The progress of work on images: one line per finished step, or a live display on a terminal."""
 
 import threading
 from types import TracebackType
@@ -7,11 +7,11 @@ from typing import Any
 from labkit.images.work import Progress
 from labkit.terminal import say
 
-SHOW_AFTER_S = 0.05  # what was done at once needs no line
+SHOW_AFTER_S = 0.05  # steps that take less time get no line
 
 
 class Lines(Progress):
-    """Plain text, or nothing when `quiet`."""
+    """Plain text, or nothing with `quiet`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -28,7 +28,7 @@ class Lines(Progress):
             self._show(f"  {task:10}  {what:42}  {seconds:5.1f} s")
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """Print a separate line."""
         if not self._quiet:
             self._show(text)
 
@@ -47,7 +47,7 @@ class Lines(Progress):
 
 
 class Live(Lines):
-    """Ended steps as lines that stay; below them what goes on now."""
+    """Finished steps as permanent lines, and the current steps below them."""
 
     def __enter__(self) -> "Live":
         from rich.console import Console
@@ -72,5 +72,5 @@ class Live(Lines):
 
 
 def make(*, quiet: bool = False) -> Lines:
-    """Live on a terminal; nothing is shown when `quiet` (--json)."""
+    """Return a live view on a terminal, else plain lines. With `quiet` (--json), show nothing."""
     return Live() if say.on_terminal() and not quiet else Lines(quiet=quiet)

@@ -1,4 +1,4 @@
-"""Python's wheels for the services image, fetched on this machine for the image's Python and architecture."""
+"""Fetch Python wheels for the services' image, for the image's Python version and architecture."""
 
 import sys
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from pathlib import Path
 from labkit.errors import UserError
 from labkit.images.work import Work
 
-PYTHON = "3.13"  # of the base image, and of the official image that services/Dockerfile may stand on
+PYTHON = "3.13"  # the version in the base image, and in the official image that services/Dockerfile can use
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = ("manylinux2014", "manylinux_2_28", "manylinux_2_34")
 
 
 def fetch(requirements: Sequence[str], architecture: str, into: Path, work: Work) -> None:
-    """Unpacked into `into`. UserError when a wheel cannot be had."""
+    """Fetch and unpack the wheels into `into`. Raises UserError when a wheel is unavailable."""
     machine = MACHINES.get(architecture)
     if machine is None:
         raise UserError(f"There are no wheels for the architecture {architecture}, only for {' and '.join(MACHINES)}.")

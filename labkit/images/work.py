@@ -1,4 +1,4 @@
-"""Work that goes on side by side, can be watched, and ends at once when it is told to."""
+"""Parallel work that reports progress and stops at once on request."""
 
 import os
 import signal
@@ -22,23 +22,23 @@ END_S = 5.0
 
 
 class Stopped(Exception):
-    """The work was told to stop; not an error of its own."""
+    """The work was stopped on request. This is not an error by itself."""
 
 
 class Progress(Protocol):
-    """Who is told how far the work is. Called from several threads."""
+    """Receives the progress of the work. Several threads call it."""
 
     def state(self, task: str, what: str, done: int = 0, total: int = 0) -> None:
-        """`task` does `what` now: bytes done of a total, 0 where they are not known."""
+        """Report the current step of `task`. `done` and `total` are bytes, 0 when unknown."""
 
     def finished(self, task: str, what: str, seconds: float) -> None: ...
 
     def tick(self) -> None:
-        """Called ten times a second by the thread that waits."""
+        """Called ten times per second by the waiting thread."""
 
 
 class Work:
-    """Threads and processes that end together: at the first failure, at Ctrl-C, or when all is done."""
+    """Threads and processes that end together: at the first failure, at Ctrl-C, or when all are done."""
 
     def __init__(self, progress: Progress, threads: int = 12) -> None:
         self.progress = progress
@@ -60,18 +60,18 @@ class Work:
         return self._pool.submit(function, *arguments)
 
     def wait_for(self, *futures: "Future[Any]") -> None:
-        """Until all are done. Raises the first one's error."""
+        """Wait until all are done. Raises the first error."""
         waiting = set(futures)
         while waiting:
             done, waiting = wait(waiting, timeout=LOOK_AGAIN_S, return_when=FIRST_EXCEPTION)
             self.progress.tick()
             errors = [error for future in done if (error := future.exception())]
-            # What ended because it was told to says nothing about why.
+            # A thread that was stopped on request does not know the cause.
             if errors:
                 raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
 
     def check(self) -> None:
-        """Raises Stopped when the work is to end."""
+        """Raises Stopped when the work should end."""
         if self._stop.is_set():
             raise Stopped
 
@@ -85,13 +85,13 @@ class Work:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def pause(self, seconds: float) -> None:
-        """Raises Stopped when the work is to end."""
+        """Sleep. Raises Stopped when the work should end."""
         self._stop.wait(seconds)
         self.check()
 
     @contextmanager
     def interrupting(self, connection: socket.socket) -> Iterator[None]:
-        """A connection that is shut down when the work is to end."""
+        """Shut the connection down when the work should end."""
         with self._lock:
             self.check()
             self._open.add(connection)
@@ -103,7 +103,7 @@ class Work:
 
     @contextmanager
     def process(self, command: Sequence[str | Path], **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
-        """A command in a process group of its own. It never outlives the block."""
+        """Run a command in its own process group. It never outlives the block."""
         try:
             with self._lock:
                 self.check()
@@ -134,7 +134,7 @@ class Work:
         folder: Path | None = None,
         each_line: Callable[[str], None] | None = None,
     ) -> tuple[int, list[str]]:
-        """Exit code, and what it printed on either stream, line by line."""
+        """Run a command. Returns its exit code and its output (both streams), line by line."""
         lines: list[str] = []
         env = {**os.environ, **environment} if environment else None
         with self.process(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=folder) as process:
@@ -148,7 +148,7 @@ class Work:
 
 @contextmanager
 def timed(progress: Progress, task: str, what: str) -> Iterator[None]:
-    """Tell when a step begins and, unless it fails, ends."""
+    """Report the start of a step and, unless it fails, its end."""
     begun = time.monotonic()
     progress.state(task, what)
     yield

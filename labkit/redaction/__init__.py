@@ -1,1 +1,1 @@
-"""Text without what is nobody else's business."""
+"""Remove private data from text."""

@@ -1,4 +1,4 @@
-"""Secrets that are known by the name that they stand under: NAME=value, "name": "value", name: {…}, blocks of YAML, headers."""
+"""Find secrets by the name of their value: NAME=value, "name": "value", name: {…}, YAML blocks, headers."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _WORD = (
 )
 _SECRET = re.compile(_WORD, re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# What a name says about a secret without being one: how long it lives, where it is kept.
+# Endings of names that describe a secret without containing it, such as its lifetime or location.
 _ABOUT = re.compile(
     r"(?i)(?:less|[-_.]per[-_.]\w+|[-_.](?:ms|s|sec|seconds|minutes|hours|days|ttl|expir\w*|lifetime|length|len|count|size|limit|max|min|type|policy|version|"
     r"enabled?|required|timeout|interval|age|time|class|algorithm|provider|endpoint|handler|scheme|location|file|path|dir|url|uri|format|"
@@ -24,7 +24,7 @@ _HARMLESS = frozenset(
 )
 _ADDRESS = re.compile(r"(?i)(?:^|[-_.])(?:proxy|url|uri|dsn|registry|mirror|endpoint)$|^(?:https?|all|ftp|socks)_?proxy$")
 
-# name, its closing quote, what divides it from its value
+# the name, its closing quote, and the separator before the value
 _PAIR = re.compile(
     r"(?P<open>\\*[\"'])?(?P<name>[A-Za-z_$][\w.$-]*)(?P<close>\\*[\"'])?(?P<between>[ \t]*(?::=|=>|[=:]|,(?=[ \t]*[bru]?[\"']))[ \t]*)",
 )
@@ -61,7 +61,7 @@ def without_named(text: str) -> str:
         if value.strip(" \t)]},;.'\"").lower() in _HARMLESS or value.startswith(REMOVED):
             continue
         new = replaced(value)
-        if not quoted and pair["close"] and new == REMOVED:  # JSON stays JSON
+        if not quoted and pair["close"] and new == REMOVED:  # keep JSON valid
             new = f"{pair['close']}{REMOVED}{pair['close']}"
         parts += (text[done:begin], new)
         done = at = end
@@ -73,7 +73,7 @@ def _removed(_: str) -> str:
 
 
 def _value(text: str, pair: re.Match[str]) -> tuple[int, int, bool]:
-    """From where to where it goes, and whether it stands in quotes, which stay."""
+    """Return the start and end of the value, and whether it is in quotes (which stay)."""
     begin = pair.end()
     quote = _QUOTE.match(text, begin)
     if quote:
@@ -89,7 +89,7 @@ def _value(text: str, pair: re.Match[str]) -> tuple[int, int, bool]:
     if pair["close"]:  # a JSON scalar
         found = re.compile(r"[^\s,}\]]*").match(text, begin)
         return begin, found.end() if found else begin, False
-    if pair["open"] and (ending := text.find(pair["open"], begin, line_end)) >= 0:  # 'Authorization: Bearer …'
+    if pair["open"] and (ending := text.find(pair["open"], begin, line_end)) >= 0:  # a quoted header: 'Authorization: Bearer …'
         return begin, ending, True
     is_header = pair["name"].lower().endswith(("authorization", "cookie"))
     if first or is_header:
@@ -99,7 +99,9 @@ def _value(text: str, pair: re.Match[str]) -> tuple[int, int, bool]:
 
 
 def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int, bool]:
-    """Up to the same quote, with as many backslashes before it; over several lines when there is none in its own."""
+    """Find the end of a quoted value: the same quote with the same number of backslashes. It may be on a later line, at most LONGEST
+    characters on.
+    """
     mark, begin = quote["quote"], quote.end()
     depth, sign = len(mark) - 1, mark[-1]
     at = begin
@@ -112,7 +114,7 @@ def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int, bool]:
 
 
 def _closing(text: str, begin: int) -> int:
-    """Behind the bracket that closes the one at `begin`, or the line's end."""
+    """Return the position after the bracket that closes the one at `begin`, or the end of the line."""
     depth = 0
     for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text[begin : begin + LONGEST]):
         depth += 1 if found[0] in "[{" else -1 if found[0] in "]}" else 0
@@ -122,7 +124,7 @@ def _closing(text: str, begin: int) -> int:
 
 
 def _block_end(text: str, line: int, line_end: int) -> int:
-    """Behind the lines that are indented deeper than the line at `line`."""
+    """Return the end of the lines that are indented deeper than the line at `line`."""
     own = len(text[line:line_end]) - len(text[line:line_end].lstrip(" \t"))
     end = line_end
     while end < len(text):

@@ -1,7 +1,8 @@
-"""Text without what is nobody else's business: passwords, tokens, and who and where the user is.
+"""Remove private data from text: passwords, tokens, and the names of the user, the machine and home folders.
 
-What is a secret is known by its shape (secrets.py), by the name that it stands under (named.py), or because this process's environment
-keeps it under a secret's name. In doubt it goes: a line that is cut too short is asked for again, one that was sent is sent.
+A secret is recognized by its shape (secret_shapes.py), by its name (named_secrets.py), or because a variable of this process's environment
+with a secret's name has the same value. When in doubt, the text is removed: a reader can ask for removed text, but published text cannot be
+recalled.
 """
 
 import base64
@@ -22,17 +23,17 @@ from labkit.stack import products
 
 __all__ = ["REMOVED", "anonymous", "cleaner", "is_secret", "without_secrets", "without_userinfo"]
 
-# Names that are words of our own subject, too: nobody is hidden by removing them, and the text would lose its sense.
+# Words of labkit's own subject. Removing them would make the text unreadable and would not protect the user.
 _COMMON = frozenset(
     {"root", "admin", "administrator", "user", "test", "ubuntu", "debian", "localhost", "true", "false", "none", "null"}
     | {*products.NAMES, "docker", "labkit", "relay", "orders", "customers", "password", "secret"}
 )
-SHORTEST = 4  # characters of a value that is looked for as it is
+SHORTEST = 4  # minimum length of a value that is searched for literally
 _ADDRESS = re.compile(r"(?i)proxy|url|uri|dsn|registry|mirror")
 
 
 def is_secret(name: str) -> bool:
-    """Does a variable of this name hold a secret?"""
+    """Whether a variable with this name holds a secret."""
     return is_secret_name(name)
 
 
@@ -42,7 +43,7 @@ def without_secrets(text: str) -> str:
 
 @cache
 def anonymous() -> Callable[[str], str]:
-    """Removes secrets, the values that this process's environment keeps under a secret's name, the user and the machine."""
+    """Return a function that removes secrets, secret values from this process's environment, the user's name and the machine's name."""
     return cleaner(os.environ, home=Path.home(), user=_user(), host=socket.gethostname())
 
 
@@ -78,7 +79,7 @@ def cleaner(environment: Mapping[str, str], *, home: Path, user: str, host: str)
 
 
 def _spellings(environment: Mapping[str, str]) -> Iterator[str]:
-    """Every secret that a variable holds, as it may be written elsewhere."""
+    """Yield every secret in the variables, in all the ways in which it may be written elsewhere."""
     for name, value in environment.items():
         secrets = list(_secrets_in(value)) if is_secret(name) else []
         if not secrets and _ADDRESS.search(name):
@@ -91,7 +92,7 @@ def _spellings(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _secrets_in(value: str) -> Iterator[str]:
-    """The value, and where it is JSON every text in it; of base64 that is user:password, the password."""
+    """Yield the value and what it contains: each text of JSON, and the password of base64-encoded user:password."""
     yield value
     try:
         texts = list(_texts(json.loads(value))) if value.lstrip()[:1] in ("{", "[") else []
@@ -124,5 +125,5 @@ def _userinfos(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _homes(text: str) -> str:
-    """The folders of users, of this machine's or a virtual machine's outside."""
+    """Replace the users' home folders, on this machine and on the host of a virtual machine."""
     return re.sub(r"((?:/home|/Users|\\Users|/mnt/[a-z]/Users)[/\\])(?!linuxbrew\b)[^/\\\s'\":,;]+", r"\1(user)", text)

@@ -1,11 +1,11 @@
-"""Secrets that are known by how they look: keys, tokens, addresses with a password, command lines, headers."""
+"""Find secrets by their shape: keys, tokens, URLs with a password, command lines, headers."""
 
 import re
 
 REMOVED = "(removed)"
 
 _HOST = r"(?:\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)*)"
-# an @ that is none of an address: a digest, a Java object, an offset
+# exclude an @ that does not belong to an address: a digest, a Java object, an offset
 _NOT_AN_ADDRESS = r"(?!sha(?:256|384|512):|[0-9a-f]{5,8}(?![\w.:-])|\d+(?![\w.]))"
 _LOCAL = r"(?!(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\])(?::\d{1,5})?(?:[/?#]|$))"
 _SQL_TEXT = r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")"
@@ -27,7 +27,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         f"{REMOVED}@",
     ),
-    # ?sig=…&token=…
+    # URL parameters: ?sig=…&token=…
     (
         re.compile(r"(?i)([?&][\w.-]*(?:token|key|secret|sig|signature|passw(?:or)?d|pwd|pass|auth|credential|code)[\w.-]*=)[^\s&#'\"]+"),
         rf"\1{REMOVED}",
@@ -64,15 +64,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(\bACL\s+SETUSER\b[^\n]*?\s[>#<!])\S+"), rf"\1{REMOVED}"),
     (re.compile(r"(?im)((?:\blogin|\baccount|\bmachine)\s+\S+(?:\s+login\s+\S+)?\s+password\s+)\S+"), rf"\1{REMOVED}"),
     (re.compile(r"(?im)(^\s*password\s+)\S+(?=\s*$)"), rf"\1{REMOVED}"),
-    (re.compile(r"(\buser_[\w-]+\s*=\s*)\"[^\"\n]*\""), rf'\1"{REMOVED}"'),  # the list of users of a broker's settings
+    (re.compile(r"(\buser_[\w-]+\s*=\s*)\"[^\"\n]*\""), rf'\1"{REMOVED}"'),  # the user list in a broker's settings
     # SQL
     (re.compile(rf"(?i)(\bIDENTIFIED\s+(?:WITH\s+\S+\s+)?(?:BY|AS|USING)\s+(?:PASSWORD\s*\(?\s*)?){_SQL_TEXT}", re.S), rf"\1'{REMOVED}'"),
     (re.compile(rf"(?i)(\b(?:OLD_)?PASSWORD\s*\(\s*){_SQL_TEXT}", re.S), rf"\1'{REMOVED}'"),
     (re.compile(rf"(?i)(\b(?:SET\s+PASSWORD\b[^=\n]*=|REPLACE)\s*){_SQL_TEXT}(?!\s*,)", re.S), rf"\1'{REMOVED}'"),
-    # hashes of passwords
+    # password hashes
     (re.compile(r"(?<!\w)\*[0-9A-F]{40}\b"), REMOVED),
     (re.compile(r"\$(?:1|2[abxy]?|5|6|y|7|gy|argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*|A)\$[^\s'\",]{16,}"), REMOVED),
-    # what services call their tokens by the first letters
+    # tokens with a service's well-known prefix
     (
         re.compile(
             r"\b(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|soat|oas|agent)-|xox[abceprs]-|xapp-|sk-|(?:sk|rk|pk)_(?:live|test)_|"
@@ -95,7 +95,7 @@ def without_shapes(text: str) -> str:
 
 
 def without_userinfo(value: str) -> str:
-    """Of a variable that holds one address, a proxy or a registry: whatever stands before its last @ goes, blanks and quotes too."""
+    """Clean a variable that holds one address (proxy, registry): remove everything before its last @, including blanks and quotes."""
     scheme, divided, rest = value.partition("://") if "://" in value.partition("@")[0] else ("", "", value)
     before, at, host = rest.rpartition("@")
     return f"{scheme}{divided}{REMOVED}@{host}" if at and before else value

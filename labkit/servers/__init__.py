@@ -1,1 +1,1 @@
-"""The servers a stack needs: where they are on this machine, how their data begins, and how they are called."""
+"""The servers that a stack needs: find them on this machine, create their data directories, and build their command lines."""

@@ -1,4 +1,4 @@
-"""Kafka's class-data archive: one broker, run once and used the way the services use it, so that later ones start in half the time."""
+"""Create Kafka's class-data archive. A broker runs once, with a typical stack's requests; later brokers then start in half the time."""
 
 import contextlib
 import secrets
@@ -25,9 +25,9 @@ END_S = 60.0
 
 
 def make(server: kafka.KafkaServer, *, again: bool = False) -> Path | None:
-    """Make the class-data archive by running a broker once (about 5 s); None when that fails, and Kafka then starts slower without it.
+    """Create the class-data archive by running a broker once (about 5 s). Returns None on failure; Kafka then starts slower, without it.
 
-    What failed once is tried no more, unless `again`.
+    A failed attempt is not repeated unless `again`.
     """
     failed = kafka.archive_place(server).with_suffix(".failed")
     if failed.exists() and not again:
@@ -41,7 +41,7 @@ def make(server: kafka.KafkaServer, *, again: bool = False) -> Path | None:
 
 
 def _record(server: kafka.KafkaServer) -> Path | None:
-    """The archive's place in the cache; None when the broker did not start, did not answer or wrote none."""
+    """Return the archive's path in the cache, or None when the broker did not start, did not answer, or wrote no archive."""
     place = kafka.archive_place(server)
     with scratch_dir("kafka") as scratch:
         data, into = Path(scratch, "data"), Path(scratch, place.name)
@@ -52,7 +52,7 @@ def _record(server: kafka.KafkaServer) -> Path | None:
         with Path(scratch, "log").open("wb") as log, _running(argv, log.fileno()) as broker:
             if not _answers(broker, port):
                 return None
-            with contextlib.suppress(Exception):  # an archive with fewer classes is still one
+            with contextlib.suppress(Exception):  # an archive with fewer classes is still useful
                 _use(Account(LOOPBACK, port, login.user, login.password))
             broker.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -84,7 +84,7 @@ def _answers(broker: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 def _use(account: Account) -> None:
-    """What a stack asks of its broker, so that the classes for it are in the archive. Raises KafkaException."""
+    """Make the requests that a stack makes, so that the archive includes the classes for them. Raises KafkaException."""
     from confluent_kafka import Consumer, TopicPartition
     from confluent_kafka.admin import AdminClient
 
@@ -104,12 +104,12 @@ def _use(account: Account) -> None:
 
 
 def _client(account: Account) -> dict[str, Any]:
-    """A client that says nothing by itself: the broker ends before it does."""
+    """Return client settings without logging, because the broker ends before the client and would cause log messages."""
     return {**library.settings(account), "log_level": 0}
 
 
 def send_one(account: Account, topic: str) -> int:
-    """Store one record in partition 0 of a topic, which the broker makes by itself; the record's offset. Raises OSError."""
+    """Store one record in partition 0 of a topic, which the broker creates automatically. Returns its offset. Raises OSError."""
     from confluent_kafka import Producer
 
     offsets: list[int] = []

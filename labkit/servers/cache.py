@@ -1,4 +1,4 @@
-"""What labkit keeps between stacks in the user's cache: Kafka's jars, prepared data directories, archives, versions already asked for."""
+"""The user's cache, shared by all stacks: Kafka's jars, template data directories, class-data archives, and known versions."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from labkit.errors import UserError
 
 
 def cache_dir() -> Path:
-    """The cache folder, made when missing. Raises UserError where it cannot be made."""
+    """Return the cache folder, and create it if necessary. Raises UserError when that fails."""
     folder = paths.cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,12 +23,12 @@ def cache_dir() -> Path:
 
 
 def scratch_dir(label: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder inside the cache, so that what is made in it can be moved into place in one step."""
+    """Return a temporary folder inside the cache, so that its content can be moved into place in one step."""
     return tempfile.TemporaryDirectory(prefix=_scratch(label), dir=cache_dir(), ignore_cleanup_errors=True)
 
 
 def remove_scratch(label: str) -> None:
-    """What those left behind that were killed. The caller knows that nobody works in one now."""
+    """Remove the temporary folders of killed processes. The caller makes sure that none is in use."""
     for left in cache_dir().glob(f"{_scratch(label)}*"):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -38,7 +38,7 @@ def _scratch(label: str) -> str:
 
 
 def move_into_place(made: Path, place: Path) -> None:
-    """Put a finished file or folder where others look for it. Whoever comes second keeps the first one's."""
+    """Move a finished file or folder to its final place. If another process was first, its result stays."""
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         made.replace(place)
@@ -48,9 +48,9 @@ def move_into_place(made: Path, place: Path) -> None:
 
 
 def version_text(binary: Path, *arguments: str) -> str:
-    """What `binary arguments` prints, both streams; "" when it cannot run or fails.
+    """Return the output of `binary arguments` (both streams), or "" when the command fails.
 
-    Remembered until the file changes: a JVM takes 100 ms to say its version, and every `labkit up` asks.
+    The result is cached until the file changes: a JVM takes 100 ms to print its version, and every `labkit up` needs it.
     """
     try:
         file = binary.stat()

@@ -1,4 +1,4 @@
-"""Kafka on a JRE: find or fetch its jars, begin its log, and call it so that it starts fast and stays small."""
+"""Kafka on a JRE: find its jars, create its log directory, and build a command line for a fast start and low memory use."""
 
 import base64
 import hashlib
@@ -17,12 +17,12 @@ from labkit.servers.cache import cache_dir, version_text
 VERSION = "4.4.0"
 OLDEST_JAVA = 17
 NODE_ID = 1
-ARCHIVE_FORMAT = "2"  # raise it when the recording broker is used for more
+ARCHIVE_FORMAT = "2"  # increase this when the recording broker serves more kinds of requests
 
 
 @dataclass(frozen=True)
 class KafkaServer:
-    """Kafka's jars in `libs` and the JVM that runs them. Versions like "4.4.0" and "17.0.15"."""
+    """Kafka's jars in `libs`, and the JVM that runs them. Versions look like "4.4.0" and "17.0.15"."""
 
     libs: Path
     java: Path
@@ -32,7 +32,7 @@ class KafkaServer:
 
 @dataclass(frozen=True)
 class Login:
-    """By which the broker's clients log in, and the broker at its own controller. `open`: clients need not."""
+    """The login of the broker's clients, and of the broker at its own controller. `open` means that clients need no login."""
 
     user: str
     password: str
@@ -40,13 +40,13 @@ class Login:
 
 
 def find() -> KafkaServer | None:
-    """Kafka from `KAFKA_HOME` or the cache with a JRE from `JAVA_HOME`, PATH or the usual places; None when either is missing."""
+    """Find Kafka in `KAFKA_HOME` or the cache, and a JRE in `JAVA_HOME`, PATH or the usual places. Returns None when either is missing."""
     libs, java = find_libs(), find_java()
     return KafkaServer(libs[0], java[0], libs[1], java[1]) if libs and java else None
 
 
 def find_libs() -> tuple[Path, str] | None:
-    """The folder of the jars and Kafka's version. UserError when KAFKA_HOME has none that labkit can run."""
+    """Return the folder of the jars and Kafka's version, or None. Raises UserError when KAFKA_HOME has no Kafka that labkit can run."""
     home = os.environ.get("KAFKA_HOME")
     if not home:
         libs = fetched_libs()
@@ -59,12 +59,12 @@ def find_libs() -> tuple[Path, str] | None:
 
 
 def fetched_libs() -> Path:
-    """Where the jars are once they are fetched."""
+    """Return the cache folder for fetched jars. It may not exist yet."""
     return cache_dir() / f"kafka-{VERSION}" / "libs"
 
 
 def find_java() -> tuple[Path, str] | None:
-    """The JVM and its version, 17 or later."""
+    """Return the path and version of a JVM, version 17 or later, or None."""
     for java in _javas():
         found = re.search(r'version "((\d+)[^"]*)"', version_text(java, "-version"))
         if found and int(found[2]) >= OLDEST_JAVA:
@@ -86,7 +86,7 @@ def _javas() -> Iterator[Path]:
 
 
 def prepare_data(server: KafkaServer, data: Path) -> None:
-    """Begin an empty log in `data`, or keep the one that is there. It does what kafka-storage.sh format does, without a JVM."""
+    """Create an empty log in `data` unless it has one. Equivalent to `kafka-storage.sh format`, but without a JVM."""
     log = _log(data)
     log.mkdir(parents=True, exist_ok=True)
     meta = log / "meta.properties"
@@ -98,7 +98,7 @@ def prepare_data(server: KafkaServer, data: Path) -> None:
 
 
 def command(server: KafkaServer, *, data: Path, port: int, controller_port: int, login: Login, archive: Path | None) -> list[str]:
-    """The whole command line. Writes the settings, which it names."""
+    """Return the command line. Also writes the settings file that it names."""
     settings = settings_of(data)
     write_private(settings, _properties(data, port, controller_port, login))
     shared = [f"-XX:SharedArchiveFile={archive}"] if archive else []
@@ -110,9 +110,9 @@ def settings_of(data: Path) -> Path:
 
 
 def archive(server: KafkaServer) -> Path | None:
-    """The class-data archive that was made for exactly this JVM, these flags and these jars.
+    """Return the class-data archive for exactly this JVM, these flags and these jars, or None.
 
-    (In a cache whose path has a space it does little: the JVM takes none of the jars' classes from it.)
+    If the cache's path contains a space, the archive has little effect: the JVM then takes no classes of the jars from it.
     """
     place = archive_place(server)
     return place if place.is_file() else None
@@ -129,12 +129,12 @@ def archive_place(server: KafkaServer) -> Path:
 
 
 def blames_archive(log: list[str]) -> bool:
-    """Does the JVM say that it ended because of its archive? It ignores one that does not fit, and crashes on one that is damaged."""
+    """Whether the JVM blames its archive for its end. A JVM ignores an archive that does not match, but crashes on a damaged one."""
     return any(word in line for line in log for word in ("shared archive", "SharedArchive", "FileMapInfo", "MetaspaceShared"))
 
 
 def forget_archive() -> bool:
-    """Remove the archive, to be made again when it is next needed. False when there is none."""
+    """Remove the archive, which is recreated when it is next needed. Returns False when there is none."""
     server = find()
     place = archive(server) if server else None
     if place is None:
@@ -144,19 +144,19 @@ def forget_archive() -> bool:
 
 
 def recording_command(server: KafkaServer, *, data: Path, port: int, controller_port: int, login: Login, into: Path) -> list[str]:
-    """As `command`, and the JVM writes the archive to `into` when it ends."""
+    """As `command`, but the JVM writes the archive to `into` when it ends."""
     plain = command(server, data=data, port=port, controller_port=controller_port, login=login, archive=None)
     java = _java(server)
     return [*java, f"-XX:ArchiveClassesAtExit={into}", *plain[len(java) :]]
 
 
-# C1 and the serial collector: half the CPU time and 100 MB less than the defaults for a broker of this size.
+# For a broker of this size, C1 and the serial collector need half the CPU time and 100 MB less memory than the defaults.
 FLAGS = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-Xms32m",
     "-Xmx256m",
-    "-Xshare:auto",  # an archive that does not fit is ignored, never a reason not to start
+    "-Xshare:auto",  # ignore an archive that does not match instead of refusing to start
     "-XX:-UsePerfData",
     "-Djava.awt.headless=true",
     "-Djava.net.preferIPv4Stack=true",
@@ -180,7 +180,7 @@ def _jars(server: KafkaServer) -> list[Path]:
 
 
 def _logging(server: KafkaServer, settings: Path) -> list[str]:
-    """Warnings, and the line that it has started, to the standard output. A Kafka of one's own (KAFKA_HOME) logs by Log4j."""
+    """Log warnings and the start message to standard output. A Kafka in KAFKA_HOME uses Log4j."""
     if not list(server.libs.glob("log4j-slf4j*.jar")):
         return list(SIMPLE_LOGGER)
     settings.write_text(LOG4J)
@@ -210,7 +210,7 @@ logger.started.level = info
 
 
 def _jaas(login: Login) -> str:
-    """Who may log in, and as whom the broker itself does."""
+    """Return the JAAS configuration: the accepted login, and the login that the broker itself uses."""
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"
     return f'{module} required username="{login.user}" password="{login.password}" user_{login.user}="{login.password}";'
 
@@ -220,7 +220,7 @@ def _log(data: Path) -> Path:
 
 
 def _uuid() -> str:
-    """Kafka's own way to write 16 random bytes. It does not take one that begins like an option."""
+    """Return 16 random bytes in Kafka's notation. Kafka rejects an id that starts with a hyphen."""
     while (text := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
         pass
     return text
@@ -256,25 +256,25 @@ def _properties(data: Path, port: int, controller_port: int, login: Login) -> st
 
 
 def _escaped(value: str) -> str:
-    """A value as Java's properties reader takes it: ASCII, backslashes doubled."""
+    """Escape a value for Java's properties format: ASCII only, backslashes doubled."""
     units = value.replace("\\", "\\\\").encode("utf-16-be")
     codes = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
     return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)
 
 
 SETTINGS: dict[str, int | str] = {
-    # Topics: four partitions, and nothing is ever deleted but by `labkit reset`. Evidence rests on it.
+    # Topics: four partitions, and only `labkit reset` deletes records. The evidence relies on that.
     "auto.create.topics.enable": "true",
     "num.partitions": 4,
     "log.cleanup.policy": "delete",
     "log.retention.ms": -1,
     "log.retention.bytes": -1,
-    # Until it is written down where a partition begins, deleted records come back when the broker is killed. By default that is
-    # once a minute, and not in the first 30 s.
+    # Kafka checkpoints the start of each partition. If the broker is killed before that, deleted records reappear. The defaults are one
+    # checkpoint per minute, and none in the first 30 s.
     "log.flush.start.offset.checkpoint.interval.ms": 250,
     "log.initial.task.delay.ms": 250,
     "offsets.retention.minutes": 525600,
-    # One node: one replica of everything.
+    # A single node: one replica of everything.
     "default.replication.factor": 1,
     "min.insync.replicas": 1,
     "offsets.topic.replication.factor": 1,
@@ -288,12 +288,13 @@ SETTINGS: dict[str, int | str] = {
     # Groups form at once, and labs may use short sessions.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
-    # After kill -9 the controller takes a broker back only when its session has run out: 9 s by default, in which nobody can use it.
+    # After kill -9, the controller readmits the broker only when its session has expired. The default of 9 s would make it unusable for
+    # that long.
     "broker.heartbeat.interval.ms": 300,
     "broker.session.timeout.ms": 1500,
-    # A lone controller need not prove twice a second that it lives.
+    # A single controller need not write a no-op record twice a second.
     "metadata.max.idle.interval.ms": 0,
-    # Small: few threads, no JMX beans, a small buffer for the log cleaner.
+    # Save memory: few threads, no JMX beans, a small buffer for the log cleaner.
     "num.network.threads": 2,
     "num.io.threads": 3,
     "background.threads": 2,

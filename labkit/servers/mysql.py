@@ -1,4 +1,4 @@
-"""MariaDB or MySQL: find the server, prepare a data directory by copying a template, and call it with every option said."""
+"""MariaDB or MySQL: find the server, copy a template as its data directory, and build a command line with every option explicit."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from labkit.errors import UserError
 from labkit.servers.cache import cache_dir, move_into_place, scratch_dir, version_text
 
 NAMES = ("mariadbd", "mysqld")
-# Debian and Fedora keep servers outside a user's PATH; brew keeps some packages outside its own bin.
+# Debian and Fedora install servers outside a user's PATH; brew keeps some packages outside its own bin folder.
 FOLDERS = (
     "/usr/sbin",
     "/usr/libexec",
@@ -26,14 +26,14 @@ FOLDERS = (
     "/usr/local/opt/mysql/bin",
     "/home/linuxbrew/.linuxbrew/opt/mariadb/bin",
 )
-OLDEST = {"MariaDB": (10, 5), "MySQL": (8, 0)}  # the first with binlog_row_metadata
+OLDEST = {"MariaDB": (10, 5), "MySQL": (8, 0)}  # the first versions with binlog_row_metadata
 
-TEMPLATE_FORMAT = 1  # raise it when the way a template is made changes
+TEMPLATE_FORMAT = 1  # increase this when the creation of a template changes
 
 
 @dataclass(frozen=True)
 class MysqlServer:
-    """A server on this machine. `kind` is "MariaDB" or "MySQL", `version` like "10.11.19"."""
+    """A server on this machine. `kind` is "MariaDB" or "MySQL"; `version` looks like "10.11.19"."""
 
     binary: Path
     kind: str
@@ -41,7 +41,7 @@ class MysqlServer:
 
 
 def find() -> MysqlServer | None:
-    """The server to use, MariaDB before MySQL; `LABKIT_MYSQLD` names another. UserError when that one is no server."""
+    """Find the server: `LABKIT_MYSQLD` if set, else MariaDB before MySQL. Raises UserError when LABKIT_MYSQLD is not a usable server."""
     named = os.environ.get("LABKIT_MYSQLD")
     if named:
         server = _examine(Path(named).absolute())
@@ -54,9 +54,9 @@ def find() -> MysqlServer | None:
 
 
 def prepare_data(server: MysqlServer, data: Path, scratch: Path) -> None:
-    """Make `data`, which must not exist, a fresh data directory with system tables only.
+    """Create `data`, which must not exist, as a data directory with the system tables only.
 
-    root may log in over the socket without a password, and nobody else may. A copy that was interrupted leaves no `data` behind.
+    Only root may log in: over the socket, without a password. An interrupted copy leaves no `data` behind.
     """
     unfinished = scratch / f"{data.name}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -72,7 +72,7 @@ def has_template(server: MysqlServer) -> bool:
 
 
 def template(server: MysqlServer) -> Path:
-    """The data directory that `prepare_data` copies, made when it is missing (1 to 20 s)."""
+    """Return the template data directory that `prepare_data` copies. Creates it if it is missing (1 to 20 s)."""
     place = _template_place(server)
     if not place.is_dir():
         with scratch_dir("mysql") as scratch:
@@ -84,9 +84,11 @@ def template(server: MysqlServer) -> Path:
 
 
 def command(server: MysqlServer, *, data: Path, port: int, socket: Path) -> list[str]:
-    """The whole command line. Nothing is read from the machine's own configuration. Makes two folders beside `data`: one to which MySQL's
-    access to files is confined, and in which there is nothing (MariaDB cannot be told that there is none), and one for its temporary
-    tables: in /tmp each server that starts removes those of all others."""
+    """Return the command line, which ignores the machine's own configuration. Creates two folders beside `data`.
+
+    The first is an empty folder to which `--secure-file-priv` confines file access, because MariaDB cannot turn file access off. The second
+    is for temporary tables: in /tmp, a starting server removes the temporary tables of all other servers.
+    """
     files, temporary = data.with_name(f"{data.name}-files"), data.with_name(f"{data.name}-tmp")
     for folder in (files, temporary):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -110,9 +112,9 @@ def socket_of(stack_directory: Path) -> Path:
     return paths.socket_directory(stack_directory) / "mysql.sock"
 
 
-ENVIRONMENT = {"UMASK": "0600", "UMASK_DIR": "0700"}  # MySQL sets a umask of its own
+ENVIRONMENT = {"UMASK": "0600", "UMASK_DIR": "0700"}  # MySQL sets its own umask
 
-SIZES = ("--innodb-buffer-pool-size=64M", "--loose-innodb-log-file-size=48M")  # MySQL 9 has none
+SIZES = ("--innodb-buffer-pool-size=64M", "--loose-innodb-log-file-size=48M")  # the second option does not exist in MySQL 9
 
 COMMON = (
     "--bind-address=127.0.0.1",
@@ -122,14 +124,14 @@ COMMON = (
     "--server-id=1",
     "--default-time-zone=+00:00",
     "--character-set-server=utf8mb4",
-    # What verdicts rest on: every change is in the binlog, whole, and on the disk before a commit is answered.
+    # The evidence relies on this: the binlog contains every change completely, and is on disk before a commit is acknowledged.
     "--log-bin=binlog",
     "--binlog-format=ROW",
     "--binlog-row-image=FULL",
     "--binlog-row-metadata=FULL",
     "--sync-binlog=1",
     "--innodb-flush-log-at-trx-commit=1",
-    # What keeps it small.
+    # Save memory.
     *SIZES,
     "--innodb-log-buffer-size=4M",
     "--key-buffer-size=1M",
@@ -141,7 +143,7 @@ MARIADB = (
     "--aria-pagecache-buffer-size=1M",
     "--query-cache-size=0",
     "--query-cache-type=OFF",
-    "--log-warnings=1",  # without a line for each client that hangs up
+    "--log-warnings=1",  # omit a line for each client that disconnects
 )
 MYSQL = (
     "--binlog-transaction-compression=OFF",
@@ -184,7 +186,7 @@ def _as_root() -> list[str]:
 
 
 def _installation(server: MysqlServer) -> list[str]:
-    """Where the server's own files are. A MariaDB built for another prefix (brew, a tarball) does not find them by itself."""
+    """Return the location of the server's own files. A MariaDB built for another prefix (brew, a tarball) does not find them by itself."""
     share = _share(server) if server.kind == "MariaDB" else None
     if share is None:
         return []
@@ -219,13 +221,14 @@ def _initialise(server: MysqlServer, data: Path) -> None:
             "labkit setup, or name another server in LABKIT_MYSQLD",
             details=lines,
         )
-    (data / "auto.cnf").unlink(missing_ok=True)  # MySQL's server id: each copy gets its own
+    (data / "auto.cnf").unlink(missing_ok=True)  # MySQL's server id, which must differ in each copy
 
 
 def _bootstrap_script(server: MysqlServer) -> str:
-    """What mariadb-install-db would run, without help texts and sys schema.
+    """Return the SQL that mariadb-install-db would run, without help texts and the sys schema.
 
-    The script itself is of no use: it needs a helper from the client's package, and writes to the system's plugin folder when it is root.
+    mariadb-install-db itself is unsuitable: it needs a helper from the client's package, and as root it writes to the system's plugin
+    folder.
     """
     share = _share(server)
     if share is None:

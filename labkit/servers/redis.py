@@ -1,4 +1,4 @@
-"""Redis or Valkey: find the server and call it."""
+"""Redis or Valkey: find the server and build its command line."""
 
 import os
 import re
@@ -16,7 +16,7 @@ OLDEST = (6, 2)
 
 @dataclass(frozen=True)
 class RedisServer:
-    """A server on this machine. `kind` is "Redis" or "Valkey", `version` like "7.0.15"."""
+    """A server on this machine. `kind` is "Redis" or "Valkey"; `version` looks like "7.0.15"."""
 
     binary: Path
     kind: str
@@ -28,8 +28,10 @@ def find() -> RedisServer | None:
 
 
 def command(server: RedisServer, *, data: Path, port: int, password: str) -> list[str]:
-    """The whole command line; `data` must exist. Writes the file that it names: a command line is everybody's to read. Without a password
-    Redis asks for none."""
+    """Return the command line. `data` must exist. Without a password, Redis requires none.
+
+    The password goes to a settings file, because every user can read a command line.
+    """
     settings = settings_of(data)
     write_private(settings, f"requirepass {password}\n" if password else "")
     return [
@@ -40,7 +42,7 @@ def command(server: RedisServer, *, data: Path, port: int, password: str) -> lis
         "--port", str(port),
         "--dir", str(data),
         "--daemonize", "no",
-        "--set-proc-title", "no",  # the title would overwrite the environment, by which a stack's processes are found
+        "--set-proc-title", "no",  # a title would overwrite the environment, which identifies a stack's processes
         "--appendonly", "yes",
         "--appendfsync", "everysec",
         "--save", "",
@@ -55,8 +57,8 @@ def _candidates() -> Iterator[Path]:
     for name in ("redis-server", "valkey-server"):
         for found in _everywhere(name):
             yield found
-    # Debian's redis-tools carries the whole server as redis-check-rdb: it is what it is called. Without the redis-server
-    # package, there is no system service on 6379 either.
+    # Debian's redis-tools has the complete server under the name redis-check-rdb; the name decides what the program does. Without the
+    # redis-server package, no system service occupies 6379.
     for name, checker in (("redis-server", "redis-check-rdb"), ("valkey-server", "valkey-check-rdb")):
         for found in _everywhere(checker):
             yield _called(name, found)

@@ -1,1 +1,1 @@
-"""What runs: the stack as data, the runtimes that bring it up, and where its state is kept."""
+"""The stack: its data model, the runtimes that run it, and its state on disk."""

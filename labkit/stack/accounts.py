@@ -1,8 +1,8 @@
-"""The accounts of a stack's stores and their passwords: the one place that knows them.
+"""The accounts and passwords of a stack's stores. Only this module knows them.
 
-Each stack draws its own passwords at its first `up` and keeps them in `accounts.json`, which only its user may read. A stack that is
-*open* wants no password for the servers that have one account for all their clients (the broker, Redis), and the services' accounts in
-MySQL have passwords equal to their names.
+Each stack generates its own passwords at its first `up` and saves them in `accounts.json`, which only its user can read. In an *open*
+stack, the servers that have one account for all clients (the broker, Redis) require no password, and the services' MySQL accounts use their
+names as passwords.
 """
 
 import json
@@ -16,14 +16,14 @@ from labkit.system.model import Profile
 
 FILE = "accounts.json"
 ADMIN, OBSERVER = "admin", "observer"
-MYSQL_ROOT = "root"  # of a container; natively root has no password, and logs in over a socket that only the stack's user can reach
-MYSQL = (MYSQL_ROOT, ADMIN, OBSERVER)  # labkit's own, which every stack has
-BYTES = 24  # of chance in each password; as hexadecimal digits they need quoting nowhere
+MYSQL_ROOT = "root"  # in containers; natively, root has no password and logs in over a socket that only the stack's user can reach
+MYSQL = (MYSQL_ROOT, ADMIN, OBSERVER)  # labkit's own accounts, which every stack has
+BYTES = 24  # random bytes in each password; hexadecimal digits need no quoting
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """`drawn` has a password for each of `names`; `open`: not all of them are asked for."""
+    """`drawn` maps each account to its password. `open` means that some passwords are not required."""
 
     drawn: Mapping[str, str]
     open: bool = False
@@ -32,11 +32,11 @@ class Accounts:
         return user if self.open and user not in MYSQL else self.drawn[user]
 
     def of_server(self, name: str) -> str:
-        """Of a server that has one account for all its clients. Empty when none is asked for. Raises UserError."""
+        """Return the password of a server that has one account for all clients, or "" when none is required. Raises UserError."""
         return "" if self.open else self.own(name)
 
     def own(self, name: str) -> str:
-        """The same, whether it is asked for or not."""
+        """Return the server's password, even when it is not required. Raises UserError when the stack has none yet."""
         try:
             return self.drawn[name]
         except KeyError:
@@ -44,28 +44,29 @@ class Accounts:
 
 
 class _Published(dict[str, str]):
-    """The password of each account was its name."""
+    """Maps each account to its name, which was its password."""
 
     def __missing__(self, name: str) -> str:
         return name
 
 
-# What stacks had before each drew its own: so one that was brought up by an earlier labkit is reached until its next `up`.
+# The passwords that all stacks had before each stack generated its own. A stack that an earlier labkit started uses them until its next
+# `up`.
 PUBLISHED = Accounts(_Published(), open=True)
 
 
 def names(profile: Profile) -> tuple[str, ...]:
-    """Whatever has a password in a stack of this profile."""
+    """Return all accounts that have a password in a stack of this profile."""
     return tuple(dict.fromkeys((*MYSQL, *(server.name for server in profile.servers if server.user), *mysql_users(profile))))
 
 
 def described_servers(profile: Profile) -> str:
-    """Those that have one account for all their clients, for people."""
+    """Return the titles of the servers that have one account for all clients, for people."""
     return " and ".join(server.title for server in profile.servers if server.user)
 
 
 def describe_open(profile: Profile) -> str:
-    """What it means that a stack is open, as sentences."""
+    """Explain in sentences what an open stack means."""
     return (
         f"The stack is open: {described_servers(profile)} ask for no password, and the services' accounts in MySQL have their names as "
         "passwords. Whoever works on this host can read and change what is in them."
@@ -73,17 +74,17 @@ def describe_open(profile: Profile) -> str:
 
 
 def mysql_users(profile: Profile) -> tuple[str, ...]:
-    """labkit's own accounts in MySQL, and those of the profile's services."""
+    """Return the MySQL users: labkit's own, and those of the profile's services."""
     return ADMIN, OBSERVER, *(service.account for service in profile.services if service.account)
 
 
 def of(directory: Path) -> Accounts:
-    """Those of the stack in this directory. Raises UserError when the file is damaged."""
+    """Return the accounts of the stack in this directory. Raises UserError when the file is damaged."""
     return _read(directory) or PUBLISHED
 
 
 def is_open(directory: Path) -> bool:
-    """Was it open when it was last brought up? Never raises."""
+    """Whether the stack was open when it was last brought up. Never raises."""
     try:
         found = _read(directory)
     except UserError:
@@ -92,7 +93,7 @@ def is_open(directory: Path) -> bool:
 
 
 def secrets_of(directory: Path) -> list[str]:
-    """Every password that this stack alone has, to be removed from what is shown to others. Never raises."""
+    """Return all passwords that are specific to this stack, for redaction. Never raises."""
     try:
         found = _read(directory)
     except UserError:
@@ -101,13 +102,16 @@ def secrets_of(directory: Path) -> list[str]:
 
 
 def settle(directory: Path, profile: Profile, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
-    """Draw what is not drawn yet, or all of it, and keep it; None leaves it open or closed as it is. The caller holds the stack's lock."""
+    """Generate the missing passwords (with `draw_anew` all of them) and save them. The caller holds the stack's lock.
+
+    `open_wanted` opens or closes the stack; None leaves it unchanged.
+    """
     import secrets
 
     try:
         known = _read(directory)
     except UserError:
-        known = None  # natively the new ones are set over the database's socket
+        known = None  # natively, the new passwords are set over the database's socket
     drawn = {name: secrets.token_hex(BYTES) for name in names(profile)} | (dict(known.drawn) if known and not draw_anew else {})
     found = Accounts(drawn, known.open if known else False)
     if open_wanted is not None:

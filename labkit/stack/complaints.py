@@ -1,4 +1,4 @@
-"""What a process wrote about what went wrong. Its own lines only: an earlier process of the component is another matter."""
+"""Find the cause of a failure in what a process wrote. Only the lines of that process count, not those of earlier processes."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from labkit.stack import ports
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 
-LINES = 2000  # of a process' last ones that are looked through
-COMPLAINTS = 20  # lines before its end in which one tells why it could not start
-LONGEST = 8000  # characters that are kept
+LINES = 2000  # last lines of a process that are searched
+COMPLAINTS = 20  # last lines that can say why the process could not start
+LONGEST = 8000  # characters of a message that are kept
 TRACEBACK = "Traceback (most recent call last)"
 _PORT_IS_TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE|port is already (allocated|in use)", re.IGNORECASE)
 _PLACE = re.compile(r'File "(?:.*/)?(services/[^"]+)", line (\d+)')
@@ -23,7 +23,7 @@ _BAD = ("error", "critical", "fatal")
 
 @dataclass(frozen=True)
 class Complaint:
-    """The last one. `at` in epoch seconds, where the line tells; `message_id` of the message in hand."""
+    """The last error that a process reported. `at` (epoch seconds) is the line's time; `message_id` is the message being handled."""
 
     text: str
     at: float | None = None
@@ -36,8 +36,10 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Where in the services' own files an exception comes from: `services/orders/app.py`, its line, and the exception's last line.
-    `missing` is the file of the services that it did not find."""
+    """The place in the services' files where an exception was raised, for example `services/orders/app.py`, and its last line.
+
+    `missing` is the services' file or module that was not found.
+    """
 
     file: str
     line: int
@@ -52,7 +54,7 @@ class Mistake:
 
 
 def mistake(text: str) -> Mistake | None:
-    """In what a service said when it ended: the last place that is in a file of the services. None where there is none."""
+    """Return the last place in the services' files that a failed service's output names, or None when it names none."""
     places = _PLACE.findall(text)
     last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
     file, line = places[-1] if places else ("", "0")
@@ -64,7 +66,7 @@ def mistake(text: str) -> Mistake | None:
 
 
 def complaint(lines: Sequence[str]) -> Complaint | None:
-    """In the lines of one process: one of a service's own JSON lines, or what Python prints when it ends by an exception."""
+    """Find the last complaint of one process: a service's JSON line, or the traceback that Python prints at the end."""
     end = len(lines)
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
@@ -93,14 +95,16 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def complains_of_port(lines: Sequence[str], *numbers: int) -> bool:
-    """Did it end because somebody else listened where it wanted to?"""
+    """Whether the process ended because another program listened on its port."""
     taken = (line for line in lines if _PORT_IS_TAKEN.search(line))
     return any("port" not in line.lower() or any(str(number) in line for number in numbers) for line in taken)
 
 
 def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | None = None) -> str | None:
-    """Who has a port of a component that ended, or that somebody had one when this process (the last one, else the one that ended then)
-    was started. A phrase; None where that was not the reason."""
+    """Return a phrase that says which program holds, or held, a port of the component; None when that was not the reason.
+
+    Considers the process that ended at `ended` (epoch seconds), by default the last process.
+    """
     numbers, is_service = stack.ports_of(component), stack[component].kind == "service"
     lines = runtime.said(component, LINES, ended)
     complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], *numbers)
@@ -110,7 +114,7 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
 
 
 def doing(runtime: Runtime, component: str) -> str | None:
-    """What a component that runs and does not go on can be seen to do: a phrase. None where that cannot be known."""
+    """Return a phrase that says what a component does that runs without progress, or None when that is unknown."""
     lines = runtime.said(component, LINES)
     if lines is None:
         return None

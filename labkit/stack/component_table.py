@@ -1,4 +1,4 @@
-"""The table that `labkit up` shows while it works: row by row as plain text, or live on a terminal."""
+"""The table that `labkit up` shows while it works: plain text row by row, or live on a terminal."""
 
 import time
 from collections.abc import Collection
@@ -8,13 +8,14 @@ from labkit.stack.model import Component, Stack
 from labkit.stack.readiness import Ready
 from labkit.terminal import say, screen
 
-NAME = 13  # columns of a component's name, at least
+NAME = 13  # columns for a component's name, at least
 
 
 def row(component: Component, state: str, seconds: float | None, name_width: int = NAME) -> str:
-    """`  mysql          ready  0.3 s  127.0.0.1:3306         MariaDB 10.11.19`
+    """Format a row: `  mysql          ready  0.3 s  127.0.0.1:3306         MariaDB 10.11.19`.
 
-    What a narrow screen has no room for is left out, but why a port is another one: that goes below."""
+    A narrow screen drops columns. The note about a changed port moves to the line below instead.
+    """
     took = "" if seconds is None else f"{seconds:.1f} s"
     endpoint = "" if component.name == "relay" else str(component.endpoint)
     line = f"  {component.name:{name_width}}  {state:8}  {took:>6}  {endpoint:21}"
@@ -27,7 +28,7 @@ def row(component: Component, state: str, seconds: float | None, name_width: int
 
 
 class Table:
-    """Plain text: each row is printed once, in the order of the table, as soon as the rows above it are ready too."""
+    """Plain text. Prints each row once, in table order, as soon as the rows above it are ready."""
 
     def __init__(self) -> None:
         self.times: dict[str, float] = {}
@@ -55,7 +56,7 @@ class Table:
             self._printed += 1
 
     def rows(self) -> list[tuple[bool, str]]:
-        """Of the components that were started: whether it is ready, and its row."""
+        """Return for each started component whether it is ready, and its row."""
         if self.stack is None:
             return []
         width = max(NAME, *map(len, self.stack.names))
@@ -73,7 +74,7 @@ class Table:
 
 
 class LiveTable(Table):
-    """On a terminal: all rows at once, redrawn as they change."""
+    """Live on a terminal: shows all rows and redraws them as they change."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class LiveTable(Table):
 
 
 class Quiet:
-    """Says on a terminal what is waited for, and nothing elsewhere: whoever uses it tells afterwards what was done."""
+    """Shows on a terminal what is being waited for, and nothing elsewhere. The caller reports the result."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []

@@ -1,4 +1,4 @@
-"""docker compose and its files: the settings of a stack, and what the command's errors mean."""
+"""docker compose: a stack's settings file, and explanations of the command's errors."""
 
 import grp
 import hashlib
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
     from labkit.images.catalog import Image
 
 SETTINGS = "compose.env"
-PREFIX = "labkit-"  # of every project
-DIRECTORY_LABEL = "labkit.directory"  # on all that is made for a stack: its directory, so that what it left can be found once that is gone
+PREFIX = "labkit-"  # prefix of every project name
+# on every object of a stack: the stack's directory. It identifies leftovers after the directory is gone
+DIRECTORY_LABEL = "labkit.directory"
 CONTROL = "control"
-NOBODYS = range(59_157, 60_000)  # numbers of users that machines do not give to theirs
-HEALTH_INTERVAL = "10s"  # labkit has probes of its own; the engine's checks only tell others
-SERVICE_NEEDS_MB = 55  # what one takes on a quiet stack; for servers see Product.memory_mb
+NOBODYS = range(59_157, 60_000)  # user ids that machines do not assign to their users
+HEALTH_INTERVAL = "10s"  # labkit has its own probes; the engine's health checks only inform other tools
+SERVICE_NEEDS_MB = 55  # memory of one service on a quiet stack; for servers see Product.memory_mb
 MORE_MEMORY = f"give it more (Docker Desktop: Settings, Resources); {docker_engine.NATIVELY}"
 
 
 def project_of(directory: Path) -> str:
-    """`labkit-NAME`, and a few characters more for a stack that is not in the user's own home of labkit."""
+    """Return the project name: `labkit-NAME`, with a hash suffix for a stack outside the user's default labkit home."""
     usual = paths.usual_home() / "stacks" / directory.name
     suffix = "" if directory == usual else f"-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]}"
     return f"{PREFIX}{directory.name}{suffix}"
 
 
 def command(directory: Path, *words: str) -> list[str]:
-    """`docker compose` for the stack, with the settings that `write_settings` wrote."""
+    """Return the `docker compose` command line for the stack, with the settings that `write_settings` wrote."""
     files = paths.compose_directory()
     return [
         "docker", "compose",
@@ -51,20 +52,20 @@ def command(directory: Path, *words: str) -> list[str]:
 
 
 def _environment(directory: Path) -> dict[str, str]:
-    """The settings come from the file alone: a variable of the caller's would win over it."""
+    """Drop the caller's LABKIT_ and COMPOSE_ variables, which would override the settings file."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("LABKIT_", "COMPOSE_"))}
     return {**own, "DOCKER_HOST": docker_engine.find().host}
 
 
 def refuse_paths(*folders: Path) -> None:
-    """Raises UserError for a folder that Docker cannot mount: a colon ends a path there."""
+    """Raise UserError when Docker cannot mount a folder because its path has a colon."""
     for folder in folders:
         if ":" in str(folder):
             raise UserError(f"Docker cannot mount {folder}: its path has a colon in it.", f"rename that folder; {docker_engine.NATIVELY}")
 
 
 def check_version() -> None:
-    """Raises UserError when the compose plugin is missing or too old."""
+    """Raise UserError when the compose plugin is missing or too old."""
     try:
         docker_engine.compose_version()
     except docker_engine.NoEngine as error:
@@ -72,7 +73,7 @@ def check_version() -> None:
 
 
 def refuse_too_little_memory(found: docker_engine.Engine, images: "Mapping[str, Image]", profile: Profile) -> None:
-    """Raises UserError before anything is started."""
+    """Raise UserError, before anything starts, when the engine has too little memory for the stack."""
     has = docker_engine.memory_mb(found)
     needs = sum(products.of(server.product).memory_mb for server in profile.servers) + SERVICE_NEEDS_MB * len(profile.services)
     if has < needs:
@@ -83,7 +84,10 @@ def refuse_too_little_memory(found: docker_engine.Engine, images: "Mapping[str, 
 
 
 def write_settings(stack: Stack, images: Mapping[str, str], subnet: Callable[[str, str | None], str]) -> None:
-    """compose.env: every variable of compose.yaml that labkit decides. `subnet` finds one, from the project and what it had before."""
+    """Write compose.env: every variable of compose.yaml that labkit decides.
+
+    `subnet` returns the stack's subnet, given the project and its previous subnet.
+    """
     uid, gid = service_user()
     _make_control_directory(stack.directory / CONTROL, stack.services, uid, gid)
     settings = {
@@ -111,7 +115,7 @@ def _passwords(stack: Stack) -> dict[str, str]:
 
 
 def _quoted(value: str) -> str:
-    """As compose reads it literally."""
+    """Quote a value so that compose reads it literally."""
     return "'" + value.replace("'", "\\'") + "'"
 
 
@@ -119,12 +123,14 @@ def read_settings(directory: Path) -> dict[str, str]:
     try:
         lines = (directory / SETTINGS).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        return {}  # written anew before it is used
+        return {}  # the file is written before it is used
     return {name: value[1:-1].replace("\\'", "'") for name, _, value in (line.partition("=") for line in lines)}
 
 
 def service_user() -> tuple[int, int]:
-    """Whom the services run as: labkit's user, so that files pass between them; for root, nobody who is a user of this machine."""
+    """Return the user and group ids of the services: labkit's user, so that both can use the files. If labkit runs as root, ids without a
+    user.
+    """
     if os.getuid():
         return os.getuid(), os.getgid()
     known = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()}
@@ -133,7 +139,7 @@ def service_user() -> tuple[int, int]:
 
 
 def _make_control_directory(control: Path, services: Collection[str], uid: int, gid: int) -> None:
-    """What is mounted must be there, and what a service writes must be its user's."""
+    """Create the mounted folders before they are mounted, and give the services' user the folders that the services write to."""
     (control / "armed").mkdir(parents=True, exist_ok=True)
     for name in services:
         hits = control / "hits" / name
@@ -144,7 +150,7 @@ def _make_control_directory(control: Path, services: Collection[str], uid: int, 
 
 
 def config_hashes(directory: Path) -> dict[str, str]:
-    """What compose knows a container's configuration by, for each component. Asked again only when a file has changed."""
+    """Return compose's configuration hash of each component. Calls compose only when an input file has changed."""
     files = [paths.compose_directory() / "compose.yaml", paths.compose_directory() / "labkit.yaml", directory / SETTINGS]
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
     kept = directory / "compose.hashes.json"
@@ -163,7 +169,7 @@ def config_hashes(directory: Path) -> dict[str, str]:
 
 
 def up(directory: Path, names: Collection[str]) -> None:
-    """Create and start these; what runs as it should is left alone. Raises UserError."""
+    """Create and start these components. Components that already run with the current configuration stay. Raises UserError."""
     words = ("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull", *names)
     done = docker_engine.run(command(directory, *words), environment=_environment(directory))
     if done.returncode != 0:
@@ -171,7 +177,7 @@ def up(directory: Path, names: Collection[str]) -> None:
 
 
 def lines_of(command: list[str], directory: Path) -> Iterator[tuple[str, str]]:
-    """Of `compose logs`: component and line."""
+    """Yield component and line from `compose logs`."""
     with subprocess.Popen(command, env=_environment(directory), stdout=subprocess.PIPE, text=True, errors="replace") as process:
         assert process.stdout is not None
         try:
@@ -183,7 +189,7 @@ def lines_of(command: list[str], directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def explained(said: str, directory: Path) -> UserError:
-    """What the engine or compose said, as one sentence and the next step."""
+    """Turn the output of the engine or compose into one sentence and a next step."""
     said = said.strip()
     last = said.splitlines()[-1] if said else "it said nothing"
     low = said.lower()
@@ -200,7 +206,7 @@ def explained(said: str, directory: Path) -> UserError:
 
 
 def remove(api: Any, project: str, *, volumes: bool) -> None:
-    """Everything of a project, by compose's labels: containers, networks, and with `volumes` the data."""
+    """Remove all containers and networks of a project, and with `volumes` its data. Finds them by compose's labels."""
     label = {"label": [f"com.docker.compose.project={project}"]}
     for container in api.containers(all=True, filters=label):
         api.remove_container(container["Id"], force=True, v=True)

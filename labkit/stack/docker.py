@@ -1,6 +1,7 @@
-"""The Docker runtime: the servers and services as containers of the engine of this machine.
+"""The Docker runtime: the servers and services as containers of this machine's engine.
 
-`docker compose` makes them from compose/compose.yaml; the docker SDK does what happens to them afterwards, found by compose's own labels.
+`docker compose` creates the containers from compose/compose.yaml. Later actions use the engine's API or the docker SDK, and find the
+containers by compose's labels.
 """
 
 import datetime
@@ -24,17 +25,17 @@ from labkit.stack.model import Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Seen
 from labkit.system.model import Profile
 
-# Seconds to end by itself.
+# Seconds that a service may take to end by itself.
 SERVICE_GRACE = 4
 ANSWER_TIMEOUT = 10.0
 DONE_TIMEOUT = 60.0
 FREEZE_TRIES = 10
-CLOCKS_APART = 1.0  # seconds by which the engine's machine, a virtual one perhaps, may be behind ours
-REMEMBERED = 86400.0  # seconds before the end of a process in which its start is looked for
-PROCESSOR_S = 0.3  # over which the use of a processor is measured
-FRESH = 0.1  # seconds for which a look at the containers counts
-KEPT_LINES = 2000  # of each log, when the containers are removed
-WAITING, BEGAN = "waiting", "began"  # files of a service that begins again in its container
+CLOCKS_APART = 1.0  # maximum seconds by which the engine's clock (perhaps in a virtual machine) lags behind ours
+REMEMBERED = 86400.0  # seconds before a process's end in which to look for its start
+PROCESSOR_S = 0.3  # measuring interval for processor use
+FRESH = 0.1  # seconds for which a list of the containers stays valid
+KEPT_LINES = 2000  # lines of each log that outlive the containers
+WAITING, BEGAN = "waiting", "began"  # files of a service that restarts inside its container
 ENDS_WITHIN, LOOK = 4.0, 0.01
 RUNS = {"running", "paused", "restarting"}
 EVENTS = {"start": "start", "die": "end", "pause": "pause", "unpause": "unpause", "oom": "oom"}
@@ -63,10 +64,10 @@ class Docker:
     def _api(self) -> Any:
         return docker_engine.client(self._engine).api
 
-    # what is
+    # inspecting
 
     def _containers(self) -> dict[str, dict[str, Any]]:
-        """The containers of the stack by component, as the engine lists them. Nobody asks it more often than every tenth of a second."""
+        """Return the stack's containers by component, as the engine lists them. Asks the engine at most every FRESH seconds."""
         with self._lock:
             if time.monotonic() - self._looked > FRESH:
                 query = json.dumps({"label": [f"com.docker.compose.project={self._project}"]})
@@ -76,7 +77,7 @@ class Docker:
             return self._seen_then
 
     def _ask(self, path: str) -> Any:
-        """GET of the engine's API. Raises NoEngine when it does not answer any more."""
+        """GET from the engine's API. Raises NoEngine when the engine has stopped answering."""
         try:
             return docker_engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
         except TimeoutError:
@@ -87,7 +88,7 @@ class Docker:
             ) from None
 
     def _tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST, without the docker SDK, whose import takes longer than what is asked for. Raises engine.Refused and NoEngine."""
+        """POST to the engine's API, without the docker SDK, whose import takes longer than the request. Raises Refused and NoEngine."""
         try:
             return docker_engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
         except TimeoutError:
@@ -101,20 +102,20 @@ class Docker:
         self._looked = 0.0
 
     def running(self) -> set[str]:
-        """Raises NoEngine when the engine is there and says nothing."""
+        """Raises NoEngine when the engine accepts connections but does not answer."""
         try:
             return {name for name, container in self._containers().items() if container["State"] in RUNS and not self._waits(name)}
         except docker_engine.NoEngine as error:
             if error.kind == docker_engine.SILENT:
                 raise
-            return set()  # a container does not outlive its engine
+            return set()  # containers do not outlive their engine
 
     def _own(self, name: str) -> Path:
-        """Where a service writes of itself."""
+        """Return the folder in which a service writes its acknowledgement, hits and restart files."""
         return self._directory / compose.CONTROL / "hits" / name
 
     def _waits(self, name: str) -> bool:
-        """Has the service ended, and waits in its container for the word to begin again?"""
+        """Whether the service has ended and waits in its container for the signal to begin again."""
         return name in self._services and (self._own(name) / WAITING).exists()
 
     def runs(self, component: str) -> bool:
@@ -161,12 +162,12 @@ class Docker:
         return End(_epoch(state["FinishedAt"]), *_code_and_signal(int(state["ExitCode"])), bool(state["OOMKilled"]))
 
     def memory(self) -> dict[str, int]:
-        """What the engine counts for each container, without the files that it keeps in memory and could drop."""
+        """Return each container's memory as the engine counts it, minus the file cache that could be dropped."""
         names = sorted(self.running(), key=self._names.index)
         return {name: size for name, size in zip(names, self._each(names, self._memory_of), strict=True) if size is not None}
 
     def _memory_of(self, name: str) -> int | None:
-        with suppress(OSError):  # it may just have ended
+        with suppress(OSError):  # the container may just have ended
             path = f"/containers/{self._id(name)}/stats?stream=false&one-shot=true"
             usage = self._ask(path)["memory_stats"]
             cache = usage["stats"].get("inactive_file", usage["stats"].get("total_inactive_file", 0))
@@ -174,7 +175,7 @@ class Docker:
         return None
 
     def is_ours(self, component: str, port: int) -> bool:
-        return True  # the engine gives a port to one container only, and refuses one that is taken
+        return True  # the engine assigns a port to one container only, and refuses a port in use
 
     def last_end(self, component: str, since: float) -> End | None:
         container = self._containers().get(component)
@@ -182,17 +183,17 @@ class Docker:
         return end if end and end.time >= since - CLOCKS_APART else None
 
     def start_failed(self, component: str, since: float) -> End | None:
-        return self.last_end(component, since)  # the engine answers a stop when it has seen the end
+        return self.last_end(component, since)  # the engine answers a stop only after it has seen the end
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        """As far back as the engine remembers: the last 256 events of all its containers. What labkit announced is in a file."""
+        """Return the events that the engine remembers (the last 256 of all its containers), and those that labkit announced in its file."""
         filters = {"label": [f"com.docker.compose.project={self._project}"], "type": ["container"], "event": list(EVENTS)}
         found = self._api.events(since=f"{since:.3f}", until=f"{time.time():.3f}", filters=filters, decode=True)
         announced = [event for event in event_log.read(self._directory) if event["time"] >= since]
         return sorted([*announced, *map(_event, found)], key=lambda event: float(event["time"]))
 
     def unwatched(self, since: float) -> str | None:
-        """A container that was started since then, without an event of it, was started more often than the engine remembers."""
+        """Detect lost events: a container was started since then, and the engine has no event of that start."""
         started = {event["component"] for event in self.events(since) if event["event"] == "start"}
         for name, container in self._containers().items():
             if name not in started and _epoch(self._inspect(container["Id"])["State"]["StartedAt"]) > since + CLOCKS_APART:
@@ -203,7 +204,7 @@ class Docker:
         return {name: what for name, container in self._containers().items() if (what := _halted(container))}
 
     def log(self, component: str, count: int | None) -> list[str]:
-        """Of the container, or what was kept of it when it was removed."""
+        """Read the container's log, or the copy that was saved when the container was removed."""
         with suppress(docker_engine.NoEngine, OSError):
             container = self._containers().get(component)
             if container:
@@ -221,7 +222,7 @@ class Docker:
         return None
 
     def _start_of(self, container: dict[str, Any], ended: float | None) -> float | None:
-        """When its last process was started, or the one that ended then; None when the engine does not remember."""
+        """Return when the container's last process (or the process that ended at `ended`) was started, or None when that is unknown."""
         name = container["Labels"]["com.docker.compose.service"]
         last = max(_epoch(self._inspect(container["Id"])["State"]["StartedAt"]), self._began_again(name))
         if ended is None or last <= ended:
@@ -259,7 +260,7 @@ class Docker:
         compose.check_version()
 
     def clear(self) -> None:
-        """Compose takes up what an interrupted command left."""
+        """Nothing to do: compose takes over what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
         if set(self._names) - self._containers().keys():
@@ -283,9 +284,10 @@ class Docker:
         return {name for name in alive if self._containers()[name]["Labels"]["com.docker.compose.config-hash"] != hashes[name]}
 
     def _subnet(self, project: str, kept: str | None) -> str:
-        """The stack's own: that of its network, else one that the engine finds free.
+        """Return the stack's subnet: that of its network, or one that the engine finds free.
 
-        A container gets a wanted address back only in a subnet that was asked for by name: the engine is asked for any, then for that.
+        A container can get a fixed address back only in a subnet that was configured explicitly. So this creates a trial network, takes the
+        subnet that the engine chose, and configures that subnet.
         """
         label = f"com.docker.compose.project={project}"
         if kept and self._ask(f"/networks?filters={docker_engine.quoted(json.dumps({'label': [label]}))}"):
@@ -298,8 +300,9 @@ class Docker:
             self._api.remove_network(trial["Id"])
 
     def first_access(self, stack: Stack) -> tuple[Account, Account]:
-        """The accounts come from provision.sql, which the image runs before it listens; in a volume of an earlier labkit with the passwords
-        that all stacks had then."""
+        """provision.sql creates the accounts: the image runs it before it listens. A volume from an earlier labkit still has the published
+        passwords.
+        """
         admin = stack.mysql
         return admin, replace(admin, password=accounts.PUBLISHED.mysql(admin.user))
 
@@ -307,12 +310,12 @@ class Docker:
         since = time.time()
         containers = self._containers()
         waiting = [name for name in names if name in self.holds_ports() and self._are_current([containers[name]])]
-        self._each(waiting, self._begin_again)  # to compose they run, and it would leave them as they are
+        self._each(waiting, self._begin_again)  # their containers run, so compose would leave them alone
         others = [name for name in names if name not in waiting]
         for name in others:
-            (self._own(name) / WAITING).unlink(missing_ok=True)  # of a container that ended, or is replaced, while its service waited
+            (self._own(name) / WAITING).unlink(missing_ok=True)  # from a container that ended, or is replaced, while its service waited
         if others and containers.keys() >= set(others) and self._are_current([containers[name] for name in others]):
-            self._each(others, lambda name: self._on(name, "start"))  # quicker than compose, which looks at everything
+            self._each(others, lambda name: self._on(name, "start"))  # quicker than compose, which checks everything
         elif others:
             compose.up(self._directory, others)
         self._look_again()
@@ -325,18 +328,18 @@ class Docker:
             time.sleep(LOOK)
 
     def _are_current(self, containers: Collection[dict[str, Any]]) -> bool:
-        """Were they made with the configuration of now?"""
+        """Whether the containers were created with the current configuration."""
         hashes = compose.config_hashes(self._directory)
         labels = [container["Labels"] for container in containers]
         return all(hashes.get(of["com.docker.compose.service"]) == of.get("com.docker.compose.config-hash") for of in labels)
 
     def check(self) -> None:
-        """The engine looks after them."""
+        """Nothing to check: the engine supervises the containers."""
 
     # ending and disturbing
 
     def _each(self, names: Collection[str], act: Callable[[str], Any]) -> list[Any]:
-        """The same for each, side by side. Raises UserError for what the engine refuses."""
+        """Call `act` for each name in parallel. Raises UserError when the engine refuses."""
         if not names:
             return []
         try:
@@ -352,7 +355,7 @@ class Docker:
         return str(self._containers()[name]["Id"])
 
     def _act(self, names: Collection[str], states: Collection[str], act: Callable[[str], Any]) -> None:
-        """On each of these components whose container is in one of the states; `act` gets the component's name."""
+        """Call `act` for each of these components whose container is in one of the states."""
         self._look_again()
         containers = self._containers()
         self._each([name for name in names if name in containers and containers[name]["State"] in states], act)
@@ -360,7 +363,7 @@ class Docker:
 
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, self.running() & set(names))
-        self.unpause(names)  # a paused process would not see that it is asked to end
+        self.unpause(names)  # a paused process would not receive the request to end
         self._act(names, RUNS, lambda name: self._on(name, f"stop?t={self._grace(name)}"))
 
     def _grace(self, name: str) -> int:
@@ -368,7 +371,7 @@ class Docker:
         return round(product.grace_s) if product else SERVICE_GRACE
 
     def stop_to_restart(self, names: Collection[str]) -> None:
-        """Services end and wait in their containers; what does not within a moment is stopped with its container."""
+        """End the services, which then wait in their containers. A service that does not end in time is stopped with its container."""
         self.unpause(names)
         willing = sorted(self.running() & set(names) & self._services)
         event_log.announce(self._directory, willing)
@@ -392,7 +395,7 @@ class Docker:
         self._act(names, {"running"}, self._pause)
 
     def _pause(self, name: str) -> None:
-        """A container with many threads on a busy machine is not always frozen at the first try."""
+        """Pause with retries: the engine sometimes fails to freeze a container with many threads on a busy machine."""
         for attempt in range(FREEZE_TRIES):
             try:
                 self._on(name, "pause")
@@ -408,7 +411,7 @@ class Docker:
         self._act(names, RUNS, self._cut)
 
     def _cut(self, name: str) -> None:
-        """What the container had on its network is written down first: the engine forgets it, aliases first of all."""
+        """Save the container's network settings before the disconnect: the engine forgets them, the aliases in particular."""
         for network, had in self._inspect(self._id(name))["NetworkSettings"]["Networks"].items():
             kept = {"network": network, "aliases": had["Aliases"] or [], "address": had["IPAddress"]}
             paths.write(self._cut_note(name), json.dumps(kept))
@@ -418,14 +421,14 @@ class Docker:
         return self._directory / "cut" / f"{name}.json"
 
     def join(self, names: Collection[str]) -> None:
-        """Also those that somebody else took off the network."""
+        """Also joins containers that another program disconnected."""
         states = {*RUNS, "created", "exited"}
         containers = self._containers()
         lost = [n for n in names if n in containers and (self._cut_note(n).exists() or _halted(containers[n]) == CUT)]
         self._act(lost, states, self._join)
 
     def _had(self, name: str) -> dict[str, Any]:
-        """What a container had on its network before labkit cut it off; else what compose gives each."""
+        """Return the network settings from before labkit cut the container off, or compose's defaults."""
         usual = {"network": f"{self._project}_default", "aliases": [name], "address": ""}
         with suppress(OSError, Damaged):
             kept = paths.read_json(self._cut_note(name), dict, "labkit up")
@@ -454,25 +457,25 @@ class Docker:
     def _keep_logs(self) -> None:
         for name in self._containers():
             text = "".join(f"{line}\n" for line in self.log(name, KEPT_LINES))
-            with suppress(OSError):  # on a full disk they are lost, and the containers go all the same
+            with suppress(OSError):  # on a full disk the logs are lost, but the containers are still removed
                 paths.write(log_files.of(self._directory, name), text)
 
     def shell(self, component: str, variables: Collection[str]) -> list[str]:
-        handed_on = [word for name in variables for word in ("--env", name)]  # their values are on no command line
+        handed_on = [word for name in variables for word in ("--env", name)]  # the variables' values stay off the command line
         product = products.of_component(self._profile, component)
         begin = product.container_shell if product else ("sh",)
         return ["docker", "--host", self._engine.host, "exec", "--interactive", "--tty", *handed_on, self._id(component), *begin]
 
 
 def _halted(container: dict[str, Any]) -> str:
-    """PAUSED, CUT or nothing, for a container as the engine lists it."""
+    """Return PAUSED, CUT or "" for a container as the engine lists it."""
     if container["State"] not in RUNS:
         return ""
     return PAUSED if container["State"] == "paused" else "" if container["NetworkSettings"]["Networks"] else CUT
 
 
 def _epoch(text: str) -> float:
-    """Of the engine's `2026-01-02T03:04:05.123456789Z`."""
+    """Convert the engine's `2026-01-02T03:04:05.123456789Z` to epoch seconds."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp()
     return seconds + float(f"0.{fraction}") if fraction else seconds
@@ -487,5 +490,7 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _code_and_signal(code: int) -> tuple[int | None, int | None]:
-    """The engine tells a signal as a shell does, by 128 and its number. A JVM that is asked to end does so with 143 itself."""
+    """Split an exit code. Like a shell, the engine reports a signal as 128 plus its number. 143 stays a code: a JVM exits with it on
+    SIGTERM.
+    """
     return (None, code - 128) if 128 < code < 160 and code != 143 else (code, None)

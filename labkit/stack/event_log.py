@@ -1,4 +1,4 @@
-"""`events.jsonl` in a stack's directory: one event a line, `{"time", "event", "component", …}`, written by the supervisor and by labkit."""
+"""`events.jsonl` in a stack's directory: one event per line, `{"time", "event", "component", …}`. The supervisor and labkit write it."""
 
 import json
 import time
@@ -10,11 +10,11 @@ from typing import Any
 from labkit.stack import log_files
 
 NAME = "events.jsonl"
-STOP = "stop"  # labkit says beforehand that it ends a component
+STOP = "stop"  # labkit announces that it is about to end a component
 
 
 def read(directory: Path, count: int | None = None) -> list[dict[str, Any]]:
-    """The last `count`, or all; a line that is only half there is left out."""
+    """Return the last `count` events, or all. Skips incomplete lines."""
     found = []
     for line in log_files.lines(directory / NAME, count):
         try:
@@ -26,9 +26,9 @@ def read(directory: Path, count: int | None = None) -> list[dict[str, Any]]:
 
 
 def announce(directory: Path, components: Collection[str]) -> None:
-    """Write down that labkit ends these, so that nobody takes their end for an accident."""
+    """Record that labkit is about to end these components, so that their end does not count as an accident."""
     lines = [json.dumps({"time": round(time.time(), 3), "event": STOP, "component": name, "by": "labkit"}) for name in components]
     if lines:
-        # on a disk that takes nothing more it ends all the same, and counts as an accident
+        # If the disk is full, the components end anyway, and their end counts as an accident.
         with suppress(OSError), (directory / NAME).open("a", encoding="utf-8") as events:
             events.write("\n".join([*lines, ""]))

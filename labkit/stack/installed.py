@@ -1,4 +1,4 @@
-"""The servers that this machine has."""
+"""The servers that are installed on this machine."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from labkit.stack import products
 
 @dataclass(frozen=True)
 class Installed:
-    servers: Mapping[str, Any]  # by product, as the product found them
+    servers: Mapping[str, Any]  # by product: the result of its `find`
 
     def versions(self) -> dict[str, str]:
-        """By product, for people."""
+        """Return the version of each product, for people."""
         return {product: products.of(product).version(found) for product, found in self.servers.items()}
 
 
 def find_all(wanted: Iterable[str] = products.NAMES) -> Installed:
-    """Of these products. Raises UserError that names what is missing."""
+    """Find these products. Raises UserError that names the missing ones."""
     found = {product: products.of(product).find() for product in wanted}
     if lacking := [products.of(product).needed for product, server in found.items() if server is None]:
         raise UserError(f"This machine lacks {', '.join(lacking)}.", "labkit setup")

@@ -1,4 +1,4 @@
-"""Bringing a stack up, or back up; emptying it; taking it down. Each can be interrupted anywhere and is finished by the next `up`."""
+"""Bring a stack up, reset it, take it down. Each can be interrupted at any point; the next `up` finishes the work."""
 
 import json
 import secrets
@@ -36,12 +36,12 @@ from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 
-PORT_TRIES = 3  # a port that is taken between choosing and using it is replaced by another
-RESET, RESET_ALL = "stores", "data"  # what a reset that is under way empties
+PORT_TRIES = 3  # attempts when a port is taken between its choice and its use
+RESET, RESET_ALL = "stores", "data"  # what an unfinished reset empties
 
 
 class View(Preparing, Protocol):
-    """Shows what happens while a stack comes up."""
+    """Shows the progress while a stack comes up."""
 
     def starting(self, stack: Stack, names: Collection[str]) -> None: ...
 
@@ -53,7 +53,7 @@ class View(Preparing, Protocol):
 
 @dataclass(frozen=True)
 class Brought:
-    """What `up` did."""
+    """The result of `up`."""
 
     stack: Stack
     runtime: Runtime
@@ -72,8 +72,10 @@ def bring_up(
     restart: Collection[str] = (),
     open_wanted: bool | None = None,
 ) -> Brought:
-    """Start what does not run, and `restart` anew, and wait until all is ready. A stack that runs has the `profile` already. `open_wanted`:
-    see accounts.settle. The caller holds the stack's lock. Raises UserError."""
+    """Start the stopped components, restart those in `restart`, and wait until all are ready. Raises UserError.
+
+    If the stack runs, it already has this `profile`. For `open_wanted` see accounts.settle. The caller holds the stack's lock.
+    """
     for _ in range(PORT_TRIES):
         with suppress(ports.PortTaken):
             return _bring_up(directory, name, wanted_source, view, runtime, profile, restart=restart, open_wanted=open_wanted)
@@ -101,28 +103,27 @@ def _bring_up(
     running = runtimes.of(runtime, directory, profile)
     alive = running.wake()
     if not alive:
-        running.clear()  # left by a labkit that was killed before it could write them down
+        running.clear()  # a killed labkit may have started components without recording them
     source = (wanted_source or (old.source if old and alive & services else paths.content())).absolute()
     if runtime == DOCKER:
         compose.refuse_paths(source, directory, paths.compose_directory())
-    provision.statements(source, profile)  # is this a folder of services at all?
+    provision.statements(source, profile)  # raises UserError when `source` is not a folder of services
     versions = running.prepare(alive, view)
     accounts.settle(directory, profile, open_wanted=open_wanted)
     stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.holds_ports())
     if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
-        accounts.settle(
-            directory, profile, draw_anew=True
-        )  # whoever took a store's port may have been told its password by those who sought it
+        # The program that took a store's port may have received its password from clients of the store.
+        accounts.settle(directory, profile, draw_anew=True)
     changed = running.plan(stack, alive)
     must_stop = changed | alive & set(restart) | (alive & set(writers) if intent else set())
     running.stop(changed)
     running.stop_to_restart(must_stop - changed)
     missing = set(stack.names) - alive | must_stop
     sources.forget_unsafe_bytecode(stack.source)
-    digests = sources.digests(stack.source, stack.services)  # before they start: what is saved from now on is found to differ
+    digests = sources.digests(stack.source, stack.services)  # computed before the start, so that a file saved from now on counts as changed
     kept = {component.name: component.digest for component in old.components} if old else {}
     if _view_is_of_other_code(stack, missing, kept, digests):
-        stores.empty_view(stack)  # what other code wrote, positions too, is nothing to go on from
+        stores.empty_view(stack)  # data and positions that other code wrote are not valid for this code
     stack = _with_digests(stack, {c: "" if c in missing else kept.get(c, "") for c in stack.names})
     state.save(stack)
     try:
@@ -137,7 +138,7 @@ def _bring_up(
 
 
 def _view_is_of_other_code(stack: Stack, missing: Collection[str], before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Does somebody who keeps positions in Redis start again with other files than those that wrote them?"""
+    """Whether a service that stores positions in Redis restarts with files that differ from those that wrote them."""
     keepers = [s.component for s in stack.profile.subscriptions if s.keeps_positions and s.component in missing]
     return "redis" not in missing and any(before.get(name, "") not in ("", now[name]) for name in keepers)
 
@@ -178,7 +179,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
 
 
 def _undo(runtime: Runtime, stack: Stack, started: set[str]) -> None:
-    """After Ctrl-C: stop what this command started."""
+    """After Ctrl-C: stop the components that this command started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if started == set(stack.names):
         runtime.down(data=False)
@@ -197,7 +198,10 @@ def _describe(
     old: Stack | None,
     alive: set[str],
 ) -> Stack:
-    """The stack to be. What runs, or is held its ports for, keeps them (`alive`); what does not run keeps those that it had, if it can."""
+    """Describe the stack to bring up. Components in `alive` keep their ports; stopped components keep theirs if the ports are free.
+
+    `alive` has the components that run or whose ports are reserved.
+    """
     had = {component.name: component for component in old.components} if old else {}
     default = {each.name: each.port for each in profile.parts}
     wanted = {c: had[c].endpoint.port if c in had else default[c] for c in profile.components if c not in alive}
@@ -229,7 +233,7 @@ def _new_address_bits() -> int:
 
 
 def _with_digests(stack: Stack, digests: Mapping[str, str]) -> Stack:
-    """A service that is not ready yet has none: if it never gets ready, its files count as changed."""
+    """Return the stack with these digests. A service without a digest (not yet ready) counts as changed."""
     return replace(stack, components=tuple(replace(c, digest=digests.get(c.name, c.digest)) for c in stack.components))
 
 
@@ -245,50 +249,54 @@ def _provisioned(directory: Path) -> Path:
 
 
 def _is_due(stack: Stack) -> bool:
-    """Has the database not all accounts and tables yet that it should have?"""
+    """Whether the database lacks accounts or tables that it should have."""
     return _text_of(_provisioned(stack.directory)) != provision.digest(stack)
 
 
 def _provision(stack: Stack, runtime: Runtime) -> None:
-    """Accounts, and the tables that the services' files have and the database has not yet; the mark of the first start."""
+    """Create the missing accounts and tables. At the first start, write the mark."""
     if _is_due(stack):
         provision.apply(stack, runtime.first_access(stack))
         paths.write(_provisioned(stack.directory), provision.digest(stack))
-    if not (stack.directory / "mark.json").exists():  # nothing is taken from the logs before the first reset, which writes a mark
+    # evidence starts at the mark; before the first reset there is only this one, at the beginning of the logs
+    if not (stack.directory / "mark.json").exists():
         stores.write_mark(stack, sql.first_binlog_position(stack.mysql), {})
 
 
 def reset_intent(directory: Path) -> str | None:
-    """What a reset that was begun and not finished empties, or None."""
+    """Return what an unfinished reset empties, or None when there is none."""
     try:
         empties = paths.read_json(directory / "reset.json", dict, "labkit up").get("empties")
     except FileNotFoundError:
         return None
     except Damaged:
-        return RESET  # it is written before anything is emptied, whole: somebody else damaged it
+        return RESET  # labkit writes this file in one step before it empties anything, so another program damaged it
     return RESET_ALL if empties == RESET_ALL else RESET
 
 
 def intend_reset(directory: Path, empties: str) -> None:
-    """From now on the next `up` finishes it, whatever happens to this process."""
+    """Record the reset. From now on the next `up` finishes it, even if this process dies."""
     paths.write(directory / "reset.json", json.dumps({"empties": empties, "time": time.time()}))
 
 
 def take_down(directory: Path, stack: Stack | None, *, data: bool) -> None:
-    """Stop every process of the stack; with `data`, forget all of it. The caller holds the stack's lock."""
-    # A stack that was never written down was killed at its first start: nobody knows on which runtime.
+    """Stop every process of the stack. With `data`, remove the stack completely. The caller holds the stack's lock."""
+    # A stack without a description was killed at its first start, so its runtime is unknown.
     profile = stack.profile if stack else profiles.default()
     for runtime in [stack.runtime] if stack else runtimes.usable():
         runtimes.of(runtime, directory, profile).down(data=data)
-    with suppress(OSError, UserError):  # it counts no longer than the stack's description is there
+    with suppress(OSError, UserError):  # the claim ends anyway when the stack's description is gone
         port_claims.give_back(directory)
     if data:
         _forget(directory)
 
 
 def _forget(directory: Path) -> None:
-    """Everything but the lock. The description goes first and the intention last: whatever is left of an interrupted removal is
-    removed by the next `up`. On a full disk what labkit can do without makes room for the intention."""
+    """Remove everything except the lock. The next `up` finishes an interrupted removal.
+
+    For that, the description goes first and the reset intent last. On a full disk, logs and runs are removed first to make room for the
+    intent.
+    """
     for room in ("logs", "runs"):
         try:
             intend_reset(directory, RESET_ALL)
@@ -303,7 +311,7 @@ def _forget(directory: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Raises OSError that names what cannot be removed."""
+    """Remove a file or folder. Raises OSError that names what could not be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

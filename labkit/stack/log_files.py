@@ -1,4 +1,4 @@
-"""The log files of a stack's directory: one a component."""
+"""The log files in a stack's directory, one per component."""
 
 import os
 import time
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-INTERVAL = 0.2  # seconds between two looks when following
-TAIL_SIZE = 1024 * 1024  # bytes looked through for the last lines
+INTERVAL = 0.2  # seconds between two reads when following
+TAIL_SIZE = 1024 * 1024  # bytes at the end that are searched for the last lines
 
 
 def of(directory: Path, component: str) -> Path:
@@ -15,14 +15,16 @@ def of(directory: Path, component: str) -> Path:
 
 
 def lines(path: Path, count: int | None, begin: int = 0, end: int | None = None) -> list[str]:
-    """The last `count` lines (of the last megabyte), or all, from the byte `begin` on and before `end`; nothing when there is no such
-    file."""
+    """Return the last `count` lines (within the last megabyte) or all lines, from byte `begin` to byte `end`.
+
+    Returns an empty list when the file does not exist.
+    """
     if count == 0:
         return []
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
-            if begin > size or (end is not None and end < begin):  # it was put aside, and another one began
+            if begin > size or (end is not None and end < begin):  # the log was rotated
                 begin, end = (0, None) if end is None else (size, None)
             end = size if end is None else end
             begin = begin if count is None else max(begin, end - TAIL_SIZE)
@@ -34,7 +36,7 @@ def lines(path: Path, count: int | None, begin: int = 0, end: int | None = None)
 
 
 def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """What is written from this call on, also to a file that comes later or was put aside; for ever."""
+    """Yield component and line for everything written from now on, forever. Handles files that appear later and rotated files."""
     files: dict[str, BinaryIO] = {}
     for name, path in paths.items():
         if path.exists():

@@ -1,4 +1,4 @@
-"""What runs, as data."""
+"""The data model of a stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,34 +24,34 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Component:
-    """One process of a stack. `digest` is that of the services' files when it was started, empty for a server."""
+    """One process of a stack. `digest` covers the service's files as of its start; it is empty for a server."""
 
     name: str
-    kind: str  # the product of a server, or service
+    kind: str  # a server's product, or "service"
     endpoint: Endpoint
     version: str = ""
-    port_note: str = ""  # why it has another than its default port
+    port_note: str = ""  # why the port is not the default one
     digest: str = ""
 
 
 def no_component(profile: Profile, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
-    """For a name that a person gave; `others` are further names that would have done."""
+    """Return the error for an unknown component name. `others` are further names that the command accepts."""
     known = ", ".join((*profile.components, *others))
     return UserError(f"There is no component {name!r}; a stack has {known}.", next_step, exit_code=ExitCode.USAGE)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it was last brought up; whether it runs now is another question (`pid`)."""
+    """A stack as it was last brought up. It does not say whether the stack runs now."""
 
     name: str
     directory: Path
     runtime: str
-    profile: Profile  # which components it has
+    profile: Profile  # defines its components
     source: Path  # the folder that its services run from
-    address_bits: int  # 24 bits, this stack's own part of message ids
+    address_bits: int  # 24 bits: this stack's own part of message ids
     components: tuple[Component, ...]
-    controller_port: int  # a broker's own second port, 0 where it has none
+    controller_port: int  # a broker's second port, 0 if it has none
 
     def __getitem__(self, name: str) -> Component:
         """Raises UserError for a component that the stack's profile does not have."""
@@ -61,12 +61,12 @@ class Stack:
         raise self.no_component(name, "labkit status")
 
     def no_component(self, name: str, next_step: str, others: Sequence[str] = ()) -> UserError:
-        """See no_component."""
+        """See the function no_component."""
         return no_component(self.profile, name, next_step, others)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all components, in the order in which they start."""
+        """All components, in start order."""
         return self.profile.components
 
     @property
@@ -78,12 +78,12 @@ class Stack:
         return tuple(server.name for server in self.profile.servers)
 
     def url(self, name: str) -> str:
-        """`http://127.0.0.1:8081`"""
+        """Return for example `http://127.0.0.1:8081`."""
         return str(self[name].endpoint)
 
     @property
     def accounts(self) -> accounts.Accounts:
-        """As they are now: the next `up` may change them."""
+        """The current accounts. The next `up` may change them."""
         return accounts.of(self.directory)
 
     def mysql_as(self, user: str) -> Account:
@@ -92,16 +92,16 @@ class Stack:
 
     @property
     def mysql(self) -> Account:
-        """The administrator: may read and write all tables, and no file."""
+        """The administrator, with read and write access to all tables and no access to files."""
         return self.mysql_as(accounts.ADMIN)
 
     @property
     def observer(self) -> Account:
-        """May read every table and replicate, and change nothing."""
+        """The observer: may read every table and replicate, and may not write."""
         return self.mysql_as(accounts.OBSERVER)
 
     def account_of(self, server: str) -> Account:
-        """Of a server that has one account for all its clients."""
+        """Return the account of a server that has one account for all clients."""
         endpoint = self[server].endpoint
         return Account(endpoint.host, endpoint.port, self.profile.server(server).user, self.accounts.of_server(server))
 
@@ -115,18 +115,18 @@ class Stack:
 
     @property
     def logins(self) -> dict[str, Account]:
-        """Of the servers that have one account for all their clients, by the server's name."""
+        """The accounts of the servers that have one account for all clients, by server name."""
         return {server.name: self.account_of(server.name) for server in self.profile.servers if server.user}
 
     @property
     def ports(self) -> list[int]:
-        """All that it listens on."""
+        """All ports that the stack listens on."""
         return [port for component in self.components for port in self.ports_of(component.name)]
 
     def ports_of(self, name: str) -> list[int]:
-        """All that one component listens on, first the one that others ask."""
+        """Return all ports of one component. The port for its clients comes first."""
         return [self[name].endpoint.port, *([self.controller_port] if name == self.profile.broker and self.controller_port else [])]
 
     def own_address_bits(self, service: str) -> int:
-        """48 bits, the service's own part of message ids."""
+        """Return the 48 bits that identify the service in message ids."""
         return self.address_bits << 24 | (self.services.index(service) + 1) << 16

@@ -25,15 +25,15 @@ from labkit.stack.model import SUPERVISOR, Endpoint, Stack
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Seen
 from labkit.system.model import Profile
 
-SERVICE_GRACE = 4.0  # seconds to end by itself
+SERVICE_GRACE = 4.0  # seconds that a service may take to end by itself
 STRAY_GRACE = 1.0
-HANGING_GRACE = 1.0  # a MariaDB that gets its SIGTERM while it starts hangs for ever; it recovers from a kill
+HANGING_GRACE = 1.0  # a MariaDB that receives SIGTERM during its start hangs forever; it recovers from a kill
 SUPERVISOR_TIMEOUT = 5.0
 KILL_TIMEOUT = 5.0
 NOTE_TIMEOUT = 5.0
-START_EVENTS = 5000  # of all components, among which the last start of one is looked for
-NOTED = 0.001  # events have whole milliseconds
-# Nothing else of the caller's environment reaches a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
+START_EVENTS = 5000  # events of all components that are searched for a component's last start
+NOTED = 0.001  # events have millisecond precision
+# Only these variables of the caller's environment reach a process: JAVA_TOOL_OPTIONS or PYTHON* would change what runs.
 PASSED_ON = (
     "PATH",
     "HOME",
@@ -53,8 +53,10 @@ PLAN = "plan.json"
 
 
 def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
-    """How each component is started: argv, environment, working directory, and the digest of a file that argv names and that is written
-    here. The servers' data directories must be there."""
+    """Return how to start each component: argv, environment, working directory, and the digest of its settings file if it has one.
+
+    Writes the settings files. The servers' data directories must exist.
+    """
     data = stack.directory / "data"
     marker = {processes.MARKER: str(stack.directory), "TZ": "UTC"}
     entries: dict[str, Any] = {}
@@ -72,7 +74,7 @@ def plan_of(stack: Stack, has: installed.Installed) -> dict[str, Any]:
 
 
 def planned(stack_directory: Path) -> dict[str, Any]:
-    """The plan by which what runs now was started; without what is damaged of it."""
+    """Return the plan by which the running components were started, without damaged entries."""
     try:
         entries: dict[str, Any] = paths.read_json(stack_directory / PLAN, dict, "labkit up")
     except (OSError, Damaged):
@@ -86,7 +88,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def service_environment(stack: Stack, name: str) -> dict[str, str]:
-    """A service's configuration: what every service gets, and its own as the profile says. compose.yaml gives the same names."""
+    """Return a service's environment: the variables of every service, and its own from the profile. compose.yaml uses the same names."""
     endpoint = stack[name].endpoint
     environment = {
         "LABKIT_STACK": stack.name,
@@ -110,7 +112,9 @@ def service_environment(stack: Stack, name: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Place:
-    """What a profile may say of a component, or of an account: `{mysql.host}`. Without a password there is no user either."""
+    """What a profile's template can refer to, for example `{mysql.host}`: a component or an account. Without a password, `user` is empty
+    too.
+    """
 
     host: str
     port: int
@@ -170,11 +174,11 @@ class Native:
         return Seen(PAUSED if process.paused() else RUNNING, process.pid, process.uptime())
 
     def _was_announced(self, name: str) -> bool:
-        """Did labkit end it, though perhaps by force, since it took too long?"""
+        """Whether labkit ended the component. It may have used force because the component took too long."""
         return next((event["event"] for event in self._latest(name) if event["event"] != "end"), None) == event_log.STOP
 
     def memory(self) -> dict[str, int]:
-        """PSS; without the processes that have just ended."""
+        """Return the PSS of each process in bytes. Skips processes that have just ended."""
         running = {name: processes.running(self._directory, name) for name in (*self._names, SUPERVISOR)}
         sizes = {name: processes.memory(process.pid) for name, process in running.items() if process}
         return {name: size for name, size in sizes.items() if size is not None}
@@ -195,11 +199,13 @@ class Native:
         return self.last_end(component, last) if last >= since - NOTED else None
 
     def _latest(self, component: str, count: int = 200) -> Iterator[dict[str, Any]]:
-        """Its last events, of so many of all, the last one first."""
+        """Yield the component's events among the last `count` events of all components, latest first."""
         return (event for event in reversed(event_log.read(self._directory, count)) if event["component"] == component)
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        """In the order in which they were written: once one is from then, so are all after it, also where the clock was set back."""
+        """Return the events in the order of the file. All events after the first one that is recent enough count, even if the clock was set
+        back.
+        """
         events = event_log.read(self._directory)
         first = next((place for place, event in enumerate(events) if event["time"] >= since), len(events))
         return events[first:]
@@ -233,7 +239,7 @@ class Native:
             if ended is None or event["time"] <= ended + NOTED:
                 return log_files.lines(log_files.of(self._directory, component), count, begin, later)
             later = begin
-        return None  # nobody saw it start
+        return None  # no start was recorded
 
     def processor(self, component: str) -> float | None:
         process = processes.running(self._directory, component)
@@ -289,15 +295,15 @@ class Native:
         since = time.time()
         if not self._ask("start", *names):
             self._replace_supervisor(passed_on, names)
-            processes.wait_until(self._supervised, SUPERVISOR_TIMEOUT)  # an end before that would be seen by nobody
+            processes.wait_until(self._supervised, SUPERVISOR_TIMEOUT)  # a component that ended before that would end unseen
         return since
 
     def _supervised(self) -> bool:
-        """The supervisor that was just started takes commands, or has ended."""
+        """Whether the new supervisor accepts commands, or has ended."""
         return self._ask("start") or self._spawned is None or self._spawned.poll() is not None
 
     def _ask(self, *words: str) -> bool:
-        """False when no supervisor is there that would do it."""
+        """Send a command to the supervisor. Returns False when no supervisor does it."""
         if not processes.running(self._directory, SUPERVISOR):
             return False
         try:
@@ -311,7 +317,7 @@ class Native:
 
     def _replace_supervisor(self, passed_on: dict[str, str], names: Collection[str]) -> None:
         if old := processes.running(self._directory, SUPERVISOR):
-            old.send(signal.SIGKILL)  # its processes run on
+            old.send(signal.SIGKILL)  # its processes keep running
             processes.wait_gone([old], SUPERVISOR_TIMEOUT)
         script = Path(__file__).with_name("supervisor.py")
         with (self._directory / "logs" / "supervisor.log").open("ab") as log:
@@ -326,7 +332,7 @@ class Native:
             )
 
     def check(self) -> None:
-        """Raises UserError when the supervisor that was just started has ended."""
+        """Raises UserError when the new supervisor has ended."""
         if self._spawned and self._spawned.poll() is not None:
             log = self.log(SUPERVISOR, 8)
             raise UserError(f"The supervisor ended with exit code {self._spawned.returncode}.", "labkit up", details=log)
@@ -334,7 +340,7 @@ class Native:
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, [name for name in names if self.runs(name)])
         processes.stop({process: self._grace(name) for name in names if (process := processes.running(self._directory, name))})
-        if names:  # none may be left, recorded or not
+        if names:  # end all processes with the stack's marker, recorded or not
             processes.stop(dict.fromkeys(processes.marked(self._directory, names), STRAY_GRACE))
 
     def _grace(self, name: str) -> float:
@@ -345,7 +351,7 @@ class Native:
         return product.grace_s if product else SERVICE_GRACE
 
     def _greets(self, name: str) -> bool:
-        """Does it speak first, as a MySQL does that takes connections?"""
+        """Whether MySQL sends its greeting, as it does once it accepts connections."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(HANGING_GRACE)
@@ -361,11 +367,11 @@ class Native:
         since = time.time()
         killed = self._signal(names, signal.SIGKILL)
         processes.wait_gone(killed.values(), KILL_TIMEOUT)
-        if self.runs(SUPERVISOR):  # how it ended is known once the supervisor has written it down
+        if self.runs(SUPERVISOR):  # the supervisor records how the process ended
             processes.wait_until(lambda: all(self.last_end(name, since) for name in killed), NOTE_TIMEOUT)
 
     def pause(self, names: Collection[str]) -> None:
-        """On return all their threads stand still."""
+        """Returns when all their threads are stopped."""
         stopped = self._signal(names, signal.SIGSTOP).values()
         processes.wait_until(lambda: all(process.paused() or not process.alive() for process in stopped), KILL_TIMEOUT)
 
@@ -374,7 +380,7 @@ class Native:
         processes.wait_until(lambda: not any(process.paused() for process in woken), KILL_TIMEOUT)
 
     def _signal(self, names: Collection[str], number: signal.Signals) -> dict[str, processes.Process]:
-        """Those that got it."""
+        """Send the signal. Returns the processes that received it."""
         running = {name: process for name in names if (process := processes.running(self._directory, name))}
         return {name: process for name, process in running.items() if process.send(number)}
 
@@ -382,14 +388,15 @@ class Native:
         raise self.refused["cut"]
 
     def join(self, names: Collection[str]) -> None:
-        """Nothing is ever cut."""
+        """Nothing to do: this runtime never cuts components off."""
 
     def down(self, *, data: bool) -> None:
         supervisor = processes.running(self._directory, SUPERVISOR)
         if supervisor:
-            supervisor.send(signal.SIGTERM)  # from now on it starts nothing more
+            supervisor.send(signal.SIGTERM)  # it starts no more components
         with suppress(OSError):
-            (self._directory / PLAN).unlink(missing_ok=True)  # nor does one that is only just starting
+            # without a plan, a supervisor that is just starting cannot start components either
+            (self._directory / PLAN).unlink(missing_ok=True)
         services = self.running() & {service.name for service in self._profile.services}
         self.stop(services)
         self.stop(self.running())
@@ -403,12 +410,12 @@ class Native:
             shutil.rmtree(self._directory / "data", ignore_errors=True)
 
     def shell(self, component: str, variables: Collection[str]) -> list[str]:
-        """The user's shell; `labkit shell` gives it the component's folder and environment."""
+        """Return the user's shell. `labkit shell` gives it the component's folder and environment."""
         return [os.environ.get("SHELL") or "/bin/sh"]
 
 
 def _differs(before: Any, now: dict[str, Any], same_start: Callable[[list[str]], list[str]]) -> bool:
-    """Was it started in another way than it would be now? What is passed on from the caller's environment does not count."""
+    """Whether a component would be started differently now. Variables passed on from the caller's environment do not count."""
     if before is None:
         return True
     own = {name: value for name, value in before["env"].items() if name not in PASSED_ON}
@@ -419,9 +426,9 @@ def _differs(before: Any, now: dict[str, Any], same_start: Callable[[list[str]],
 
 
 def _prepare_data(directory: Path, profile: Profile, has: installed.Installed, alive: Collection[str], view: Preparing) -> None:
-    """The servers' data directories, and what is made once and kept in the cache."""
+    """Prepare the servers' data directories and the cached files that they need."""
     data = paths.make_private(directory / "data")
-    os.environ[processes.MARKER] = str(directory)  # what is started here is found by `down` if labkit is killed
+    os.environ[processes.MARKER] = str(directory)  # lets `down` find these processes if labkit is killed
     try:
         for server in profile.servers:
             if server.name not in alive:

@@ -1,7 +1,7 @@
-"""Which stack of this machine has a claim to a port: nobody else takes it while who listens there is killed, restarted or only starting.
+"""Claims of this machine's stacks to ports. A claim keeps others from taking a port while its owner restarts, starts or is killed.
 
-One file a port in the user's private directory, which all homes of labkit share. A claim holds while the command lives that made it;
-once the stack is up it holds until `labkit down`, a reboot, or the end of the stack's directory.
+There is one file per port, in the user's private directory, which all labkit homes share. A claim is valid while the command that made it
+lives. Once the stack is up, the claim lasts until `labkit down`, a reboot, or the removal of the stack's directory.
 """
 
 import json
@@ -21,37 +21,37 @@ def _directory() -> Path:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """One process at a time looks and claims."""
+    """Hold the lock while looking for ports and claiming them."""
     with paths.locked(paths.private_directory() / "ports.lock"):
         yield
 
 
 def of_others(stack: Path) -> dict[int, Path]:
-    """The ports that other stacks have a claim to, and those stacks' directories. Who goes on to claim one holds the lock."""
+    """Return the ports that other stacks claim, with those stacks' directories. To claim a port after that, call this under the lock."""
     return {int(file.name): Path(claim["stack"]) for file, claim in _all() if claim and claim["stack"] != str(stack)}
 
 
 def make(stack: Path, numbers: Iterable[int]) -> None:
-    """The stack has a claim to these while this process lives."""
+    """Claim these ports for the stack while this process lives."""
     me = processes.identified(os.getpid())
     _write(stack, numbers, {"pid": me.pid, "start": me.start})
 
 
 def settle(stack: Path, numbers: Iterable[int]) -> None:
-    """The stack is up, and has a claim to these alone until it is down."""
+    """Claim these ports, and no others, until the stack is down."""
     with locked():
         _give_back(stack)
         _write(stack, numbers, {"boot": processes.boot()})
 
 
 def give_back(stack: Path) -> None:
-    """The stack has no claim any more."""
+    """Give up all claims of the stack."""
     with locked():
         _give_back(stack)
 
 
 def _give_back(stack: Path) -> None:
-    """With it goes every claim that does not hold any more. The caller has the lock: else somebody may just have made that one anew."""
+    """Remove the stack's claims and all expired claims. The caller holds the lock, so that no new claim is removed by mistake."""
     for file, claim in _all():
         if claim is None or claim["stack"] == str(stack):
             file.unlink(missing_ok=True)
@@ -63,7 +63,7 @@ def _write(stack: Path, numbers: Iterable[int], holds_while: dict[str, Any]) -> 
 
 
 def _all() -> Iterator[tuple[Path, dict[str, Any] | None]]:
-    """Each claim's file, and the claim; None when it does not hold any more."""
+    """Yield each claim's file and its claim, or None for an expired or damaged claim."""
     for file in _directory().glob("[0-9]*"):
         try:
             int(file.name)

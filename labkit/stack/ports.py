@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1: the default one, or the next free one and who holds the default."""
+"""Choose ports on 127.0.0.1: the default port, or the next free one and a note that names the holder of the default."""
 
 import contextlib
 import socket
@@ -12,11 +12,11 @@ from labkit.errors import UserError
 from labkit.stack import port_claims, processes
 
 TRIES = 200
-FIRST_FREE = 20000  # where the search for a port without a default begins
+FIRST_FREE = 20000  # where the search begins for a port that has no default
 
 
 class PortTaken(UserError):
-    """A port that was free when it was chosen is not any more."""
+    """A port that was free when it was chosen is now in use."""
 
 
 @dataclass(frozen=True)
@@ -26,32 +26,33 @@ class Port:
 
 
 def is_free(port: int) -> bool:
-    """Nobody listens there, and we may: TCP, and UDP for the relay's hint."""
+    """Whether nothing listens on the port and labkit may use it. Checks TCP, and UDP for the relay's hint."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore connections in TIME_WAIT
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 return False
     if sys.platform == "linux":
         return True
-    with socket.socket() as probe:  # elsewhere one may bind beside a listener on 0.0.0.0
+    with socket.socket() as probe:  # elsewhere, a bind succeeds beside a listener on 0.0.0.0
         probe.settimeout(0.2)
         return probe.connect_ex((LOOPBACK, port)) != 0
 
 
 def first_held(numbers: Iterable[int]) -> int | None:
-    """The first of these ports that is not free."""
+    """Return the first of these ports that is not free, or None."""
     return next((port for port in numbers if not is_free(port)), None)
 
 
 def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:
-    """A port for each name: the wanted one when it is free, else the next one that is; 0 wants any.
+    """Choose a port for each name: the wanted port if it is free, else the next free one. 0 accepts any port.
 
-    The stack with this directory then has a claim to them (see claims.py), as long as this process lives, and once it is up until it is
-    down."""
+    Claims the ports for the stack in this directory (see port_claims.py): while this process lives, and after the stack is up until it is
+    down. Raises UserError.
+    """
     with port_claims.locked():
         others = port_claims.of_others(stack)
         numbers = foresee(wanted, others)
@@ -62,7 +63,7 @@ def choose(wanted: dict[str, int], stack: Path) -> dict[str, Port]:
 
 
 def foresee(wanted: dict[str, int], taken: Collection[int] = ()) -> dict[str, int]:
-    """The numbers that `choose` would settle on now. Raises UserError when there is none for one of them."""
+    """Return the ports that `choose` would choose now. Raises UserError when there is no free port for one of the names."""
     found = {name: port for name, port in wanted.items() if port and port not in taken and is_free(port)}
     used = {*found.values(), *taken, *wanted.values()}
     for name, port in wanted.items():
@@ -80,7 +81,7 @@ def _next_free(start: int, used: set[int]) -> int:
 
 
 def holder(port: int, claimed_by: Path | None = None) -> str:
-    """`java (pid 812)`, or the stack that it belongs to, whose process may not run at the moment."""
+    """Return the program that holds the port, like `java (pid 812)`, or the stack that claims it."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):

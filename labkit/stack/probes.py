@@ -1,4 +1,4 @@
-"""Is a component ready? Asked from outside, over its endpoint."""
+"""Readiness probes: check from outside, through its endpoint, whether a component is ready."""
 
 import json
 import socket
@@ -12,8 +12,8 @@ from labkit.stack.model import Endpoint, Stack
 from labkit.stack.readiness import Probe, Waiting
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
-# Seconds, unless it took longer before (see starts.py). MySQL and the broker recover first when they were killed;
-# an official MySQL image takes its time to begin a data directory.
+# Seconds, or more if earlier starts took longer (see start_times.py). MySQL and the broker recover first after a kill. The official MySQL
+# image takes time to create a data directory.
 READY_TIMEOUT = {NATIVE: 30.0, DOCKER: 90.0}
 MAX_ANSWER = 64 * 1024
 
@@ -26,7 +26,9 @@ def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
 
 
 def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool = False) -> Waiting:
-    """A database whose accounts have not their passwords yet is asked in the way in which it gets them."""
+    """Return how to wait for a component. With `new_accounts`, the probe of the database uses the access by which labkit creates the
+    accounts.
+    """
     probe = probe_of(stack, name)
     if name == "mysql" and new_accounts:
         probe = partial(mysql_first, runtime.first_access(stack))
@@ -34,7 +36,7 @@ def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool
 
 
 def start_timeout(stack: Stack, name: str) -> float:
-    """Seconds that a component may take to become ready. Raises UserError."""
+    """Return the seconds that a component may take to become ready. Raises UserError."""
     return start_times.timeout(stack.directory, name, READY_TIMEOUT[stack.runtime])
 
 
@@ -51,7 +53,7 @@ def mysql_first(accesses: Sequence[Account | Path], timeout: float = 1.0) -> str
 
 
 def health(endpoint: Endpoint, timeout: float = 1.0) -> str | None:
-    """GET /health; says what is down when it is not 200."""
+    """GET /health. Returns None for status 200, else a phrase that says what is down."""
     try:
         with socket.create_connection((endpoint.host, endpoint.port), timeout) as connection:
             connection.settimeout(timeout)

@@ -1,4 +1,4 @@
-"""Processes of a stack: a pid counts only together with its start time, since pids are given out again."""
+"""Processes of a stack, identified by pid and start time, because the system reuses pids."""
 
 import contextlib
 import os
@@ -15,21 +15,21 @@ from labkit import paths
 LINUX = sys.platform == "linux"
 MARKER = "LABKIT_STACK_DIR"  # in the environment of every process of a stack
 ASK_AGAIN = 1.0  # seconds
-_START = re.compile(r"[0-9a-f-]{36}:\d+")  # on Linux; half of one is of a record that was torn
-_LISTEN = "0A"  # a state, as the kernel writes it
-PROCESSOR_S = 0.2  # seconds over which the use of a processor is measured
-START_TOLERANCE = 2.0  # seconds; where the system cannot tell the start time exactly
+_START = re.compile(r"[0-9a-f-]{36}:\d+")  # the format on Linux; a partial match is a torn record
+_LISTEN = "0A"  # the LISTEN state in /proc/net/tcp
+PROCESSOR_S = 0.2  # measuring interval for processor use, in seconds
+START_TOLERANCE = 2.0  # seconds; applies where the system gives no exact start time
 
 
 @dataclass(frozen=True)
 class Process:
-    """`start` is as the supervisor wrote it: `<boot id>:<ticks>` on Linux, `<epoch seconds>` elsewhere."""
+    """`start` is the supervisor's notation: `<boot id>:<ticks>` on Linux, `<epoch seconds>` elsewhere."""
 
     pid: int
     start: str
 
     def alive(self) -> bool:
-        """False also for a zombie."""
+        """Whether the process runs. False for a zombie."""
         if LINUX:
             state, ticks = _stat(self.pid)
             return state not in ("", "Z", "X") and self.start == f"{_boot_id()}:{ticks}"
@@ -39,7 +39,7 @@ class Process:
         return LINUX and self.alive() and _stat(self.pid)[0] == "T"
 
     def send(self, number: signal.Signals) -> bool:
-        """False when it does not run any more."""
+        """Send a signal. Returns False when the process no longer runs."""
         try:
             if LINUX:
                 return self._send_by_handle(number)
@@ -61,7 +61,7 @@ class Process:
         return True
 
     def uptime(self) -> float | None:
-        """Seconds since its start."""
+        """Return the seconds since the process started."""
         if not LINUX:
             return max(0.0, time.time() - float(self.start))
         with contextlib.suppress(OSError, ValueError):
@@ -71,7 +71,7 @@ class Process:
 
 
 def _stat(pid: int) -> tuple[str, str]:
-    """State and start ticks; empty when there is no such process."""
+    """Return state and start time (ticks), both empty when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  (hot: asked for every component, again and again)
             fields = file.read().rpartition(b")")[2].split()
@@ -85,7 +85,7 @@ def _boot_id() -> str:
 
 
 def boot() -> str:
-    """What tells this run of the machine from the one before a reboot."""
+    """Return an identifier of the machine's current boot."""
     if LINUX:
         return _boot_id()
     import psutil
@@ -105,7 +105,7 @@ def _alive_by_psutil(process: Process) -> bool:
 
 
 def identified(pid: int) -> Process:
-    """The process that has this pid now."""
+    """Return the process that has this pid now."""
     if LINUX:
         return Process(pid, f"{_boot_id()}:{_stat(pid)[1]}")
     import psutil
@@ -114,10 +114,10 @@ def identified(pid: int) -> Process:
 
 
 def recorded(directory: Path, name: str) -> Process | None:
-    """The process that was last started as component `name`, alive or not. Where its record is lost, it is found by its marker."""
+    """Return the last process of the component, alive or not. If its record is lost, look for the marker."""
     if (process := _record_of(directory, name)) is not None:
         return process
-    return leaders(directory).get(name) if (directory / "processes").is_dir() else None  # without it nothing was ever started
+    return leaders(directory).get(name) if (directory / "processes").is_dir() else None  # without this folder, nothing was ever started
 
 
 def _record_of(directory: Path, name: str) -> Process | None:
@@ -129,8 +129,10 @@ def _record_of(directory: Path, name: str) -> Process | None:
 
 
 def leaders(directory: Path) -> dict[str, Process]:
-    """The stack's processes by component, by their marker: those that lead a session, as the supervisor starts them. What they start has
-    their environment too."""
+    """Return the stack's processes by component. Finds them by the marker in their environment.
+
+    Only session leaders count, because the supervisor starts each component as one. Their child processes inherit the environment.
+    """
     marker, said = f"{MARKER}={directory}".encode(), b"LABKIT_COMPONENT="
     found: dict[str, Process] = {}
     for pid, environment in environments():
@@ -152,13 +154,14 @@ def running(directory: Path, name: str) -> Process | None:
 
 
 def record(directory: Path, name: str, process: Process) -> None:
-    """Write down that this process is component `name`. Raises OSError."""
+    """Record this process as that of the component. Raises OSError."""
     paths.write(directory / "processes" / name, f"{process.pid} {process.start}")
 
 
 def mend_records(directory: Path, names: Iterable[str]) -> None:
-    """Let the records tell what runs, also where one was lost or is of an earlier process: the supervisor goes by them alone. A disk that
-    takes no record is no reason to stop."""
+    """Correct the records from what runs, where a record is lost or names an earlier process: the supervisor relies on them. A full disk is
+    tolerated.
+    """
     lost = [name for name in names if (process := _record_of(directory, name)) is None or not process.alive()]
     found = leaders(directory) if lost and (directory / "processes").is_dir() else {}
     for name in lost:
@@ -168,7 +171,7 @@ def mend_records(directory: Path, names: Iterable[str]) -> None:
 
 
 def marked(directory: Path, components: Iterable[str] | None = None) -> list[Process]:
-    """All processes that carry the stack's marker, wherever they come from; only those of `components` when given."""
+    """Return all processes with the stack's marker, however they were started. With `components`, only the processes of those."""
     marker = f"{MARKER}={directory}".encode()
     wanted = None if components is None else {f"LABKIT_COMPONENT={name}".encode() for name in components}
     return [
@@ -179,7 +182,7 @@ def marked(directory: Path, components: Iterable[str] | None = None) -> list[Pro
 
 
 def stack_of(pid: int) -> str | None:
-    """The name of the stack that a process belongs to."""
+    """Return the name of the stack that a process belongs to."""
     for other, environment in environments([pid]):
         for entry in environment:
             if other == pid and entry.startswith(f"{MARKER}=".encode()):
@@ -188,7 +191,7 @@ def stack_of(pid: int) -> str | None:
 
 
 def environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[bytes]]]:
-    """Of these processes, else of all: what this user may see of it, as `NAME=value`."""
+    """Yield the pid and environment (`NAME=value` entries) of these processes, or of all, as far as this user may read it."""
     if LINUX:
         for pid in pids or (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):  # noqa: PTH208
             with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
@@ -202,28 +205,29 @@ def environments(pids: Iterable[int] | None = None) -> Iterable[tuple[int, set[b
 
 
 def stop(grace: Mapping[Process, float]) -> None:
-    """Ask each to end, and kill those that have not after their own grace (seconds). On return none of them runs.
+    """Ask each process to end, and kill it after its grace period (seconds). On return none of them runs.
 
-    Asked again every second: MariaDB loses a SIGTERM that comes while it starts."""
+    Repeats the request every second: MariaDB loses a SIGTERM that arrives while it starts.
+    """
     begun = time.monotonic()
     left = list(grace)
     while left:
         waited = time.monotonic() - begun
         for process in left:
             process.send(signal.SIGTERM if waited < grace[process] else signal.SIGKILL)
-            process.send(signal.SIGCONT)  # a paused process would not see it
+            process.send(signal.SIGCONT)  # a paused process would not receive the SIGTERM
         left = wait_gone(left, ASK_AGAIN)
 
 
 def wait_gone(processes: Iterable[Process], timeout: float) -> list[Process]:
-    """Those that are still alive after `timeout` seconds."""
+    """Return the processes that are still alive after `timeout` seconds."""
     watched = list(processes)
     wait_until(lambda: not any(process.alive() for process in watched), timeout)
     return [process for process in watched if process.alive()]
 
 
 def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Asked every few milliseconds; False when it does not hold after `timeout` seconds."""
+    """Poll the condition every few milliseconds. Returns False when it is still false after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -231,12 +235,12 @@ def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
 
 
 def listens(process: Process, port: int) -> bool:
-    """Is it this process that listens on the port? True also where the system does not tell."""
+    """Whether this process listens on the port. Also True where the system does not say."""
     return _listens_by_proc(process, port) if LINUX else _listens_by_psutil(process, port)
 
 
 def _listens_by_proc(process: Process, port: int) -> bool:
-    """The kernel tells of those who listen first. psutil reads all connections of the machine, which takes 30 ms where there are many."""
+    """Read /proc: it lists listeners first. psutil reads all connections of the machine, which takes 30 ms if there are many."""
     try:
         sockets = {target for descriptor in Path(f"/proc/{process.pid}/fd").iterdir() if (target := _target(descriptor))}
         return any(f"socket:[{inode}]" in sockets for inode in _listeners(process.pid, port))
@@ -247,7 +251,7 @@ def _listens_by_proc(process: Process, port: int) -> bool:
 
 
 def _target(descriptor: Path) -> str:
-    """What an open file is; empty when it was closed meanwhile."""
+    """Return the target of an open file descriptor, or "" when it was closed meanwhile."""
     try:
         return str(descriptor.readlink())
     except FileNotFoundError:
@@ -255,7 +259,7 @@ def _target(descriptor: Path) -> str:
 
 
 def _listeners(pid: int, port: int) -> Iterator[str]:
-    """The inodes of the sockets that listen on this port, in the network of this process."""
+    """Yield the inodes of the sockets that listen on this port, in the process's network namespace."""
     for kind in ("tcp", "tcp6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{kind}") as table:  # noqa: PTH123
             next(table, None)
@@ -277,7 +281,7 @@ def _listens_by_psutil(process: Process, port: int) -> bool:
 
 
 def processor(pid: int) -> float | None:
-    """Percent of one processor, over a moment."""
+    """Return the use of one processor in percent, measured over PROCESSOR_S."""
     import psutil
 
     try:
@@ -287,7 +291,7 @@ def processor(pid: int) -> float | None:
 
 
 def memory(pid: int) -> int | None:
-    """Bytes of memory of its own, shared pages shared out (PSS); resident size where the system cannot tell."""
+    """Return the PSS in bytes (private memory plus a share of shared pages), or the resident size where PSS is unavailable."""
     if LINUX:
         try:
             with open(f"/proc/{pid}/smaps_rollup", "rb") as file:  # noqa: PTH123

@@ -1,4 +1,4 @@
-"""The schemas, tables and accounts of the services: made once, and again whenever a `schema.sql` or a password has changed."""
+"""The services' schemas, tables and accounts. They are created once, and updated when a `schema.sql` or a password changes."""
 
 import hashlib
 import re
@@ -14,21 +14,21 @@ from labkit.stack.accounts import ADMIN, OBSERVER, Accounts, mysql_users
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 
-ROOT = Account("localhost", 0, "root", "")  # over the socket alone
-TIMEOUT = 30.0  # seconds a statement may take
-SOURCE = "SOURCE /labkit/"  # how provision.sql names a file of the services, as a container sees it
-MESSAGING = "services/messaging/schema.sql"  # the tables that each service's schema has
+ROOT = Account("localhost", 0, "root", "")  # only over the socket
+TIMEOUT = 30.0  # seconds per statement
+SOURCE = "SOURCE /labkit/"  # how provision.sql refers to a file of the services, by its path in the container
+MESSAGING = "services/messaging/schema.sql"  # the tables that every service's schema has
 OF_TABLES = ("CREATE DATABASE ", "USE ", "CREATE TABLE ")
 OF_LABKIT = (
     f"GRANT SELECT, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{OBSERVER}'@'%'",
     f"GRANT ALL ON *.* TO '{ADMIN}'@'%' WITH GRANT OPTION",
     f"REVOKE FILE, SHUTDOWN, CREATE TABLESPACE ON *.* FROM '{ADMIN}'@'%'",
 )
-OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # what the administrator cannot run any more once it has run
+OF_ADMIN = (("GRANT", "TO 'admin'"), ("REVOKE", "FROM 'admin'"))  # statements that the administrator can no longer run once they have run
 
 
 def statements(source: Path, profile: Profile) -> list[str]:
-    """All of it as SQL that may run again at any time. Raises UserError when `source` is not a folder of services."""
+    """Return the provisioning SQL. It may run any number of times. Raises UserError when `source` is not a folder of services."""
     found = []
     for statement in plan(profile):
         if statement.startswith(SOURCE):
@@ -39,8 +39,11 @@ def statements(source: Path, profile: Profile) -> list[str]:
 
 
 def plan(profile: Profile) -> list[str]:
-    """The statements of a profile; SOURCE names a file of the services, and ${X_PASSWORD} stands for the password of the account x.
-    For containers the same stands in compose/mysql/provision.sql, which the image runs."""
+    """Return the statements for a profile, before files and passwords are filled in.
+
+    SOURCE names a file of the services. ${X_PASSWORD} stands for the password of account x. compose/mysql/provision.sql, which the image
+    runs, has the same statements for containers.
+    """
     owners = [service for service in profile.services if service.schema]
     of_services = [service for service in profile.services if service.account]
     users = [*(service.account for service in of_services), OBSERVER, ADMIN]
@@ -54,7 +57,7 @@ def plan(profile: Profile) -> list[str]:
     for service in of_services:
         if service.schema:
             found.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {service.schema}.* TO '{service.account}'@'%'")
-        else:  # it reads the outboxes of others and marks what it has published
+        else:  # a service without a schema reads the outboxes of others and marks the published messages
             found += [f"GRANT SELECT, UPDATE ON {owner.schema}.message TO '{service.account}'@'%'" for owner in owners]
     return [*found, *OF_LABKIT]
 
@@ -76,7 +79,7 @@ _COLUMN = re.compile(r"^  (?P<name>[a-z_]+) (?P<type>[A-Z].*?),?(?:\s+--.*)?$", 
 
 
 def _columns_since(cursor: Any, statement: str) -> list[str]:
-    """Statements for the columns that a table of an earlier labkit has not yet, or that compare their texts in another way there."""
+    """Return statements for the columns that a table from an earlier labkit lacks, or has with another collation."""
     table = _TABLE.match(statement)
     if table is None:
         return []
@@ -91,14 +94,14 @@ def _columns_since(cursor: Any, statement: str) -> list[str]:
 
 
 def digest(stack: Stack) -> str:
-    """Another one for other tables, accounts or passwords; tells nothing of these."""
+    """Return a digest that changes with the tables, accounts or passwords, and does not reveal them."""
     passwords = "\0".join(stack.accounts.mysql(user) for user in mysql_users(stack.profile))
     said = [*statements(stack.source, stack.profile), hashlib.sha256(passwords.encode()).hexdigest()[:16]]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
 def _with_passwords(statement: str, accounts: Accounts) -> str:
-    """Here and no earlier: what is told of a statement that fails has none."""
+    """Fill in the passwords. This happens as late as possible, so that the error of a failed statement contains none."""
     return re.sub(r"\$\{(\w+)_PASSWORD\}", lambda found: accounts.mysql(found[1].lower()), statement)
 
 
@@ -110,7 +113,7 @@ def _may_reach_files(cursor: Any) -> bool:
 
 @contextmanager
 def _first(accesses: Sequence[Account | Path]) -> Iterator[Any]:
-    """Raises OSError with what the first of them was answered."""
+    """Yield a cursor of the first access that works. Raises OSError with the answer to the first access when none works."""
     refused = None
     for access in accesses:
         with ExitStack() as opened:
@@ -126,25 +129,25 @@ def _first(accesses: Sequence[Account | Path]) -> Iterator[Any]:
 
 @contextmanager
 def connected(access: Account | Path, timeout: float) -> Iterator[Any]:
-    """As sql.connected; a path is the socket, for root. Raises OSError."""
+    """As sql.connected. A path is a socket, used as root. Raises OSError."""
     account, options = (ROOT, {"unix_socket": str(access)}) if isinstance(access, Path) else (access, {})
     with sql.connected(account, timeout, **options) as cursor:
         yield cursor
 
 
 def apply(stack: Stack, accesses: Sequence[Account | Path]) -> None:
-    """Make what is missing, through the first of these that the server lets in. Raises UserError with the statement that failed."""
+    """Create what is missing, through the first access that the server accepts. Raises UserError with the failed statement."""
     run(statements(stack.source, stack.profile), accesses, stack.accounts)
 
 
 def mend_tables(stack: Stack, accesses: Sequence[Account | Path]) -> None:
-    """As apply, the schemas, tables and columns alone, which is quick: what somebody dropped or renamed is there again."""
+    """Restore dropped or renamed schemas, tables and columns. As `apply`, but without the accounts, which makes it quick."""
     wanted = statements(stack.source, stack.profile)
     run([statement for statement in wanted if statement.startswith(OF_TABLES)], accesses, stack.accounts)
 
 
 def run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Accounts) -> None:
-    """Through the first of these accesses that the server lets in. Raises UserError with the statement that failed."""
+    """Run these statements through the first access that the server accepts. Raises UserError with the failed statement."""
     statement = ""
     try:
         with _first(accesses) as cursor:

@@ -1,4 +1,4 @@
-"""Waiting for conditions, never for time: each component has a probe; who waits too long learns what it looked like."""
+"""Wait for conditions instead of fixed times. Each component has a probe; a time-out error shows the component's last state."""
 
 import queue
 import threading
@@ -10,23 +10,23 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack import complaints, ports, start_times
 from labkit.stack.runtime import End, Runtime
 
-INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of one component: at first, and when it takes long
+INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of a component: initial and maximum
 AT_ONCE_S = 2.0
-LAST_LINES, LINES_KEPT = 8, 40  # of a log: shown, and looked through for a known cause
+LAST_LINES, LINES_KEPT = 8, 40  # last log lines that are shown, and that are searched for a known cause
 
 Probe = Callable[[], str | None]
-"""None when ready, else a few words on what is missing. Must not raise or take longer than about a second."""
+"""Returns None when ready, else a short phrase that says what is missing. Must not raise or take longer than about a second."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """One component that is to become ready."""
+    """A component to wait for."""
 
     component: str
     runtime: Runtime
     probe: Probe
     timeout: float
-    ports: tuple[int, ...]  # that it listens on; the probe asks the first
+    ports: tuple[int, ...]  # its ports; the probe uses the first
     is_service: bool
 
 
@@ -37,8 +37,12 @@ class Ready:
 
 
 class NotReady(UserError):
-    """Carries what a person needs: how it ended and where in its code, or what it said last, the log of that process alone, and the next
-    step. A service that ended by itself has failed; anything else says nothing about it. `seconds` until it ended or was given up."""
+    """A component did not become ready. Carries the diagnosis and the next step for a person.
+
+    The diagnosis says how the component ended and where in its code, or what it wrote last, with the log of that process alone. A service
+    that ended by itself counts as failed; any other cause leaves the verdict unknown. `seconds` is the time until it ended or the wait was
+    given up.
+    """
 
     def __init__(self, waiting: Waiting, seconds: float, why: str, end: End | None = None) -> None:
         runtime, component = waiting.runtime, waiting.component
@@ -63,9 +67,10 @@ class NotReady(UserError):
 
 
 def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
-    """Wait for all at once; they were started at `since` (epoch seconds).
+    """Wait for all of these components in parallel. `since` is when they were started (epoch seconds).
 
-    Raises NotReady or PortTaken for the first that ended or took too long."""
+    Raises NotReady or PortTaken for the first component that ended or took too long.
+    """
     waits = list(waits)
     results: queue.SimpleQueue[Ready | Exception] = queue.SimpleQueue()
     given_up = threading.Event()
@@ -91,19 +96,19 @@ def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], 
 def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Exception]", given_up: threading.Event) -> None:
     try:
         results.put(_ready(waiting, since, given_up))
-    except Exception as error:  # told where it is waited for
+    except Exception as error:  # the waiting thread raises it
         results.put(error)
 
 
 def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
-    """Raises NotReady, and PortTaken when it ended because somebody else has its port."""
+    """Wait for one component. Raises NotReady, or PortTaken when it ended because another program has its port."""
     runtime, component, ran = waiting.runtime, waiting.component, False
     while True:
         running = runtime.runs(component)
         ran = ran or running
         why = waiting.probe() if running else "it does not run"
         if why is None and not runtime.is_ours(component, waiting.ports[0]):
-            why = f"another program answers on its port {waiting.ports[0]}"  # ours is about to find that out, and to end
+            why = f"another program answers on its port {waiting.ports[0]}"  # our process will soon notice the conflict and end
         seconds = time.time() - since
         if why is None:
             return Ready(component, seconds)
@@ -118,7 +123,10 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
 
 
 def _port_taken(waiting: Waiting) -> str | None:
-    """Who took one of its ports after they were chosen, perhaps for a moment: a sentence. None when it did not end because of that."""
+    """Return a sentence about the program that took one of the ports after they were chosen, perhaps briefly.
+
+    Returns None when the component did not end for that reason.
+    """
     if (held := ports.first_held(waiting.ports)) is not None:
         return f"Port {held}, which was free for {waiting.component}, is held by {ports.holder(held)}."
     lines = waiting.runtime.said(waiting.component, complaints.COMPLAINTS) or []

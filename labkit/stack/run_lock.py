@@ -1,6 +1,6 @@
-"""Who works on a stack: one check or chaos run alone, or any number of loads.
+"""The lock of a stack's work: either one check or chaos run, or any number of loads.
 
-A run holds the lock for itself, a load shares it with other loads. The kernel releases it when the process ends, however it ends.
+A run takes the lock exclusively; loads share it. The kernel releases the lock when the process ends, however it ends.
 """
 
 import fcntl
@@ -15,13 +15,13 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack.model import Stack
 
 FILE = "run.lock"  # in the stack's directory
-LOOK_AGAIN_S = 0.02  # another command may hold the lock for a moment, to see whether it is free
+LOOK_AGAIN_S = 0.02  # another command may hold the lock briefly to see whether it is free
 RUN, LOAD = "run", "load"
 
 
 @dataclass(frozen=True)
 class AtWork:
-    """`who`: the command, its process and since when. `kind`: RUN or LOAD."""
+    """`who` is the command, its process and its start time. `kind` is RUN or LOAD."""
 
     kind: str
     who: str
@@ -29,7 +29,7 @@ class AtWork:
 
 @contextmanager
 def run(stack: Stack, command: str) -> Iterator[None]:
-    """A check or a chaos run. Raises UserError that names who works on the stack already."""
+    """Hold the lock for a check or a chaos run. Raises UserError that names the command that already works on the stack."""
     with _file(stack) as file:
         if not _taken(file, fcntl.LOCK_EX):
             holder = _written(file)
@@ -40,7 +40,7 @@ def run(stack: Stack, command: str) -> Iterator[None]:
 
 @contextmanager
 def load(stack: Stack, command: str) -> Iterator[None]:
-    """A load, which would spoil a run. Raises UserError that names the run."""
+    """Hold the lock for a load, which would disturb a run. Raises UserError that names the run."""
     with _file(stack) as file:
         if not _taken(file, fcntl.LOCK_SH):
             message = f"{_written(file).who} is at work on the stack {stack.name!r}, and beside a load it could judge nothing."
@@ -50,7 +50,7 @@ def load(stack: Stack, command: str) -> Iterator[None]:
 
 
 def refuse_beside_load(stack: Stack) -> None:
-    """For what judges: nothing comes to rest while orders are being placed. Raises UserError that names the load."""
+    """Raise UserError that names the load, if there is one. Commands that judge the stack need it at rest, without new orders."""
     with _file(stack) as file:
         if not _taken(file, fcntl.LOCK_EX) and (holder := _written(file)).kind == LOAD:
             raise _beside_load(stack, holder)

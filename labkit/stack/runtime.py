@@ -1,4 +1,4 @@
-"""What every way of running a stack can do, and what can be seen of its components."""
+"""The interface of a runtime, and the data that describes a component's state."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ NAMES = (DOCKER, NATIVE)
 WHAT_RUNS = {DOCKER: "containers", NATIVE: "processes"}
 
 RUNNING, PAUSED, CUT, STOPPED, FAILED = "running", "paused", "cut", "stopped", "failed"
-UNKNOWN = "unknown"  # who could tell does not answer
+UNKNOWN = "unknown"  # the source of this information does not answer
 ALIVE = frozenset({RUNNING, PAUSED, CUT})
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A component as it is now. `state` is RUNNING, PAUSED, CUT (from the network), STOPPED (asked to end, or never started) or FAILED.
+    """A component's current state: RUNNING, PAUSED, CUT (off the network), STOPPED (ended on request, or never started) or FAILED.
 
-    `pid` as this machine sees it where it does; `health` is what the engine's own health check says."""
+    `pid` is the pid on this machine, if it is visible there. `health` is the result of the engine's own health check.
+    """
 
     state: str
     pid: int | None = None
@@ -33,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class End:
-    """How a component ended last: exit code or signal, epoch seconds."""
+    """How a component last ended: exit code or signal. The time is in epoch seconds."""
 
     time: float
     exit_code: int | None = None
@@ -41,125 +42,133 @@ class End:
     out_of_memory: bool = False
 
     def __str__(self) -> str:
-        """To follow "it ended"."""
+        """Format the end to follow the words "it ended"."""
         how = "as nobody saw" if self.exit_code is None else f"with exit code {self.exit_code}"
         how = f"by signal {self.signal}" if self.signal else how
         return f"{how}, out of memory" if self.out_of_memory else how
 
     @property
     def asked_for(self) -> bool:
-        """Did it end as one that was asked to? A JVM that is asked to ends with 143."""
+        """Whether the component ended on request. A JVM exits with 143 on SIGTERM."""
         return not self.out_of_memory and self.exit_code in (0, 143, None) and self.signal in (15, None)
 
 
 class Runtime(Protocol):
-    """One stack, run in one way. Changes happen to what really runs, whatever was recorded: a process that was killed is simply not
-    running. Components are named as in the profile; those that have ended already are passed over by stop, kill and pause."""
+    """One stack, run in one way. The methods act on what really runs, not on what was recorded: a killed process simply does not run.
+
+    Components have their names from the profile. stop, kill and pause skip components that have already ended.
+    """
 
     name: str
-    extra: Sequence[str]  # what `status` shows beside the components
-    refused: Mapping[str, UserError]  # the verbs that it cannot do, with the reason and what to do instead
+    extra: Sequence[str]  # what `status` shows besides the components
+    refused: Mapping[str, UserError]  # the verbs that it does not support, with the reason and an alternative
 
-    # what is
+    # inspecting
 
     def running(self) -> set[str]:
-        """The components that run now, ready or not, paused and cut ones too."""
+        """Return the running components, ready or not, including paused and cut ones."""
 
     def runs(self, component: str) -> bool:
-        """The same of one; cheap, asked again and again."""
+        """Whether one component runs. Cheap, because it is called often."""
 
     def holds_ports(self) -> set[str]:
-        """The components that do not run, and whose ports are kept for them all the same."""
+        """Return the components that do not run but still occupy their ports."""
 
     def look(self) -> dict[str, Seen]:
-        """Every component, and what is extra, as it is now."""
+        """Return the current state of every component and of `extra`."""
 
     def memory(self) -> dict[str, int]:
-        """Bytes of each that runs: its own, and its share of what it has in common with others."""
+        """Return the memory of each running component in bytes: private memory and a share of shared memory."""
 
     def is_ours(self, component: str, port: int) -> bool:
-        """Is it this component that answers on the port? True also where nobody can tell."""
+        """Whether this component answers on the port. Also True when that is unknown."""
 
     def last_end(self, component: str, since: float) -> End | None:
-        """Its last end after `since` (epoch seconds)."""
+        """Return the component's last end after `since` (epoch seconds)."""
 
     def start_failed(self, component: str, since: float) -> End | None:
-        """The same, but of a process that was started since then: the one before it may be seen to end only now."""
+        """Return the end of a process that was started after `since`. Unlike last_end, ignores a late report of an earlier process."""
 
     def events(self, since: float) -> list[dict[str, Any]]:
-        """`{"time", "event", "component", "pid", "exit_code", "signal"}` in the order of time; epoch seconds. Events are start, end, adopt,
-        pause, unpause, oom, and stop: labkit's word that it is about to end a component."""
+        """Return `{"time", "event", "component", "pid", "exit_code", "signal"}` in order of time (epoch seconds).
+
+        Events are start, end, adopt, pause, unpause, oom, and stop. labkit writes stop when it is about to end a component.
+        """
 
     def unwatched(self, since: float) -> str | None:
-        """Why not all events since then are known: a sentence without its full stop."""
+        """Return why some events since then are unknown, as a sentence without a full stop, or None."""
 
     def halted(self) -> dict[str, str]:
-        """The components that run and can do nothing: PAUSED or CUT."""
+        """Return the running components that cannot work: PAUSED or CUT."""
 
     def log(self, component: str, count: int | None) -> list[str]:
-        """The last `count` lines, or all."""
+        """Return the last `count` log lines, or all."""
 
     def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
-        """The same of its last process alone, whether that runs or has ended, or of the one that ended then (epoch seconds); None when
-        nobody knows where its lines begin."""
+        """Return the last `count` lines of one process: the component's last process, or the one that ended at `ended` (epoch seconds).
+
+        Returns None when it is unknown where the process's lines begin.
+        """
 
     def processor(self, component: str) -> float | None:
-        """How much of one processor it uses now, in percent; takes a moment. None where nobody can tell."""
+        """Return the use of one processor in percent, or None when it is unknown. Measures for a moment."""
 
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
-        """Component and line, as they are written from now on; for ever."""
+        """Yield component and line for everything written from now on, forever."""
 
     # bringing up
 
     def wake(self) -> set[str]:
-        """The components that run, once what was paused goes on and what was cut is joined again."""
+        """Continue paused components and rejoin cut ones. Returns the running components."""
 
     def refuse_unusable(self) -> None:
         """Raises UserError when nothing could be started now."""
 
     def clear(self) -> None:
-        """End what an interrupted command left, when no component is known to run."""
+        """End what an interrupted command left. Called when no known component runs."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
-        """Get what the components that do not run start from; the servers' versions, for people. Raises UserError."""
+        """Get what the stopped components need to start. Returns the servers' versions, for people. Raises UserError."""
 
     def plan(self, stack: Stack, alive: Collection[str]) -> set[str]:
-        """Settle how each component is started. Returns those of `alive` that were started in another way."""
+        """Plan how each component is started. Returns the components of `alive` that were started differently."""
 
     def first_access(self, stack: Stack) -> Sequence[Account | Path]:
-        """How the database takes statements whose accounts have not their passwords yet: the first of these that it takes, each an
-        account, or a socket for root."""
+        """Return the ways to log in to the database before its accounts have their passwords. The first one that works is used.
+
+        Each is an account, or a socket for root.
+        """
 
     def start(self, names: Collection[str]) -> float:
-        """Start these at once and return when that was (epoch seconds); waits for nothing."""
+        """Start these components in parallel. Returns the start time (epoch seconds) without waiting for them."""
 
     def check(self) -> None:
-        """Raises UserError when what should look after the components has ended."""
+        """Raises UserError when the process that supervises the components has ended."""
 
     # ending and disturbing
 
     def stop(self, names: Collection[str]) -> None:
-        """Ask these to end, and kill those that do not. On return none of them runs."""
+        """Ask these components to end, and kill those that do not. On return none of them runs."""
 
     def stop_to_restart(self, names: Collection[str]) -> None:
-        """As stop, for components that are to be started again at once, by `start`: the runtime may have a quicker way."""
+        """As stop, for components that `start` is about to start again. A runtime may have a quicker way."""
 
     def kill(self, names: Collection[str]) -> None:
         """As `kill -9`. On return none of them runs."""
 
     def pause(self, names: Collection[str]) -> None:
-        """Their processes get no time any more, and keep all they have."""
+        """Freeze their processes, which keep all their resources."""
 
     def unpause(self, names: Collection[str]) -> None: ...
 
     def cut(self, names: Collection[str]) -> None:
-        """Take them off the network; they run on."""
+        """Disconnect them from the network. They keep running."""
 
     def join(self, names: Collection[str]) -> None:
-        """Back on the network with the addresses, names and ports of before."""
+        """Reconnect them to the network, with the same addresses, names and ports."""
 
     def down(self, *, data: bool) -> None:
-        """Stop everything, with `data` remove what it stored. On return nothing of the stack runs."""
+        """Stop everything. With `data`, also remove the stored data. On return nothing of the stack runs."""
 
     def shell(self, component: str, variables: Collection[str]) -> list[str]:
-        """The command that opens a shell where the component runs; it hands on these of the caller's variables."""
+        """Return the command that opens a shell where the component runs. It passes these variables of the caller on."""

@@ -1,4 +1,4 @@
-"""Which runtime a stack has: the one that was asked for, the one that its data is in, Docker where an engine answers, else native."""
+"""Choose a stack's runtime: the requested one, else the one that has the stack's data, else Docker if an engine answers, else native."""
 
 import os
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def refuse_unknown(wanted: str | None) -> None:
 
 
 def choose(wanted: str | None, old: Stack | None) -> Choice:
-    """Raises UserError when what was asked for is not to be had, or the stack's data is in the other runtime."""
+    """Choose a runtime. Raises UserError when the requested one is unavailable, or the other runtime has the stack's data."""
     wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     if old is not None:
         if wanted not in (None, old.runtime):
@@ -50,7 +50,7 @@ _SPOKEN = {DOCKER: "This stack runs in containers.", NATIVE: "This stack runs as
 
 
 def of(name: str, directory: Path, profile: Profile) -> Runtime:
-    """The runtime of a stack with the components of this profile; cheap, nothing is asked yet."""
+    """Return the runtime of a stack with this profile's components. Cheap: does not access the engine."""
     if name == DOCKER:
         from labkit.stack.docker import Docker
 
@@ -65,7 +65,7 @@ def of_stack(stack: Stack) -> Runtime:
 
 
 def usable() -> list[str]:
-    """The runtimes that can be asked now."""
+    """Return the names of the runtimes that are available now."""
     try:
         docker_engine.find()
     except docker_engine.NoEngine:
@@ -74,7 +74,7 @@ def usable() -> list[str]:
 
 
 def load_running(name: str) -> Stack:
-    """The stack as it was last brought up. Raises UserError when there is none, or nothing of it runs."""
+    """Return the stack as it was last brought up. Raises UserError when there is none, or nothing of it runs."""
     stack = state.load(name)
     if not of_stack(stack).running():
         raise UserError(f"The stack {name!r} does not run.", f"labkit up{state.named(name)}")

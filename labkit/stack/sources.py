@@ -1,8 +1,8 @@
-"""Which files each service runs with, and one digest of them a service: what tells that a service has to be started again.
+"""The files of each service, and a digest per service. A changed digest means that the service has to be restarted.
 
-A service's files are its package's `__main__.py`, all modules of its workspace that it imports, directly or not, and the files of data that
-belong to these modules or that they name. They are found by reading, never by running: an import or a name anywhere in a module counts, so
-that what is found is all of it or too much.
+A service's files are its package's `__main__.py`, all modules of its workspace that it imports directly or indirectly, and the data files
+that belong to these modules or that they name. They are found by reading the source, never by running it. An import or a name counts
+anywhere in a module, so the result may include too many files, but never too few.
 """
 
 import hashlib
@@ -14,36 +14,38 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = "services"
-MOST_BESIDE = 20_000  # files; beyond that it is no workspace but somebody's home
+MOST_BESIDE = 20_000  # files; a folder with more is probably a home directory, not a workspace
 _FROM = re.compile(r"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]*)", re.MULTILINE)
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _BY_NAME = re.compile(
     r"\bimport_module\b|\b__import__\b|\brunpy\b|\bspec_from_file_location\b|\bpkgutil\b|\bexec\("
-)  # nobody can read that
-_OTHER_PLACE = re.compile(r"\bsys\.path\b")  # modules may lie in any folder then
+)  # such imports cannot be resolved by reading
+_OTHER_PLACE = re.compile(r"\bsys\.path\b")  # modules may then be in any folder
 _LISTS = re.compile(r"\b(?:iterdir|listdir|scandir|r?glob|walk)\(")
-_LIST_NO_DATA = (f"{ROOT}/web/", f"{ROOT}/messaging/")  # what these list is no file of a workspace
+_LIST_NO_DATA = (f"{ROOT}/web/", f"{ROOT}/messaging/")  # what these packages list is not part of a workspace
 _TEXT = re.compile(r"""["']([^"'\n]+)["']""")
 _IN_FORCE = ("__pycache__", "node_modules", "site-packages")
 
 
 def files(source: Path) -> dict[str, bytes]:
-    """Every file of the services by its path from `source`, with `/`; without what Python or an editor puts beside them."""
+    """Return the services' files: path relative to `source` (with `/`) to content. Skips files that Python or an editor creates."""
     return _read(_paths(source))
 
 
 def _read(paths: Iterable[tuple[str, Path]]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name, path in paths:
-        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # an editor that saves removes and makes files
+        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # an editor removes and creates files when it saves
             found[name] = path.read_bytes()
     return found
 
 
 def looks(source: Path) -> dict[str, tuple[int, int]]:
-    """Each file's time of its last change (ns) and size, of the services and of what they load beside them: cheap, to be asked again and
-    again."""
+    """Return modification time (ns) and size of each file of the services, and of the other workspace files that they load.
+
+    Cheap, because it is called repeatedly.
+    """
     beside = dict(_beside(source))
     found = _stats(_paths(source))
     modules = _stats((name, path) for name, path in beside.items() if name.endswith(".py"))
@@ -62,7 +64,7 @@ def _stats(paths: Iterable[tuple[str, Path]]) -> dict[str, tuple[int, int]]:
 
 @lru_cache(maxsize=2)
 def _loaded(source: Path, modules: object, beside: tuple[str, ...]) -> frozenset[str]:
-    """What services load beside them; the same as long as `modules` and the names are."""
+    """Return the files outside `services` that the services load. The result is cached until `modules` or the file names change."""
     everything = _Files(source, {name: source / name for name in beside})
     return frozenset(path for service in everything.services for path in everything.of(service))
 
@@ -72,7 +74,7 @@ def _paths(source: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _beside(source: Path) -> Iterator[tuple[str, Path]]:
-    """What stands beside the services of a workspace, whoever put it there."""
+    """Yield the files of a workspace that are outside its `services` folder."""
     if (source / ".labkit").is_dir():
         for count, found in enumerate(_walk(source, source, without=ROOT)):
             if count == MOST_BESIDE:
@@ -102,18 +104,18 @@ def _walk(source: Path, top: Path, *, without: str = "") -> Iterator[tuple[str, 
 
 
 def digests(source: Path, services: Collection[str]) -> dict[str, str]:
-    """By service: 16 hexadecimal digits that change whenever one of its files does."""
+    """Return for each service 16 hexadecimal digits that change with any of its files."""
     everything = _Files(source, dict(_beside(source)))
     return {service: everything.digest(everything.of(service)) for service in services}
 
 
 def files_of(source: Path, service: str) -> set[str]:
-    """The paths of one service's files."""
+    """Return the paths of one service's files."""
     return _Files(source, dict(_beside(source))).of(service)
 
 
 class _Files:
-    """All files that services could load, by path; data beside the services is read when it is needed."""
+    """All files that services can load, by path. Data files outside `services` are read on demand."""
 
     def __init__(self, source: Path, beside: Mapping[str, Path]) -> None:
         self._beside = beside
@@ -145,13 +147,13 @@ class _Files:
         return modules | {path for path in (*self._data, *scripts) if is_loaded(path)}
 
     def _named(self, path: str) -> set[str]:
-        """What could be names of files and folders in the texts of a module."""
+        """Return the strings in a module that could name files or folders."""
         if path not in self._names:
             self._names[path] = {piece for literal in _TEXT.findall(self._text(path)) for piece in re.split(r"[/\\]", literal)}
         return self._names[path]
 
     def _package_of(self, path: str) -> str:
-        """The nearest folder above that holds modules."""
+        """Return the nearest enclosing folder that has modules."""
         folder = path.rpartition("/")[0]
         while folder and folder not in self._packages:
             folder = folder.rpartition("/")[0]
@@ -192,7 +194,7 @@ def _closure(service: str, everything: Mapping[str, bytes], imports: Mapping[str
 
 
 def _kind(piece: str) -> str:
-    """`.json` of `*.json`, `.json` and `{name}.json`, which name no one file."""
+    """Return the extension from a pattern: `.json` for `*.json`, `.json` and `{name}.json`. Such patterns do not name one file."""
     found = re.fullmatch(r"(?:\*|.*\}|)(\.\w+)", piece)
     return found[1] if found else ""
 
@@ -204,7 +206,7 @@ def _packages_above(path: str, everything: Mapping[str, bytes]) -> Iterator[str]
 
 
 def _imported(path: str, text: str, everything: Mapping[str, bytes]) -> Iterator[str]:
-    """The files that a file imports, if it is a module."""
+    """Yield the files that a module imports. Yields nothing for other files."""
     if not path.endswith(".py"):
         return
     text = text.replace("\\\n", " ")
@@ -223,7 +225,7 @@ def _imported(path: str, text: str, everything: Mapping[str, bytes]) -> Iterator
 
 
 def _absolute(module: str, path: str) -> str:
-    """`..money` in services/orders/store.py is services/money."""
+    """Resolve a relative import: `..money` in services/orders/store.py is services/money."""
     dots = len(module) - len(module.lstrip("."))
     rest = module[dots:].replace(".", "/")
     if not dots:
@@ -241,10 +243,12 @@ def _files_of(module: str, everything: Mapping[str, bytes], anywhere: bool) -> I
 
 
 def forget_unsafe_bytecode(source: Path) -> None:
-    """Remove compiled modules that Python could take for current although they are not.
+    """Remove compiled modules that Python could wrongly consider up to date.
 
-    Python knows a compiled module's source by its size and the second of its last change. One that was compiled in that very second, or
-    before its source was put there with an older time (`cp -p`, `mv`), may be of another text of the same size."""
+    Python identifies the source of a compiled module by size and modification time in seconds. A module that was compiled in the second of
+    that change, or before its source was replaced by a file with an older time (`cp -p`, `mv`), may come from another text of the same
+    size.
+    """
     for folder in {path.parent for name, path in (*_paths(source), *_beside(source)) if name.endswith(".py")}:
         for compiled in (folder / "__pycache__").glob("*.pyc"):
             with suppress(OSError):

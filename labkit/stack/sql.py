@@ -24,7 +24,7 @@ def _quick() -> Any:
 
     class Quick(Connection):
         def _create_ssl_ctx(self, _: object) -> ssl.SSLContext:
-            """Its own reads this machine's certificates for each connection, 30 ms of work, and then verifies none."""
+            """Skip loading the machine's certificates. pymysql loads them for each connection (30 ms) and then verifies none."""
             return context
 
     return Quick
@@ -32,8 +32,10 @@ def _quick() -> Any:
 
 @contextmanager
 def connected(account: Account, timeout: float = 10.0, **options: Any) -> Iterator[Any]:
-    """A cursor in autocommit; `unix_socket` as option wins over the account's address. Raises OSError when nobody answers or the server
-    refuses."""
+    """Yield a cursor in autocommit mode. The option `unix_socket` takes precedence over the account's address.
+
+    Raises OSError when the server does not answer or refuses the login.
+    """
     import pymysql
 
     try:
@@ -59,7 +61,7 @@ def connected(account: Account, timeout: float = 10.0, **options: Any) -> Iterat
 def first_binlog_position(account: Account) -> dict[str, object]:
     with connected(account) as cursor:
         cursor.execute("SHOW BINARY LOGS")
-        return {"file": cursor.fetchone()[0], "position": 4}  # after the file's magic number
+        return {"file": cursor.fetchone()[0], "position": 4}  # skips the file's magic number
 
 
 def binlog_position(cursor: Any) -> dict[str, object]:
@@ -67,7 +69,7 @@ def binlog_position(cursor: Any) -> dict[str, object]:
 
     try:
         cursor.execute("SHOW MASTER STATUS")
-    except pymysql.MySQLError:  # its name from MySQL 8.4 on
+    except pymysql.MySQLError:  # the statement's name since MySQL 8.4
         cursor.execute("SHOW BINARY LOG STATUS")
     file, position = cursor.fetchone()[:2]
     return {"file": file, "position": position}

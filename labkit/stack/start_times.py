@@ -1,6 +1,6 @@
-"""How long a component may take to become ready: what it took before tells, and `LABKIT_START_TIMEOUT` decides.
+"""The start time-out of each component, from the duration of its earlier starts. `LABKIT_START_TIMEOUT` overrides it.
 
-`starts.json` in the stack's directory holds the seconds that each component's last starts took.
+`starts.json` in the stack's directory has the durations of each component's last starts, in seconds.
 """
 
 import json
@@ -15,13 +15,13 @@ from labkit.errors import Damaged, ExitCode, UserError
 
 FILE = "starts.json"
 VARIABLE = "LABKIT_START_TIMEOUT"
-KEPT = 5  # starts of each component
-PATIENCE = 3.0  # times what it took at most
+KEPT = 5  # number of starts per component
+PATIENCE = 3.0  # factor on the longest recorded start
 LONGEST = 600.0  # seconds
 
 
 def timeout(directory: Path, component: str, usual: float) -> float:
-    """Seconds. Raises UserError for a setting that is not a number of seconds."""
+    """Return the time-out in seconds. Raises UserError when LABKIT_START_TIMEOUT is not a number of seconds."""
     if (asked := os.environ.get(VARIABLE)) is not None:
         return _seconds(asked)
     took = max(_known(directory).get(component, [0.0]))
@@ -39,7 +39,7 @@ def _seconds(text: str) -> float:
 
 
 def note(directory: Path, took: Mapping[str, float]) -> None:
-    """Write down what these starts took; a disk that does not take it is no reason to fail."""
+    """Record the durations of these starts. Ignores a failed write."""
     known = _known(directory)
     for component, seconds in took.items():
         known[component] = [*known.get(component, []), round(seconds, 1)][-KEPT:]

@@ -2,11 +2,11 @@
 
 stack.json      what runs and where, see `Stack`          plan.json       how each component is started, for the supervisor
 processes/      pid and start time of each component      events.jsonl    each start and end of a component
-logs/           one file a component                      data/           of each server
-mark.json       where evidence begins                     reset.json      a reset is under way
-accounts.json   the passwords of its stores          lock            held by the command that changes the stack
+logs/           one file per component                    data/           each server's data
+mark.json       where evidence begins                     reset.json      an unfinished reset
+accounts.json   the passwords of its stores               lock            held by the command that changes the stack
 
-Nobody but its user may look into it.
+Only its user can read it.
 """
 
 import json
@@ -28,7 +28,7 @@ from labkit.system import find as profiles
 from labkit.system.model import Profile
 
 FILE = "stack.json"
-_meant = ["default"]  # the stack that a command without --name is about
+_meant = ["default"]  # the stack of commands without --name
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
@@ -40,12 +40,12 @@ def directory_of(name: str) -> Path:
 
 
 def find(name: str) -> Stack | None:
-    """The stack as it was last brought up, or None."""
+    """Return the stack as it was last brought up, or None."""
     return read(directory_of(name))
 
 
 def read(directory: Path) -> Stack | None:
-    """That of a stack's directory."""
+    """Return the stack of this directory, or None."""
     name, path = directory.name, directory / FILE
     repair = f"labkit down{named(name)}, then labkit up{named(name)}"
     try:
@@ -69,7 +69,7 @@ def _stack(directory: Path, data: dict[str, Any]) -> Stack:
 
 
 def profile_of(name: str | None) -> Profile:
-    """By its name; the usual one without. Raises UserError when there is none of this name."""
+    """Return the profile of this name, or the default profile. Raises UserError when there is none of this name."""
     labs = paths.content() / "labs"
     found = profiles.profile(name or profiles.DEFAULT, labs)
     if found is None:
@@ -79,13 +79,13 @@ def profile_of(name: str | None) -> Profile:
 
 
 def profile_of_stack(name: str) -> Profile:
-    """What the stack of this name consists of, or would where there is none yet. Raises UserError when its state is damaged."""
+    """Return the profile of this stack, or of a new stack with this name. Raises UserError when its state is damaged."""
     stack = find(name)
     return stack.profile if stack else profiles.default()
 
 
 def find_whole(name: str) -> Stack | None:
-    """The same for what looks at other stacks than its own: a damaged one is no reason to stop."""
+    """As find, but returns None for a damaged stack. For commands that look at other stacks than their own."""
     try:
         return find(name)
     except Damaged:
@@ -93,17 +93,17 @@ def find_whole(name: str) -> Stack | None:
 
 
 def named(name: str) -> str:
-    """What is added to a command that is to be about this stack: nothing where it is about it anyway."""
+    """Return the option to append to a command for this stack, or "" when the command uses this stack by default."""
     return "" if name == _meant[0] else f" --name {name}"
 
 
 def means(name: str) -> None:
-    """Commands that are typed here are about this stack unless they say otherwise: the workspace says so."""
+    """Set the default stack of the commands typed here. The workspace defines it."""
     _meant[:] = [name]
 
 
 def load(name: str) -> Stack:
-    """The stack as it was last brought up. Raises UserError when there is none."""
+    """Return the stack as it was last brought up. Raises UserError when there is none."""
     stack = find(name)
     if stack is None:
         raise UserError(f"There is no stack {name!r}.", f"labkit up{named(name)}")
@@ -130,7 +130,7 @@ def all_names() -> list[str]:
 
 @contextmanager
 def exclusive(name: str, command: str) -> Iterator[Path]:
-    """Only one command changes a stack at a time. Raises UserError that says which one does."""
+    """Let one command change the stack at a time. Raises UserError that names the command that holds the lock."""
     import fcntl
 
     directory = directory_of(name)
@@ -153,8 +153,10 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
 
 
 def _lock(directory: Path) -> int:
-    """Not inherited (Python's default): a server that kept the lock would block every later command. Where no file can be written the
-    directory itself is locked, so that `labkit down` works there too."""
+    """Take the lock, which child processes do not inherit (Python's default): a server that held it would block later commands.
+
+    If no file can be written, lock the directory itself, so that `labkit down` still works.
+    """
     try:
         return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
@@ -169,7 +171,7 @@ def _holder(directory: Path) -> str:
 
 
 def _note_holder(lock: int, text: str) -> None:
-    """Who holds it, for people; a full disk has no room for that."""
+    """Record the holder's name for people. A failed write on a full disk is ignored."""
     with suppress(OSError):
         os.truncate(lock, 0)
         os.pwrite(lock, text.encode(), 0)

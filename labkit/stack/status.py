@@ -1,4 +1,4 @@
-"""A stack as it is now, as JSON. Changes nothing and never waits long."""
+"""A stack's current state as JSON. Changes nothing and never waits long."""
 
 import threading
 from typing import Any
@@ -14,7 +14,7 @@ STARTING, NOT_READY = "starting", "not ready"
 
 
 def facts(stack: Stack) -> dict[str, Any]:
-    """The stack as JSON; memory in bytes, uptime in seconds, both null for what does not run."""
+    """Return the stack as JSON. Memory is in bytes and uptime in seconds; both are null for a stopped component."""
     runtime = runtimes.of_stack(stack)
     reason = None
     try:
@@ -43,7 +43,7 @@ def facts(stack: Stack) -> dict[str, Any]:
 
 
 def _connection(stack: Stack, server: str, account: Account) -> dict[str, Any]:
-    """That of the broker also says `bootstrap`, its address in one."""
+    """Return a server's connection data. A broker's data also has `bootstrap`, its host and port in one value."""
     bootstrap = {"bootstrap": str(account)} if server == stack.profile.broker else {}
     return {**bootstrap, "host": account.host, "port": account.port, **_login(account)}
 
@@ -53,7 +53,7 @@ def _login(account: Account) -> dict[str, str | None]:
 
 
 def _component(stack: Stack, name: str, seen: Seen, memory: int | None, missing: str | None) -> dict[str, Any]:
-    """`missing` is why one that runs is not ready: it is starting, as long as it has not run for long."""
+    """Return one component. `missing` says why it is not ready; a component that has not run for long is reported as starting."""
     is_component = name in stack.names
     unready = STARTING if seen.uptime_s is None or seen.uptime_s < STARTING_S else NOT_READY
     return {
@@ -70,7 +70,7 @@ def _component(stack: Stack, name: str, seen: Seen, memory: int | None, missing:
 
 
 def _missing(stack: Stack, names: list[str]) -> dict[str, str]:
-    """What each lacks that is not ready, all asked at once."""
+    """Probe these components in parallel. Returns what is missing for each one that is not ready."""
     missing = dict.fromkeys(names, f"it does not answer within {PROBE_TIMEOUT:g} s")
     asking = {name: probes.probe_of(stack, name, timeout=PROBE_TIMEOUT) for name in names}
 

@@ -1,4 +1,4 @@
-"""A store's prompt at this stack's port: the server's own client where the machine has one, else a small one of labkit's."""
+"""A store's prompt at this stack's port: the server's own client if the machine has it, else a small built-in prompt."""
 
 import shlex
 import sys
@@ -15,21 +15,21 @@ from labkit.terminal import say, table
 ENDS = ("exit", "quit", "\\q")
 TIMEOUT_S, LAST_EVENTS = 30.0, 10
 Answer = Callable[[str], None]
-"""Takes one command and says what came of it. Raises OSError and ValueError with what the store says of it."""
+"""Executes one command and prints the result. Raises OSError or ValueError with the store's error message."""
 
 
 @dataclass(frozen=True)
 class Looks:
-    """What a broker's prompt shows: `channels(stack, by key)` and `events(stack, how many)`."""
+    """What a broker's prompt shows: `channels(stack, by_key)` and `events(stack, count)`."""
 
     channels: Callable[[str, bool], object]
     events: Callable[[str, int], object]
 
 
 def run(stack: Stack, store: str, looks: "Looks") -> None:
-    """labkit's own: reads commands until exit or Ctrl-D."""
+    """Run the built-in prompt: read commands until exit or Ctrl-D."""
     if sys.stdin.isatty():
-        import readline  # noqa: F401  # the arrow keys, and what was typed before
+        import readline  # noqa: F401  # arrow keys and history
     product = stack.profile.server(store).product
     answers: dict[str, Callable[[Stack], Iterator[Answer]]] = {"mysql": _mysql, "redis": _redis}
     for answer in answers.get(product, partial(_broker, looks=looks))(stack):
@@ -41,7 +41,7 @@ def run(stack: Stack, store: str, looks: "Looks") -> None:
 
 
 def _commands(prompt: str, ends_with: str) -> Iterator[str]:
-    """What is typed: a line, or as many as it takes to its end mark. A blank line gives up what was begun."""
+    """Yield the commands that are typed: one line each, or all lines up to the end mark. A blank line discards an unfinished command."""
     shown = prompt if sys.stdin.isatty() else ""
     begun: list[str] = []
     while True:
@@ -119,7 +119,7 @@ def _show(value: Any, indent: str = "") -> None:
 
 
 def _broker(stack: Stack, looks: Looks) -> Iterator[Answer]:
-    """Of a broker that has no prompt of its own, only scripts."""
+    """Yield the answer function for a broker without a prompt of its own."""
     known: dict[str, tuple[str, Callable[[int], object]]] = {
         "topics": ("partitions, offsets, consumer groups", lambda _: looks.channels(stack.name, False)),
         "keys": ("which key is in which partition", lambda _: looks.channels(stack.name, True)),

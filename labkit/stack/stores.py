@@ -1,4 +1,4 @@
-"""Emptying every store, and the mark from which evidence then begins."""
+"""Empty every store, and set the mark where evidence begins."""
 
 import json
 import socket
@@ -17,7 +17,9 @@ TIMEOUT, QUICK = 30.0, 2.0  # seconds
 
 
 def empty(stack: Stack) -> None:
-    """Tables, records, view. No service may write now. Raises UserError when a store refuses; what is empty by then stays empty."""
+    """Empty tables, records and view. No service may write meanwhile. Raises UserError when a store refuses; stores emptied before that
+    stay empty.
+    """
     with ThreadPoolExecutor() as pool:
         binlog, starts, view = pool.submit(_empty_mysql, stack), pool.submit(_empty_broker, stack), pool.submit(_empty_redis, stack)
         try:
@@ -28,7 +30,7 @@ def empty(stack: Stack) -> None:
 
 
 def hold_anything(stack: Stack) -> bool:
-    """Is there a row in any table of the services? True also while nobody can tell."""
+    """Whether any table of the services has a row. Also True when the database does not answer."""
     try:
         with sql.connected(stack.observer, QUICK) as cursor:
             cursor.execute("SELECT " + " OR ".join(f"EXISTS(SELECT 1 FROM {table})" for table in stack.profile.tables))
@@ -38,10 +40,11 @@ def hold_anything(stack: Stack) -> bool:
 
 
 def write_mark(stack: Stack, binlog: dict[str, object], starts: Mapping[Place, Position]) -> None:
-    """`{"time": epoch seconds, "binlog": {"file", "position"}, BROKER: {channel: [position of each partition]}, "ledger": bytes}`.
+    """Write `{"time": epoch seconds, "binlog": {"file", "position"}, BROKER: {channel: [position of each partition]}, "ledger": bytes}`.
 
-    BROKER is the broker's name in the profile, `bytes` are those of the faults' ledger. A run's evidence is what comes after these places:
-    clocks may be set back."""
+    BROKER is the broker's name in the profile. `bytes` is the size of the fault ledger. The evidence of a run is what comes after these
+    positions. Times would not do, because clocks can be set back.
+    """
     ledger = stack.directory / "faults.jsonl"
     written = brokers.positions(stack.profile).written
     positions: dict[str, list[int | str]] = {}
@@ -57,8 +60,8 @@ def write_mark(stack: Stack, binlog: dict[str, object], starts: Mapping[Place, P
 
 
 def _empty_mysql(stack: Stack) -> dict[str, object]:
-    """Truncate all tables of the services. The binlog of before goes too: evidence begins at the position that is returned."""
-    with ThreadPoolExecutor() as pool:  # each table waits for the disk, and they do so together
+    """Truncate all tables of the services and discard the earlier binlog. Returns the binlog position where evidence begins."""
+    with ThreadPoolExecutor() as pool:  # each truncation waits for the disk, so they run in parallel
         list(pool.map(lambda schema: _truncate(stack.mysql, schema), stack.profile.schemas))
     with sql.connected(stack.mysql, TIMEOUT) as cursor:
         cursor.execute("FLUSH BINARY LOGS")
@@ -76,13 +79,13 @@ def _truncate(account: Account, schema: str) -> None:
 
 
 def _empty_broker(stack: Stack) -> dict[Place, Position]:
-    """Returns where each partition begins then."""
+    """Delete all records. Returns the new start of each partition."""
     with brokers.of(stack).connect(TIMEOUT) as broker:
         return broker.empty(broker.channels())
 
 
 def empty_view(stack: Stack) -> None:
-    """Let the view be built anew, from the beginning of its channels. order-history must not run now. Raises UserError."""
+    """Empty the view, so that it is rebuilt from the beginning of its channels. order-history must not run. Raises UserError."""
     try:
         _empty_redis(stack)
     except OSError as error:
@@ -96,7 +99,7 @@ def _empty_redis(stack: Stack) -> None:
 
 
 def ask_redis(account: Account, *words: str, timeout: float) -> str:
-    """The first line of the answer. Raises OSError when nobody answers, or the login is refused."""
+    """Return the first line of Redis's answer. Raises OSError when Redis does not answer or refuses the login."""
     requests = [("AUTH", account.password), words] if account.password else [words]
     with socket.create_connection((account.host, account.port), timeout) as connection:
         connection.settimeout(timeout)

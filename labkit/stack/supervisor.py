@@ -1,10 +1,11 @@
 # ruff: noqa: PTH105, PTH108, PTH112, PTH118, PTH123, PTH202 (pathlib alone takes 1.5 MB)
-"""The supervisor: parent of a stack's processes, and the only one that can tell how each of them ended.
+"""The supervisor: the parent of a stack's processes. Only a parent learns how each of them ended.
 
-Run as a script, `python -I -S supervisor.py STACK_DIRECTORY SOCKET [COMPONENT...]`, with the standard library alone and as little of it as
-possible: it counts in the stack's memory. It starts the named components of `plan.json`, takes over those that an earlier supervisor left
-running, and writes each start and end to `events.jsonl`. It restarts nothing. On the socket it takes `start COMPONENT...` and answers
-`ok`. On SIGTERM it starts nothing more and ends with the last of its processes. If it is killed, its processes run on.
+Run it as a script: `python -I -S supervisor.py STACK_DIRECTORY SOCKET [COMPONENT...]`. It uses the standard library alone, and as little of
+it as possible, because its memory counts as the stack's. It starts the named components of `plan.json`, adopts those that an earlier
+supervisor left running, and writes each start and end to `events.jsonl`. It restarts nothing. On the socket it accepts `start COMPONENT...`
+and answers `ok`. After SIGTERM it starts no more components, and it ends with the last of its processes. If it is killed, its processes
+keep running.
 """
 
 import contextlib
@@ -16,13 +17,13 @@ import socket
 import sys
 import time
 
-ADOPTED_INTERVAL = 0.5  # seconds between two looks at processes that are not its children
-LOG_LIMIT = 32 * 1024 * 1024  # bytes; a larger log is put aside when its component starts
-COMMAND_TIMEOUT = 2.0  # seconds for a command to arrive whole
+ADOPTED_INTERVAL = 0.5  # seconds between two checks of processes that are not its children
+LOG_LIMIT = 32 * 1024 * 1024  # bytes; a larger log is rotated when its component starts
+COMMAND_TIMEOUT = 2.0  # seconds for a complete command to arrive
 
 
 def start_time(pid: int) -> str:
-    """What tells this process from a later one with the same pid; empty when there is none."""
+    """Return an identifier that separates this process from a later one with the same pid, or "" when there is no process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat, open("/proc/sys/kernel/random/boot_id") as boot:
             fields = stat.read().rpartition(b")")[2].split()
@@ -30,7 +31,7 @@ def start_time(pid: int) -> str:
     except OSError:
         if os.path.isdir("/proc/self"):
             return ""
-    with contextlib.suppress(OSError):  # no /proc here: only labkit, which has psutil, can tell exactly
+    with contextlib.suppress(OSError):  # without /proc only labkit, which has psutil, can determine the start time exactly
         os.kill(pid, 0)
         return str(time.time())
     return ""
@@ -67,8 +68,11 @@ class Supervisor:
         self.tell_the_rest()
 
     def tell_the_rest(self) -> None:
-        """What a full disk does not take is told once it does: a supervisor that ended over it would see nothing more. The file is opened
-        each time: somebody may have removed it, or put another one in its place."""
+        """Write the pending events, as far as the disk has room. The rest is retried later, so that a full disk does not end the
+        supervisor.
+
+        Opens the file each time, because it may have been removed or replaced.
+        """
         if not self.untold:
             return
         with contextlib.suppress(OSError):
@@ -80,8 +84,11 @@ class Supervisor:
                 os.close(events)
 
     def note_process(self, component: str, pid: int) -> None:
-        """Write down this process as that of `component`. Where that cannot be, no record is better than one of an earlier process: labkit
-        finds it by its environment."""
+        """Record this process as that of `component`.
+
+        If that fails, remove the record: a missing record is better than a wrong one, because labkit then finds the process by its
+        environment.
+        """
         path = os.path.join(self.directory, "processes", component)
         aside = f"{path}.{os.getpid()}"
         try:
@@ -141,8 +148,8 @@ class Supervisor:
         if pid == 0:
             self.become(component, how, log)
         self.children[pid] = component
-        self.note_process(component, pid)  # whoever asked for it finds it at once
-        self.tell("start", component, pid, log_from=said_before)  # what stands before that in its log is of others
+        self.note_process(component, pid)  # the caller finds the process at once
+        self.tell("start", component, pid, log_from=said_before)  # earlier text in the log is from other processes
 
     def size(self, path: str) -> int:
         try:
@@ -151,7 +158,7 @@ class Supervisor:
             return 0
 
     def become(self, component: str, how: dict[str, object], log: str) -> None:
-        """In the child: write down who it is, then turn into the component. Never returns."""
+        """In the child: record the process, then execute the component. Never returns."""
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
@@ -161,7 +168,7 @@ class Supervisor:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            self.note_process(component, os.getpid())  # also when its parent is killed now
+            self.note_process(component, os.getpid())  # repeated here in case the parent is killed now
             os.chdir(str(how["cwd"]))
             argv, environment = how["argv"], how["env"]
             assert isinstance(argv, list)
@@ -181,7 +188,7 @@ class Supervisor:
                 self.ended(pid, status)
 
     def bury(self, component: str) -> None:
-        """It is gone for everybody, its last threads may not be: until they are, nobody can reap it, and it would count as running."""
+        """Reap a dead process whose last threads still exist. Before they end it cannot be reaped, and it would count as running."""
         for pid in [pid for pid, name in self.children.items() if name == component and not start_time(pid)]:
             with contextlib.suppress(ChildProcessError):
                 self.ended(*os.waitpid(pid, 0))
@@ -196,7 +203,7 @@ class Supervisor:
             found = start_time(pid)
             if not found or (":" in found and found != start):
                 del self.adopted[component]
-                self.tell("end", component, pid, exit_code=None)  # not its child: nobody can know how it ended
+                self.tell("end", component, pid, exit_code=None)  # only a parent learns the exit code
 
     def answer(self) -> None:
         connection, _ = self.listener.accept()
@@ -227,7 +234,7 @@ class Supervisor:
 
 
 def main() -> None:
-    os.umask(0o077)  # whatever it or a component writes is its user's alone
+    os.umask(0o077)  # only the user can read what the supervisor and the components write
     directory, socket_path, *components = sys.argv[1:]
     supervisor = Supervisor(directory, socket_path)
     supervisor.adopt(list(supervisor.plan()))

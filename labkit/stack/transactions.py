@@ -1,7 +1,7 @@
-"""The transactions that are open in MySQL or MariaDB at this moment.
+"""The open transactions in MySQL or MariaDB.
 
-Read from InnoDB's monitor, because information_schema.innodb_trx is a copy that is renewed only when nobody has read it for 100 ms: to
-somebody who looks more often (or to two who look in turn) an open transaction never shows, and an ended one never goes.
+The source is InnoDB's monitor. information_schema.innodb_trx is a cached copy that is refreshed only when nobody has read it for 100 ms. A
+reader that polls faster than that (or two readers in turn) never sees a new transaction appear or an ended one disappear.
 """
 
 import re
@@ -18,22 +18,22 @@ _ROWS = re.compile(r"\b(\d+) row lock\(s\)")
 @dataclass(frozen=True)
 class Transaction:
     connection: int
-    """As in the process list."""
+    """The connection's id in the process list."""
     open_s: int
-    """Whole seconds since it began."""
+    """Seconds since it began, in whole seconds."""
     waits: bool
-    """For a lock that somebody else holds."""
+    """Whether it waits for a lock."""
     locked_rows: int
 
 
 def open_transactions(cursor: Any) -> list[Transaction]:
-    """Needs the privilege PROCESS. Raises OSError or the driver's error when the server does not answer."""
+    """Return the open transactions. Needs the PROCESS privilege. Raises OSError or the driver's error when the server does not answer."""
     cursor.execute("SHOW ENGINE INNODB STATUS")
     return list(_read(cursor.fetchone()[2]))
 
 
 def _read(monitor: str) -> Iterator[Transaction]:
-    """Only the sessions' list: the last deadlock's transactions have their own section, and are history."""
+    """Parse the list of sessions only. The section on the last deadlock has transactions too, but those are history."""
     _, _, sessions = monitor.partition(_LIST)
     for session in re.split(r"^(?=---TRANSACTION|--------$)", sessions, flags=re.MULTILINE):
         opened, connection = _OPENED.search(session), _CONNECTION.search(session)

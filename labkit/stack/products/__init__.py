@@ -1,6 +1,6 @@
-"""What labkit does in another way with each product that a server of a profile can be.
+"""The products that a profile's servers can be, and what differs between them.
 
-A further product is a module here with a class that does what `Product` says, and an entry below.
+To add a product, add a module here with a class that implements `Product`, and an entry below.
 """
 
 import importlib
@@ -22,7 +22,7 @@ NAMES = tuple(_CLASSES)
 
 @dataclass(frozen=True)
 class Started:
-    """How a server is started as a process of this machine. `settings`: a file that the command line names."""
+    """How to start a server as a process of this machine. `settings` is a file that the command line names."""
 
     argv: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -31,58 +31,58 @@ class Started:
 
 class Product(Protocol):
     grace_s: float
-    """How long it may take to end by itself."""
+    """Seconds that it may take to end by itself."""
     memory_mb: int
-    """What it uses in a container on a quiet stack."""
+    """Memory of its container on a quiet stack."""
     has_second_port: bool
-    """A server of it listens on one more port, which is nobody else's business."""
+    """Whether a server listens on a second port, for internal use."""
     container_shell: tuple[str, ...]
-    """The command of a shell in its container, with the variables of `shell_environment`."""
+    """The shell command for its container, which uses the variables of `shell_environment`."""
     needed: str
-    """What a machine lacks that does not have it."""
+    """What a machine without it lacks, for people."""
 
     def find(self) -> Any:
-        """The one on this machine, None without one. The other methods get it as `found`."""
+        """Return the installation on this machine, or None. The other methods receive it as `found`."""
 
     def version(self, found: Any) -> str:
-        """For people."""
+        """Return the version, for people."""
 
     def prepare(self, found: Any, data: Path, scratch: Path, view: "Preparing") -> None:
-        """Make the data directory, or leave the one that is there, and what is made once and kept in the cache."""
+        """Create the data directory unless it exists, and the files that are made once and cached."""
 
     def started(self, found: Any, stack: "Stack", name: str, data: Path) -> Started: ...
 
     def same_start(self, argv: list[str]) -> list[str]:
-        """The words of a command line that are a reason to restart the server when they change."""
+        """Return the words of a command line whose change requires a restart of the server."""
 
     def repaired(self, log: list[str]) -> str | None:
-        """What labkit has just repaired of a server that did not start, as a sentence."""
+        """Repair a known cause of a failed start. Returns what was repaired, as a sentence, or None."""
 
     def account(self, stack: "Stack", name: str) -> "Account":
-        """The one by which labkit reaches it."""
+        """Return the account that labkit uses."""
 
     def not_ready(self, account: "Account", timeout_s: float) -> str | None:
-        """Why it does not answer. None when it does."""
+        """Return why the server does not answer, or None when it does."""
 
     def container_settings(self, stack: "Stack", name: str) -> dict[str, str]:
-        """The variables of compose.yaml with its passwords. Empty texts where none is asked for."""
+        """Return the variables of compose.yaml with the server's passwords. They are empty when no password is required."""
 
     def client(self, stack: "Stack", name: str) -> tuple[list[str], dict[str, str]] | None:
-        """The command line of its own prompt on this machine, and the variables that hold the login. None without one."""
+        """Return the command line of the product's own client on this machine and its login variables, or None without a client."""
 
     def shell_environment(self, stack: "Stack", name: str) -> dict[str, str]:
-        """The variables that its clients read a login from, in a shell where it runs."""
+        """Return the variables from which its clients read a login, for a shell where the server runs."""
 
     def hint(self, stack: "Stack", name: str) -> str:
-        """The command that is logged in there, as a sentence."""
+        """Return a sentence with the command that is already logged in in that shell."""
 
 
 def of(name: str) -> Product:
-    """Raises KeyError for a product that labkit does not know."""
+    """Return the product of this name. Raises KeyError when labkit does not know it."""
     found: Product = getattr(importlib.import_module(f"labkit.stack.products.{name}"), _CLASSES[name])()
     return found
 
 
 def of_component(profile: Profile, name: str) -> Product | None:
-    """None for a service."""
+    """Return the product of a server, or None for a service."""
     return next((of(server.product) for server in profile.servers if server.name == name), None)

@@ -1,4 +1,4 @@
-"""Kafka, as a Product."""
+"""The Kafka product."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from labkit.stack.runtime import NATIVE
 
 CLIENT_SETTINGS = "client.properties"  # for Kafka's scripts: --command-config FILE
 IN_CONTAINER, PORT_IN_CONTAINER = f"/tmp/{CLIENT_SETTINGS}", 9092
-SETTINGS_TEXT = "KAFKA_CLIENT_SETTINGS"  # what the shell of a container writes to the file
+SETTINGS_TEXT = "KAFKA_CLIENT_SETTINGS"  # the container's shell writes this variable to the file
 
 
 class Kafka:
-    grace_s = 3.0  # it recovers as well from a kill, and one that is only just starting does not hear
+    grace_s = 3.0  # it recovers from a kill, and during its start it does not react to SIGTERM
     memory_mb = 260
     has_second_port = True
     container_shell = ("sh", "-c", f'umask 077; printf %s "${SETTINGS_TEXT}" >"$KAFKA_CLIENT"; unset {SETTINGS_TEXT}; exec sh')
@@ -49,7 +49,7 @@ class Kafka:
         return Started(argv, settings=kafka.settings_of(data))
 
     def same_start(self, argv: list[str]) -> list[str]:
-        """An archive that was made since is no reason."""
+        """Ignore the class-data archive: a new archive is not a reason to restart."""
         return [word for word in argv if not word.startswith("-XX:SharedArchiveFile=")]
 
     def repaired(self, log: list[str]) -> str | None:
@@ -61,13 +61,13 @@ class Kafka:
     def not_ready(self, account: Account, timeout_s: float) -> str | None:
         try:
             with KafkaConnection(account, timeout=timeout_s) as connection:
-                connection.bounds(connection.channels())  # it leads its partitions a moment later than it has joined its cluster
+                connection.bounds(connection.channels())  # it leads its partitions shortly after it has joined its cluster
         except (OSError, ValueError) as error:
             return f"it does not answer at {account}: {error}"
         return None
 
     def container_settings(self, stack: Stack, name: str) -> dict[str, str]:
-        """One password is that of its clients, the other the one that the broker itself logs in with."""
+        """Return two passwords: the one of the clients, and the one that the broker itself logs in with."""
         asked = stack.account_of(name).password
         return {
             "LABKIT_BROKER_PASSWORD": stack.accounts.own(name),
@@ -76,7 +76,7 @@ class Kafka:
         }
 
     def client(self, stack: Stack, name: str) -> tuple[list[str], dict[str, str]] | None:
-        """Kafka has no prompt, only scripts."""
+        """Returns None: Kafka has scripts but no prompt."""
         return None
 
     def shell_environment(self, stack: Stack, name: str) -> dict[str, str]:
@@ -92,7 +92,7 @@ class Kafka:
 
 
 def _client_settings(stack: Stack, name: str) -> str:
-    """As Kafka's Java clients read them."""
+    """Return the login in the format of Kafka's Java clients."""
     at = stack.account_of(name)
     if not at.password:
         return ""

@@ -1,4 +1,4 @@
-"""MariaDB or MySQL, as a Product."""
+"""The MariaDB or MySQL product."""
 
 import shutil
 from pathlib import Path
@@ -57,7 +57,7 @@ class Mysql:
     def container_settings(self, stack: Stack, name: str) -> dict[str, str]:
         known = stack.accounts
         return {
-            "LABKIT_PASSWORD": known.drawn[MYSQL_ROOT],  # compose asks for the default of what is set, too
+            "LABKIT_PASSWORD": known.drawn[MYSQL_ROOT],  # compose evaluates the default even of a variable that is set
             "LABKIT_ROOT_PASSWORD": known.drawn[MYSQL_ROOT],
             **{f"LABKIT_{user.upper()}_PASSWORD": known.mysql(user) for user in mysql_users(stack.profile)},
         }

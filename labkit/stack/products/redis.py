@@ -1,4 +1,4 @@
-"""Redis or Valkey, as a Product."""
+"""The Redis or Valkey product."""
 
 import os
 import shlex
@@ -75,7 +75,9 @@ class Redis:
 
     @staticmethod
     def _with_own_port(stack: Stack, name: str) -> str:
-        """PATH with a redis-cli before all others that reaches this stack: it takes no port from a variable, and 6379 may be another's."""
+        """Return a PATH with a redis-cli wrapper that uses this stack's port. redis-cli reads no port variable, and 6379 may be another
+        server.
+        """
         folder, port = stack.directory / "bin", stack[name].endpoint.port
         for client in CLIENTS:
             if real := shutil.which(client):
