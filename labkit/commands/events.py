@@ -21,7 +21,7 @@ LONGEST_PAYLOAD, LEAST_PAYLOAD = 100, 12  # characters shown
 INTERVAL = 0.2  # seconds between two polls when following
 
 Committed = Mapping[str, Mapping[Place, Position]]
-"""Where each group goes on."""
+"""The position from which each group continues, per partition."""
 
 
 def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None, as_json: bool) -> ExitCode:
