@@ -1,4 +1,4 @@
-"""The report on an unexpected error: what a maintainer would ask for, ready to paste."""
+"""The report on an unexpected error: what a maintainer needs, ready to paste."""
 
 import platform
 import sys
@@ -15,7 +15,7 @@ from labkit.errors import words_of
 
 
 def write_report(error: BaseException, arguments: list[str]) -> Path | None:
-    """Returns where it is; None when it can be written nowhere, which is no reason to fail again."""
+    """Write the report. Return its path, or None if it cannot be written anywhere. Never raises."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}.txt"
     with suppress(Exception):
         text = "\n".join(_lines(error, arguments)).encode(errors="backslashreplace").decode()

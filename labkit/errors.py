@@ -1,14 +1,15 @@
-"""What can go wrong, and the codes a command ends with."""
+"""Errors, and the exit codes of commands."""
 
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
-LONGEST = 1000  # characters of an error's own words
+LONGEST = 1000  # characters of an error's own message
 
 
 class ExitCode(IntEnum):
-    """FAIL of a command that judges is a verdict on the code, and nothing else ends with it; see labkit/cli/ending.py."""
+    """The exit code of a command. For a command that judges, FAIL is a verdict on the code and has no other cause; see
+    labkit/cli/ending.py."""
 
     OK = 0
     FAIL = 1
@@ -19,8 +20,8 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """Something the user can fix: one sentence, lines that show it, and the next step, mostly a command to paste. Without an exit code
-    of its own it is the command's: UNKNOWN where the command judges, else FAIL."""
+    """An error that the user can fix: one sentence, lines of detail, and the next step, usually a command to paste. Without an exit code
+    of its own, it ends a judging command with UNKNOWN and any other command with FAIL."""
 
     def __init__(
         self, message: str, next_step: str | None = None, *, exit_code: ExitCode | None = None, details: Sequence[str] = ()
@@ -41,7 +42,7 @@ class UserError(Exception):
 
 
 class Damaged(UserError):
-    """A file that labkit keeps cannot be read: empty, torn, or not what labkit writes there."""
+    """One of labkit's own files cannot be read: it is empty, truncated, or was not written by labkit."""
 
     def __init__(self, path: Path, why: str, next_step: str) -> None:
         super().__init__(f"{path} is damaged: {why}.", next_step, exit_code=ExitCode.INTERNAL)
@@ -49,7 +50,7 @@ class Damaged(UserError):
 
 
 def words_of(error: BaseException) -> str:
-    """`KeyError: 'total'`, also of an error that cannot say what it is."""
+    """Return an error as text, for example `KeyError: 'total'`. Works even if the error's own message cannot be read."""
     try:
         return f"{type(error).__name__}: {error}"[:LONGEST]
     except Exception:

@@ -1,10 +1,10 @@
-"""What ends a command from outside."""
+"""Signals that end a command from outside."""
 
 import signal
 
 
 def on_termination() -> None:
-    """From now on SIGTERM and a closed terminal end the command as Ctrl-C does: what was started is stopped."""
+    """From now on, end the command on SIGTERM or when the terminal closes, as on Ctrl-C: it stops what it started."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -14,6 +14,6 @@ def on_termination() -> None:
 
 
 def ignore() -> None:
-    """While what was started is stopped: a second Ctrl-C would leave it half done."""
+    """Ignore further signals while the command stops what it started: a second Ctrl-C would leave that half done."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -1,9 +1,9 @@
-"""Who listens while something is made ready once: a table on the screen, or nobody."""
+"""The interface for reporting one-time preparations: a table on the screen, or nothing."""
 
 from typing import Protocol
 
 
 class Preparing(Protocol):
-    """Hears what is done once before a stack can start."""
+    """Receives a message about each one-time preparation before a stack can start."""
 
     def preparing(self, what: str) -> None: ...

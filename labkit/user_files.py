@@ -1,7 +1,7 @@
-"""Files that a person hands in: progress of another workspace, saga.yml, lab.yaml, schedules, the manifest of a bundle.
+"""Reading files that a person provides: another workspace's progress, saga.yml, lab.yaml, schedules, the manifest of a bundle.
 
-Whatever is in them, reading one ends in a moment: with what it says, or with Wrong, which names the place. Nothing in them is expanded,
-constructed or believed: YAML has plain values only, no name stands twice, every text can be written again.
+Whatever a file contains, reading it ends quickly: with its contents, or with Wrong, which names the place. Nothing in a file is expanded,
+constructed or trusted: YAML may contain plain values only, no name may occur twice, and every text can be written out again.
 """
 
 import json
@@ -14,23 +14,23 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
-LARGEST = 1_000_000  # bytes: far beyond what anyone writes
-LARGEST_YAML = 200_000  # which is read a hundred times slower
+LARGEST = 1_000_000  # bytes: far more than anyone writes
+LARGEST_YAML = 200_000  # parsing YAML is a hundred times slower
 DEEPEST = 40
 LONGEST_NUMBER = 18  # digits
-LATEST = 253_402_300_799.0  # the last second that a calendar has, for times in epoch seconds
+LATEST = 253_402_300_799.0  # the last second of the calendar (year 9999), for times in epoch seconds
 
 _ANCHORED = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>[^`]+)`")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}\.[0-9]{0,18}")
-_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)  # and texts, to step over them
+_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)  # also matches texts, to skip brackets inside them
 _HALF = re.compile("[\ud800-\udfff]")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
 class Wrong(ValueError):
-    """`what` is wrong in it, in this line, as far as it has one. As text it completes a sentence: "line 3: a second name"."""
+    """A mistake in a file: `what` is wrong, and the line and column if known. As text: "line 3: a second name"."""
 
     def __init__(self, what: str, line: int | None = None, column: int | None = None) -> None:
         self.what, self.line, self.column = what, line, column
@@ -39,7 +39,7 @@ class Wrong(ValueError):
 
 
 def text_of(path: Path, *, largest: int = LARGEST) -> str:
-    """Raises FileNotFoundError, another OSError, Wrong."""
+    """Return the text of a file. Raises FileNotFoundError, another OSError, Wrong."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise Wrong("it is not a file" if not stat.S_ISDIR(found.st_mode) else "it is a folder")
@@ -51,7 +51,7 @@ def text_of(path: Path, *, largest: int = LARGEST) -> str:
 
 
 def decoded(data: bytes) -> str:
-    """UTF-8, as editors write it. Raises Wrong."""
+    """Return UTF-8 text, with or without a byte order mark. Raises Wrong."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise Wrong("it is UTF-16 or UTF-32 text; save it as UTF-8", 1)
     try:
@@ -63,12 +63,12 @@ def decoded(data: bytes) -> str:
 
 
 def json_of(path: Path) -> Any:
-    """Raises FileNotFoundError, another OSError, Wrong."""
+    """Return the contents of a JSON file. Raises FileNotFoundError, another OSError, Wrong."""
     return from_json(text_of(path))
 
 
 def from_json(text: str) -> Any:
-    """Raises Wrong."""
+    """Return the value of a JSON text. Raises Wrong."""
     _refuse_depth(text)
     try:
         data = _JSON.decode(text.strip(" \t\r\n"))
@@ -81,7 +81,7 @@ def from_json(text: str) -> Any:
 
 
 def as_type(data: Any, type_: type[T]) -> T:
-    """Raises Wrong, which names the field."""
+    """Return data as a msgspec type. Raises Wrong, which names the field."""
     import msgspec
 
     try:
@@ -91,14 +91,14 @@ def as_type(data: Any, type_: type[T]) -> T:
 
 
 class Yaml:
-    """One document: `data`, and the line of whatever is in it."""
+    """One YAML document: `data`, and the line of each value in it."""
 
     def __init__(self, text: str) -> None:
         self._root = _composed(text)
         self.data: Any = None if self._root is None else _value(self._root)
 
     def line(self, place: list[str | int]) -> int:
-        """Of a value, or of the nearest thing around it that there is."""
+        """Return the line of a value, or of the nearest existing value around it."""
         import yaml
 
         node = self._root
@@ -117,7 +117,7 @@ class Yaml:
         return line
 
     def as_type(self, type_: type[T]) -> T:
-        """Raises Wrong with the line."""
+        """Return the data as a msgspec type. Raises Wrong with the line."""
         import msgspec
 
         try:
@@ -127,12 +127,12 @@ class Yaml:
 
 
 def yaml_of(path: Path) -> Yaml:
-    """Raises FileNotFoundError, another OSError, Wrong."""
+    """Return the contents of a YAML file. Raises FileNotFoundError, another OSError, Wrong."""
     return Yaml(text_of(path, largest=LARGEST_YAML))
 
 
 def _composed(text: str) -> Any:
-    """The tree of nodes, after a look at each event: what would be expanded or constructed is refused before anything is."""
+    """Return the tree of nodes. First checks each parser event, to refuse anything that would be expanded or constructed."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -160,7 +160,7 @@ def _composed(text: str) -> Any:
 
 
 def _value(node: Any) -> Any:
-    """Text, whole and decimal numbers, true, false and null; a date or what looks like a time stays text."""
+    """Return a node's value: text, whole and decimal numbers, true, false and null. A date or time stays text."""
     import yaml
 
     if isinstance(node, yaml.SequenceNode):
@@ -188,7 +188,7 @@ def _value(node: Any) -> Any:
 
 
 def _refuse_depth(text: str) -> None:
-    """Before the parser, which recurses."""
+    """Refuse deeply nested JSON before parsing, because the parser is recursive."""
     depth = 0
     for found in _BRACKETS.finditer(text):
         if found[0] in ("[", "{"):
@@ -242,14 +242,14 @@ _JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_flo
 
 
 def _said(error: str) -> str:
-    """msgspec's words: "Expected `int`, got `str` - at `$.labs[...]`" as "labs[...]: expected int, got str"."""
+    """Rewrite msgspec's message "Expected `int`, got `str` - at `$.labs[...]`" as "labs[...]: expected int, got str"."""
     at = _ANCHORED.search(error)
     what = _lower(_ANCHORED.sub("", error).replace("`", ""))
     return f"{at['path'].lstrip('.')}: {what}" if at and at["path"] else what
 
 
 def _place(error: str) -> list[str | int]:
-    """`… - at `$.steps[0].title`` → ["steps", 0, "title"]"""
+    """Return the path in msgspec's message: `… - at `$.steps[0].title`` → ["steps", 0, "title"]."""
     at = _ANCHORED.search(error)
     place: list[str | int] = []
     for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", at["path"] if at else ""):

@@ -1,1 +1,1 @@
-"""The labs on disk: their manifest, guides, checks, and what proves them."""
+"""The labs on disk: manifests, guides, checks, and the proof of each lab."""

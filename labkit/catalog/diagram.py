@@ -1,4 +1,5 @@
-"""The stack as a picture for guides, drawn from what labkit knows of it: who has which store, publishes where, and takes what."""
+"""The stack as a diagram for guides, drawn from the profile: which service has which store, where it publishes, and which components
+consume."""
 
 import re
 
@@ -10,9 +11,10 @@ _BLOCK = re.compile(r"(^```stack\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 
 
 def stack(profile: Profile) -> str:
-    """
+    """Return the diagram of a profile:
+
     service ─▶ database and schema with outbox
-               ─▶ relay ─▶ channel of the broker ─▶ who takes it
+               ─▶ relay ─▶ channel of the broker ─▶ consumers
     """
     behind = ", ".join(each.name for each in profile.services if f"{{{each.name}.url}}" in profile.service(ENTRANCE).environment.values())
     titles = {server.name: server.title for server in profile.servers}
@@ -30,5 +32,5 @@ def stack(profile: Profile) -> str:
 
 
 def drawn(guide: str, profile: Profile) -> str:
-    """The guide with its pictures as they should be."""
+    """Return the guide with its diagrams brought up to date."""
     return _BLOCK.sub(lambda block: f"{block[1]}{stack(profile)}{block[3]}", guide)

@@ -1,4 +1,4 @@
-"""A lab's guide.md as sections: what comes before the first `## ` heading, and one section a heading, with the ids of its checks."""
+"""A lab's guide.md as sections: the text before the first `## ` heading, then one section per heading, with the ids of its checks."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 
 @dataclass(frozen=True)
 class Section:
-    """`text` is Markdown, with its heading; `ids` are the checks that the heading names."""
+    """A section. `text` is Markdown with its heading; `ids` are the checks that the heading names."""
 
     title: str
     ids: tuple[str, ...]
@@ -20,7 +20,7 @@ class Section:
 
 
 def sections(lab: Lab) -> list[Section]:
-    """Raises UserError when the lab has no guide."""
+    """Return the sections of a lab's guide. Raises UserError if the lab has no guide."""
     try:
         return split(lab.guide.read_text(encoding="utf-8"))
     except OSError:
@@ -48,7 +48,7 @@ def _section(lines: list[str]) -> Section:
 
 
 def section_of(lab: Lab, step: str) -> Section:
-    """Raises UserError for a step that the guide does not tell of."""
+    """Return the section about a step. Raises UserError if the guide has none."""
     found = sections(lab)
     for section in found:
         if step in section.ids:

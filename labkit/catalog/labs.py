@@ -1,5 +1,5 @@
-"""Which labs there are: a folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and where the lab has them
-inject.py, starter/, solution/, mutants/ and variants/."""
+"""The labs: one folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and optionally inject.py, starter/,
+solution/, mutants/ and variants/."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ __all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "f
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab's folder and what its lab.yaml says."""
+    """A lab's folder and the contents of its lab.yaml."""
 
     folder: Path
     about: LabYaml
@@ -31,7 +31,7 @@ class Lab:
 
     @property
     def profile(self) -> str:
-        """The name of the arrangement of the system that the lab is about."""
+        """The name of the lab's profile."""
         return self.about.profile
 
     @property
@@ -48,7 +48,7 @@ class Lab:
 
     @property
     def given(self) -> list[str]:
-        """Checks that pass in the starter already: no progress."""
+        """The checks that already pass in the starter and count as no progress."""
         return self.about.given
 
     @property
@@ -65,7 +65,7 @@ class Lab:
 
     @property
     def variants(self) -> list[Path]:
-        """Patches over the solution that are as right as it is: every check passes."""
+        """Patches on the solution that are equally right: every check passes."""
         return sorted((self.folder / "variants").glob("*.patch"))
 
     @property
@@ -74,16 +74,16 @@ class Lab:
 
     @property
     def starter(self) -> Path:
-        """Whole files that go over those of the workspace; there may be none."""
+        """Files that replace those of the workspace when the lab starts. The folder may not exist."""
         return self.folder / "starter"
 
     @property
     def solution(self) -> Path:
-        """Whole files of the solution where it is more than the reference services; there may be none."""
+        """Files of the solution, where it differs from the reference services. The folder may not exist."""
         return self.folder / "solution"
 
     def step(self, step_id: str) -> Step:
-        """Raises UserError for a step that the lab has not."""
+        """Return a step by its id. Raises UserError if the lab does not have it."""
         for step in self.steps:
             if step.id == step_id:
                 return step
@@ -91,17 +91,17 @@ class Lab:
         raise UserError(f"Lab {self.number} has no step {step_id}; it has {known}.", f"labkit lab {self.number}", exit_code=ExitCode.USAGE)
 
     def checks(self) -> "list[Check]":
-        """The lab's checks in their order."""
+        """The lab's checks, in order."""
         from labkit.checking.checks import checks_of
 
         return checks_of(self._checks)
 
     def prepare(self, trial: "Trial") -> Any:
-        """What the lab's checks are given: its scenario on the running application."""
+        """Return the argument of the lab's checks, made by its `prepare` function from the trial."""
         return self._checks.prepare(trial)
 
     def injection(self, step: Step) -> Any:
-        """The function of inject.py that plays a step's failure: `async def leak(run: Run) -> dict[str, object]`."""
+        """Return the function of inject.py that plays a step's failure: `async def leak(run: Run) -> dict[str, object]`."""
         assert step.inject is not None, f"step {step.id} injects nothing"
         return getattr(self._module("inject"), step.inject)
 
@@ -116,12 +116,12 @@ class Lab:
 
 
 def all_labs() -> list[Lab]:
-    """In the order of their folders. Raises UserError for a lab.yaml that is wrong."""
+    """Return all labs in the order of their folders. Raises UserError for an invalid lab.yaml."""
     return [Lab(path.parent, read(path)) for path in sorted((paths.content() / "labs").glob("*/lab.yaml"))]
 
 
 def find_lab(number: int) -> Lab:
-    """Raises UserError for a number that no lab has."""
+    """Return a lab by its number. Raises UserError if there is none."""
     for lab in all_labs():
         if lab.number == number:
             return lab

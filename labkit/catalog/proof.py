@@ -1,4 +1,4 @@
-"""What proves a lab, without a stack: its files as a folder of services, its guide, and what its transcripts keep."""
+"""The parts of a lab's proof that need no stack: its files as a folder of services, its guide, and its transcript."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.stack import state
 
-SEED = 7  # of every proof, so that amounts and names in a transcript stay the same
+SEED = 7  # fixed, so that amounts and names in a transcript stay the same
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
@@ -25,13 +25,13 @@ _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 class Files:
-    """The folder that the services of a proof run from; only what differs is written."""
+    """The folder that the services of a proof run from. Only files that differ are written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def become(self, *layers: Path) -> None:
-        """The reference services, and over them the files of these folders (which need not be there)."""
+        """Make the folder contain the reference services, overlaid with the files of `layers`, which may be missing."""
         wanted = trees.reference()
         for layer in layers:
             wanted |= trees.folder(layer)
@@ -44,16 +44,16 @@ class Files:
                 (self.folder / path).unlink()
 
     def patch(self, file: Path) -> None:
-        """Raises UserError when it does not fit the solution any more."""
+        """Apply a patch. Raises UserError if it no longer applies to the solution."""
         if why := self._patched(file):
             raise UserError(f"{file} does not fit the solution any more.", "make it anew", details=why)
 
     def fits(self, file: Path) -> bool:
-        """Can it be applied to the files as they are?"""
+        """Return whether a patch applies to the current files."""
         return not self._patched(file, "--dry-run")
 
     def _patched(self, file: Path, *options: str) -> list[str]:
-        """What was said when it could not be done."""
+        """Run `patch` and return its output if it failed; empty if it succeeded. Raises UserError if `patch` is not installed."""
         program = shutil.which("patch")
         if program is None:
             raise UserError("`patch` is not installed, and mutants are patches.", "install it")
@@ -63,21 +63,22 @@ class Files:
 
 
 def statements(file: Path) -> tuple[list[str], list[str]]:
-    """What a mutant of the database does, and what undoes it: the statements of a .sql file before and after the line `-- undo`."""
+    """Return the statements of a database mutant's .sql file before and after the line `-- undo`: those that break the data, then those
+    that repair it."""
     do, _, undo = file.read_text(encoding="utf-8").partition("-- undo\n")
     split = [[line.strip().rstrip(";") for line in part.splitlines() if line.strip() and not line.startswith("--")] for part in (do, undo)]
     return split[0], split[1]
 
 
-# what needs no stack
+# without a stack
 
 
 Misunderstood = Callable[[str], str | None]
-"""Why the command line does not understand a line, or None."""
+"""Returns why the command line does not understand a line, or None."""
 
 
 def problems(lab: Lab, misunderstood: Misunderstood) -> Iterator[str]:
-    """What is wrong with a lab's own files."""
+    """Yield each problem in a lab's own files."""
     checks = [check.id for check in lab.checks()]
     for name, ids in (("given", lab.given), ("steps", [step.id for step in lab.steps]), ("mutants", [m.caught_by for m in lab.mutants])):
         yield from (f"lab.yaml: {name} names {an_id}, which no check has" for an_id in ids if an_id not in checks)
@@ -130,7 +131,7 @@ def _guide(lab: Lab, checks: Iterable[str], misunderstood: Misunderstood) -> Ite
 
 
 def commands_in(text: str) -> list[str]:
-    """Each labkit command that a guide tells to type."""
+    """Return each labkit command that a guide tells the reader to type."""
     in_blocks = [line for block in _CODE.findall(text) for line in _LINE.findall(block)]
     return [command.strip() for command in (*in_blocks, *_INLINE.findall(_CODE.sub("", text)))]
 
@@ -139,7 +140,7 @@ def commands_in(text: str) -> list[str]:
 
 
 def kept(outcomes: Iterable[CheckResult]) -> str:
-    """What a transcript keeps of messages: the words, and not the numbers, which are others each time."""
+    """Return the messages as a transcript records them: the words, without the numbers, which differ in each run."""
     parts = []
     for outcome in outcomes:
         assert outcome.explanation is not None, outcome
@@ -151,7 +152,8 @@ def kept(outcomes: Iterable[CheckResult]) -> str:
 
 
 def _without_numbers(line: str) -> str:
-    """Where orders are placed at the same time, even which of them, and whose, is named first is another each time."""
+    """Replace numbers and names with placeholders. Among orders placed at the same time, even the one named first differs from run to
+    run."""
     line = line.replace(AFTERWARDS, "")
     return _NAME.sub(r"\1", _LIST.sub(r"\1 …", _NUMBER.sub("N", line)))
 
@@ -161,19 +163,19 @@ def transcript_of(lab: Lab) -> Path:
 
 
 def transcript(parts: Mapping[str, str]) -> str:
-    """`starter` and each `mutant NAME`, with what is kept of their messages, as they stand in the file."""
+    """Return the text of a transcript file: `starter` and each `mutant NAME`, with their recorded messages."""
     return "\n\n".join(f"# {name}\n\n{text}" for name, text in parts.items()) + "\n"
 
 
 def recorded(lab: Lab) -> dict[str, str]:
-    """The parts of a lab's transcript; none where nothing was recorded yet."""
+    """Return the parts of a lab's transcript; empty if nothing was recorded yet."""
     path = transcript_of(lab)
     split = _PART.split(path.read_text(encoding="utf-8")) if path.is_file() else [""]
     return {name: text.strip() for name, text in zip(split[1::2], split[2::2], strict=True)}
 
 
 def draw(lab: Lab) -> None:
-    """The pictures of its guide, anew."""
+    """Redraw the diagrams of a lab's guide."""
     if lab.guide.is_file():
         text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
         if diagram.drawn(text, profile) != text:

@@ -1,4 +1,4 @@
-"""Running checks of a lab on a stack."""
+"""Running a lab's checks on a stack."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def chosen(lab: Lab, only: Sequence[str]) -> list[Check]:
-    """Raises UserError for a check that the lab has not."""
+    """Return the checks of a lab, or those in `only`. Raises UserError for a check that the lab does not have."""
     checks = lab.checks()
     known = {c.id for c in checks}
     if strange := [c for c in only if c not in known]:
@@ -34,7 +34,8 @@ async def judge(
     tell: Callable[[CheckResult], None] = lambda _: None,
     doing: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[CheckResult], list[str]]:
-    """The outcomes, and a line about what earlier attempts left. Raises UserError when another run is at work on the stack."""
+    """Run the checks. Return their results, and notes about data left by earlier attempts. Raises UserError if another run is using the
+    stack."""
     from labkit.checking.schedule import run_checks
     from labkit.checking.session import session
     from labkit.checking.trial import Trial

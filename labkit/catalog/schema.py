@@ -1,4 +1,4 @@
-"""lab.yaml: what a lab says about itself, as types. An error names the file, the line and the field."""
+"""lab.yaml as types. An error names the file, the line and the field."""
 
 import re
 from pathlib import Path
@@ -17,14 +17,14 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pattern(_Strict, frozen=True):
-    """A pattern that the lab is about, and its public page."""
+    """A pattern that the lab teaches, and its public page."""
 
     name: str
     url: str
 
 
 class Prediction(_Strict, frozen=True):
-    """Asked before the fault; `answer` is an index of `choices`."""
+    """A question asked before the fault. `answer` is an index into `choices`."""
 
     question: str
     choices: list[str]
@@ -33,8 +33,8 @@ class Prediction(_Strict, frozen=True):
 
 
 class Step(_Strict, frozen=True):
-    """A step of the guide and the check that it leads to, whose id it has. `inject` names a function of the lab's inject.py; `look` are
-    the commands to look with afterwards, filled in with what it returned."""
+    """A step of the guide and the check that it leads to; both have the same id. `inject` names a function of the lab's inject.py.
+    `look` lists the commands for the inspection afterwards, filled in with the function's result."""
 
     id: str
     title: str
@@ -45,7 +45,7 @@ class Step(_Strict, frozen=True):
 
 
 class Stop(_Strict, frozen=True):
-    """A stop of the tour: a place in the code, and what to see there. `anchor` stands exactly once in the file."""
+    """A stop of the tour: a place in the code, and what to notice there. `anchor` occurs exactly once in the file."""
 
     file: str
     anchor: str
@@ -53,7 +53,7 @@ class Stop(_Strict, frozen=True):
 
 
 class Mutant(_Strict, frozen=True):
-    """A wrong solution: a patch over the solution that one check must catch, with these words."""
+    """A wrong solution: a patch on the solution that one check must catch, with a message that contains `says`."""
 
     name: str
     file: str
@@ -62,8 +62,8 @@ class Mutant(_Strict, frozen=True):
 
 
 class LabYaml(_Strict, frozen=True):
-    """`given`: checks that pass in the starter already. `profile` names an arrangement of the system: one of labkit's own, or the lab's
-    profile.py."""
+    """A lab's description. `given`: the checks that already pass in the starter. `profile`: the name of one of labkit's profiles, or of
+    the lab's own profile.py."""
 
     number: int
     title: str
@@ -77,7 +77,7 @@ class LabYaml(_Strict, frozen=True):
 
 
 def read(path: Path) -> LabYaml:
-    """Raises UserError that names the line of what is wrong."""
+    """Return the contents of a lab.yaml. Raises UserError that names the line of a mistake."""
     try:
         document = yaml_of(path)
         lab = document.as_type(LabYaml)
@@ -95,7 +95,7 @@ def _wrong(path: Path, line: int, what: str) -> UserError:
 
 
 def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
-    """What types do not say."""
+    """Return the problems that types cannot express."""
     found: list[tuple[list[str | int], str]] = []
 
     def own_id(check: str, place: list[str | int]) -> None:

@@ -1,4 +1,4 @@
-"""Trees of small files as dictionaries, path (with `/`) to content: what a lab starts from, what solves it, what a workspace holds."""
+"""Trees of small files as dictionaries from path (with `/`) to content: a lab's starting point, its solution, the files of a workspace."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -10,34 +10,34 @@ from labkit.catalog.labs import Lab
 from labkit.errors import UserError
 from labkit.stack import sources
 
-KEPT = ".labkit"  # the folder of a workspace that is labkit's own
+KEPT = ".labkit"  # labkit's own folder in a workspace
 Tree = dict[str, bytes]
 
 
 def reference() -> Tree:
-    """The services that contain every exercise's result."""
+    """Return the reference services, which contain the result of every exercise."""
     return sources.files(paths.content())
 
 
 def starting_point(lab: Lab) -> Tree:
-    """Always the reference and the lab's starter over it, never an earlier solution."""
+    """Return the files that a lab starts with: the reference, overlaid with the lab's starter. An earlier solution is never part of it."""
     return {**reference(), **folder(lab.starter)}
 
 
 def solved(lab: Lab) -> Tree:
-    """The reference, the files that the starter brings beside the services, and the lab's solution over them."""
+    """Return the solved lab: the reference, the starter's files beside the services, and the lab's solution on top."""
     beside = {path: content for path, content in folder(lab.starter).items() if not in_services(path)}
     return {**reference(), **beside, **folder(lab.solution)}
 
 
 def exercise(lab: Lab) -> list[str]:
-    """The files that differ between where a lab starts and where it is solved."""
+    """Return the paths that differ between the lab's starting point and its solution."""
     start, end = starting_point(lab), solved(lab)
     return sorted(path for path in start.keys() | end.keys() if start.get(path) != end.get(path))
 
 
 def folder(root: Path) -> Tree:
-    """All files of a lab's starter or solution; empty when there is none."""
+    """Return all files of a lab's starter or solution; empty if the folder does not exist."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
@@ -50,7 +50,7 @@ def in_services(path: str) -> bool:
 
 
 def of_workspace(root: Path, beside: Iterable[str]) -> Tree:
-    """The services as they are in a folder, and those of the files `beside` them that are there."""
+    """Return the services in a folder, and the files of `beside` that exist there."""
     found = sources.files(root)
     for path in beside:
         with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -59,7 +59,7 @@ def of_workspace(root: Path, beside: Iterable[str]) -> Tree:
 
 
 def digest(tree: Mapping[str, bytes]) -> str:
-    """16 hexadecimal digits."""
+    """Return a digest of the tree: 16 hexadecimal digits."""
     found = hashlib.sha256()
     for path in sorted(tree):
         found.update(f"{path}\0{len(tree[path])}\0".encode())
@@ -68,12 +68,12 @@ def digest(tree: Mapping[str, bytes]) -> str:
 
 
 def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
-    """The paths that are not the same in both."""
+    """Return the paths whose content differs."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
 def put(path: Path, content: bytes) -> None:
-    """Replace a file in one step, and sync it. A folder in its place is refused with UserError."""
+    """Replace a file atomically and sync it. Raises UserError if a folder is in its place."""
     if path.is_dir():
         raise UserError(f"{path} is a folder, and a file of the lab is to be there.", f"move {path} away")
     paths.write(path, content)

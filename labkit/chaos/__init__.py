@@ -1,1 +1,1 @@
-"""Random faults for proof, not for teaching: a schedule drawn from a seed, played under load, judged, and shrunk when it fails."""
+"""Random faults for proof, not for teaching: a schedule is drawn from a seed, played under load, judged, and shrunk if it fails."""

@@ -1,4 +1,4 @@
-"""Playing a schedule: load in the background, faults at their times, then everything healed."""
+"""Playing a schedule: load in the background, faults at their times, then everything is healed."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from labkit.stack import sql
 
 CUSTOMERS = 20
 LIMIT = "60.00"
-FIRE_S = 15.0  # how long a crash may take to be passed; the load goes on meanwhile
+FIRE_S = 15.0  # how long a crash point may take to be reached; the load continues meanwhile
 CANCEL_SHARE = 0.1
 
 Tell = Callable[[str], None]
@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Played:
-    """What was done: events with what became of each; the customers that the run is about."""
+    """The result: each event with its outcome, and the run's customers."""
 
     customers: list[int] = field(default_factory=list)
     events: list[tuple[Event, str]] = field(default_factory=list)
@@ -35,8 +35,8 @@ class Played:
 
 
 async def play(run: Session, schedule: Schedule, tell: Tell) -> Played:
-    """Everything is healed when it returns. Raises UserError when something cannot be, NotJudged when nobody took the first
-    customers, and Failed when an answer is not what the contract says."""
+    """Play the schedule; every fault is healed on return. Raises UserError if a fault cannot be healed, NotJudged if the first customers
+    could not be created, and Failed if an answer breaks the contract."""
     played = Played()
     customers = await _customers(run, schedule)
     played.customers = [customer.id for customer in customers]
@@ -50,7 +50,7 @@ async def play(run: Session, schedule: Schedule, tell: Tell) -> Played:
         tasks: list[asyncio.Task[None]] = [*events, load]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)  # none is left to end when nobody looks
+        await asyncio.gather(*tasks, return_exceptions=True)  # no task may end unobserved
         await run.faults.heal_all()
     return played
 
@@ -64,7 +64,7 @@ async def _customers(run: Session, schedule: Schedule) -> list[Customer]:
 
 
 async def _load(run: Session, schedule: Schedule, customers: list[Customer], started: float) -> None:
-    """Orders at the rate of the schedule, some cancelled a moment later; what gets no answer is written down as unknown."""
+    """Place orders at the schedule's rate and cancel some of them a moment later. Calls without an answer are recorded as unknown."""
     dice = random.Random(f"load {schedule.seed}")
     calls: set[asyncio.Task[None]] = set()
     wrong: list[Failed] = []
@@ -117,7 +117,7 @@ async def _event(
     proof = await asyncio.to_thread(engine.proof, run.stack, fault)
     try:
         healed = fault if fault.over else await run.faults.heal(fault)
-    except (NotJudged, UserError) as error:  # tried again when all of them are healed, at the end
+    except (NotJudged, UserError) as error:  # heal_all tries again at the end
         played.events.append((event, f"not healed at once: {error}"))
         tell(f"{event.at:6.1f} s  {event}: not healed at once, {str(error).splitlines()[0]}")
         return
@@ -136,7 +136,7 @@ async def _crashed(run: Session, fault: Fault, deadline: float) -> None:
 
 
 def _order(run: Session, event: Event, customers: list[Customer], dice: random.Random) -> FaultSpec:
-    """Raises UserError."""
+    """Return the fault that an event specifies. Raises UserError."""
     match event.verb:
         case "crash":
             return specify.crash(event.target, event.point, hit=event.hit)(run.stack)

@@ -1,4 +1,4 @@
-"""What goes wrong and when, as data: drawn from a seed, or read from a file."""
+"""The schedule of a chaos run as data: which faults occur and when. Drawn from a seed, or read from a file."""
 
 import json
 import random
@@ -13,9 +13,9 @@ from labkit import user_files
 from labkit.errors import ExitCode, UserError
 from labkit.system.model import Profile
 
-GAP_S = (1.0, 4.0)  # between the begins of two faults
-LAST_S = (0.2, 2.5)  # how long one lasts
-REST_S = 4.0  # for a component between two faults of its own: it must get ready again
+GAP_S = (1.0, 4.0)  # seconds between the starts of two faults
+LAST_S = (0.2, 2.5)  # how long a fault lasts
+REST_S = 4.0  # between two faults of one component, which must become ready again
 SETTLE_S = 1.0  # of load before the first fault and after the last
 
 POINTS = {
@@ -34,7 +34,7 @@ KINDS = {"kill": 4, "crash": 5, "pause": 3, "stop": 1, "gate": 2, "delay": 1, "d
 
 @dataclass(frozen=True)
 class Event:
-    """At `at` seconds, for `lasts` seconds; `target` is a component, or for lock, duplicate and poison empty."""
+    """A fault at `at` seconds that lasts `lasts` seconds. `target` is a component; it is empty for lock, duplicate and poison."""
 
     at: float
     verb: str
@@ -50,7 +50,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`seed` also decides the load."""
+    """A chaos run. `seed` also determines the load."""
 
     seed: int
     seconds: float
@@ -59,7 +59,7 @@ class Schedule:
 
 
 def candidates(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Which components each kind of fault may strike."""
+    """Return the components that each kind of fault may strike."""
     services = tuple(service.name for service in profile.services)
     subscribers = tuple(subscription.component for subscription in profile.subscriptions)
     return {
@@ -73,7 +73,7 @@ def candidates(profile: Profile) -> dict[str, tuple[str, ...]]:
 
 
 def draw(seed: int, seconds: float, rate: float, profile: Profile, victims: Sequence[str] = ()) -> Schedule:
-    """The same for the same arguments. Without `victims` every component may be one."""
+    """Draw a schedule. Equal arguments give equal schedules. Without `victims`, every component may be struck."""
     dice = random.Random(f"chaos {seed}")
     events: list[Event] = []
     free_from = dict.fromkeys(profile.components, 0.0)
@@ -105,7 +105,7 @@ def _event(dice: random.Random, at: float, free: Sequence[str], may_strike: Mapp
 
 
 def only(schedule: Schedule, events: Sequence[Event]) -> Schedule:
-    """These events alone, one after another without the pauses that the others left."""
+    """Return a schedule of these events alone. They follow each other without the pauses that the omitted events would leave."""
     at, moved = SETTLE_S, []
     for event in events:
         moved.append(replace(event, at=round(at, 2)))
@@ -118,7 +118,7 @@ def write(schedule: Schedule, path: Path) -> None:
 
 
 def read(path: Path, profile: Profile) -> Schedule:
-    """For a system of this profile. Raises UserError."""
+    """Return the schedule in a file, for a system with this profile. Raises UserError."""
     try:
         found = user_files.as_type(user_files.json_of(path), _Kept)
         for number, event in enumerate(found.events):
@@ -143,7 +143,7 @@ class _KeptEvent(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True):
-    """A schedule as `write` leaves it."""
+    """The file format of `write`."""
 
     version: Literal[1]
     seed: int
@@ -153,7 +153,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _check(event: _KeptEvent, place: str, may_strike: Mapping[str, Sequence[str]]) -> None:
-    """What `draw` can draw. Raises ValueError."""
+    """Accept only events that `draw` can draw. Raises ValueError."""
     if event.verb not in KINDS:
         raise ValueError(f"{place}.verb: there is no fault {event.verb[:40]!r}")
     if event.target not in may_strike.get(event.verb, ("",)):

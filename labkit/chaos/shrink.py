@@ -1,4 +1,4 @@
-"""From a schedule that fails to a shorter one that fails too: delta debugging, https://doi.org/10.1109/32.988498."""
+"""Shrinking a failing schedule to a shorter one that still fails: delta debugging, https://doi.org/10.1109/32.988498."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,8 @@ Fails = Callable[[Sequence[Event]], bool]
 
 
 def shrink(events: Sequence[Event], fails: Fails, *, tries: int) -> list[Event]:
-    """The fewest events found that still fail, within so many tries; none when it fails without any. `fails` plays some of them."""
+    """Return the smallest set of events found that still fails within `tries` tries; empty if the load fails without any. `fails` plays
+    a set of events."""
     current, parts = list(events), 2
     if tries > 0 and fails([]):
         return []
@@ -16,7 +17,7 @@ def shrink(events: Sequence[Event], fails: Fails, *, tries: int) -> list[Event]:
     while len(current) > 1:
         size = -(-len(current) // parts)
         chunks = [current[i : i + size] for i in range(0, len(current), size)]
-        # a part alone, then everything but a part
+        # first each part alone, then everything except one part
         candidates = [*chunks, *([event for event in current if event not in chunk] for chunk in chunks if len(chunks) > 2)]
         for candidate in candidates:
             if tried == tries:

@@ -1,9 +1,9 @@
-"""The one import of a lab's author:
+"""The one import for the author of a lab:
 
     from labkit.checking import Failed, Trial, check, faults, rules
     from labkit.checking.invariants import I2, I7
 
-Each name is loaded when it is first asked for.
+Each name is loaded on first use.
 """
 
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # else every name would do
+if not TYPE_CHECKING:  # otherwise type checkers would accept every name
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

@@ -1,4 +1,4 @@
-"""Why something did not happen: was it the machine, or the code?"""
+"""Why something did not happen: was the machine at fault, or the code?"""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from labkit.verdict.machine import Machine, machine_of
 
 
 class Attribution:
-    """Who is to blame for what did not happen since `began` (epoch seconds). Watches whether labkit itself stood still."""
+    """Finds the cause of what did not happen since `began` (epoch seconds). Also watches whether labkit itself was stalled."""
 
     def __init__(self, stack: Stack, began: float) -> None:
         self._stack, self._began = stack, began
@@ -34,7 +34,7 @@ class Attribution:
         return list(self._stalls.found)
 
     async def no_answer(self, row: dict[str, Any]) -> NoReturn:
-        """A call that must succeed did not. Raises Failed or NotJudged."""
+        """Explain a call that had to succeed but did not. Raises Failed or NotJudged."""
         what = f"{row['method']} {row['path']}"
         how = "got no answer" if row["status"] is None else f"answered {row['status']}"
         details = contract.detail_of(row["answer"])
@@ -49,24 +49,24 @@ class Attribution:
         await self.blame(wrong, f"{what} {how}")
 
     async def _raised(self, row: dict[str, Any]) -> list[Fact]:
-        """The exception behind an answer with 500, from the service's log."""
+        """Return the exception behind an answer with status 500, from the service's log."""
         since = row["started"].replace(tzinfo=UTC).timestamp()
         return await asyncio.to_thread(complaints.about_request, self._stack, row["method"], row["path"], since)
 
     async def complaint_of(self, service: str) -> list[Fact]:
-        """What a service complained about last, from its log."""
+        """Return a service's most recent complaint, from its log."""
         return await asyncio.to_thread(complaints.lately, self._stack, service, self._began)
 
     async def blame(self, wrong: Explanation, what: str) -> NoReturn:
-        """Raise why something did not happen: the machine stood in the way, a service ended by itself, or else `wrong`. `what` names it in
-        the middle of a sentence."""
+        """Raise the reason why something did not happen: the machine, a service that ended by itself, or else `wrong`. `what` describes
+        the event as part of a sentence."""
         await asyncio.to_thread(blame, self._stack, self._began, self.stalls(), wrong, what)
         raise AssertionError("blame always raises")
 
 
 def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong: Explanation, what: str) -> NoReturn:
-    """Raise Failed when a service ended by itself since then (epoch seconds), NotJudged when the machine stood in the way. When neither
-    happened it is the code, and Failed says what is `wrong`."""
+    """Raise NotJudged if the machine was at fault since then (epoch seconds), Failed if a service ended by itself. If neither applies,
+    the code is at fault: raise Failed with `wrong`."""
     machine = machine_since(stack, since, stalls)
     for finding in machine.findings:
         if not finding.is_failure:
@@ -81,7 +81,7 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
 
 
 def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event]) -> Machine:
-    """What has happened to the processes since then."""
+    """Return what has happened to the processes since then (epoch seconds)."""
     runtime = runtimes.of_stack(stack)
     seen = environment.events(runtime, since, faults_behind.spans(stack.directory))
     events = [*environment.with_ports(stack, runtime, seen), *stalls]
@@ -93,7 +93,7 @@ def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event
 
 
 def _down(stack: Stack) -> list[str]:
-    """The components that do not run, though no fault says so."""
+    """Return the components that are down although no fault stopped them."""
     meant = {fault.target for fault in Ledger(stack.directory).open()}
     runtime = runtimes.of_stack(stack)
     return [component.name for component in stack.components if not runtime.runs(component.name) and component.name not in meant]

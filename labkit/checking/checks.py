@@ -1,7 +1,7 @@
-"""The API that checks are written against; schedule.py runs them.
+"""The API for writing checks; schedule.py runs them.
 
-A check is a coroutine with an id and a title that is given a Trial (see trial.py). It returns when all is well, raises Failed with what is
-wrong in the words of the business, or raises NotJudged when it could not look.
+A check is a coroutine with an id and a title, and takes a Trial (see trial.py). It returns if all is well, raises Failed with a description
+of the problem in business terms, or raises NotJudged if it could not tell.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ from labkit.verdicts import Verdict
 
 
 class _Explained(Exception):
-    """Carries the explanation of what a check found."""
+    """An exception that carries the explanation of what a check found."""
 
     def __init__(
         self, sentence: str, next_step: str, *, expected: str = "", found: str = "", because: Sequence[Fact] = (), so: str = ""
@@ -34,7 +34,7 @@ class Failed(_Explained):
 
 
 class NotJudged(_Explained):
-    """The machine or the stack stood in the way: nothing can be said about the code."""
+    """The machine or the stack was at fault, so the code cannot be judged."""
 
 
 CheckFunction = Callable[[Any], Awaitable[None]]
@@ -46,9 +46,9 @@ class Check:
     title: str
     run: CheckFunction
     is_gate: bool
-    """When it does not pass, the others have nothing to judge."""
+    """If it does not pass, the other checks have nothing to judge."""
     is_alone: bool
-    """It brings faults about: nobody else is at work meanwhile. It heals them before it asks for evidence."""
+    """It injects faults, so no other check acts at the same time. It heals its faults before it asks for evidence."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class CheckResult:
     verdict: Verdict
     seconds: float
     explanation: Explanation | None = None
-    """Of a check that did not pass."""
+    """The reason if the check did not pass."""
 
     @property
     def sentence(self) -> str:
@@ -65,7 +65,7 @@ class CheckResult:
 
 
 def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[CheckFunction], CheckFunction]:
-    """Make a coroutine a check of its lab. See Check for `gate` and `alone`."""
+    """Make a coroutine a check of its lab. `gate` and `alone` set the fields is_gate and is_alone of Check."""
 
     def mark(function: CheckFunction) -> CheckFunction:
         function.__dict__["check"] = Check(check_id, title, function, gate, alone)

@@ -1,4 +1,4 @@
-"""Does every component run, and do its work? As seen from outside, whatever a service says of itself."""
+"""Does every component run and do its work? Judged from outside, whatever a service reports about itself."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ READY_S, LOOK_S = 10.0, 0.1
 
 
 async def not_ready(stack: Stack) -> list[tuple[str, str, str]]:
-    """(name, state, how it ended) of each component that is not up and ready; what has just been started gets a while for it."""
+    """Return (name, state, how it ended) of each component that is not up and ready. Components that are starting get up to 10 s."""
     deadline = time.monotonic() + READY_S
     while True:
         found = await asyncio.to_thread(_not_ready, stack)
@@ -36,8 +36,8 @@ def _end(end: object) -> str:
 
 
 async def takes_no_messages(trial: Trial, channel: str) -> list[str]:
-    """The subscribers of a channel that do not take a message of a type that nobody knows, which everybody must skip. Raises NotJudged when
-    something else stood in the way, Failed with the cause where the stores show one."""
+    """Publish a message of an unknown type, which every subscriber must skip. Return the subscribers of the channel that do not take it.
+    Raises NotJudged if something else was at fault, and Failed with the cause if the stores show one."""
     order = specify.poison(trial.stack, channel, key=str(trial.dice.random.randrange(10**6)), unknown_type=True)
     planted = await trial.faults.apply(order)
     waiting = list(trial.faults.current(planted).facts.get("not_taken_by", []))

@@ -1,7 +1,7 @@
-"""What the REST API answers, as data, and the one reader of every answer that a scenario gets.
+"""The contract of the REST API as data, and the one function that reads every answer in a scenario.
 
-An answer with more fields than these is right too. What is not of the contract is Failed, with the field, what was expected and what came:
-nothing that a service says makes a check raise anything else.
+An answer may have more fields than these. An answer that breaks the contract is Failed, with the field, the expected value and the actual
+one. Nothing that a service answers makes a check raise any other exception.
 """
 
 import json
@@ -14,10 +14,10 @@ from labkit.checking.checks import Failed
 from labkit.checking.documents import said
 
 MAX_ID = 2**63 - 1
-DEEPEST = 50  # levels of an answer
+DEEPEST = 50  # levels of nesting in an answer
 SHOWN = 120  # characters of an answer in a message
 Field = Callable[[Any, str], None]
-"""Sees a value and the name of its field; raises _Wrong."""
+"""Checks a value, given the name of its field; raises _Wrong."""
 
 
 class _Wrong(Exception):
@@ -42,7 +42,7 @@ def number(value: Any, at: str) -> None:
 
 
 def thing(**fields: Field) -> Field:
-    """An object with these fields."""
+    """Return a Field for an object with these fields."""
 
     def read(value: Any, at: str) -> None:
         if not isinstance(value, dict):
@@ -58,7 +58,7 @@ def thing(**fields: Field) -> Field:
 
 
 def each(field: Field, *, named: bool = False) -> Field:
-    """A list of these, or with `named` an object that has one under each name."""
+    """Return a Field for a list of `field`, or with `named` for an object whose values are all `field`."""
 
     def read(value: Any, at: str) -> None:
         if named and isinstance(value, dict):
@@ -74,7 +74,7 @@ def each(field: Field, *, named: bool = False) -> Field:
 
 
 def or_null(field: Field) -> Field:
-    """What may be null, or not there at all."""
+    """Return a Field for a value that may be null or absent."""
 
     def read(value: Any, at: str) -> None:
         if value is not None:
@@ -92,7 +92,7 @@ _CUSTOMER = thing(customerId=an_id, name=text, creditLimit=_MONEY)
 _ORDER = thing(orderId=an_id, orderState=text, rejectionReason=or_null(text))
 _HISTORY = thing(id=an_id, orders=each(thing(), named=True))
 _ORDERS, _CUSTOMERS, _VIEW = "services/orders/app.py", "services/customers/app.py", "services/order_history/app.py"
-# method, path, what the answer is, the field that repeats the id of the path, where it is made
+# method, path, content of the answer, field that repeats the id in the path, file that makes the answer
 ROUTES: tuple[tuple[str, str, Field, str, str], ...] = (
     ("POST", r"/customers", thing(customerId=an_id), "", _CUSTOMERS),
     ("GET", r"/customers", thing(customers=each(_CUSTOMER)), "", _CUSTOMERS),
@@ -107,7 +107,7 @@ ROUTES: tuple[tuple[str, str, Field, str, str], ...] = (
 
 
 def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> Any:
-    """The JSON of an answer with 2xx, amounts as Decimal. Raises Failed when it is not what the contract says."""
+    """Return the JSON of an answer with status 2xx, amounts as Decimal. Raises Failed if it breaks the contract."""
     route = next(((m, r) for r in ROUTES if r[0] == method and (m := re.fullmatch(r[1], path))), None)
     try:
         if not content:
@@ -134,7 +134,7 @@ def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> 
 
 
 def decoded(content: bytes | str) -> Any:
-    """JSON with amounts as Decimal. Raises _Wrong."""
+    """Return parsed JSON, with amounts as Decimal. Raises _Wrong."""
     if not content:
         raise _Wrong("is empty", "JSON", "nothing")
     try:
@@ -150,7 +150,7 @@ def decoded(content: bytes | str) -> Any:
 
 
 def answer_of(content: bytes | str | None) -> Any:
-    """The JSON of any answer; the text itself when it is none, None when it is empty."""
+    """Return the JSON of any answer, its text if it is not JSON, or None if it is empty."""
     try:
         return decoded(content) if content else None
     except _Wrong:
@@ -158,7 +158,7 @@ def answer_of(content: bytes | str | None) -> Any:
 
 
 def detail_of(content: bytes | str | None) -> str:
-    """What a problem document says, or the text of another answer."""
+    """Return the message of a problem document, or the text of any other answer."""
     found = answer_of(content)
     if isinstance(found, dict):
         found = found.get("detail") or found.get("title") or ""
@@ -186,7 +186,7 @@ def _refuse(at: str, value: Any, expected: str) -> NoReturn:
 
 
 def _called(name: str, fields: Mapping[str, Any]) -> str:
-    """Where it is there under a name that is spelt otherwise."""
+    """Return a hint if the field exists under a differently spelled name; otherwise an empty string."""
     alike = [other for other in fields if _bare(other) == _bare(name)]
     return f": it calls it {shown_text(alike[0])}" if alike else ""
 
@@ -196,10 +196,10 @@ def _bare(name: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for people, on one line."""
+    """Return a value in readable form, on one line."""
     try:
         found = json.dumps(value, default=str) if isinstance(value, dict | list) else said(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits
+    except (ValueError, RecursionError):  # a number with thousands of digits
         found = f"a {type(value).__name__}"
     return shown_text(found)
 
@@ -209,7 +209,7 @@ def shown_bytes(content: bytes | str) -> str:
 
 
 def shown_text(found: str) -> str:
-    """On one line, with nothing that a terminal would obey."""
+    """Return text on one line, shortened and without control characters."""
     found = "".join(c if c.isprintable() else " " for c in found[: SHOWN * 2])
     found = " ".join(found.split())
     return found if len(found) <= SHOWN else found[: SHOWN - 1] + "…"

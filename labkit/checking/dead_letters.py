@@ -16,17 +16,18 @@ class DeadLetter:
     message_id: str
     cause: str
     place: str
-    """Where it can be seen."""
+    """Where the message can be inspected."""
 
     @property
     def exception(self) -> str:
-        """The last line of its cause."""
+        """The last line of the cause."""
         lines = self.cause.strip().splitlines()
         return lines[-1].strip() if lines else ""
 
 
 def given_up_by(stack: Stack, component: str, since: float) -> list[DeadLetter]:
-    """Since then (epoch seconds), oldest first. Raises NotJudged when the database does not answer; none when the view's store does not."""
+    """Return the messages given up since then (epoch seconds), oldest first; empty if the view's store does not answer. Raises NotJudged
+    if the database does not answer."""
     found: list[DeadLetter] = []
     for subscription in stack.profile.subscriptions:
         if subscription.component == component:

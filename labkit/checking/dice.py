@@ -1,4 +1,4 @@
-"""Names and amounts, drawn from a seed: the same seed gives the same, and nobody can hard-code them."""
+"""Names and amounts drawn from a seed. The same seed gives the same values, and code under study cannot hard-code them."""
 
 import random
 from decimal import Decimal
@@ -10,7 +10,7 @@ NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radi
 
 
 class Dice:
-    """Each check has dice of its own: what it draws does not depend on what other checks do meanwhile."""
+    """One random generator per check, so that a check's values do not depend on what other checks do at the same time."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -18,7 +18,7 @@ class Dice:
 
     @property
     def random(self) -> random.Random:
-        """The dice of the check that is running."""
+        """The generator of the running check."""
         check = current_check.get()
         return self._by_check.setdefault(check, random.Random(f"{self._seed} {check}"))
 
@@ -26,5 +26,5 @@ class Dice:
         return f"{self.random.choice(NAMES)} {self.random.randrange(1000, 10_000)}"
 
     def amount(self, low: str, high: str) -> Decimal:
-        """In whole cents."""
+        """Return a random amount from `low` to `high`, in whole cents."""
         return Decimal(self.random.randint(int(Decimal(low) * 100), int(Decimal(high) * 100))) * CENT

@@ -1,4 +1,4 @@
-"""Two documents compared, and values of documents in words."""
+"""Comparing two documents, and describing their values in words."""
 
 import json
 import re
@@ -9,11 +9,11 @@ CENT = Decimal("0.01")
 
 
 class Exactly(dict[str, Any]):
-    """What has these entries and no other. Any other object may have more fields than the contract names."""
+    """An expected object that allows no further entries. Any other object may have more fields than expected."""
 
 
 def differences(expected: Any, found: Any, field_name: str = "") -> list[tuple[str, str, str]]:
-    """(field, expected, found) for each value in which a document is not as expected; amounts are compared as numbers."""
+    """Return (field, expected, found) for each difference between two documents. Amounts are compared as numbers."""
     if isinstance(expected, dict) and isinstance(found, dict):
         more = [name for name in found if name not in expected] if isinstance(expected, Exactly) else []
         parts = [(f"{field_name}.{_plain(str(name))}".lstrip("."), name) for name in (*expected, *more)]
@@ -23,13 +23,13 @@ def differences(expected: Any, found: Any, field_name: str = "") -> list[tuple[s
     if _same(expected, found):
         return []
     wanted, came = said(expected), said(found)
-    if wanted == came:  # an amount as such and in its object
+    if wanted == came:  # they differ only in structure, as an amount and an object with that amount do
         wanted, came = _short(json.dumps(expected, default=str)), _short(json.dumps(found, default=str))
     return [(field_name or "the document", wanted, came)]
 
 
 def _same(expected: Any, found: Any) -> bool:
-    """Numbers are equal by their amount; a text is never a number, nor is true 1."""
+    """Compare two values. Numbers are equal by value; a string never equals a number, and true does not equal 1."""
     if isinstance(expected, bool) or isinstance(found, bool):
         return expected is found
     return bool(expected == found)
@@ -44,8 +44,8 @@ LONGEST = 60  # characters of a value in a message
 
 
 def said(value: Any) -> str:
-    """A value of a document for people: a text that could be taken for something else stands in quotes, an amount has its cents, and more
-    digits only where it is not a whole number of cents."""
+    """Return a value in readable form. Text that could be mistaken for another type is quoted. An amount has two decimals, or more if it
+    is not in whole cents."""
     match value:
         case _Nothing():
             return "nothing"

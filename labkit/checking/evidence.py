@@ -1,4 +1,4 @@
-"""What a check rests its verdict on: every store as of one moment, about the check's own customers."""
+"""The evidence for a check's verdict: every store at one moment, limited to the check's own customers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ ORDER BY o.id
 
 @dataclass
 class Evidence:
-    """Of one moment. `connection` is the evidence database; `requests` are the calls of the whole run."""
+    """The evidence of one moment. `connection` is the evidence database; `requests` are the calls of the entire run."""
 
     connection: "DuckDBPyConnection"
     requests: Sequence[dict[str, Any]]
@@ -42,12 +42,12 @@ class Evidence:
         return self.connection.execute(query, list(values)).fetchall()
 
     def about_handler(self, service: str, event: str, message_id: str | None) -> str:
-        """What became of a message that was taken without effect, as far as the service's log shows; otherwise a question."""
+        """Return what happened to a message that was taken without effect, if the service's log shows it, and otherwise a question."""
         return handler_words(Tables(self.connection), service, event, message_id)
 
     def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
-        """They hold for these customers (by id), and there was something to judge. Raises Failed with the first thing that is wrong, else
-        NotJudged with what stood in the way."""
+        """Require that the invariants hold for these customers (ids) and that there was something to judge. Raises Failed with the first
+        violation, or else NotJudged with the obstacle."""
         judgement = self._judged(invariants, about)
         for finding in judgement.findings:
             if finding.is_failure:
@@ -83,14 +83,14 @@ class Evidence:
 
 
 def forget_older(connection: "DuckDBPyConnection", since: float) -> None:
-    """Leave out what is about no order and no customer and was there before `since` (epoch seconds)."""
+    """Delete rows that existed before `since` (epoch seconds) and concern no order and no customer."""
     for table, moment in (("dead_letters", "parked"), ("outbox", "created"), ("records", "appended")):
         nobody = "" if table == "dead_letters" else " AND order_id IS NULL AND customer_id IS NULL"
         connection.execute(f"DELETE FROM {table} WHERE {moment} < ?{nobody}", [utc(since)])
 
 
 def older(connection: "DuckDBPyConnection", parked: int) -> str | None:
-    """One sentence about what earlier attempts left behind, or None."""
+    """Return a sentence about what earlier attempts left behind, or None."""
     row = connection.execute(_OLDER).fetchone()
     assert row is not None
     words = ("order is still PENDING", "orders are still PENDING"), ("reservation is left over", "reservations are left over")

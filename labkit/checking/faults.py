@@ -1,4 +1,4 @@
-"""What a lab can bring about: `await trial.faults.apply(faults.gate("customers", key="17"))`."""
+"""The faults that a lab can inject: `await trial.faults.apply(faults.gate("customers", key="17"))`."""
 
 from labkit.checking.rolled_back import before_commit, roll_back
 from labkit.faults.engine import FaultSpec, Wanted

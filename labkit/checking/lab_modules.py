@@ -1,4 +1,4 @@
-"""What stands beside a lab's checks.py: its other modules, which are content and in no package."""
+"""Loading the modules of a lab's folder, which are content and belong to no package."""
 
 import importlib.util
 from pathlib import Path
@@ -8,12 +8,12 @@ from labkit.errors import UserError
 
 
 def beside(file: str, name: str) -> ModuleType:
-    """The module `name` in the folder of `file`."""
+    """Return the module `name` from the folder of `file`."""
     return module(Path(file).with_name(f"{name}.py"))
 
 
 def module(path: Path) -> ModuleType:
-    """Raises UserError when it is not there."""
+    """Load a module. Raises UserError if its file does not exist."""
     import sys
 
     name = f"labkit_{path.parent.name}_{path.stem}".replace("-", "_")
@@ -23,6 +23,6 @@ def module(path: Path) -> ModuleType:
     assert spec is not None, path
     assert spec.loader is not None, path
     found = importlib.util.module_from_spec(spec)
-    sys.modules[name] = found  # dataclasses look their module up
+    sys.modules[name] = found  # dataclasses look up their module here
     spec.loader.exec_module(found)
     return found

@@ -1,4 +1,4 @@
-"""What the outboxes of the services hold now, and waiting for it. Works for every profile: types of messages come from there."""
+"""What the services' outboxes hold now, and waiting for messages in them. Works for every profile: it defines the message types."""
 
 import asyncio
 import time
@@ -19,7 +19,8 @@ _REPLY_TO = "JSON_UNQUOTE(JSON_EXTRACT(headers, '$.reply_to_message_id'))"
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """A message as its service wrote it. `name` is the one in the profile, `aggregate_id` the number of what an event is about."""
+    """A message as its service wrote it. `name` is its name in the profile; `aggregate_id` is the id of the aggregate that an event is
+    about."""
 
     id: str
     schema: str
@@ -37,7 +38,7 @@ class OutboxMessage:
 
 
 class Outboxes:
-    """Raises NotJudged when the database does not answer."""
+    """The services' outboxes. Methods raise NotJudged if the database does not answer."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -46,17 +47,17 @@ class Outboxes:
         self._has_replies = any(not channel.about for channel in stack.profile.channels)
 
     async def about(self, ids: Iterable[int], name: str | None = None) -> list[OutboxMessage]:
-        """The messages about orders or customers of these numbers, oldest first; `name` chooses a type."""
+        """Return the messages about orders or customers with these ids, oldest first. `name` selects one type."""
         found = await asyncio.to_thread(self._about, [str(an_id) for an_id in ids])
         return [message for message in found if name in (None, message.name)]
 
     async def about_order(self, order: PlacedOrder, name: str | None = None) -> list[OutboxMessage]:
-        """Those about one order, oldest first."""
+        """Return the messages about one order, oldest first. `name` selects one type."""
         found = await asyncio.to_thread(self._about_order, order)
         return [message for message in found if name in (None, message.name)]
 
     async def published(self, order: PlacedOrder, name: str, *, within_s: float = WITHIN_S) -> str:
-        """Await that a message about an order is in an outbox and the relay has published it. Returns its id. Raises NotJudged."""
+        """Wait until an outbox holds a message about an order and the relay has published it. Return its id. Raises NotJudged."""
 
         async def look() -> list[str]:
             return [message.id for message in await self.about_order(order, name) if message.is_published]
@@ -64,11 +65,11 @@ class Outboxes:
         return (await until(f"{name} of order {order.id} is published", look, bool, within_s=within_s))[0]
 
     async def answers(self, order: PlacedOrder) -> list[OutboxMessage]:
-        """The answers about an order's credit, oldest first."""
+        """Return the answers about an order's credit, oldest first."""
         return [message for message in await self.about_order(order) if message.name in self._answers]
 
     async def answered(self, order: PlacedOrder, *, within_s: float = WITHIN_S) -> None:
-        """Await that an answer about an order's credit is written. When none is, the evidence will show it."""
+        """Wait until an answer about an order's credit is written, or until time is up. A missing answer shows in the evidence."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if await self.answers(order):
@@ -76,7 +77,7 @@ class Outboxes:
             await asyncio.sleep(LOOK_S)
 
     async def unpublished(self, message_ids: Collection[str]) -> int:
-        """How many of these the relay has yet to publish."""
+        """Return how many of these messages the relay has not yet published."""
         return await asyncio.to_thread(self._unpublished, list(message_ids))
 
     def _about_order(self, order: PlacedOrder) -> list[OutboxMessage]:

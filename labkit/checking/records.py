@@ -1,4 +1,4 @@
-"""The newest records in the broker, read without any group noticing."""
+"""The newest records in the broker. Reading them does not affect any consumer group."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ ANSWER_S = 5.0
 
 @dataclass(frozen=True)
 class Published:
-    """A message in the broker; `order_id` is the order that it is about, as far as it says one. `position` is as people read it."""
+    """A message in the broker. `order_id` is the order that it is about, if it names one. `position` is in readable form."""
 
     channel: str
     partition: int
@@ -29,7 +29,7 @@ class Published:
 
 
 def bounds(stack: Stack) -> dict[Place, Bounds]:
-    """Where each partition of the application's channels begins and ends. Raises NotJudged."""
+    """Return the start and the end of each partition of the application's channels. Raises NotJudged."""
     try:
         with brokers.of(stack).connect(ANSWER_S) as broker:
             return broker.bounds({name: count for name, count in broker.channels().items() if name in stack.profile.own_channels})
@@ -38,17 +38,17 @@ def bounds(stack: Stack) -> dict[Place, Bounds]:
 
 
 def ends(stack: Stack) -> dict[Place, Position]:
-    """Where each of them ends. Raises NotJudged."""
+    """Return the end of each partition. Raises NotJudged."""
     return {place: of.end for place, of in bounds(stack).items()}
 
 
 def starts(stack: Stack) -> dict[Place, Position]:
-    """Where each of them begins: a reset deletes records, and their positions do not come again. Raises NotJudged."""
+    """Return the start of each partition. It moves: a reset deletes records, and their positions are not reused. Raises NotJudged."""
     return {place: of.start for place, of in bounds(stack).items()}
 
 
 def since(stack: Stack, before: Mapping[Place, Position]) -> list[Published]:
-    """All records after these ends, up to the ends now. Raises NotJudged."""
+    """Return all records after these ends, up to the present ends. Raises NotJudged."""
     now = bounds(stack)
     first = {place: before.get(place, of.start) for place, of in now.items()}
     try:

@@ -1,4 +1,4 @@
-"""The database rolls a transaction back that a service is about to commit: its connection is ended, as by a failover."""
+"""Making the database roll back a transaction that a service is about to commit, by ending its connection as a failover would."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,17 +17,17 @@ from labkit.stack.model import Stack
 if TYPE_CHECKING:
     from labkit.checking.trial import Trial
 
-NOBODY_ELSE = 1_000  # parties of a barrier that never meet: the first one waits until it is taken away
+NOBODY_ELSE = 1_000  # the barrier never opens: the first process waits until the barrier is removed
 
 
 def before_commit(component: str, work: str) -> Wanted:
-    """The service waits with all its statements sent and the COMMIT not."""
+    """Return a barrier at which the service waits, with all statements sent except COMMIT."""
     return specify.barrier(component, f"{work}.after_outbox_insert", parties=NOBODY_ELSE, timeout_s=30.0)
 
 
 async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaitable[bool]]) -> None:
-    """Await that the service waits there, end its connection, and let it go on: it must do its work once more. Raises Failed when it
-    does not pass that place, NotJudged when there was no transaction to roll back."""
+    """Wait until the service is at the barrier, end its connection, and let it continue: it must redo its work. Raises Failed if the
+    service does not pass the barrier's place, NotJudged if it had no transaction to roll back."""
     await trial.faults.hit(waiting, "arrived", past=past)
     if not await asyncio.to_thread(_end_transactions, trial.stack, waiting.target):
         raise NotJudged(f"{waiting.target} waits before its COMMIT, and MySQL has no transaction of it.", next_step="labkit status")
@@ -35,7 +35,7 @@ async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaita
 
 
 def _end_transactions(stack: Stack, component: str) -> int:
-    """How many were open."""
+    """End the component's open transactions and return their number."""
     accounts = [account for account, owner in stack.profile.workers.items() if owner == component]
     with sql.connected(stack.mysql) as cursor:
         cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", [accounts])

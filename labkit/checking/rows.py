@@ -1,4 +1,4 @@
-"""Rows of the services' tables as committed now, and what their accounts may read."""
+"""The committed rows of the services' tables, and what the services' accounts may read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from labkit.stack import sql
 from labkit.stack.model import Stack
 from labkit.system import messaging
 
-DENIED = (1044, 1045, 1142)  # MySQL's numbers for "access denied"
+DENIED = (1044, 1045, 1142)  # MySQL's codes for "access denied"
 
 
 @contextmanager
 def cursor_on(stack: Stack) -> Iterator[Any]:
-    """The administrator's. Raises NotJudged when the database does not answer."""
+    """Yield a cursor of the administrator. Raises NotJudged if the database does not answer."""
     try:
         with sql.connected(stack.mysql) as cursor:
             yield cursor
@@ -24,7 +24,7 @@ def cursor_on(stack: Stack) -> Iterator[Any]:
 
 
 def count(stack: Stack, one: str, **where: object) -> int:
-    """How many rows of an observed table there are: `count(stack, "reservation", order_id=17)`. Columns are named as in the evidence."""
+    """Return the number of rows of an observed table: `count(stack, "reservation", order_id=17)`. Columns are named as in the evidence."""
     table = next(table for table in stack.profile.tables if table.one == one)
     sources = {column.name: column.source for column in table.columns}
     conditions = " AND ".join(f"{sources[name]} = %s" for name in where) or "TRUE"
@@ -46,7 +46,7 @@ class Refusal:
 
 
 def refusal(stack: Stack, account: str, schema: str) -> Refusal | None:
-    """Why the account of a service cannot read the tables of a schema; None when it can. Raises NotJudged when it cannot log in."""
+    """Return why a service's account cannot read the tables of a schema, or None if it can. Raises NotJudged if it cannot log in."""
     import pymysql
 
     at = stack.mysql_as(account)
@@ -65,7 +65,7 @@ def refusal(stack: Stack, account: str, schema: str) -> Refusal | None:
 
 
 def grants(stack: Stack, account: str) -> list[str]:
-    """As SHOW GRANTS lists them."""
+    """Return the account's grants, as SHOW GRANTS lists them."""
     with cursor_on(stack) as cursor:
         cursor.execute("SHOW GRANTS FOR %s@'%%'", [account])
         return [str(grant) for (grant,) in cursor.fetchall()]

@@ -1,12 +1,11 @@
-"""The rules of the business, worked out beside the system: what must become of each order, and what the order history must show.
+"""The business rules, computed independently of the system: the outcome of each order, and the expected order history.
 
     books = Books()
-    books.open(ada)                 # who may spend 15.00
-    books.decide(order)             # APPROVED, and 12.34 of it is reserved
-    books.cancel(order)             # CANCELLED, and nothing is reserved any more
+    books.open(ada)                 # she may spend 15.00
+    books.decide(order)             # APPROVED, with 12.34 reserved
+    books.cancel(order)             # CANCELLED, with nothing reserved any more
 
-Orders are decided in the order in which they are given; of orders that were placed at the same time
-nobody knows it.
+Orders are decided in the sequence in which they are given. The sequence of orders placed at the same time is unknown.
 """
 
 from dataclasses import dataclass, field
@@ -53,11 +52,11 @@ class Books:
         self._accounts[customer.id] = _Account(customer)
 
     def available(self, customer: Customer) -> Decimal:
-        """How much the customer may still spend."""
+        """Return how much the customer may still spend."""
         return customer.limit - self._accounts[customer.id].reserved
 
     def decide(self, order: PlacedOrder) -> OrderOutcome:
-        """An order fits when its total is at most what is available."""
+        """Decide an order: it is approved if its total is at most the available credit."""
         assert order.id is not None
         account = self._accounts.setdefault(order.customer_id, _Account(None))
         if account.customer is None:
@@ -68,7 +67,7 @@ class Books:
         return outcome
 
     def cancel(self, order: PlacedOrder) -> OrderOutcome:
-        """Only an approved order can be cancelled; its credit is free again."""
+        """Cancel an order: only an approved order can be cancelled, and its credit becomes available again."""
         assert order.id is not None
         account = self._accounts[order.customer_id]
         assert account.orders[order.id][1] == APPROVED, f"order {order.id} is not approved"
@@ -80,7 +79,7 @@ class Books:
         return self._accounts[order.customer_id].orders[order.id][1]
 
     def document(self, customer_id: int) -> dict[str, Any]:
-        """GET /customers/{id}/orderhistory, with amounts as Decimal."""
+        """Return the expected answer of GET /customers/{id}/orderhistory, with amounts as Decimal."""
         account = self._accounts[customer_id]
         orders = Exactly(
             (str(order_id), {"orderId": order_id, "state": outcome.state, "orderTotal": {"amount": total}})

@@ -1,4 +1,4 @@
-"""The faults of one run: bring them about, await that they fire, heal them."""
+"""The faults of one run: inject them, wait until they fire, heal them."""
 
 import asyncio
 import time
@@ -17,17 +17,18 @@ from labkit.stack.model import Stack
 
 
 class RunFaults:
-    """`owner` is noted in the ledger: if its process is killed, the next labkit command heals its faults."""
+    """The faults of one run. The ledger records `owner`: if its process is killed, the next labkit command heals its faults."""
 
     def __init__(self, stack: Stack, owner: Owner) -> None:
         self._stack = stack
         self._owner = owner
         self._not_recovered: dict[str, str] = {}
 
-    # bring about and heal
+    # inject and heal
 
     async def apply(self, wanted: FaultSpec | Wanted, *, seconds: float | None = None) -> Fault:
-        """Bring it about; returns when it is there (armed: when every target has acknowledged). Raises NotJudged when it cannot be."""
+        """Inject a fault and return once it is in place (an armed fault: once every target has acknowledged). Raises NotJudged if it
+        fails."""
         try:
             return await asyncio.to_thread(self._apply, wanted, seconds)
         except UserError as error:
@@ -38,7 +39,7 @@ class RunFaults:
         return engine.apply(self._stack, order, self._owner, seconds=seconds)
 
     async def heal(self, fault: Fault) -> Fault:
-        """Undo it, and see that nothing of it is left. Raises NotJudged when something is."""
+        """Undo a fault and verify that nothing of it is left. Raises NotJudged if something is."""
         try:
             healed = await asyncio.to_thread(engine.heal, self._stack, fault)
         except UserError as error:
@@ -48,14 +49,14 @@ class RunFaults:
         return healed
 
     async def heal_all(self) -> None:
-        """Every fault of this run, the last one first, also one that could be neither brought about nor taken back at that moment. Raises
-        UserError with what is left."""
+        """Heal every fault of this run, the most recent first, including faults that earlier could be neither injected nor undone.
+        Raises UserError with what is left."""
         healed = await asyncio.to_thread(engine.heal_all, self._stack, lambda fault: fault.owner == self._owner, how="the scenario's end")
         self._note_recovery(healed)
 
     @asynccontextmanager
     async def during(self, wanted: FaultSpec | Wanted) -> AsyncIterator[Fault]:
-        """Have a fault for the length of a block; afterwards `downtime` gives its binlog positions."""
+        """Keep a fault in place for the length of a block. Afterwards, `downtime` returns its binlog positions."""
         made = await self.apply(wanted)
         try:
             yield made
@@ -69,8 +70,7 @@ class RunFaults:
                 self._not_recovered[fault.target] = str(fault.facts["ended_again"])
 
     async def require_recovery(self) -> None:
-        """Raises NotJudged when labkit itself has stopped a component and could not bring it back: what is seen then says nothing about
-        the code."""
+        """Raise NotJudged if labkit stopped a component and could not bring it back: what happens then says nothing about the code."""
         if self._not_recovered:
             self._not_recovered = await asyncio.to_thread(components.still_not_back, self._stack, self._not_recovered)
         if self._not_recovered:
@@ -78,21 +78,21 @@ class RunFaults:
             next_step = f"labkit up; {start_times.VARIABLE}=300 gives it more time"
             raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
 
-    # what became of it
+    # observe
 
     def current(self, fault: Fault) -> Fault:
-        """The fault as the ledger has it now."""
+        """Return the fault in its current state in the ledger."""
         found = Ledger(self._stack.directory).get(fault.id)
         assert found is not None, f"there is no fault {fault.id}"
         return found
 
     def downtime(self, fault: Fault) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """The binlog positions between which a component was down; None where the database could not be asked."""
+        """Return the binlog positions between which a component was down, each None if the database could not be asked."""
         facts = self.current(fault).facts
         return facts.get("binlog_at_stop"), facts.get("binlog_at_start")
 
     def hits(self, fault: Fault, *what: str) -> list[dict[str, Any]]:
-        """What the services wrote about it so far."""
+        """Return what the services have recorded about the fault so far."""
         return [hit for hit in control.hits(self._stack.directory, fault) if not what or hit["what"] in what]
 
     async def hit(
@@ -104,8 +104,9 @@ class RunFaults:
         within_s: float = WITHIN_S,
         past: Callable[[], Awaitable[bool]] | None = None,
     ) -> list[dict[str, Any]]:
-        """Await that a service wrote this about it: `held`, `crash`, `met`, `taken` … `past` says whether what should have hit it is done
-        already: then the code does not pass that place any more, which is Failed. Raises NotJudged when the time is up."""
+        """Wait until a service records an event of the fault: `held`, `crash`, `met`, `taken` … `past` returns whether the work that the
+        fault should have hit is already done. If so, the code no longer passes that place: raises Failed. Raises NotJudged on
+        time-out."""
         deadline = time.monotonic() + within_s
         while True:
             done = past is not None and await past()
@@ -121,7 +122,7 @@ class RunFaults:
             await asyncio.sleep(LOOK_S)
 
     async def fired(self, fault: Fault, *, within_s: float = WITHIN_S) -> Fault:
-        """Await that it fired, proven twice. Raises NotJudged with the proof that is missing."""
+        """Wait until the fault has fired, with two independent proofs. Raises NotJudged with the missing proof."""
         deadline = time.monotonic() + within_s
         while True:
             now = self.current(fault)

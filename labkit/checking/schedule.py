@@ -1,7 +1,8 @@
-"""Running the checks of a lab: what can go on at the same time does, and one reading of the stores serves all that wait for it.
+"""Running the checks of a lab: checks run concurrently where possible, and share one reading of the stores.
 
-A gate comes first and by itself. Checks that bring faults about come next, one after another, each until it has healed them and waits for
-evidence. All others then act at the same time. When every check has ended or waits, the stores are read once, for all of them.
+Gates run first, each by itself. Checks that inject faults follow, one after another: the next one starts when the previous one has healed
+its faults and waits for evidence. All other checks then run at the same time. When every check has ended or waits, the stores are read once
+for all of them.
 """
 
 import asyncio
@@ -18,11 +19,11 @@ from labkit.verdicts import Verdict
 T = TypeVar("T")
 S = TypeVar("S")
 current_check: ContextVar[str] = ContextVar("current_check", default="")
-"""The id of the check that is running, or the name of what it makes for other checks too."""
+"""The id of the running check, or the name of shared work that it does for several checks."""
 
 
 class Meeting(Generic[T]):
-    """Where those who are at work wait for what is read once for all of them."""
+    """Where the checks at work wait for a result that is read once for all of them."""
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
         self._read = read
@@ -34,7 +35,8 @@ class Meeting(Generic[T]):
         self.seconds_waited: dict[asyncio.Task[Any] | None, float] = {}
 
     async def come(self) -> T:
-        """What is read when all who are at work have come; at once where nobody is. Raises what reading raises."""
+        """Wait until all checks at work have come, then return the shared result. Reads at once if no check is at work. Raises what the
+        reading raises."""
         if not self._at_work:
             return await self._read()
         began, mine = time.monotonic(), asyncio.get_running_loop().create_future()
@@ -55,14 +57,14 @@ class Meeting(Generic[T]):
         self._look()
 
     def make(self, making: Coroutine[Any, Any, S]) -> "asyncio.Task[S]":
-        """Begin to make what several checks need: it is at work like a check, until it has ended."""
+        """Start work that several checks share. Until it ends, it counts as at work, like a check."""
         self.begin()
         task = asyncio.ensure_future(making)
         task.add_done_callback(lambda _: self.end())
         return task
 
     async def join(self, made: "asyncio.Task[S]") -> S:
-        """Await what `make` began. A check that waits for it counts as idle until it is there."""
+        """Wait for the work that `make` started. The waiting check counts as idle until the work is done."""
         if not made.done():
             self._at_work -= 1
             made.add_done_callback(lambda _: self.begin())
@@ -70,7 +72,7 @@ class Meeting(Generic[T]):
         return await made
 
     def hold(self) -> None:
-        """Nothing is read until `release`: more are to come."""
+        """Prevent the reading until `release`, because more checks are about to start."""
         self._held += 1
 
     def release(self) -> None:
@@ -78,7 +80,7 @@ class Meeting(Generic[T]):
         self._look()
 
     async def all_wait(self) -> None:
-        """Return when nobody does anything but wait."""
+        """Return when everyone at work is waiting."""
         while len(self._waiting) < self._at_work:
             self._moved.clear()
             await self._moved.wait()
@@ -92,7 +94,7 @@ class Meeting(Generic[T]):
         return bool(self._waiting) and not self._held and len(self._waiting) == self._at_work
 
     def _serve_all(self) -> None:
-        """Unless somebody is at work again by now: who waited for what has just been made."""
+        """Read for all who wait, unless someone has resumed work in the meantime, such as a check whose shared work was just finished."""
         if self._all_have_come():
             served, self._waiting = self._waiting, []
             task = asyncio.ensure_future(self._serve(served))
@@ -123,8 +125,9 @@ async def run_checks(
     begin: Callable[[Check], None] = lambda _: None,
     recovered: Callable[[], Awaitable[None]] | None = None,
 ) -> list[CheckResult]:
-    """The results in the order of the checks; `tell` hears of each in that order, as soon as it and those before it have ended. `recovered`
-    raises NotJudged while labkit has not brought back what it took away: on such a stack nothing fails, and nothing begins."""
+    """Run the checks and return their results in the same order. `tell` receives each result in that order, as soon as it and all
+    earlier ones are available. `recovered` raises NotJudged while a component that labkit stopped is not back: on such a stack no
+    check fails and none begins."""
     recovered = recovered or _nothing
     outcomes: dict[str, CheckResult] = {}
     told = 0
@@ -157,7 +160,7 @@ async def run_checks(
         for c in checks:
             if c.is_alone:
                 tasks.create_task(one(c))
-                await asyncio.sleep(0)  # now it is at work
+                await asyncio.sleep(0)  # let it start and count as at work
                 await meeting.all_wait()
         for c in checks:
             if not c.is_gate and not c.is_alone:
@@ -195,7 +198,7 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable
         return unknown(reason.explanation)
     except UserError as error:
         return unknown(Explanation(error.message, next_step=error.next_step or "labkit status"))
-    except Exception as error:  # a check that raises says nothing about the code
+    except Exception as error:  # a check that crashes says nothing about the code
         from labkit import machine_refusals
         from labkit.crash_report import write_report
         from labkit.errors import words_of

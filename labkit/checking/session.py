@@ -1,14 +1,14 @@
-"""One run on one stack: calls of its REST API, faults, and looks at its stores. It leaves nothing behind.
+"""One run on one stack: calls of its REST API, faults, and readings of its stores. It leaves nothing behind.
 
     async with session(stack, "labkit chaos") as run:
         ada = await run.shop.create_customer("Ada", "15.00")
         crash = await run.faults.apply(faults.crash("orders", "order.create.after_commit_before_publish"))
-        order = await run.shop.place_order(ada, "12.34")  # its outcome is unknown: the service ended over it
-        await run.faults.fired(crash)                     # its own record, and how its parent saw it end
-        await run.faults.heal(crash)                      # starts it again
+        order = await run.shop.place_order(ada, "12.34")  # its outcome is unknown: the service crashed during the call
+        await run.faults.fired(crash)                     # proven by the service's record and by its parent process
+        await run.faults.heal(crash)                      # starts the service again
 
-Every wait is bounded; its error says what was awaited and what was seen instead. On leaving, by whatever way, the faults of the run are
-healed, the last one first; if its process is killed, the next labkit command heals them.
+Every wait is bounded; its error says what was awaited and what was seen instead. When the run ends in any way, its faults are healed, the
+most recent first. If its process is killed, the next labkit command heals them.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from labkit.stack.model import Stack
 
 
 class Session:
-    """What a run works with."""
+    """The tools of a run."""
 
     def __init__(self, stack: Stack, command: str, *, owner: Owner | None = None) -> None:
         self.stack = stack
@@ -39,8 +39,8 @@ class Session:
 
 @asynccontextmanager
 async def session(stack: Stack, command: str, *, owner: Owner | None = None, faults_stay: bool = False) -> AsyncIterator[Session]:
-    """`command` is what others are shown who want the stack meanwhile. An error, Ctrl-C or SIGTERM heals the run's faults too; with
-    `faults_stay` only these do. Raises UserError when another run or a load is at work on the stack."""
+    """Open a run. `command` is shown to others who want to use the stack meanwhile. All faults of the run are healed at the end; with
+    `faults_stay`, only after an error, Ctrl-C or SIGTERM. Raises UserError if another run or a load is using the stack."""
     with run_lock.run(stack, command), _ended_by_sigterm():
         run = Session(stack, command, owner=owner)
         try:
@@ -56,7 +56,7 @@ async def session(stack: Stack, command: str, *, owner: Owner | None = None, fau
 
 
 async def _to_the_end(work: Awaitable[None]) -> None:
-    """A second Ctrl-C does not stop the healing."""
+    """Wait for `work` to finish, even if a second Ctrl-C cancels the task."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with suppress(asyncio.CancelledError):
@@ -66,7 +66,7 @@ async def _to_the_end(work: Awaitable[None]) -> None:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does."""
+    """Make SIGTERM end the run as Ctrl-C does."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     try:

@@ -1,4 +1,4 @@
-"""The application's REST API as a run calls it. Each call is written down with its outcome, and none is ever made twice."""
+"""The application's REST API as a run calls it. Each call is recorded with its outcome, and no call is ever repeated."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from typing import Any
 from labkit.checking import contract
 from labkit.stack.model import Stack
 
-TIMEOUT_S = 10.0  # without a byte
-ENDLESS_S = 40.0  # of an answer that goes on and on
+TIMEOUT_S = 10.0  # without receiving a byte
+ENDLESS_S = 40.0  # the limit for an answer that never ends
 OK, REFUSED, UNKNOWN = "ok", "refused", "unknown"
 
 
@@ -25,7 +25,8 @@ class Customer:
 
 @dataclass(frozen=True)
 class PlacedOrder:
-    """`id` is None when its outcome is unknown: then it may exist, and is known by its customer and total, which are unique in a run."""
+    """An order that was placed. `id` is None if the outcome is unknown. The order may then exist; its customer and total, which are
+    unique in a run, identify it."""
 
     id: int | None
     customer_id: int
@@ -39,7 +40,7 @@ class Order(PlacedOrder):
 
 
 class Shop:
-    """`requests` are the calls so far, as rows of the evidence."""
+    """A client of the REST API. `requests` are the calls so far, as rows of the evidence."""
 
     def __init__(self, stack: Stack) -> None:
         import httpx
@@ -47,14 +48,14 @@ class Shop:
         self._stack = stack
         self.requests: list[dict[str, Any]] = []
         self._totals: set[tuple[int, Decimal]] = set()
-        # nothing here speaks TLS, and to load what it would need takes 0.1 s
+        # no TLS is needed, and loading its certificates takes 0.1 s
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=False, limits=httpx.Limits(max_connections=100))
 
     async def close(self) -> None:
         await self._http.aclose()
 
     async def create_customer(self, name: str, limit: str) -> Customer | None:
-        """None when it is not known whether there is one now."""
+        """Create a customer. Return None if it is unknown whether the customer exists."""
         wanted = {"name": name, "creditLimit": {"amount": limit}}
         row, answer = await self.call("create_customer", "POST", "/customers", wanted, customer_name=name, credit_limit=Decimal(limit))
         if answer is None:
@@ -63,7 +64,7 @@ class Shop:
         return Customer(answer["customerId"], name, Decimal(limit))
 
     async def place_order(self, customer: int | Customer, total: str, *, alike: bool = False) -> PlacedOrder:
-        """`alike`: there may be another one of this customer over this total; then its outcome must become known."""
+        """Place an order. `alike`: the customer may already have an order with the same total; the outcome must then become known."""
         customer_id = customer.id if isinstance(customer, Customer) else customer
         amount = Decimal(total)
         assert alike or (customer_id, amount) not in self._totals, f"a second order of customer {customer_id} over {amount}"
@@ -76,22 +77,22 @@ class Shop:
         return PlacedOrder(answer["orderId"], customer_id, amount)
 
     async def cancel_order(self, order_id: int) -> str:
-        """The outcome: ok, refused or unknown."""
+        """Cancel an order. Return the outcome: ok, refused or unknown."""
         row, _ = await self.call("cancel_order", "POST", f"/orders/{order_id}/cancel", None, order_id=order_id)
         return str(row["outcome"])
 
     async def order_state(self, order_id: int) -> str | None:
-        """As GET /orders/{id} tells it; None when nobody answers."""
+        """Return the order's state as GET /orders/{id} reports it, or None if there is no answer."""
         _, answer = await self.call("read_order", "GET", f"/orders/{order_id}", None, order_id=order_id)
         return str(answer["orderState"]) if answer else None
 
     def request(self, operation: str, **about: object) -> dict[str, Any]:
-        """The last call of this kind about something, as it was written down."""
+        """Return the last recorded call of an operation that matches `about`."""
         return next(row for row in reversed(self.requests) if row["operation"] == operation and about.items() <= row.items())
 
     async def call(self, operation: str, method: str, path: str, body: object, **about: Any) -> tuple[dict[str, Any], Any]:
-        """The row that was written down, and the JSON of an answer with 2xx, amounts as Decimal. Raises Failed when that is not what the
-        contract says: then it is not known what was done."""
+        """Make a call. Return its recorded row and, for status 2xx, the JSON of the answer with amounts as Decimal. Raises Failed if the
+        answer breaks the contract; what the service did is then unknown."""
         import httpx
 
         text = None if body is None else json.dumps(body)

@@ -1,12 +1,12 @@
-"""What a check is given: the running application in the words of its business, the faults of the run, and the evidence to judge by.
+"""The argument of a check: the running application in business terms, the faults of the run, and the evidence to judge by.
 
     ada = await trial.customer(limit="15.00")
     order = await trial.order(ada, "15.01")
     await trial.becomes(order, rules.INSUFFICIENT_CREDIT)
     await trial.require(invariants.I2, invariants.I11, about=[ada.id])
 
-A trial makes its own customers; names and amounts come from its seed. An answer that it does not get is explained: Failed when the code is
-at fault, NotJudged when the machine is.
+A trial makes its own customers; names and amounts come from its seed. If it gets no answer, it explains why: Failed if the code is at
+fault, NotJudged if the machine is.
 """
 
 import asyncio
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
-SOON_S = 2.0  # how long an order is looked at before the stores are asked what is the matter: decides no verdict
-EXPLAIN = ("I11", "I2", "I1", "I3")  # the invariants that show why an order is not what it should be
+SOON_S = 2.0  # how long an order is polled before the stores are asked for the cause; no verdict depends on it
+EXPLAIN = ("I11", "I2", "I1", "I3")  # the invariants that explain an order's unexpected state
 SAVED_AS = "check.duckdb"  # the last evidence of the last check
 
 
 class Trial:
-    """`shop` calls the REST API, `faults` are those of the run, `outboxes` and `broker` look at messages, `books` work out what is right,
-    `dice` draw names and amounts, `attribution` says who is to blame. `folder` is the learner's workspace, None where the reference
-    services are judged."""
+    """`shop` calls the REST API, `faults` are the faults of the run, `outboxes` and `broker` read messages, `books` compute the expected
+    outcomes, `dice` draw names and amounts, `attribution` finds the cause of a failure. `folder` is the learner's workspace, or None
+    if the reference services are judged."""
 
     def __init__(self, session: Session, seed: int, *, folder: Path | None = None) -> None:
         self.stack = session.stack
@@ -62,7 +62,7 @@ class Trial:
         self.attribution = Attribution(session.stack, self.began)
         self.notes: list[str] = []
         self.say: Callable[[str], None] = lambda _: None
-        """Hears what is being done."""
+        """Receives a description of the current activity."""
         self.meeting = Meeting(self._read_all)
         self._customers: list[int] = []
         self._once: dict[str, asyncio.Task[Any]] = {}
@@ -72,24 +72,24 @@ class Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The evidence stays as a file in the stack's directory."""
+        """Close the trial. The evidence stays as a file in the stack's directory."""
         self.attribution.close()
         for number, connection in enumerate(self._evidence):
             connection.close()
             self._path(number).replace(self.stack.directory / SAVED_AS)
 
     def _path(self, number: int) -> Path:
-        """DuckDB takes the same path for the same database, so each reading has its own."""
+        """Return a new path for each reading, because DuckDB treats equal paths as the same database."""
         return self.stack.directory / f"check.{number}.duckdb"
 
     # customers and orders
 
     def amount(self, low: str, high: str) -> Decimal:
-        """Drawn from the seed, in cents."""
+        """Return a random amount from the seed, in whole cents."""
         return self.dice.amount(low, high)
 
     async def customer(self, name: str | None = None, limit: str | Decimal | None = None) -> Customer:
-        """A new customer, who is in the books."""
+        """Create a customer and enter it in the books."""
         name = name or self.dice.name()
         wanted = str(limit if limit is not None else self.amount("15.00", "99.99"))
         made = await self.shop.create_customer(name, wanted)
@@ -100,13 +100,13 @@ class Trial:
         return made
 
     def unknown_customer(self) -> int:
-        """The id of a customer that no service knows, and that no other trial has named."""
+        """Return the id of a customer that no service knows and no other trial uses."""
         customer_id = 2**62 + time.time_ns()
         self._customers.append(customer_id)
         return customer_id
 
     async def order(self, customer: int | Customer, total: str | Decimal, *, alike: bool = False) -> Order:
-        """Place an order that must be accepted; what becomes of it is another question. `alike`: the customer may have another order of the
+        """Place an order that must be accepted; it may still be rejected later. `alike`: the customer may already have an order with the
         same total."""
         placed = await self.shop.place_order(customer, str(total), alike=alike)
         if placed.id is None:
@@ -114,7 +114,7 @@ class Trial:
         return Order(placed.id, placed.customer_id, placed.total)
 
     async def cancel(self, order: int | Order) -> str:
-        """`ok` or `refused`."""
+        """Cancel an order. Return `ok` or `refused`."""
         order_id = order if isinstance(order, int) else order.id
         outcome = await self.shop.cancel_order(order_id)
         if outcome == "unknown":
@@ -122,18 +122,19 @@ class Trial:
         return outcome
 
     async def state(self, order: Order) -> OrderOutcome:
-        """As GET /orders/{id} shows it."""
+        """Return the order's state and reason as GET /orders/{id} shows them."""
         row, answer = await self.shop.call("read_order", "GET", f"/orders/{order.id}", None, order_id=order.id)
         if answer is None:
             await self.attribution.no_answer(row)
         return OrderOutcome(answer["orderState"], answer.get("rejectionReason"))
 
     async def history(self, customer_id: int) -> tuple[int, Any]:
-        """Status and document of the order history."""
+        """Return the status and the document of the order history."""
         return await self.get(f"/customers/{customer_id}/orderhistory")
 
     async def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON with amounts as Decimal. Raises when nobody answers, or when an answer with 2xx breaks the contract."""
+        """Return the status and the JSON of an answer, with amounts as Decimal. Raises Failed or NotJudged if there is no answer, and
+        Failed if an answer with status 2xx breaks the contract."""
         row, _ = await self.shop.call("read", "GET", path, None)
         if row["status"] is None:
             await self.attribution.no_answer(row)
@@ -142,12 +143,12 @@ class Trial:
     # waiting
 
     async def becomes(self, order: Order, expected: OrderOutcome) -> None:
-        """Wait until the order has left its state, and see that it is what the rules say. Raises Failed or NotJudged."""
+        """Wait until the order has left its state, and require the outcome that the rules expect. Raises Failed or NotJudged."""
         found = await self._soon(order, expected)
         if found == expected:
             return
         if found == PENDING or expected.state == "CANCELLED":
-            evidence = await self.evidence()  # waits until nothing is left that could move it
+            evidence = await self.evidence()  # waits until nothing is left that could change the order
             found = await self.state(order)
             if found == expected:
                 return
@@ -179,8 +180,8 @@ class Trial:
             await asyncio.sleep(LOOK_S)
 
     async def ended(self, *orders: Order) -> list[OrderOutcome]:
-        """What became of each once nothing is left that could move it; whether that is right is for the evidence to say. The faults of the
-        check stay."""
+        """Wait until nothing is left that could change these orders, and return their outcomes; the evidence shows whether they are
+        right. The faults of the check stay in place."""
         found = await asyncio.gather(*(self._soon(order, None) for order in orders))
         if PENDING in found:
             await asyncio.to_thread(self._wait_for_stillness)
@@ -188,7 +189,7 @@ class Trial:
         return found
 
     async def held(self, gate: Fault, order: Order) -> None:
-        """Await that a closed gate holds the message about an order. Raises Failed when the code passed it, or when the message did not
+        """Wait until a closed gate holds the message about an order. Raises Failed if the code passed the gate or the message did not
         come."""
 
         async def past() -> bool:
@@ -202,7 +203,7 @@ class Trial:
             raise late from None
 
     async def released(self, order: Order) -> None:
-        """Await that an order's credit is free again, or that nothing is left that could free it; the evidence will show which."""
+        """Wait until an order's credit is free again, or until nothing is left that could free it; the evidence shows which."""
         deadline = time.monotonic() + SOON_S
         while await self.reserved(order):
             if time.monotonic() > deadline:
@@ -211,11 +212,11 @@ class Trial:
             await asyncio.sleep(LOOK_S)
 
     async def reserved(self, order: Order) -> bool:
-        """Is credit reserved for it now?"""
+        """Return whether credit is reserved for the order now."""
         return await asyncio.to_thread(rows.count, self.stack, "reservation", order_id=order.id) > 0
 
     async def given_up_by(self, component: str) -> list[DeadLetter]:
-        """The messages that a subscriber gave up since this trial began."""
+        """Return the messages that a subscriber gave up since this trial began."""
         return await asyncio.to_thread(given_up_by, self.stack, component, self.began)
 
     def _wait_for_stillness(self) -> None:
@@ -226,18 +227,19 @@ class Trial:
     # judging
 
     async def evidence(self) -> Evidence:
-        """Every store as of a moment at which all stands still, about all customers of this trial. Checks that want it at the same time
-        share one reading, for which they wait until nobody does anything else."""
+        """Return every store at a moment when nothing moves, for all customers of this trial. Checks that ask at the same time share one
+        reading, which starts when no check is doing anything else."""
         return await self.meeting.come()
 
     async def require(self, *wanted: Invariant, about: Iterable[int]) -> Evidence:
-        """Collect the evidence, and see that these invariants hold for these customers. Raises Failed or NotJudged."""
+        """Collect the evidence and require that these invariants hold for these customers. Raises Failed or NotJudged."""
         evidence = await self.evidence()
         evidence.require(*wanted, about=about)
         return evidence
 
     async def fail_with_cause(self, wrong: Failed, *, about: Iterable[int], by: Sequence[Invariant] = ()) -> NoReturn:
-        """Raise what the stores show to be the cause, or else this. What is wrong is wrong, whatever the machine did meanwhile."""
+        """Raise the cause that the stores show, or else `wrong`. Raises Failed in any case: what is wrong stays wrong even if the
+        machine was at fault too."""
         try:
             (await self.evidence()).require(*(by or map(find, EXPLAIN)), about=about)
         except Failed as cause:
@@ -249,7 +251,7 @@ class Trial:
 
     async def _read_all(self) -> Evidence:
         self.say("waiting until all stands still")
-        await self.faults.heal_all()  # of a check that failed in the middle
+        await self.faults.heal_all()  # heals the faults of a check that failed before it could heal them
         path = self._path(len(self._evidence))
         about = Scenario(self.shop.requests, self._customers, (), self.seed, self.attribution.stalls(), since=self.began)
         try:
@@ -265,10 +267,10 @@ class Trial:
             self.notes.append(evidence.older)
         return evidence
 
-    # what several checks share
+    # work that several checks share
 
     def begin_once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
-        """Begin to make it, unless it was begun under this name. The name stands for a check where amounts are drawn."""
+        """Start shared work, unless it was already started under this name. Amounts are drawn under the name, as for a check."""
         if name not in self._once:
             token = current_check.set(name)
             self._once[name] = self.meeting.make(make())
@@ -276,5 +278,5 @@ class Trial:
         return self._once[name]
 
     async def once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Have it made once for all checks that ask for it."""
+        """Return the result of work that is done once for all checks that ask for it."""
         return await self.meeting.join(self.begin_once(name, make))

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with an end: the error says what was awaited and what was seen instead."""
+"""Waiting for a condition, with a time limit. The error says what was awaited and what was seen instead."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ LOOK_S = 0.02
 
 
 async def until(what: str, look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, within_s: float = WITHIN_S) -> T:
-    """Look until it is enough. Raises NotJudged with what was awaited and what was seen last."""
+    """Poll until `is_enough` accepts the value, and return it. Raises NotJudged with what was awaited and the last value seen."""
     deadline = time.monotonic() + within_s
     while True:
         seen = await look()

@@ -1,6 +1,6 @@
-"""labkit completion: what a shell sources, and what it is then told for each press of Tab.
+"""labkit completion: the script that a shell sources, and the candidates for each press of Tab.
 
-The values are those of now: labs, checks, components, faults that are set, stacks, snapshots.
+Candidates are current: labs, checks, components, faults that are set, stacks, snapshots.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,11 +35,12 @@ WHERE = {
 }
 
 Found = list[tuple[str, str]]
-"""Values, each with a few words on it."""
+"""Values, each with a short description."""
 
 
 def completion(shell: str, words: Sequence[str], root: Any) -> ExitCode:
-    """Without words the script; with them, the last of which is only begun, what it may become. Never an error: a shell would show it."""
+    """Without words, print the script. With words, print what the last, unfinished word may become. Never fails: a shell would show the
+    error."""
     if shell not in SCRIPTS:
         message = f"There is no completion for {shell!r}, only for {', '.join(SCRIPTS)}."
         raise UserError(message, "labkit completion bash", exit_code=ExitCode.USAGE)
@@ -62,7 +63,7 @@ def _written(shell: str, value: str, meaning: str) -> str:
 
 
 def candidates(root: Any, words: Sequence[str], begun: str) -> Found:
-    """What the word that is begun may become after these."""
+    """Return the completions of the unfinished word `begun` after these words."""
     command, given, wanted = _walked(root, words)
     if wanted is not None:
         found = _values(wanted, given)
@@ -77,7 +78,7 @@ def candidates(root: Any, words: Sequence[str], begun: str) -> Found:
 
 
 class _Given:
-    """What was typed so far: values by the names of options and arguments, and how many arguments the last command has."""
+    """What was typed so far: values by the names of options and arguments, and the number of arguments of the last command."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -85,7 +86,7 @@ class _Given:
 
 
 def _walked(root: Any, words: Sequence[str]) -> tuple[Any, _Given, Any]:
-    """The command that the words lead to, what they give, and the option whose value comes next."""
+    """Return the command that the words lead to, the values that they give, and the option whose value comes next, if any."""
     command, given, wanted = root, _Given(), None
     for word in words:
         if wanted is not None:
@@ -102,7 +103,7 @@ def _walked(root: Any, words: Sequence[str]) -> tuple[Any, _Given, Any]:
 
 
 def _argument(command: Any, given: _Given) -> Any:
-    """The argument that comes next, or None."""
+    """Return the argument that comes next, or None."""
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     return arguments[given.count] if given.count < len(arguments) else None
 
@@ -114,7 +115,7 @@ def _help(group: Any, name: str) -> str:
 
 
 def _values(parameter: Any, given: _Given) -> Found:
-    """By what the help calls it; nothing where the shell's own completion of files is right."""
+    """Return the candidates for a parameter, chosen by its name in the help; empty where the shell's own completion of files applies."""
     metavar = (parameter.metavar or "").strip("[].")
     if parameter.name == "name":
         return _stacks()
@@ -147,7 +148,7 @@ def _steps(given: _Given) -> Found:
 
 
 def _outlines() -> list[tuple[str, str, Found]]:
-    """Number, title and steps of each lab, by its lines: Tab must not wait for a parser of YAML to be loaded."""
+    """Return number, title and steps of each lab. Reads the lines directly, because loading a YAML parser would delay Tab."""
     import re
 
     from labkit import paths
@@ -170,7 +171,7 @@ def _components() -> Found:
 
 
 def _faults(given: _Given) -> Found:
-    """Of `labkit heal`: those that are set."""
+    """Return the faults that are set, for `labkit heal`."""
     import os
 
     from labkit.faults.ledger import Ledger

@@ -1,8 +1,8 @@
-"""How a command ends that cannot go on: what it says, with --json as one document too, and its exit code. The one place where errors
-become exit codes.
+"""How a failing command ends: its message (also as a JSON document, with --json) and its exit code. The only place where errors become exit
+codes.
 
-1 is a verdict of the commands that judge, and theirs alone to give: what keeps them from judging ends with 2. A mistake of labkit's own, a
-damaged file of its own, a full disk, a reader that went away end with 255, also when telling of it fails.
+Exit code 1 is a verdict, reserved for commands that judge; if they cannot judge, they end with 2. A bug in labkit, a damaged file of its
+own, a full disk and a reader that has gone away end with 255, even if reporting the error fails too.
 """
 
 import json
@@ -20,7 +20,7 @@ JUDGING = {"verify", "chaos", "trace", "doctor"}
 
 
 def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
-    """The exit code, once all is said."""
+    """Run the command and return its exit code after all output is written."""
     code = int(ExitCode.INTERNAL)
     try:
         streams.prepare()
@@ -28,7 +28,7 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
         code = _all_written(code)
     except SystemExit:
         raise
-    except BaseException as error:  # while it was told
+    except BaseException as error:  # reporting the error failed
         with suppress(BaseException):
             os.write(2, f"labkit failed: {type(error).__name__}\n".encode(errors="replace"))
         streams.give_up(sys.stdout)
@@ -47,10 +47,10 @@ def _run(app: Callable[..., Any], arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _stopped()
     except BaseException as error:
-        if type(error).__name__ == "CancelledError":  # asyncio's, which is not imported here: SIGTERM ended a run
+        if type(error).__name__ == "CancelledError":  # asyncio's error, compared by name to avoid the import: SIGTERM ended a run
             return _stopped()
         leaf = _leaf(error)
-        if isinstance(leaf, BrokenPipeError):  # of click's
+        if isinstance(leaf, BrokenPipeError):  # raised by click
             leaf = say.NotWritten(leaf)
         return _unheard(leaf) if isinstance(leaf, say.NotWritten) else _ended(leaf, arguments)
 
@@ -65,7 +65,7 @@ def _unheard(error: Any) -> int:
 
 
 def _all_written(code: int) -> int:
-    """The code, or INTERNAL when what was said last did not arrive."""
+    """Return the code, or INTERNAL if the last output could not be written."""
     if _writable(sys.stdout):
         return code
     streams.give_up(sys.stdout)
@@ -81,11 +81,11 @@ def _writable(stream: Any) -> bool:
 
 
 def _take_stack_of_workspace() -> None:
-    """Inside a workspace commands are about its stack, unless --name or LABKIT_NAME says otherwise."""
+    """Inside a workspace, let commands use its stack unless --name or LABKIT_NAME is set."""
     if not os.environ.get("LABKIT_NAME"):
         from labkit.workspace import learner_folder
 
-        with suppress(UserError):  # told by the command that needs it
+        with suppress(UserError):  # the command that needs the workspace reports it
             found = learner_folder.find()
             if found and found.stack != "default":
                 from labkit.stack import state
@@ -102,7 +102,7 @@ def _stopped() -> int:
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """What happened first of what happened side by side; what the user can fix before all else."""
+    """Return the most important error of a group: the first that the user can fix, or else the first."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_leaf(each) for each in error.exceptions]
@@ -122,13 +122,13 @@ def _ended(error: BaseException, arguments: list[str]) -> int:
 
 
 def judges(arguments: Sequence[str]) -> bool:
-    """Is this a command whose exit code 1 is a verdict?"""
+    """Return whether the command's exit code 1 is a verdict."""
     words = [word for word in arguments if not word.startswith("-")]
     return bool(words) and (words[0] in JUDGING or (words[0] == "lab" and "check" in words[1:]))
 
 
 def _usage(error: Any, arguments: list[str]) -> int:
-    """Click's errors: wrong options and arguments."""
+    """Report click's errors: wrong options and arguments."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "labkit"
     if context and context.parent:
@@ -139,12 +139,12 @@ def _usage(error: Any, arguments: list[str]) -> int:
     message, next_step = error.format_message(), f"{command} --help"
     if wanted:
         message, next_step = f"{message.partition(' Did you mean')[0]} Did you mean {wanted}?", wanted
-    shows_help = message.startswith("Usage: ")  # a group without a command: its help says all
+    shows_help = message.startswith("Usage: ")  # a group without a command: its help says everything
     return _tell(message if shows_help else f"{message}\nNext: {next_step}", ExitCode.USAGE, arguments, message, next_step)
 
 
 def _internal(error: BaseException, arguments: list[str]) -> int:
-    """A mistake of labkit's own: a report that can be pasted, and only its path on the screen."""
+    """Report a bug in labkit: write a report that can be pasted, and show only its path."""
     from labkit.crash_report import write_report
 
     message = f"labkit failed: {words_of(error)}"

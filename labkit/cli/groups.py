@@ -1,5 +1,5 @@
-"""What commands there are: where each is, its one line in the list, and an example. A module is loaded when one of its commands is called,
-and only that command is made: `labkit --help` and Tab do without the others."""
+"""All commands: module, one-line description and example. A module is loaded only when one of its commands is called, and only that
+command is built, so that `labkit --help` and Tab do not load the others."""
 
 from importlib import import_module
 from typing import Any
@@ -10,7 +10,7 @@ from typer.main import get_command, get_group
 
 from labkit.cli.numbers import plain
 
-# a command, or a group of commands: its module (labkit.cli.…), its line in the list, an example
+# a command or a group of commands: its module (labkit.cli.…), its line in the list, an example
 COMMANDS = {
     "up": ("begin", "Start the stack, or repair what is missing.", "labkit up --name mine"),
     "init": ("begin", "Make your folder for the labs.", "labkit init workshop"),
@@ -45,7 +45,7 @@ COMMANDS = {
     "completion": ("more", "Let Tab complete labkit's words.", "labkit completion bash"),
 }
 GROUPS = ("lab", "progress", "fault", "images", "author")
-# what for: an example, and the commands
+# purpose: an example, and the commands
 SECTIONS = {
     "Begin": ("labkit up", ("up", "init", "labs", "lab", "guide", "watch", "status", "restart", "reset", "down", "setup")),
     "Look": ("labkit trace order 17", ("order", "trace", "events", "topics", "sql", "logs", "shell")),
@@ -53,7 +53,7 @@ SECTIONS = {
     "Judge": ("labkit lab 2 check", ("verify", "report")),
     "Teach": ("labkit jump 3", ("jump", "progress", "doctor", "support", "images", "author", "completion")),
 }
-# of the commands in groups
+# the commands inside groups
 INNER_EXAMPLES = {
     "lab": {
         "read": "labkit lab 2 read 2.3",
@@ -128,7 +128,7 @@ def _made(name: str) -> Any:
 
 
 def _alone(app: Typer, name: str) -> Any:
-    """One command of a module, without making the others."""
+    """Return one command of a module, without building the others."""
     found = [info for info in app.registered_commands if info.callback and info.callback.__name__ == name]
     alone = Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     alone.registered_commands = found

@@ -1,4 +1,4 @@
-"""Options that take numbers take plain ones alone."""
+"""Options that accept only plain numbers."""
 
 import copy
 from typing import Any
@@ -7,7 +7,8 @@ from labkit.plain_numbers import NUMBER, WHOLE
 
 
 def plain(command: Any) -> Any:
-    """The command with all its subcommands, taking no other numbers than plain ones, and with short words for what its options take."""
+    """Return the command with all its subcommands, changed to accept only plain numbers and with short names for the types of its
+    options."""
     for parameter in command.params:
         if parameter.param_type_name == "option" and not parameter.is_flag and parameter.metavar is None:
             parameter.metavar = "N" if parameter.type.name.startswith(("int", "float")) else "TEXT"

@@ -1,4 +1,4 @@
-"""What was probably meant, when what was typed is no command of labkit's."""
+"""Suggestions for a line that is not a labkit command."""
 
 import difflib
 import re
@@ -12,7 +12,8 @@ _STEP = re.compile(r"([0-9]{1,6})\.[0-9]{1,6}")
 
 
 def meant(arguments: Sequence[str]) -> str | None:
-    """A whole command, or None. `labkit check`, `labkit lab check 1.3` and `labkit trace 1` miss a word; others are misspelt."""
+    """Return the complete command that was probably meant, or None. `labkit check`, `labkit lab check 1.3` and `labkit trace 1` lack a
+    word; others are misspelt."""
     words = [word for word in arguments if not word.startswith("-")]
     if not words:
         return None
@@ -34,7 +35,8 @@ def meant(arguments: Sequence[str]) -> str | None:
 
 
 def _of_lab(words: Sequence[str], number: str | None = None) -> str | None:
-    """`check 1.3` or `2.3 check`: the number is that of the step, else of the lab that the workspace is at, else 1."""
+    """Suggest for `check 1.3` or `2.3 check`. The lab's number comes from the step, or else from the workspace's current lab, or else is
+    1."""
     verbs = [word for word in words if word in VERBS]
     others = [word for word in words if word not in VERBS]
     if not verbs and not (verbs := [closest for word in words if (closest := _closest(word, VERBS))]):

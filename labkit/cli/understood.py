@@ -1,4 +1,4 @@
-"""Does the command line understand this line?"""
+"""Does the command line accept this line?"""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ _PLACEHOLDER = re.compile(r"[<{]([^>}]+)[>}]")
 
 
 def misunderstood(command: str) -> str | None:
-    """Why the command line does not understand this, or None. `<id>` and `{order}` stand for a number."""
+    """Return why the command line rejects this command, or None. `<id>` and `{order}` stand for a number."""
     from typer.main import get_command
 
     text = _PLACEHOLDER.sub("1", command.partition(" #")[0])

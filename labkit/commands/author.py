@@ -1,4 +1,4 @@
-"""labkit author test: prove labs on a stack of their own, as `labkit lab N check` judges them."""
+"""labkit author test: prove labs on a separate stack, with the same judging as `labkit lab N check`."""
 
 import asyncio
 import difflib
@@ -36,7 +36,7 @@ class Silent(Table):
 def prove(
     numbers: Sequence[int], misunderstood: proof.Misunderstood, *, record: bool, runtime: str | None, only: Sequence[str]
 ) -> ExitCode:
-    """Prove these labs, or all. Exit code 0 when every one is proven, 1 when not."""
+    """Prove the given labs, or all labs if none is given. Exit code 0 if every lab is proven, otherwise 1."""
     labs = [find_lab(number) for number in numbers] if numbers else all_labs()
     known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
     if strange := [name for name in only if name not in known]:
@@ -58,14 +58,14 @@ def prove(
 
 @contextmanager
 def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
-    """A stack whose services run from this folder; gone afterwards, with its data."""
+    """Yield a proof on a stack whose services run from `folder`. The stack and its data are removed at the end."""
     interrupts.on_termination()
     runtimes.refuse_unknown(runtime)
     taken = runtimes.choose(runtime, None).runtime
     files = Files(folder)
     files.become()
     with state.exclusive(STACK, "author test") as directory:
-        lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
+        lifecycle.take_down(directory, state.find(STACK), data=True)  # remains of a killed run
         try:
             yield Proof(directory, files, taken)
         finally:
@@ -78,7 +78,7 @@ def _words(outcome: CheckResult) -> str:
 
 
 class Proof:
-    """Labs on one running stack: between two variants only the services start again whose files differ."""
+    """Proves labs on one running stack. Between two variants, only the services whose files differ are restarted."""
 
     def __init__(self, directory: Path, files: Files, runtime: str) -> None:
         self._directory, self._files, self._runtime = directory, files, runtime
@@ -86,7 +86,7 @@ class Proof:
         self._kept: dict[str, str] = {}
 
     def prove(self, lab: Lab, *, record: bool, only: Sequence[str]) -> int:
-        """How much of it is not as it should be."""
+        """Return the number of problems found."""
         self._wrong, self._kept = 0, {}
         self._bring_up(lab)
         checks = lab.checks()
@@ -123,7 +123,8 @@ class Proof:
         return passed
 
     def _variants(self, lab: Lab, files: list[Path]) -> None:
-        """Those that fit together are judged together, which is quicker; when that goes wrong, one after another, to tell which."""
+        """Judge variants that can be applied together in one run, which is quicker. If that run fails, judge each one alone to find the
+        cause."""
         while files:
             self._files.become(lab.solution)
             together = []
@@ -132,7 +133,7 @@ class Proof:
                     self._files.patch(file)
                     together.append(file)
             if not together:
-                self._files.patch(files[0])  # tells why it does not fit
+                self._files.patch(files[0])  # raises the error that says why it does not apply
             self._variant(lab, together)
             files = [file for file in files if file not in together]
 
@@ -184,7 +185,7 @@ class Proof:
                 cursor.execute(statement)
 
     def _judged(self, lab: Lab, checks: list[Check]) -> list[CheckResult]:
-        """Restarts what differs first. Raises UserError when a service does not start."""
+        """Judge the checks after restarting the services whose files differ. Raises UserError if a service does not start."""
         outcomes, _ = asyncio.run(judge(self._as_the_files_are(), lab, checks, SEED))
         return outcomes
 
@@ -195,7 +196,7 @@ class Proof:
         return self._brought(stack.profile, stale) if stale else stack
 
     def _bring_up(self, lab: Lab) -> None:
-        """The components of the lab's profile, on files that all of them start with."""
+        """Bring up the components of the lab's profile, with files on which all of them start."""
         known, wanted = state.find(STACK), state.profile_of(lab.profile)
         if known is None or known.profile != wanted:
             lifecycle.take_down(self._directory, known, data=True)
@@ -216,7 +217,7 @@ class Proof:
                 say.line(f"      {line}")
 
     def _transcript(self, lab: Lab, *, record: bool, whole: bool) -> None:
-        """Of a part of a lab only what was judged is compared, and only that is recorded."""
+        """Compare or record the messages. If only a part of the lab was judged, the rest of the transcript stays unchanged."""
         path, recorded = proof.transcript_of(lab), proof.recorded(lab)
         now = self._kept if whole else {**recorded, **self._kept}
         if record:

@@ -1,4 +1,4 @@
-"""labkit chaos: faults and load drawn from a seed, judged, and shrunk when they fail. For proof, not for teaching."""
+"""labkit chaos: draw faults and load from a seed, judge the run, and shrink a failing schedule. For proof, not for teaching."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ READY_S = 10.0
 
 @dataclass(frozen=True)
 class PlayedSchedule:
-    """One schedule played and judged. `evidence` is where it is kept."""
+    """One schedule, played and judged. `evidence` is the path of the evidence file."""
 
     schedule: Schedule
     played: Played
@@ -59,7 +59,7 @@ def chaos(
     shrinking: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Exit code as of labkit verify."""
+    """Play a drawn or a saved schedule and judge it. The exit codes are those of labkit verify."""
     stack = runtimes.load_running(stack_name)
     if strange := [name for name in victims if name not in stack.names]:
         raise stack.no_component(strange[0], f"labkit chaos --victim {stack.services[0]}")
@@ -83,7 +83,7 @@ def chaos(
 
 
 def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bool) -> ExitCode:
-    """What kept the run from being judged is its verdict: unknown, with the seed that repeats it."""
+    """Report the verdict unknown, with the reason that prevented judging and the command that repeats the seed."""
     again = f"labkit chaos --seconds {wanted.seconds:g} --rate {wanted.rate:g} --seed {wanted.seed}{state.named(stack.name)}"
     if as_json:
         reason = {"verdict": "unknown", "reason": error.message, "next": error.next_step}
@@ -94,7 +94,7 @@ def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bo
 
 
 def _refuse_unready(stack: Stack) -> None:
-    """What is broken before the first fault proves nothing about faults."""
+    """Raise UserError unless every component is ready: a component that is broken before the first fault proves nothing about faults."""
     runtime = runtimes.of_stack(stack)
     down = [name for name in stack.names if not runtime.runs(name)]
     why = {**components.not_ready(stack, READY_S), **dict.fromkeys(down, "it does not run")}
@@ -104,7 +104,7 @@ def _refuse_unready(stack: Stack) -> None:
 
 
 def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
-    """Play it and judge what its own customers met. Raises UserError."""
+    """Play the schedule and judge what happened to the run's own customers. Raises UserError."""
     begun = time.monotonic()
     folder = stack.directory / "runs"
     folder.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
 
 
 def _shrunk(stack: Stack, failed: PlayedSchedule, *, quiet: bool) -> PlayedSchedule | None:
-    """A shorter schedule that failed too, or None when none was found."""
+    """Return a shorter schedule that also failed, or None if none was found."""
     found: list[PlayedSchedule] = []
     if not quiet:
         say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")

@@ -1,4 +1,4 @@
-"""labkit doctor: can this machine run a stack, and if not, what fixes it?"""
+"""labkit doctor: can this machine run a stack? If not, what fixes it?"""
 
 import json
 
@@ -9,7 +9,7 @@ from labkit.terminal import say
 
 
 def doctor(stack_name: str, *, runtime: str | None, rehearse: bool, as_json: bool) -> ExitCode:
-    """Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    """Exit code 0 if the machine is ready, 1 if it is not, 2 if labkit cannot tell."""
     if rehearse:
         from labkit.doctor import rehearsal
 

@@ -14,7 +14,7 @@ from labkit.terminal import say
 
 
 def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
-    """Stop every process of the stack, whoever started it. Its data stays unless asked otherwise."""
+    """Stop every process of the stack, including processes that another command started. The data stays unless `data` is set."""
     directory = state.directory_of(stack_name)
     if not directory.is_dir():
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
@@ -37,7 +37,8 @@ def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
 
 
 def _known(stack_name: str, *, data: bool) -> Stack | None:
-    """What a damaged description says is not needed to end the stack. It is put aside, so that `labkit up` writes a new one."""
+    """Return the stack, or None if its description is damaged. A damaged description is set aside, so that `labkit up` writes a new one;
+    stopping the stack does not need it."""
     try:
         return state.find(stack_name)
     except Damaged as damaged:
@@ -54,7 +55,7 @@ def _put_aside(damaged: Damaged) -> None:
 
 
 def _forget_faults(directory: Path) -> None:
-    """Where that cannot be written down they stay in the ledger, and the next command tells of them."""
+    """Write the open faults off. If the ledger cannot be written, they stay in it and the next command reports them."""
     try:
         engine.forget_all(Ledger(directory), "labkit down")
     except Damaged as damaged:

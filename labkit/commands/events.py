@@ -1,4 +1,4 @@
-"""labkit events: the events in the broker as they come, and which of them nobody has taken."""
+"""labkit events: the events in the broker, in order of arrival, and which of them are still waiting for a subscriber."""
 
 import json
 import time
@@ -17,16 +17,16 @@ from labkit.system.model import Profile
 from labkit.terminal import say, screen
 
 ANSWER_S = 5.0
-LONGEST_PAYLOAD, LEAST_PAYLOAD = 100, 12  # characters that are shown
-INTERVAL = 0.2  # seconds between two looks when following
+LONGEST_PAYLOAD, LEAST_PAYLOAD = 100, 12  # characters shown
+INTERVAL = 0.2  # seconds between two polls when following
 
 Committed = Mapping[str, Mapping[Place, Position]]
-"""Where each group goes on."""
+"""The position from which each group continues, per partition."""
 
 
 def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None, as_json: bool) -> ExitCode:
-    """The records of all channels in the order of their time stamps; `unhandled` leaves only those that some subscriber has yet to take,
-    and says which. `follow` goes on until Ctrl-C."""
+    """Print the records of all channels in the order of their timestamps. `unhandled` keeps only records that at least one subscriber
+    has not yet taken, and names the subscribers. `follow` continues until Ctrl-C."""
     stack = state.load(stack_name)
     bounds = _bounds(stack)
     starts = {place: of.start for place, of in bounds.items() if not unhandled or subscribers(stack.profile, place[0])}
@@ -80,7 +80,7 @@ def _unhandled(stack: Stack, records: Sequence[Record]) -> Iterator[dict[str, An
 
 
 def _waiting(profile: Profile, record: Record, committed: Committed) -> list[str]:
-    """The subscribers that have not taken it."""
+    """Return the subscribers that have not yet taken the record."""
     place = (record.channel, record.partition)
     groups = [each.subscriber for each in subscribers(profile, record.channel)]
     return [group for group in groups if place not in committed[group] or committed[group][place] <= record.position]

@@ -1,4 +1,4 @@
-"""labkit fault: bring about one fault by hand, list what there is, tell what is set."""
+"""labkit fault: inject a fault by hand, list the available faults, show the faults that are set."""
 
 import json
 import time
@@ -35,7 +35,7 @@ LOOK_AT = {
 
 
 def fault(stack_name: str, make: Callable[[Stack], FaultSpec], *, seconds: float | None = None, as_json: bool = False) -> ExitCode:
-    """Bring about what `make` orders. Says what was done, where to look, and how to undo it."""
+    """Inject the fault that `make` specifies. Print what was done, where to look, and how to undo it."""
     stack = runtimes.load_running(stack_name)
     notes.heal_left_behind(stack, to_errors=as_json)
     begun = time.monotonic()
@@ -75,7 +75,7 @@ def _look(stack: Stack, made: Fault) -> str:
 
 
 def _look_at_poison(profile: Profile, made: Fault) -> str:
-    """Whoever subscribes parks it, in its own place; a message of a type that nobody knows is skipped."""
+    """Return where to look. Each subscriber parks a poison message in its own place; all of them skip a message of an unknown type."""
     takers = subscribers(profile, made.settings["channel"])
     if made.settings.get("skipped_as_unknown"):
         return f"labkit fault status shows that {' and '.join(who.component for who in takers)} skip it; nothing is parked"
@@ -94,7 +94,7 @@ def _undo(stack: Stack, made: Fault, seconds: float | None) -> str:
 
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
-    """The faults that are there, and the last ones that were. Changes nothing."""
+    """Show the faults that are set and the last five that were healed. Changes nothing."""
     stack = state.load(stack_name)
     ledger = Ledger(stack.directory)
     everything = ledger.all()
@@ -141,7 +141,7 @@ def _now(stack: Stack, fault: Fault) -> str | None:
 
 
 def facts(stack: Stack, fault: Fault) -> dict[str, Any]:
-    """A fault as JSON; times in epoch seconds."""
+    """Return a fault as JSON data. Times are in epoch seconds."""
     proof = engine.proof(stack, fault)
     return {
         "id": fault.id,
@@ -164,7 +164,7 @@ def facts(stack: Stack, fault: Fault) -> dict[str, Any]:
 
 
 def list_all(stack_name: str, *, as_json: bool) -> ExitCode:
-    """Every verb, and what can be armed in the services that run."""
+    """List every verb, and what can be armed in the running services."""
     from labkit.faults.registry import PRIMITIVES
 
     stack = state.find_whole(stack_name)

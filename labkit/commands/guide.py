@@ -13,7 +13,7 @@ from labkit.workspace import lab_status, learner_folder, next_step, progress
 
 
 def guide(number: int | None, *, to: Path | None) -> ExitCode:
-    """Writes the page and opens it; where no browser can be opened, says where it is."""
+    """Write the page and open it. If no browser can be opened, print the path of the page."""
     from labkit.workspace.guide_page import page
 
     space = learner_folder.find()
@@ -31,5 +31,5 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
 
 
 def _has_screen() -> bool:
-    """Without one, what opens a page is a browser in this terminal, in which nobody asked for it."""
+    """Return whether the user has a graphical screen. Without one, `webbrowser` would start a browser inside this terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))

@@ -1,4 +1,4 @@
-"""labkit heal: undo faults, and see that nothing of them is left."""
+"""labkit heal: undo faults and verify that nothing of them is left."""
 
 from labkit.errors import ExitCode, UserError
 from labkit.faults import engine, notes
@@ -8,7 +8,7 @@ from labkit.terminal import say
 
 
 def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode:
-    """One fault, or with `everything` all, the last one first."""
+    """Heal one fault. With `everything`, heal all faults, the most recent first."""
     stack = state.load(stack_name)
     ledger = Ledger(stack.directory)
     if everything:
@@ -38,7 +38,7 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
 
 
 def _became(fault: Fault) -> ExitCode:
-    """FAIL when the component ended again by itself, UNKNOWN when it is not known whether it ever gets ready."""
+    """Return FAIL if the component ended again by itself, UNKNOWN if its port is taken or it is not ready yet, otherwise OK."""
     if fault.facts.get("ended_again"):
         return ExitCode.UNKNOWN if fault.facts.get("port_taken") else ExitCode.FAIL
     return ExitCode.UNKNOWN if fault.facts.get("not_ready") else ExitCode.OK

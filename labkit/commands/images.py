@@ -1,4 +1,4 @@
-"""labkit images: make, get, list and carry the images of the Docker runtime."""
+"""labkit images: build, pull, list, export and import the images of the Docker runtime."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from labkit.terminal import say
 
 
 def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
-    """Make the images from packages."""
+    """Build the images from packages."""
     from labkit.images.build import build as make
 
     begun = time.monotonic()
@@ -34,7 +34,7 @@ def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
 
 
 def show(*, as_json: bool) -> ExitCode:
-    """List what a stack needs and what the engine has of it. Exit code 1 when something is missing."""
+    """List the images that a stack needs and those that the engine has. Exit code 1 if an image is missing."""
     images = catalog.chosen(docker_engine.find())
     missing = catalog.missing(images)
     code = ExitCode.FAIL if missing else ExitCode.OK
@@ -51,7 +51,7 @@ def show(*, as_json: bool) -> ExitCode:
 
 
 def pull(*, as_json: bool) -> ExitCode:
-    """Get what is missing from a registry."""
+    """Pull the missing images from a registry."""
     from labkit.images import pull as registry
 
     found = docker_engine.find()
@@ -77,10 +77,10 @@ def export(file: Path, *, as_json: bool) -> ExitCode:
 
 
 def load(file: Path, *, as_json: bool) -> ExitCode:
-    """Take all images of a stack from one file, after checking it whole."""
+    """Load all images of a stack from one file, after verifying the entire file."""
     from labkit.images import bundle
 
-    bundle.read(file)  # before there has to be an engine
+    bundle.read(file)  # report a bad file even if no engine runs
     found = docker_engine.find()
     with view.make(quiet=as_json) as progress:
         manifest = bundle.load(found, file, progress)

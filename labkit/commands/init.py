@@ -18,7 +18,8 @@ Yours alone: labkit never touches this file. What did you expect, what happened,
 
 
 def init(folder: Path, stack_name: str) -> ExitCode:
-    """An editable copy of the services, notes, and what labkit keeps. On a workspace: writes what of it is broken, and keeps all files."""
+    """Make a workspace: an editable copy of the services, a notes file, and labkit's own files. In an existing workspace, repair
+    labkit's own files and leave all others unchanged."""
     folder = folder.expanduser().absolute()
     space = Workspace(folder, stack_name)
     if (folder / trees.KEPT / "workspace.json").exists() or (folder / trees.KEPT / "laid.json").exists():
@@ -33,7 +34,7 @@ def init(folder: Path, stack_name: str) -> ExitCode:
         if not (folder / "notes.md").exists():
             trees.put(folder / "notes.md", NOTES.encode())
         paths.write(space.kept / "laid.json", json.dumps({"lab": None, "beside": [], "digest": trees.digest(reference)}))
-    learner_folder.write(space)  # the last step: whatever was interrupted before it is no workspace, and is made again
+    learner_folder.write(space)  # must be last: if init is interrupted earlier, the folder is not yet a workspace and init can run again
     say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
     if stack_name != "default":
         say.line(f"Commands in this folder use the stack {stack_name}.")
@@ -57,7 +58,7 @@ def _again(folder: Path, stack_name: str) -> ExitCode:
 
 
 def _refuse(folder: Path) -> None:
-    """Raises UserError where no workspace may be made."""
+    """Raise UserError if no workspace can be made in this folder."""
     around = learner_folder.folder_of(folder)
     if around:
         raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {shlex.quote(str(around))}; or labkit init elsewhere")
@@ -71,7 +72,7 @@ def _refuse(folder: Path) -> None:
 
 
 def _begun_before(folder: Path) -> bool:
-    """Did an init that was interrupted leave it? Then nothing in it is anybody's."""
+    """Return whether an interrupted init left this folder behind. If so, it contains nothing that a person wrote."""
     if not (folder / trees.KEPT).is_dir():
         return False
     reference, found = trees.reference(), trees.of_workspace(folder, ())

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from labkit.workspace.progress import LabRecord
 
 TOOK_WIDTH = 7  # "  1.0 s"
-PROGRESS_S = 1.0  # what takes longer is told while it goes on
+PROGRESS_S = 1.0  # a check that takes longer shows its progress
 
 
 def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bool = False, seed: int | None = None) -> ExitCode:
-    """Run the checks of a lab, or some of them. Exit code 0 pass, 1 fail, 2 unknown."""
+    """Run all checks of a lab, or the checks `only`. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import notes
     from labkit.stack import run_lock, state
     from labkit.workspace import here, progress
@@ -67,7 +67,7 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 
 
 def _beside(space: "Workspace | None") -> dict[str, str]:
-    """The digests of the files that the lab brought beside the services, as far as they are there."""
+    """Return the digests of the files that the lab placed beside the services, for those that exist."""
     from labkit.catalog import trees
     from labkit.workspace.manifest import manifest_of
 
@@ -80,7 +80,7 @@ def _beside(space: "Workspace | None") -> dict[str, str]:
 def _what_now(
     lab: Lab, space: "Workspace | None", outcomes: Sequence[CheckResult], before: "LabRecord", judged: dict[str, str]
 ) -> Iterator[str]:
-    """After a pass the next command; after a failure that is the one of before, whether anything was saved since."""
+    """Yield the next command after a pass. After a repeated failure, yield a hint if no file has changed since the last check."""
     from labkit.workspace import lab_status, next_step, progress
 
     failed = [before.checks.get(o.check.id) for o in outcomes if o.verdict is Verdict.FAIL]
@@ -99,7 +99,7 @@ def _what_now(
 
 
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
-    """At once, and whenever something in the workspace was saved. Ends by Ctrl-C, with the exit code of the last time."""
+    """Check now, and again each time a file in the workspace is saved. Ends with Ctrl-C; returns the exit code of the last run."""
     from labkit import interrupts
     from labkit.workspace import here, watching
 
@@ -122,7 +122,7 @@ def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, 
 
 
 class _Table:
-    """One line a check, as it ends; on a terminal what is being done, once it takes a while."""
+    """Prints one line per check as the check ends. On a terminal, also shows the current activity of a check that takes a while."""
 
     def __init__(self, lab: Lab, checks: Sequence[Check], *, silent: bool) -> None:
         self._given = set(lab.given)
@@ -157,7 +157,7 @@ class _Table:
 
 
 def explained(outcomes: Sequence[CheckResult], notes: Sequence[str], number: int, seed: int, seconds: float, columns: int) -> Iterator[str]:
-    """What is to be said about what did not pass, and the sum."""
+    """Yield the explanation of each check that did not pass, then the notes and the summary line."""
     for outcome in outcomes:
         if outcome.explanation is not None:
             yield from ("", *_explained(outcome, outcome.explanation, columns))

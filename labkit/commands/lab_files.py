@@ -1,4 +1,4 @@
-"""labkit lab N start, restore, reset and solution: what replaces the learner's files. Earlier work is always kept first."""
+"""labkit lab N start, restore, reset and solution: commands that replace the learner's files. Each saves the earlier work first."""
 
 import difflib
 import time
@@ -17,7 +17,7 @@ from labkit.workspace.progress import Progress
 
 
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
-    """The workspace as the lab begins, on empty stores. In that lab already, nothing is changed."""
+    """Put the workspace in the lab's initial state, on empty stores. Changes nothing if the workspace is already in that lab."""
     lab, space = find_lab(number), here.workspace()
     if manifest_of(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
@@ -30,7 +30,7 @@ def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
 
 def _at_stake(stack_name: str, space: Workspace) -> str:
-    """What a start takes away that may be missed, as a question; empty when there is nothing."""
+    """Return a question that names the data that starting the lab would destroy; empty if there is none."""
     stack = state.find(stack_name)
     if stack is None:
         return ""
@@ -43,7 +43,7 @@ def _at_stake(stack_name: str, space: Workspace) -> str:
 
 
 def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
-    """Back to where the lab begins: code and data. Progress stays."""
+    """Return code and data to the lab's initial state. Progress stays."""
     lab, space = find_lab(number), here.workspace()
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     if not say.confirmed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
@@ -68,7 +68,7 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
 
 
 def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
-    """Bring kept work back; what is there now is kept first."""
+    """Bring saved work back, after saving the current files."""
     space = here.workspace()
     kept = [snapshot for snapshot in snapshots.all_of(space) if snapshot.lab == number or snapshot.lab is None]
     if listing:
@@ -83,7 +83,7 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
         own = [snapshot for snapshot in kept if snapshot.lab == number]
         if not own:
             raise UserError(f"No work of lab {number} is kept.", f"labkit lab {number} restore --list")
-        now = trees.digest(changes.current(space))  # the latest that is anything else than what is there
+        now = trees.digest(changes.current(space))  # choose the latest snapshot that differs from the current files
         name = next((snapshot for snapshot in reversed(own) if snapshot.digest != now), own[-1]).name
     snapshot = changes.named(space, name)
     change = changes.replace(space, Target(changes.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
@@ -94,7 +94,7 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
 
 
 def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
-    """One file, as the lab brought it."""
+    """Put one file back as the lab provided it."""
     change = changes.put_back(space, path, why=f"labkit lab {number} restore {path}")
     say.line(f"{path} is as the lab brought it.")
     if change.kept:
@@ -104,7 +104,7 @@ def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
 
 
 def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool) -> ExitCode:
-    """Show the solution, or how the learner's files differ from it, or apply it. From then on a pass counts as one after the solution."""
+    """Show the solution, show how the learner's files differ from it, or apply it. A later pass counts as passed after the solution."""
     lab, space = find_lab(number), here.workspace()
     if not trees.exercise(lab):
         say.line(f"Lab {number} has nothing to write: the workspace starts with all of it.")

@@ -14,13 +14,13 @@ from labkit.workspace.lab_status import LabStatus
 from labkit.workspace.learner_folder import Workspace
 from labkit.workspace.progress import Progress
 
-AROUND = 6  # lines of code after an anchor
-_BLANK = re.compile(r"^(?:\s|\x1b\[[\d;]*m)+$|\s+$")  # what shows nothing at a line's end, and lines that are nothing else
+AROUND = 6  # lines of code shown from an anchor on
+_BLANK = re.compile(r"^(?:\s|\x1b\[[\d;]*m)+$|\s+$")  # invisible text at the end of a line, and lines that consist only of it
 MARKS = {progress.PASSED: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPED: "»", lab_status.GIVEN: "·", lab_status.OPEN: " "}
 
 
 def read(number: int, step: str | None) -> ExitCode:
-    """All of the guide, on a terminal one section at a time, beginning where one was."""
+    """Print the guide. On a terminal, show one section at a time and start at the section read last."""
     lab, space = find_lab(number), learner_folder.find()
     now = lab_status.of_lab(lab, progress.load(space))
     if step is not None:
@@ -49,7 +49,7 @@ def _opening(lab: Lab) -> list[str]:
 
 
 def _one_by_one(sections: list[guide.Section], now: LabStatus, space: Workspace | None) -> None:
-    """Until the last one was read, or enough. Where one was is kept."""
+    """Show sections until the last one is read or the reader quits. Remembers the reader's place."""
     at: int | None = _first_to_read(sections, now)
     while at is not None and at < len(sections):
         _keep_place(space, now.lab.number, at)
@@ -61,7 +61,7 @@ def _one_by_one(sections: list[guide.Section], now: LabStatus, space: Workspace 
 
 
 def _shown_in_pages(lines: list[str]) -> bool:
-    """A screen at a time, so that nothing scrolls away. False when that was enough."""
+    """Show one screen at a time, so that nothing scrolls away. Return False if the reader quits."""
     room = screen.height() - 3
     for begin in range(0, len(lines), room):
         for line in lines[begin : begin + room]:
@@ -72,7 +72,7 @@ def _shown_in_pages(lines: list[str]) -> bool:
 
 
 def _asked_where(sections: list[guide.Section], now: LabStatus, at: int) -> int | None:
-    """The section to go to; None for none any more."""
+    """Return the section to show next, or None if the reader quits."""
     listed = "  ".join(f"{_mark(section, now)}{'/'.join(section.ids)}" for section in sections if section.ids)
     say.line(f"\n{listed}")
     example = next((section.ids[0] for section in sections[at + 1 :] if section.ids), "")
@@ -110,7 +110,7 @@ def _keep_place(space: Workspace | None, number: int, at: int) -> None:
 
 
 def _first_to_read(sections: list[guide.Section], now: LabStatus) -> int:
-    """Where one was; after a check was passed, the section of what comes next."""
+    """Return the section read last, or the section of the next step once its predecessor's check has passed."""
     step = now.next_step
     next_one = next((n for n, section in enumerate(sections) if step and step.id in section.ids), 0)
     begun = any(now.checks[check] != lab_status.OPEN and record.tries for check, record in now.record.checks.items() if check in now.checks)
@@ -123,7 +123,7 @@ def _mark(section: guide.Section, now: LabStatus) -> str:
 
 
 def _rendered(text: str) -> list[str]:
-    """The lines as they are meant to look on this screen; elsewhere without colours."""
+    """Return the lines as rendered for this screen. Colours appear only on a terminal that has them."""
     import io
 
     from rich.console import Console
@@ -132,23 +132,23 @@ def _rendered(text: str) -> list[str]:
 
     terminal, colours = say.on_terminal(), screen.has_colours()
     width = min(screen.width(), screen.READABLE)
-    weights = Theme({"markdown.code": "bold", "markdown.h1": "bold", "markdown.h2": "bold underline"})  # to be read on light and dark
+    weights = Theme({"markdown.code": "bold", "markdown.h1": "bold", "markdown.h2": "bold underline"})  # for light and dark screens
     console = Console(width=width, file=io.StringIO(), highlight=False, force_terminal=colours, no_color=not colours, theme=weights)
     parsed: Any = Markdown(say.plain(text), code_theme="ansi_dark", hyperlinks=terminal and colours)
     console.print(parsed)
     assert isinstance(console.file, io.StringIO)
     lines = [_BLANK.sub("", line) for line in console.file.getvalue().rstrip().splitlines()]
-    return [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # one empty line is enough on a screen of 24
+    return [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # on a screen of 24 lines one empty line is enough
 
 
 def _next_of(now: LabStatus, check: str) -> None:
-    step = next((step for step in now.lab.steps if step.id == check), None)  # a section may be about a check that is no step
+    step = next((step for step in now.lab.steps if step.id == check), None)  # a section may belong to a check without a step
     following = next_step.of_step(now, step, has_read=True) if step else f"labkit lab {now.lab.number} check {check}"
     say.line(f"\nNext: {following}")
 
 
 def tour(number: int) -> ExitCode:
-    """Each stop as file:line, the code there, and what to see in it."""
+    """Print each stop as file:line, with the code there and what to notice in it."""
     lab, space = find_lab(number), learner_folder.find()
     if not lab.tour:
         say.line(f"Lab {number} has no tour.")
@@ -169,7 +169,7 @@ def tour(number: int) -> ExitCode:
 
 
 def _place(lab: Lab, stop: Stop, folder: Path | None) -> tuple[Path, int, list[str]]:
-    """Where the anchor stands: in the learner's file, or, when it was edited away there, in the one that it came from."""
+    """Return the file, line number and lines of the anchor. If the learner has edited the anchor away, use the original file."""
     places = [folder] if folder else []
     for root in (*places, lab.starter, paths.content()):
         path = root / stop.file
@@ -185,6 +185,6 @@ def _place(lab: Lab, stop: Stop, folder: Path | None) -> tuple[Path, int, list[s
 
 
 def _shown(path: Path) -> Path:
-    """From the working directory, as terminals and editors open it on a click."""
+    """Return the path relative to the working directory, which terminals and editors can open on a click."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,4 +1,4 @@
-"""labkit lab N inject: a step's failure on the learner's code. Nothing is judged, and the state stays to be looked at."""
+"""labkit lab N inject: play a step's failure on the learner's code. Nothing is judged, and the state stays for inspection."""
 
 import asyncio
 import secrets
@@ -23,7 +23,7 @@ from labkit.workspace.progress import Progress
 
 
 def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | None) -> ExitCode:
-    """Asks for the prediction first, if there is one to be made and somebody to ask."""
+    """Play the failure. If the step has a prediction that is still open and the user can be asked, ask for it first."""
     lab, space = find_lab(number), here.workspace()
     progress.refuse_unstarted(space, number)
     step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
@@ -56,7 +56,7 @@ def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | Non
 
 
 def _step(lab: Lab, step_id: str | None, now: lab_status.LabStatus) -> Step:
-    """The one that was asked for, or the first open one that has a failure to play. Raises UserError."""
+    """Return the requested step, or the first open step that has a failure to play. Raises UserError."""
     able = [step for step in lab.steps if step.inject]
     if not able:
         raise UserError(f"Lab {lab.number} has no failure to play.", f"labkit lab {lab.number}", exit_code=ExitCode.USAGE)
@@ -71,7 +71,7 @@ def _step(lab: Lab, step_id: str | None, now: lab_status.LabStatus) -> Step:
 
 
 async def _play(stack: Stack, lab: Lab, step: Step, command: str, seed: int) -> dict[str, Any]:
-    """What the lab's function returns. Its faults stay, as if set by hand; when it does not come to its end, they are healed."""
+    """Return the result of the lab's function. Its faults stay, as if set by hand, but are healed if the function does not finish."""
     owner = this_process(BY_HAND, command)
     try:
         async with session(stack, command, owner=owner, faults_stay=True) as run:
@@ -99,7 +99,7 @@ def _tell(lab: Lab, step: Step, stack: Stack, found: Mapping[str, object], seed:
 
 
 def filled(command: str, found: Mapping[str, object]) -> str:
-    """`labkit trace order {order}` with the number of the order; an author's mistake is shown as it stands."""
+    """Fill `labkit trace order {order}` with the order's number. A name that the lab did not return stays visible as written."""
     names = [name for _, name, _, _ in string.Formatter().parse(command) if name]
     for name in names:
         if name in found:

@@ -1,4 +1,4 @@
-"""labkit lab N hint: what helps."""
+"""labkit lab N hint: hints for a step."""
 
 from labkit.catalog.labs import find_lab
 from labkit.errors import ExitCode
@@ -8,7 +8,7 @@ from labkit.workspace.progress import Progress
 
 
 def hint(number: int, step_id: str | None) -> ExitCode:
-    """The next of the step's hints, and those before it."""
+    """Show the step's next hint and the earlier ones."""
     lab, space = find_lab(number), here.workspace()
     now = lab_status.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step

@@ -1,4 +1,4 @@
-"""labkit labs: which labs there are, how far one is, and what comes next. Quick: it reads two kinds of small files and no more."""
+"""labkit labs: which labs there are, how far the learner is, and what comes next. Fast: it reads only lab.yaml and progress files."""
 
 import json
 
@@ -11,7 +11,7 @@ MARKS = {lab_status.DONE: "✓", progress.AFTER_SOLUTION: "✓", progress.SKIPPE
 
 
 def labs(*, as_json: bool) -> ExitCode:
-    """Outside a workspace without progress."""
+    """List the labs. Outside a workspace, the list shows no progress."""
     space = learner_folder.find()
     known = progress.load(space)
     found = lab_status.of_all(known)

@@ -1,4 +1,4 @@
-"""labkit load: place orders, watch them finish, and say how fast and what did not."""
+"""labkit load: place orders, wait for them to finish, and report throughput, latencies and failures."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ EXAMPLES = 5
 def load(
     stack_name: str, *, clients: int, rate: float | None, seconds: float, customers: int, direct: bool, as_json: bool, seed: int | None
 ) -> ExitCode:
-    """Exit code 1 when an order did not finish, finished wrongly, or could not be placed."""
+    """Exit code 1 if an order did not finish, finished in the wrong state, or could not be placed."""
     stack = state.load(stack_name)
     notes.heal_left_behind(stack, to_errors=as_json)
     mysql = stack.observer
@@ -50,7 +50,7 @@ def _any_seed() -> int:
 
 
 def _attend(load: Load, *, live: bool) -> "asyncio.Task[None]":
-    """Ctrl-C ends the posting and shows what was measured; a second one ends everything."""
+    """Make Ctrl-C stop the posting and show the measurements so far. A second Ctrl-C ends the command."""
     loop = asyncio.get_running_loop()
 
     def first_interrupt() -> None:
@@ -76,7 +76,7 @@ async def _show(load: Load) -> None:
 
 
 def figures(plan: Plan, tally: Tally) -> dict[str, object]:
-    """The result as JSON: latencies in milliseconds, null when nothing finished."""
+    """Return the result as JSON data. Latencies are in milliseconds, null if no order finished."""
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
     return {
         "seconds": round(tally.ended - tally.started, 3),

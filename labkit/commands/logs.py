@@ -12,7 +12,7 @@ LINES_OF_ALL = 10
 
 
 def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | None, as_json: bool) -> ExitCode:
-    """All of one component's log, or the end of each; `follow` goes on until Ctrl-C. `as_json`: a document a line."""
+    """Print one component's entire log, or the end of each log. `follow` continues until Ctrl-C. `as_json` prints one document per line."""
     profile = state.profile_of_stack(stack_name)
     if component is not None and component not in (*profile.components, SUPERVISOR):
         raise no_component(profile, component, f"labkit logs {profile.services[0].name}", (SUPERVISOR,))
@@ -20,7 +20,7 @@ def logs(stack_name: str, component: str | None, *, follow: bool, lines: int | N
     runtime = runtimes.of_stack(stack)
     shown = [component] if component else [*stack.names, *runtime.extra]
     count = lines if lines is not None else LINES_OF_ALL if component is None or follow else None
-    coming = runtime.follow(shown) if follow else iter(())  # first, so that no line falls between
+    coming = runtime.follow(shown) if follow else iter(())  # start following before reading, so that no line is missed
     with nullcontext() if follow else say.paged():
         for name in shown:
             found = runtime.log(name, count)

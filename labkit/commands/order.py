@@ -1,4 +1,4 @@
-"""labkit order: place one order, and say what becomes of it."""
+"""labkit order: place one order and show its outcome."""
 
 import asyncio
 import json
@@ -13,13 +13,13 @@ from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.terminal import say
 
-NAME, LIMIT = "Ada", "15.00"  # of the customer that is made when none is named
+NAME, LIMIT = "Ada", "15.00"  # the customer made if none is named
 PATIENCE_S, LOOK_S = 5.0, 0.02
 
 
 @dataclass(frozen=True)
 class Placed:
-    """`made`: the customer was made for it. `state` as GET tells it last, after so many seconds."""
+    """A placed order. `made`: a new customer was made for it. `state`: the state that GET last returned, after `seconds`."""
 
     order: int
     customer: int
@@ -29,7 +29,7 @@ class Placed:
 
 
 def order(stack_name: str, total: str, *, customer: int | None, limit: str | None, as_json: bool) -> ExitCode:
-    """Waits until the saga has ended, 5 s at most. Exit code 1 when the order was not taken."""
+    """Place an order and wait up to 5 s for the saga to end. Exit code 1 if the order was not accepted."""
     total, limit = _amount(total), _amount(limit or LIMIT)
     stack = runtimes.load_running(stack_name)
     placed = asyncio.run(_place(stack, total, customer, limit))
@@ -46,7 +46,7 @@ def order(stack_name: str, total: str, *, customer: int | None, limit: str | Non
 
 
 def _amount(text: str) -> str:
-    """Raises UserError."""
+    """Return the amount with two decimals. Raises UserError."""
     try:
         amount = Decimal(text)
         if amount.is_finite() and 0 <= amount < 10**12 and amount == round(amount, 2):

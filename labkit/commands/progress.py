@@ -1,4 +1,4 @@
-"""labkit progress, report and jump: what an instructor sees of a learner's way, carries elsewhere, or shortens."""
+"""labkit progress, report and jump: show a learner's progress, move it to another workspace, or skip labs."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ from labkit.workspace.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckReco
 
 
 def export(file: Path) -> ExitCode:
-    """The progress as one file, to be imported in another workspace."""
+    """Write the progress to one file, for import into another workspace."""
     space = here.workspace()
     found = progress.load(space)
     with learner_folder.told_when_refused(file.parent):
@@ -34,7 +34,7 @@ def export(file: Path) -> ExitCode:
 
 
 def load(file: Path, *, yes: bool) -> ExitCode:
-    """Take over what another workspace exported. What both know of is merged: what was passed in either stays passed."""
+    """Merge the progress that another workspace exported. A check that passed in either workspace counts as passed."""
     space = here.workspace()
     try:
         theirs = progress.read(file)
@@ -55,7 +55,8 @@ _RANK = {"": 0, SKIPPED: 1, AFTER_SOLUTION: 2, PASSED: 3}
 
 
 def merge(ours: Progress, theirs: Progress) -> None:
-    """Of each check the better state; of hints the more; of predictions and starts the earlier."""
+    """Merge `theirs` into `ours`: the better state of each check, the higher hint count, the earlier times, and our predictions before
+    theirs."""
     for number, lab in theirs.labs.items():
         own = ours.labs.setdefault(number, progress.LabRecord())
         for name in ("started", "solution", "skipped"):
@@ -74,7 +75,7 @@ def merge(ours: Progress, theirs: Progress) -> None:
 
 
 def report(*, as_json: bool) -> ExitCode:
-    """Lab by lab and check by check: passed or how, when, hints, predictions, and what the last failure was."""
+    """Print every lab and check: state, time, tries, hints, predictions, and the last failure of an open check."""
     space = here.workspace()
     known = progress.load(space)
     found = lab_status.of_all(known)
@@ -143,7 +144,7 @@ def _lab(now: LabStatus) -> dict[str, Any]:
 
 
 def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
-    """As if all labs before it were done: they count as skipped, and the lab begins."""
+    """Start lab `number` as if all earlier labs were done: their open checks count as skipped."""
     lab, space, command = find_lab(number), here.workspace(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")

@@ -1,4 +1,4 @@
-"""labkit reset: empty the stores, or put code back too; of one stack, or of many side by side."""
+"""labkit reset: empty the stores, and optionally restore the code, of one stack or of several in parallel."""
 
 import fnmatch
 import json
@@ -30,8 +30,8 @@ WILL_BE_LOST = {
 
 
 def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
-    """Data: tables, records, view, and the services start again on empty stores. Workspace: the reference services, no progress. All: both,
-    and the servers start cold. Interrupted, the next command finishes it."""
+    """Reset a stack. Data: empty tables, records and view, and restart the services. Workspace: restore the reference services and clear
+    the progress. All: both, with a cold start of the servers. If interrupted, the next command finishes the reset."""
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
     space = here.workspace() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
@@ -52,7 +52,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
 
 
 def _forget_progress(space: learner_folder.Workspace) -> str | None:
-    """The name of the file that keeps it, if there was any."""
+    """Clear the progress. Return the name of the file that preserves it, or None if there was none."""
     if not progress.load(space).labs:
         return None
     aside = f"progress.until-{time.strftime('%Y%m%d-%H%M%S')}.json"
@@ -67,7 +67,8 @@ def _forget_progress(space: learner_folder.Workspace) -> str | None:
 
 @dataclass(frozen=True)
 class Seat:
-    """One stack's outcome: what is wrong, in a sentence, or nothing; how many checks of lab 1 passed; the seconds that its reset took."""
+    """The outcome for one stack: a sentence that says what is wrong, or empty; the number of lab 1's checks that passed; the reset's
+    seconds."""
 
     name: str
     seconds: float
@@ -76,7 +77,7 @@ class Seat:
 
 
 def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCode:
-    """Each matching stack of this host, side by side. Exit code 0 only if each then passes lab 1."""
+    """Reset all matching stacks of this host in parallel. Exit code 0 only if each of them then passes lab 1."""
     names = fnmatch.filter(state.all_names(), pattern)
     if not names:
         known = ", ".join(state.all_names()) or "none"
@@ -106,7 +107,7 @@ def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCo
 
 
 def _reset_one(name: str, form: Sequence[str]) -> Seat:
-    """In a process of its own, in the folder that the stack's services run from: as its owner would do it."""
+    """Reset one stack as its owner would: in a separate process, in the folder from which the stack's services run."""
     begun, source = time.monotonic(), state.load(name).source
     done = _labkit(name, source if source.is_dir() else paths.content(), "reset", *form, "--yes")
     wrong = f"not reset: {_first_line(done)}" if done.returncode else ""
@@ -116,7 +117,7 @@ def _reset_one(name: str, form: Sequence[str]) -> Seat:
 def _judge_one(seat: Seat) -> Seat:
     if seat.wrong:
         return seat
-    judged = _labkit(seat.name, paths.content(), "lab", "1", "check", "--json")  # outside its workspace: this is nobody's progress
+    judged = _labkit(seat.name, paths.content(), "lab", "1", "check", "--json")  # outside a workspace: it is nobody's progress
     try:
         checks: list[dict[str, Any]] = json.loads(judged.stdout)["checks"]
     except (ValueError, KeyError):
@@ -132,7 +133,7 @@ def _judge_one(seat: Seat) -> Seat:
 
 
 def _labkit(name: str, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """`-P`: a file of the folder's is not to be taken for a module."""
+    """Run labkit in `folder`. `-P` keeps files in that folder from being imported as modules."""
     command = [sys.executable, "-P", "-m", "labkit", *words, "--name", name]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 

@@ -1,4 +1,4 @@
-"""labkit restart: stop components and start them again, with the files as they are now."""
+"""labkit restart: stop components and start them again with their current files."""
 
 from labkit.errors import ExitCode
 from labkit.faults import notes
@@ -11,7 +11,7 @@ from labkit.workspace.edits import source_for
 
 
 def restart(stack_name: str, components: list[str]) -> ExitCode:
-    """Ends when everything is ready again."""
+    """Restart the components and wait until all of them are ready."""
     profile = state.profile_of_stack(stack_name)
     for component in components:
         if component not in profile.components:

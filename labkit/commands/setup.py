@@ -1,4 +1,4 @@
-"""labkit setup: get the servers."""
+"""labkit setup: install the servers."""
 
 from labkit.errors import ExitCode
 from labkit.setup import setup as set_up
@@ -8,7 +8,7 @@ from labkit.terminal import say
 
 
 def setup(*, yes: bool, runtime: str | None) -> ExitCode:
-    """Find the servers, get what is missing, say what was found where. Where Docker answers they come as images, with `up`."""
+    """Find the servers, install the missing ones, and print where each was found. On Docker, `labkit up` gets them as images."""
     runtimes.refuse_unknown(runtime)
     choice = runtimes.choose(runtime, None)
     if choice.runtime == DOCKER:

@@ -1,4 +1,4 @@
-"""labkit shell: a store's prompt, or a shell where a component runs."""
+"""labkit shell: a store's prompt, or a shell in a component's environment."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from labkit.terminal import say
 
 
 def shell(stack_name: str, component: str, looks: Looks, *, sh: bool) -> ExitCode:
-    """Gives this process to the store's client, or to a shell: in the container, or natively in the component's folder with its
-    environment."""
+    """Replace this process with the store's client or with a shell. The shell runs in the container; natively, it runs in the
+    component's folder with the component's environment."""
     stack = state.load(stack_name)
     if component not in stack.names:
         raise stack.no_component(component, f"labkit shell {stack.servers[0]}")
@@ -45,9 +45,9 @@ def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
         entry = native.planned(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
         say.problem(f"{component} is a process of this machine: a shell in its folder, with its environment. exit ends it.")
         os.chdir(entry["cwd"])
-        own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # what is started here is the user's
+        own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # the user's own processes carry no marker
         os.environ.update(own)
-    os.environ.update(login)  # last: its PATH leads to a redis-cli that reaches this stack
+    os.environ.update(login)  # must come last: its PATH leads to a redis-cli that reaches this stack
     if product:
         say.problem(product.hint(stack, component))
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""labkit sql: one question to all stores of the running stack, side by side."""
+"""labkit sql: one query across all stores of the running stack."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ SOURCES_OF_VIEWS = {
 
 
 def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_csv: bool, evidence: Path | None) -> ExitCode:
-    """Only the stores that the query names are read, as they are now."""
+    """Run a query on the current data. Only the stores that the query names are read."""
     if schema:
         with say.paged():
             _show_schema(query, _profile(stack_name))
@@ -58,7 +58,7 @@ def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_c
 
 
 def sources_of(query: str, profile: Profile) -> frozenset[str]:
-    """The sources whose tables a query names; all when it asks for something that only all can tell."""
+    """Return the sources whose tables the query names, or all sources if it needs a table that depends on all of them."""
     words = set(re.findall(r"\w+", query.lower()))
     found: set[str] = set()
     for source, tables in database.SOURCES.items():
@@ -105,13 +105,13 @@ def _unread(connection: "DuckDBPyConnection") -> list[str]:
 
 
 def _profile(stack_name: str) -> Profile:
-    """That of the stack; the usual one where there is none."""
+    """Return the stack's profile, or the default profile if there is no stack."""
     stack = state.find_whole(stack_name)
     return stack.profile if stack else profiles.default()
 
 
 def _show_schema(wanted: str | None, profile: Profile) -> None:
-    """All tables, or those whose names are given."""
+    """Print the schema of the named tables, or of all tables."""
     names = set(re.findall(r"\w+", wanted or ""))
     tables = [table for table in database.tables(profile) if not names or table.name in names]
     if not tables:

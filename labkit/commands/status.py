@@ -1,4 +1,4 @@
-"""labkit status: what runs, where, and how much memory it takes. Changes nothing and never waits long."""
+"""labkit status: what runs, where, and how much memory it uses. Changes nothing and never waits long."""
 
 import json
 from typing import Any
@@ -12,11 +12,11 @@ from labkit.stack.runtime import WHAT_RUNS
 from labkit.stack.status import NOT_READY, facts
 from labkit.terminal import say, screen
 
-WITH_PIDS = 72  # columns from which there is room for them
+WITH_PIDS = 72  # the columns from which on process ids fit
 
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
-    """Exit code 1 when not all of it is ready, 2 when nobody can tell."""
+    """Exit code 1 if a component is not ready, 2 if labkit cannot tell."""
     stack = state.load(stack_name)
     found = {**facts(stack), "faults": [{"id": fault.id, "said": fault.said} for fault in Ledger(stack.directory).open()]}
     if as_json:
@@ -27,7 +27,7 @@ def status(stack_name: str, *, as_json: bool) -> ExitCode:
 
 
 def _sum(found: dict[str, Any], stack: Stack) -> str:
-    """Nothing when nobody can tell what runs."""
+    """Return how much runs and its memory, as the start of the summary line; empty if it is not known what runs."""
     if "reason" in found:
         return ""
     running = [component for component in found["components"] if component["pid"]]

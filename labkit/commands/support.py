@@ -1,4 +1,4 @@
-"""labkit support: one file for whoever helps."""
+"""labkit support: one file for the person who helps."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from labkit.terminal import say
 
 
 def support(stack_name: str, file: Path) -> ExitCode:
-    """Says what is inside; the file is there as a whole, or not at all."""
+    """Write the file and list its contents. The file appears complete or not at all."""
     file = file.expanduser()
     support_bundle.refuse(file)
     data = support_bundle.collect(stack_name)

@@ -1,4 +1,4 @@
-"""labkit topics: what the broker holds, partition by partition, and how far each consumer group has come."""
+"""labkit topics: what the broker holds per partition, and how far each consumer group has read."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ ANSWER_S = 5.0
 
 
 def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
-    """`by_key` shows how the keys are spread over the partitions, and which key is in more than one: its events have lost their order."""
+    """`by_key` shows how keys spread over the partitions. The events of a key that is in more than one partition have lost their order."""
     stack = state.load(stack_name)
     if by_key:
         return _by_key(stack, as_json=as_json)
@@ -33,7 +33,7 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
         say.raw(json.dumps(partitions, indent=1))
         return ExitCode.OK
     for topic in sorted({place[0] for place in bounds}):
-        say.line(f"{stack.profile.short(topic)}\n  {topic}")  # which is too long to stand beside anything
+        say.line(f"{stack.profile.short(topic)}\n  {topic}")  # too long to share a line
         for row in partitions:
             if row["topic"] == topic:
                 taken = ", ".join(_taken(group) for group in row["groups"])

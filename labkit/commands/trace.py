@@ -1,4 +1,4 @@
-"""labkit trace: how far an order, a customer or a message has come, hop by hop, and which hop is missing first."""
+"""labkit trace: how far an order, a customer or a message got, hop by hop, and which hop is the first one missing."""
 
 import json
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ HOW_TO_FIND = {
 
 
 def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence: Path | None) -> ExitCode:
-    """Exit code 0 when every hop is there, 1 when one is missing, 2 when one could not be read."""
+    """Exit code 0 if every hop is present, 1 if one is missing, 2 if one could not be read."""
     if subject not in STORIES:
         raise UserError(
             f"labkit trace knows order, customer and message, and no {subject!r}.", "labkit trace order 1", exit_code=ExitCode.USAGE

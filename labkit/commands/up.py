@@ -1,4 +1,4 @@
-"""labkit up: bring the stack up, or repair what is missing of it."""
+"""labkit up: bring the stack up, or repair the missing parts."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ from labkit.workspace.learner_folder import Workspace
 
 
 def up(stack_name: str, *, runtime: str | None, profile: str | None, services: Path | None, open_wanted: bool) -> ExitCode:
-    """Everything at once; ends when all is ready. A stack is open only as long as every `up` says so."""
+    """Start all components in parallel and return when all are ready. A stack stays open only if every `up` sets `open_wanted`."""
     state.refuse_foreign_platform()
     runtimes.refuse_unknown(runtime)
     begun = time.monotonic()
@@ -43,7 +43,8 @@ def up(stack_name: str, *, runtime: str | None, profile: str | None, services: P
 
 
 def _profile(wanted: str | None, old: Stack | None) -> Profile:
-    """The one that was asked for, else the one that the stack has. Raises UserError when the stack has another, whose data it keeps."""
+    """Return the requested profile, or else the stack's own. Raises UserError if the stack has a different profile, since it holds its
+    data."""
     if old is None or wanted in (None, old.profile.name):
         return old.profile if old else state.profile_of(wanted)
     asked, named = state.profile_of(wanted), state.named(old.name)
@@ -101,7 +102,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
 
 
 def _show_addresses(gateway: str) -> None:
-    """To be pasted: the lines of curl as they are, whatever the screen's width."""
+    """Print the addresses. The curl lines are not wrapped, so that they can be pasted."""
     say.line(f"\nIn the browser: {gateway}/swagger-ui/index.html\nOr in this terminal:")
     say.raw(f"  curl -s {gateway}/customers \\\n    -H 'content-type: application/json' \\")
     say.raw("""    -d '{"name":"Ada","creditLimit":{"amount":15.00}}'\n""")

@@ -1,4 +1,4 @@
-"""labkit verify: judge the whole stack since its mark, or an evidence file from anywhere."""
+"""labkit verify: judge the entire stack since its mark, or an evidence file from elsewhere."""
 
 import shutil
 import sys
@@ -35,7 +35,7 @@ def verify(stack_name: str, *, json_wanted: bool, html: Path | None, evidence: P
 
 
 def _judged(connection: Any, evidence: Path | None) -> Judgement:
-    """Raises UserError when a file from elsewhere holds what nothing could have collected."""
+    """Judge the evidence. Raises UserError if a file from elsewhere holds data that labkit could not have collected."""
     import duckdb
 
     try:
@@ -48,7 +48,7 @@ def _judged(connection: Any, evidence: Path | None) -> Judgement:
 
 
 def _opened(stack_name: str, evidence: Path | None, save: Path | None) -> Any:
-    """The evidence to judge: a file that is there, or what the stack holds now. Raises UserError."""
+    """Open the evidence to judge: an existing file, or the stack's current data. Raises UserError."""
     from labkit.evidence import database
 
     if evidence is not None:
@@ -76,7 +76,7 @@ def _collected(stack: "Stack", path: Path) -> Any:
 
 
 class ProgressLine:
-    """What is being done, on standard error, once it takes longer than a second: on a terminal in one line that is replaced."""
+    """Shows the current activity on standard error once it takes longer than a second. On a terminal, each message replaces the last."""
 
     def __init__(self) -> None:
         self._begun = self._told = time.monotonic()

@@ -1,4 +1,4 @@
-"""labkit watch: what is saved becomes what runs."""
+"""labkit watch: run what is saved."""
 
 import time
 
@@ -11,7 +11,7 @@ from labkit.workspace.edits import take_over
 
 
 def watch(stack_name: str) -> ExitCode:
-    """Until Ctrl-C. A file that does not work is told, and waited for."""
+    """Take edits over until Ctrl-C. A file that does not work is reported, and the watch continues."""
     space = here.workspace()
     interrupts.on_termination()
     runtimes.load_running(stack_name)

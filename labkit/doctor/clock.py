@@ -1,4 +1,5 @@
-"""The clocks: this machine's, and that of the engine's machine, whose containers write the times that people compare."""
+"""The clocks: this machine's, and the clock of the Docker engine's machine. Containers write times by the latter, and users compare
+them."""
 
 import datetime
 import time
@@ -7,8 +8,8 @@ from collections.abc import Iterator
 from labkit.doctor.findings import BAD, NOTE, OK, UNKNOWN, Finding
 from labkit.doctor.subject import Subject
 
-TOLERATED = 2.0  # seconds between the two
-WATCHED = 0.1  # seconds in which a clock that is being set is seen to jump
+TOLERATED = 2.0  # seconds of difference between the two
+WATCHED = 0.1  # seconds in which a jump of the clock is noticed
 JUMP = 0.05
 READINGS = 10
 
@@ -21,7 +22,8 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def _steady() -> Finding:
-    """A clock that is set while we look: a virtual machine that wakes, a time service that steps instead of slewing."""
+    """Detect a clock that jumps while the doctor looks: a virtual machine that wakes up, or a time service that steps instead of
+    slewing."""
     before = _ahead()
     time.sleep(WATCHED)
     jumped = _ahead() - before
@@ -32,7 +34,7 @@ def _steady() -> Finding:
 
 
 def _ahead() -> float:
-    """How far the clock is ahead of the one that is never set; of several readings the one between whose halves the least came."""
+    """Return how far the wall clock is ahead of the monotonic clock. Of several readings, the fastest one is the most exact."""
     readings = []
     for _ in range(READINGS):
         begun, clock, ended = time.monotonic(), time.time(), time.monotonic()
@@ -41,7 +43,7 @@ def _ahead() -> float:
 
 
 def _future(subject: Subject) -> Iterator[Finding]:
-    """What the stack wrote last cannot be from tomorrow: the clock was set back since, and message ids follow the clock."""
+    """Detect a clock that was set back: the stack's last file would then be from the future. Message ids follow the clock."""
     written = subject.directory / "stack.json"
     try:
         ahead = written.stat().st_mtime - time.time()
@@ -67,7 +69,7 @@ def _engine(subject: Subject) -> Finding:
 
 
 def _seconds(text: str) -> float:
-    """Of `2026-01-02T03:04:05.123456789+01:00`, or with Z; fromisoformat takes six digits."""
+    """Parse a time such as `2026-01-02T03:04:05.123456789+01:00`, or with Z, as epoch seconds. fromisoformat takes six digits at most."""
     whole, _, rest = text.replace("Z", "+00:00").partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return datetime.datetime.fromisoformat(whole + rest[len(digits) :]).timestamp() + float(f"0.{digits or 0}")

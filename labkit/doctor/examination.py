@@ -1,4 +1,4 @@
-"""The whole examination: every topic at once, none of them longer than a few seconds."""
+"""The entire examination: all topics run in parallel, each limited to a few seconds."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from labkit.doctor.findings import EXIT_CODES, UNKNOWN, Finding, overall
 from labkit.doctor.subject import Subject, look
 from labkit.errors import UserError
 
-LONGEST = 8.0  # seconds for a topic; a network file system that is gone never answers
+LONGEST = 8.0  # seconds per topic; a network file system that is gone never answers
 
 TOPICS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "Runtime": runtimes.examine,
@@ -43,7 +43,7 @@ class Examination:
         return overall(self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """The shape that docs/doctor.md describes."""
+        """Return the examination in the form that docs/doctor.md describes."""
         choice = self.subject.choice
         return {
             "labkit": __version__,
@@ -62,7 +62,7 @@ class Examination:
 
 
 def examine(name: str, wanted: str | None) -> Examination:
-    """Looks at everything, whatever some of it does. Raises UserError for a name that no stack can have."""
+    """Examine every topic, even if one of them fails. Raises UserError for an invalid stack name."""
     begun = time.monotonic()
     subject = look(name, wanted)
     found: dict[str, tuple[Finding, ...]] = {}
@@ -76,7 +76,7 @@ def examine(name: str, wanted: str | None) -> Examination:
 
 
 def _one(topic: str, subject: Subject, found: dict[str, tuple[Finding, ...]]) -> None:
-    """What labkit cannot look at is unknown, and never the end of the doctor."""
+    """Examine one topic. A topic that cannot be examined is unknown and does not stop the doctor."""
     seen: list[Finding] = []
     try:
         for finding in TOPICS[topic](subject):

@@ -1,4 +1,4 @@
-"""What the doctor finds: a sentence, how it stands, and for what is in the way the command that fixes it."""
+"""The doctor's findings: a sentence, a verdict, and the command that fixes a problem."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ EXIT_CODES = {READY: ExitCode.OK, NOT_READY: ExitCode.FAIL, CANNOT_TELL: ExitCod
 
 @dataclass(frozen=True)
 class Finding:
-    """`id` names it for programs (`docker.compose`). BAD is in the way of `labkit up`, NOTE is worth knowing and is not; UNKNOWN means
-    that something which must be known could not be seen. `fix` is a command to paste; every BAD has one."""
+    """`id` is the name for programs (`docker.compose`). BAD prevents `labkit up`; NOTE is worth knowing but harmless; UNKNOWN is
+    required information that the doctor could not get. `fix` is a command to paste; every BAD has one."""
 
     id: str
     verdict: str
@@ -35,5 +35,5 @@ def overall(findings: Iterable[Finding]) -> str:
 
 
 def unless(in_the_way: bool) -> str:
-    """The verdict on a fault that is in the way of one runtime only."""
+    """Return the verdict on a problem that affects one runtime only: BAD if `in_the_way`, otherwise NOTE."""
     return BAD if in_the_way else NOTE

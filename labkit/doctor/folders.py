@@ -1,4 +1,4 @@
-"""Where the folders lie: a mount of Windows, a network file system or memory behaves otherwise than a disk."""
+"""The folders' file systems: a Windows mount, a network file system or memory behaves differently from a disk."""
 
 import os
 import sys
@@ -62,7 +62,7 @@ def _source(source: Path) -> Finding:
 
 
 def kind_of(path: Path) -> str | None:
-    """The file system's type, as the system names it."""
+    """Return the type of a path's file system, as the system names it."""
     place = os.path.realpath(existing(path))
     if sys.platform == "linux":
         try:
@@ -77,18 +77,19 @@ def kind_of(path: Path) -> str | None:
 
 
 def kind_in(mounts: str, place: str) -> str | None:
-    """`mounts` as in /proc/self/mountinfo; the last mount over a place is the one that is seen."""
+    """Return the type of the file system at `place`. `mounts` is in the format of /proc/self/mountinfo; of several mounts over a place,
+    the last one is visible."""
     best, found = -1, None
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
-        point = before.split(" ")[4].encode().decode("unicode_escape")  # a space in it is written \040
+        point = before.split(" ")[4].encode().decode("unicode_escape")  # a space in a mount point is written \040
         if Path(place).is_relative_to(point) and len(point) >= best:
             best, found = len(point), after.split(" ")[0]
     return found
 
 
 def existing(path: Path) -> Path:
-    """It, or the nearest folder above it that is there and may be seen."""
+    """Return the path, or its nearest parent folder that exists and may be read."""
     while not os.path.exists(path):  # noqa: PTH110  (Path.exists raises where one may not look)
         path = path.parent
     return path

@@ -1,4 +1,4 @@
-"""The images that the containers are made from: have, need and size."""
+"""The images of the containers: present, missing, and their sizes."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from labkit.doctor.findings import BAD, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
 
-# MB of the official ones, unpacked, and of the services'.
+# MB of the official images, unpacked, and of the services' images.
 USUAL_MB = {"mysql": 790, "kafka": 410, "redis": 140, "services": 140}
 FIX = "labkit images pull, while the network is good; or labkit images build, from packages; or labkit images import FILE"
 
@@ -36,7 +36,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def still_to_get(subject: Subject) -> dict[str, int]:
-    """MB of each image that is not there."""
+    """Return the missing images and their sizes in MB."""
     if not subject.takes_docker or subject.engine is None:
         return {}
     from labkit.images import catalog

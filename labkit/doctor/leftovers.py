@@ -1,4 +1,4 @@
-"""What earlier work left: other stacks, interrupted commands, faults, and what belongs to a stack whose folder is gone."""
+"""What earlier work left behind: other stacks, interrupted commands, faults, and remains of stacks whose folder is gone."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from labkit.stack import compose, lifecycle, processes, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
 
-REMOVE = {"container": "docker rm -f", "network": "docker network rm", "volume": "docker volume rm"}  # in this order
+REMOVE = {"container": "docker rm -f", "network": "docker network rm", "volume": "docker volume rm"}  # order matters: containers first
 PROJECT = "com.docker.compose.project"
 
 
@@ -29,7 +29,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def _stacks(subject: Subject) -> Iterator[Finding]:
-    """Those of this home."""
+    """Examine the stacks under LABKIT_HOME."""
     folders = sorted(paths.home().glob("stacks/*/"))
     for directory in folders:
         name = directory.name
@@ -70,7 +70,7 @@ def _stack(subject: Subject, name: str, directory: Path, stack: Stack | None, op
 
 
 def _at_work(directory: Path) -> str | None:
-    """The command that holds the stack's lock, by what it wrote there; the lock itself is not touched."""
+    """Return the command that holds the stack's lock, as the lock file names it. The lock itself is not touched."""
     try:
         text = (directory / "lock").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -80,12 +80,12 @@ def _at_work(directory: Path) -> str | None:
 
 
 def faults(directory: Path) -> list[str]:
-    """The faults that are still there, each as a phrase."""
+    """Return the open faults, each as a phrase."""
     return [f"fault {fault.id}: {fault.said}" for fault in Ledger(directory).open()]
 
 
 def _strays(subject: Subject) -> Iterator[Finding]:
-    """Processes of stacks outside this home."""
+    """Find processes of stacks outside LABKIT_HOME."""
     found: dict[Path, list[int]] = defaultdict(list)
     for pid, directory in _marked():
         if directory.parent != paths.home() / "stacks" or not directory.is_dir():
@@ -101,7 +101,7 @@ def _strays(subject: Subject) -> Iterator[Finding]:
 
 
 def _marked() -> Iterator[tuple[int, Path]]:
-    """Every process of any stack that this user may see."""
+    """Yield every process of any stack that this user may see."""
     start = f"{processes.MARKER}=".encode()
     for pid, environment in processes.environments():
         for entry in environment:
@@ -110,7 +110,7 @@ def _marked() -> Iterator[tuple[int, Path]]:
 
 
 def _of_the_engine(subject: Subject) -> Iterator[Finding]:
-    """Containers, networks and volumes that compose made for a stack whose folder is gone."""
+    """Find containers, networks and volumes that compose made for a stack whose folder is gone."""
     if subject.engine is None or subject.answers is None:
         return
     gone: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""What the system grants a user: open files, and watches on files."""
+"""The system's limits for a user: open files and file watches."""
 
 import ctypes
 import errno
@@ -11,7 +11,7 @@ from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.stack.runtime import NATIVE
 
-FEWEST_FILES = 1024  # MariaDB with 200 connections and Kafka with its segments
+FEWEST_FILES = 1024  # MariaDB with 200 connections, and Kafka with its segments
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def _files(subject: Subject) -> Finding:
 
 
 def _watches() -> Finding:
-    """One watch is tried and given back: how many are in use nobody tells."""
+    """Create one watch and release it, because the system does not report how many are in use."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(os.O_CLOEXEC)
     if handle < 0:
@@ -49,6 +49,6 @@ def _watches() -> Finding:
 
 
 def _exhausted(what: str, error: int) -> Finding:
-    """labkit needs none; `docker logs --follow`, editors and reloaders do."""
+    """Report exhausted watches as a note: labkit needs none, but `docker logs --follow`, editors and reloaders do."""
     sentence = f"No inotify {what} are left ({errno.errorcode.get(error, error)}): editors and reloaders hear nothing of changes."
     return Finding("limits.watches", NOTE, sentence, f"sudo sysctl fs.inotify.max_user_{what}={1024 if what == 'instances' else 524288}")

@@ -1,4 +1,4 @@
-"""Architecture, memory and disk: what a stack needs against what is there."""
+"""Architecture, memory and disk: what a stack needs compared with what is available."""
 
 import platform
 import shutil
@@ -16,7 +16,7 @@ from labkit.stack.runtime import DOCKER, NATIVE
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
-# MB under the load of the labs; natively each process shares its libraries with the others.
+# MB under the load of the labs. Native processes share their libraries.
 MEMORY_MB: Mapping[str, Mapping[str, int]] = {
     NATIVE: {"mysql": 130, "kafka": 180, "redis": 12, "service": 45, "supervisor": 10},
     DOCKER: {**{name: products.of(name).memory_mb for name in products.NAMES}, "service": compose.SERVICE_NEEDS_MB},
@@ -24,7 +24,7 @@ MEMORY_MB: Mapping[str, Mapping[str, int]] = {
 # MB of data and logs after a day of labs.
 DISK_MB = {"mysql": 300, "kafka": 150, "redis": 10, "logs": 40}
 CACHE_MB = {"Kafka's jars and archive": 100, "a prepared database": 120}  # natively, and only once
-SAME_MACHINE = 0.95  # an engine with less than this share of the memory has a virtual machine of its own, or a limit
+SAME_MACHINE = 0.95  # an engine with a smaller share of the memory runs in a virtual machine or has a limit
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def _memory(subject: Subject) -> Finding:
 
 
 def _parts(subject: Subject) -> dict[str, int]:
-    """By component."""
+    """Return the memory needed per component, in MB."""
     sizes = MEMORY_MB[subject.taken]
     of_servers = {server.name: sizes[server.product] for server in subject.profile.servers}
     of_services = {service.name: sizes["service"] for service in subject.profile.services}
@@ -83,7 +83,7 @@ def _parts(subject: Subject) -> dict[str, int]:
 
 
 def _by_part(subject: Subject, parts: Mapping[str, int]) -> str:
-    """`mysql 280, kafka 260, redis 15, 5 services 55 each`"""
+    """Describe the parts, for example `mysql 280, kafka 260, redis 15, 5 services 55 each`."""
     services = [service.name for service in subject.profile.services]
     others = [f"{name} {size}" for name, size in parts.items() if name not in services]
     servers = len(subject.profile.servers)
@@ -91,7 +91,7 @@ def _by_part(subject: Subject, parts: Mapping[str, int]) -> str:
 
 
 def _disk(subject: Subject) -> Finding:
-    """Of the place that the runtime's data goes to."""
+    """Examine the disk that holds the runtime's data."""
     needs = dict(DISK_MB)
     if subject.takes_docker:
         needs |= {f"image {kind}": size for kind, size in images.still_to_get(subject).items()}

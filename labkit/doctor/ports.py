@@ -1,4 +1,4 @@
-"""Each port with the process that holds it. A busy one is no fault: `labkit up` takes the next."""
+"""Each port with the process that holds it. A busy port is harmless: `labkit up` takes the next one."""
 
 import contextlib
 import shlex
@@ -17,7 +17,7 @@ SHOWN = 60  # characters of a command
 
 @dataclass(frozen=True)
 class Holder:
-    """Of a port: the process as far as this user may see it, and the stack or container behind it."""
+    """The holder of a port: the process, as far as this user may see it, and the stack or container that it belongs to."""
 
     pid: int | None = None
     name: str = "a program that only root may see"
@@ -49,7 +49,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def _instead(wanted: Mapping[str, int], ours: Collection[str], directory: Path) -> Mapping[str, int]:
-    """Empty when the next up would find no port."""
+    """Return the ports that the next `labkit up` would take; empty if it would find none."""
     try:
         return ports.foresee(
             {component: port for component, port in wanted.items() if component not in ours}, port_claims.of_others(directory)
@@ -73,7 +73,7 @@ def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
 
     containers = _containers(subject)
     found = {number: Holder(behind=containers[number]) for number in numbers if number in containers}
-    with contextlib.suppress(psutil.Error, OSError):  # macOS tells only root
+    with contextlib.suppress(psutil.Error, OSError):  # macOS shows this only to root
         for connection in psutil.net_connections("inet"):
             listens = connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
             number = connection.laddr.port if listens and connection.laddr else 0
@@ -87,7 +87,7 @@ def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
 
 
 def _containers(subject: Subject) -> Mapping[int, str]:
-    """The containers that ports of this machine lead to."""
+    """Return the containers that publish ports of this machine."""
     published: dict[int, str] = {}
     for container in subject.answers.containers if subject.answers else ():
         for mapping in container.get("Ports") or []:

@@ -1,4 +1,4 @@
-"""Proxy variables: with a proxy set and 127.0.0.1 not excepted, what is asked of the stack goes to the proxy instead."""
+"""Proxy variables. If a proxy is set and 127.0.0.1 is not excepted, requests to the stack go to the proxy instead."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ def _of_environment() -> Finding:
     shown = ", ".join(f"{name}={without_userinfo(value)}" for name, value in found.items())
     if not found:
         return Finding("proxy", OK, "No proxy variable is set.")
-    # programs read one spelling or the other, and some read only theirs
+    # some programs read only one of the two spellings
     spellings = [name for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)]
     lacking = [host for host in LOCAL if not spellings or any(not _excepted(host, os.environ[name]) for name in spellings)]
     facts = {"variables": sorted(found), "no_proxy": [os.environ[name] for name in spellings]}
@@ -37,13 +37,14 @@ def _of_environment() -> Finding:
 
 
 def _excepted(host: str, exceptions: str) -> bool:
-    """As curl and Python read the list. Networks (127.0.0.0/8) are not understood by all, and do not count."""
+    """Return whether the list excepts a host, by the rules of curl and Python. Networks (127.0.0.0/8) do not count: not all programs
+    support them."""
     entries = [entry.strip().lstrip(".").partition(":")[0] for entry in exceptions.split(",")]
     return "*" in entries or host in entries
 
 
 def _of_containers() -> Iterator[Finding]:
-    """The docker command gives the proxies of its configuration to every container that it makes."""
+    """Report a proxy in the Docker client's configuration: docker passes it to every container that it creates."""
     path = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
     try:
         given = user_files.json_of(path)["proxies"]

@@ -1,6 +1,6 @@
-"""labkit doctor --rehearse: the evening before, at home. A stack of its own comes up, lab 1 is checked, and all of it goes again.
+"""labkit doctor --rehearse, for the evening before: bring up a separate stack, check lab 1, and remove everything again.
 
-Ends with one line for the instructor: what runs here, how fast, and the verdict.
+The last line is for the instructor: what runs here, how fast, and the verdict.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ VERDICTS = {Verdict.PASS: READY, Verdict.FAIL: NOT_READY, Verdict.UNKNOWN: CANNO
 
 @dataclass
 class Rehearsed:
-    """What came of it; times in seconds, memory in bytes, null for what was not reached."""
+    """The result of a rehearsal. Times are in seconds, memory in bytes; None for what was not reached."""
 
     runtime: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Rehearsed:
 
 
 def rehearse(stack_name: str, *, runtime: str | None, as_json: bool) -> ExitCode:
-    """On the runtime that `labkit up` would take for the stack. Exit codes as the doctor's; whatever happens, nothing is left behind."""
+    """Rehearse on the runtime that `labkit up` would take for the stack, and always clean up. The exit codes are the doctor's."""
     found = examination.examine(stack_name, runtime)
     result = Rehearsed(runtime=found.subject.taken)
     interrupted = False
@@ -70,11 +70,11 @@ def rehearse(stack_name: str, *, runtime: str | None, as_json: bool) -> ExitCode
 
 
 def _rehearse(result: Rehearsed, as_json: bool) -> None:
-    """Fills in the result as it goes. Raises UserError, KeyboardInterrupt."""
+    """Rehearse, and fill in the result step by step. Raises UserError, KeyboardInterrupt."""
     interrupts.on_termination()
     assert result.runtime is not None
     with state.exclusive(STACK, "doctor --rehearse") as directory:
-        lifecycle.take_down(directory, state.find(STACK), data=True)  # of one that was killed
+        lifecycle.take_down(directory, state.find(STACK), data=True)  # remains of a killed rehearsal
         try:
             stack = _up(directory, result, as_json)
             _check(stack.name, result, as_json)
@@ -145,7 +145,8 @@ def _conclude(found: examination.Examination, result: Rehearsed, as_json: bool) 
 
 
 def for_the_instructor(found: examination.Examination, result: Rehearsed) -> str:
-    """One line without names: `labkit 0.1.0: ready; native, MariaDB 10.11.19, …; Linux x86_64, 2 cores, …; up 2.1 s, lab 1 6/6 in 3 s`."""
+    """Return one line without personal names: `labkit 0.1.0: ready; native, MariaDB 10.11.19, …; Linux x86_64, 2 cores, …; up 2.1 s, lab
+    1 6/6 in 3 s`."""
     memory: dict[str, Any] = next((dict(f.facts) for f in found.findings if f.id == "memory"), {})
     versions = ", ".join(version.partition(",")[0] for version in result.versions.values() if version)
     machine = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores"]

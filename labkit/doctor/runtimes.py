@@ -1,4 +1,4 @@
-"""Which runtimes can be used, and why not."""
+"""The runtimes that can be used, and the reasons why others cannot."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def _fix(problem: UserError) -> str:
 
 
 def _native(subject: Subject) -> Finding:
-    """Not in the way when the stack runs on Docker."""
+    """Examine the native runtime. Its problems are harmless if the stack runs on Docker."""
     try:
         has = installed.find_all()
     except UserError as error:

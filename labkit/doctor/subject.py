@@ -1,4 +1,4 @@
-"""What is examined: this machine, one stack on it, and the runtime that `labkit up` would take for it."""
+"""What the doctor examines: this machine, one stack, and the runtime that `labkit up` would take for it."""
 
 import os
 import time
@@ -16,12 +16,13 @@ from labkit.stack.runtime import DOCKER, NATIVE
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 
-ASK_TIMEOUT = 4.0  # seconds; an engine that is busy pulling answers late
+ASK_TIMEOUT = 4.0  # seconds; an engine that is pulling images answers late
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the engine said: its /info, all its containers (without those of other tools' private data), and its clock against ours."""
+    """The engine's answers: its /info, all its containers (without those of other tools' private data), and its clock compared with
+    ours."""
 
     info: Mapping[str, Any]
     containers: tuple[Mapping[str, Any], ...]
@@ -49,7 +50,7 @@ class Subject:
 
     @property
     def taken(self) -> str:
-        """The runtime that `labkit up` would take, or the one that was asked for and cannot be had."""
+        """The runtime that `labkit up` would take, or the requested one if it cannot be used."""
         return self.choice.runtime if self.choice else self.wanted or NATIVE
 
     @property
@@ -58,7 +59,7 @@ class Subject:
 
 
 def look(name: str, wanted: str | None) -> Subject:
-    """Raises UserError for a stack's name or a runtime that cannot be."""
+    """Collect what the doctor examines. Raises UserError for an invalid stack name or runtime."""
     wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     runtimes.refuse_unknown(wanted)
     directory, stack, damaged = state.directory_of(name), None, False
@@ -82,7 +83,7 @@ def look(name: str, wanted: str | None) -> Subject:
 
 
 def _ask(found: Engine) -> Answers | None:
-    """None when it answers no more than its version."""
+    """Return the engine's answers, or None if it answers nothing beyond its version."""
     try:
         asked = time.time()
         info = engines.ask(found.host, "/info", timeout=ASK_TIMEOUT)
@@ -93,7 +94,7 @@ def _ask(found: Engine) -> Answers | None:
 
 
 def _running(directory: Path, stack: Stack | None, answers: Answers | None) -> frozenset[str]:
-    """Without the runtime's own class, which makes folders."""
+    """Return the running components. Avoids the runtime's own class, which creates folders."""
     if stack is None:
         return frozenset()
     if stack.runtime == NATIVE:
@@ -104,7 +105,7 @@ def _running(directory: Path, stack: Stack | None, answers: Answers | None) -> f
 
 
 def containers_of(answers: Answers | None, project: str) -> dict[str, Mapping[str, Any]]:
-    """The running containers of a compose project by service."""
+    """Return the running containers of a compose project, by service."""
     containers = answers.containers if answers else ()
     return {
         str(c["Labels"].get("com.docker.compose.service", c["Id"][:12])): c

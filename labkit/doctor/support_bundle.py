@@ -1,4 +1,5 @@
-"""The file for whoever helps: what the doctor found, versions, status, logs, events and the last evidence of one stack, without secrets."""
+"""The file for the person who helps: the doctor's findings, versions, status, logs, events and the last evidence of one stack, without
+secrets."""
 
 import importlib.metadata
 import io
@@ -26,18 +27,19 @@ LINES = 2000  # of each log
 EVENTS = 5000
 REPORTS = 3
 LARGEST = 50_000_000  # bytes of evidence
-ABOUT = "about.txt"  # every such file has one, with this first line
+ABOUT = "about.txt"  # every support file contains it, with this first line
 FIRST_LINE = "labkit support"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 ENVIRONMENT = ("LABKIT_", "DOCKER_", "COMPOSE_", "JAVA_HOME", *(f"{each.upper()}_HOME" for each in products.NAMES), *PROXIES, "PATH")
-# What components are told by labkit and is no secret; the other variables of a component come from the user's environment.
+# Variables that labkit sets and that hold no secrets. All others come from the user's environment.
 TOLD = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", *(f"{each.upper()}_" for each in products.NAMES), "RELAY_", "TZ")
 
-Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and how it is had; None: there is none
+Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and the function that returns its content or None
 
 
 def collect(name: str) -> bytes:
-    """The whole file. What cannot be had is left out and named in about.txt. Raises UserError for a name that no stack can have."""
+    """Return the support file. Parts that cannot be collected are left out and named in about.txt. Raises UserError for an invalid stack
+    name."""
     state.directory_of(name)
     clean = _without(accounts.secrets_of(state.directory_of(name)), redact.anonymous())
     buffer, missing, inside = io.BytesIO(), list[str](), list[str]()
@@ -45,7 +47,7 @@ def collect(name: str) -> bytes:
         for part, read in _parts(name, missing):
             try:
                 found = read()
-            except Exception as error:  # whatever is broken is what help is wanted for
+            except Exception as error:  # broken parts are expected here: they are why the user needs help
                 missing.append(clean(f"{part}: {type(error).__name__}: {error}"))
                 continue
             if found is not None:
@@ -56,7 +58,7 @@ def collect(name: str) -> bytes:
 
 
 def _without(own: Sequence[str], clean: Callable[[str], str]) -> Callable[[str], str]:
-    """Also the passwords of the stack itself, wherever they stand."""
+    """Return a cleaner that also removes the stack's own passwords, wherever they occur."""
 
     def cleaned(text: str) -> str:
         for secret in own:
@@ -67,7 +69,7 @@ def _without(own: Sequence[str], clean: Callable[[str], str]) -> Callable[[str],
 
 
 def refuse(file: Path) -> None:
-    """Raises UserError when the file would take the place of something else."""
+    """Raise UserError if the file would overwrite anything but a support file."""
     if file.is_dir():
         raise UserError(f"{file} is a folder.", f"labkit support {shlex.quote(str(file / 'labkit-support.zip'))}")
     if file.exists() and not _is_ours(file):
@@ -75,7 +77,7 @@ def refuse(file: Path) -> None:
 
 
 def write(file: Path, data: bytes) -> None:
-    """In one step. Raises UserError when it cannot be written."""
+    """Write the file atomically. Raises UserError if it cannot be written."""
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with aside.open("wb") as out:
@@ -90,7 +92,7 @@ def write(file: Path, data: bytes) -> None:
 
 
 def contents(data: bytes) -> list[tuple[str, int]]:
-    """What is inside, with its size in bytes."""
+    """Return the name and the size in bytes of each part."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return [(entry.filename, entry.file_size) for entry in archive.infolist()]
 
@@ -99,7 +101,7 @@ def _is_ours(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive, archive.open(ABOUT) as about:
             return about.read(len(FIRST_LINE)) == FIRST_LINE.encode()
-    except Exception:  # whatever it is, it is none of ours
+    except Exception:  # an unreadable file is not a support file
         return False
 
 
@@ -139,7 +141,7 @@ def _doctor(name: str) -> Iterator[Part]:
 
 
 def _of_stack(name: str, missing: list[str]) -> Iterator[Part]:
-    """What only the runtime can tell."""
+    """Yield the parts that need the stack's runtime."""
     try:
         stack = state.find(name)
     except Damaged as error:
@@ -150,7 +152,7 @@ def _of_stack(name: str, missing: list[str]) -> Iterator[Part]:
         return
     runtime = runtimes.of_stack(stack)
     yield "status.json", lambda: _json(status.facts(stack))
-    if stack.runtime != NATIVE:  # whose events are events.jsonl
+    if stack.runtime != NATIVE:  # natively, events.jsonl has the events
         yield "events.json", lambda: _json(runtime.events(time.time() - 86400))
     for component in (*(c.name for c in stack.components), *runtime.extra):
         yield f"logs/{component}.log", partial(_log, runtime, component)
@@ -171,7 +173,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _packages() -> list[str]:
-    """Those that labkit depends on."""
+    """Return the packages that labkit depends on."""
     try:
         needed = importlib.metadata.requires("labkit") or []
     except importlib.metadata.PackageNotFoundError:
@@ -187,7 +189,7 @@ def _version(package: str) -> str | None:
 
 
 def _environment() -> str:
-    """The variables that labkit, Docker or Java follow; nobody else's."""
+    """Return the variables that affect labkit, Docker or Java, and no others."""
     lines = []
     for variable, value in sorted(os.environ.items()):
         if variable.upper().startswith(ENVIRONMENT):
@@ -199,7 +201,7 @@ def _environment() -> str:
 
 
 def _plan(path: Path) -> Any:
-    """Each component's command, with the names of its variables, and the values of those that labkit itself made."""
+    """Return each component's command with the names of its variables. Only variables that labkit sets keep their values."""
     if not path.exists():
         return None
     entries = json.loads(path.read_text())
@@ -213,13 +215,13 @@ def _is_told(variable: str) -> bool:
 
 
 def _reports() -> Iterator[Part]:
-    """labkit's own failures, the last ones."""
+    """Yield the latest reports of labkit's own failures."""
     for path in sorted((paths.home() / "reports").glob("*.txt"))[-REPORTS:]:
         yield f"reports/{path.name}", partial(_text, path)
 
 
 def _evidence(runs: Path, missing: list[str]) -> Iterator[Part]:
-    """The files of the last run."""
+    """Yield the files of the last run."""
     found = sorted((entry for entry in runs.glob("*")), key=lambda entry: entry.stat().st_mtime)
     if not found:
         return

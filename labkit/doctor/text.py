@@ -1,4 +1,4 @@
-"""An examination as people read it."""
+"""An examination as text."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ SPOKEN = {DOCKER: "in containers (Docker)", NATIVE: "as processes on this machin
 
 
 def lines(examination: Examination) -> Iterator[str]:
-    """Every finding under its topic, and the conclusion."""
+    """Yield every finding under its topic, then the conclusion."""
     for topic, found in examination.topics.items():
         if found:
             yield topic
@@ -22,7 +22,7 @@ def lines(examination: Examination) -> Iterator[str]:
 
 
 def troubles(examination: Examination) -> Iterator[str]:
-    """Only what is in the way or unknown."""
+    """Yield only the findings that are bad or unknown."""
     for finding in examination.findings:
         if finding.verdict in (BAD, UNKNOWN):
             yield from _finding(finding)

@@ -1,8 +1,8 @@
-"""The load generator: places orders and measures each from its POST to its final state.
+"""The load generator: places orders and measures the time from each POST to the order's final state.
 
-Final states are read from the orders' own table by one connection that asks for all outstanding orders at once, every 1 to 4 ms, and not by
-GET requests: that costs the stack almost nothing and is exact to the asking interval, whatever the number of orders. Nobody asks for an
-order that is younger than what the fastest lately took.
+It reads final states from the orders' own table, not with GET requests. One connection asks for all outstanding orders at once, every 1 to
+4 ms. This costs the stack almost nothing, and the result is exact to the polling interval for any number of orders. An order younger than
+the fastest recent one is not asked for.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from labkit.http_client import Client, NoAnswer
 if TYPE_CHECKING:
     import aiomysql
 
-LIMIT = "10000000.00"  # what a customer may spend: enough for any run
+LIMIT = "10000000.00"  # a customer's credit limit: enough for any run
 TOO_MUCH = "10000000.01"
 REJECTED_SHARE, UNKNOWN_SHARE = 0.10, 0.05
-NOBODY = 9_000_000_000_000_000_000  # customer ids from here on do not exist
+NOBODY = 9_000_000_000_000_000_000  # no customer has an id from here on
 POST_TIMEOUT = 10.0  # seconds
-FINISH_TIMEOUT = 10.0  # seconds from POST to final state; then a client goes on and counts the order as not finished
-MAX_OUTSTANDING = 5_000  # at a fixed rate; beyond it the stack does not keep up and posting waits
-LOOK_AGAIN_S = 0.2  # when MySQL does not answer
-BATCH = 500  # ids in one question to the database
+FINISH_TIMEOUT = 10.0  # seconds from POST to final state; after that, a client continues and the order counts as not finished
+MAX_OUTSTANDING = 5_000  # at a fixed rate; beyond it, the stack cannot keep up and posting waits
+LOOK_AGAIN_S = 0.2  # the pause when MySQL does not answer
+BATCH = 500  # ids per query
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """`rate` in orders/s, or `clients` that each wait for the end of their order before they post the next. Figures leave out what ends
-    in the first `warm_up` seconds. `orders` ends the run after that many."""
+    """Either `rate`, in orders per second, or `clients`, each of which waits for its order to end before it posts the next. Results
+    exclude orders that end in the first `warm_up` seconds. `orders` ends the run after that many orders."""
 
     seconds: float
     clients: int = 16
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass
 class Tally:
-    """What happened so far. Latencies in seconds."""
+    """The measurements so far. Latencies are in seconds."""
 
     started: float = 0.0
     ended: float = 0.0
@@ -75,7 +75,7 @@ class Tally:
     outstanding: int = 0
     failed_looks: Counter[str] = field(default_factory=Counter)
     unseen_s: float = 0.0
-    """How long MySQL did not tell what had ended."""
+    """Seconds in which MySQL could not report which orders had ended."""
 
     @property
     def rate(self) -> float:
@@ -84,15 +84,15 @@ class Tally:
         return self.finished / seconds if self.started and seconds > 0 else 0.0
 
     def percentile(self, share: float) -> float | None:
-        """The latency that `share` (0 to 1) of all sagas stayed within, in milliseconds."""
+        """Return the latency in milliseconds that a `share` (0 to 1) of all sagas did not exceed, or None if no saga finished."""
         if not self.latencies:
             return None
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))] * 1000
 
 
 class Load:
-    """One run. `stop()` ends the posting early; what is outstanding is waited for all the same. `on_open` and `on_close` are called when
-    the time in which sagas count begins and ends."""
+    """One run. `stop()` ends the posting early; outstanding orders still get time to finish. `on_open` and `on_close` are called at the
+    start and the end of the measured time."""
 
     def __init__(self, target: Target, plan: Plan) -> None:
         self.tally = Tally()
@@ -110,7 +110,7 @@ class Load:
         self._stopping.set()
 
     async def run(self) -> Tally:
-        """Raises UserError when the stack does not answer."""
+        """Run the load and return the measurements. Raises UserError if the stack does not answer."""
         customers, self._orders = Client(self._target.customers_url), Client(self._target.orders_url)
         self._customers = await _create_customers(customers, self._plan)
         watching = asyncio.create_task(self._watch())
@@ -130,7 +130,7 @@ class Load:
         return self.tally
 
     async def _time(self) -> None:
-        """Opens and closes the time in which sagas count."""
+        """Start and end the measured time."""
         await self._sleep(self._plan.warm_up)
         self.tally.started = time.perf_counter()
         self.on_open()
@@ -150,7 +150,7 @@ class Load:
             while not self._stopping.is_set():
                 order = await self._post(time.perf_counter())
                 if order is None:
-                    await self._sleep(0.1)  # a stack that refuses is not helped by asking as fast as possible
+                    await self._sleep(0.1)  # posting faster does not help a stack that refuses orders
                     continue
                 try:
                     async with asyncio.timeout(FINISH_TIMEOUT):
@@ -161,7 +161,8 @@ class Load:
         await asyncio.gather(*(client() for _ in range(self._plan.clients)))
 
     async def _post_at_rate(self) -> None:
-        """Latency counts from when an order was due, so that a stack that stalls cannot hide it by slowing the generator."""
+        """Post at the plan's rate. Latency counts from the time an order was due, so that a stalled stack cannot hide it by slowing the
+        generator."""
         assert self._plan.rate is not None
         posts: set[asyncio.Task[_Order | None]] = set()
         due = time.perf_counter()
@@ -204,7 +205,7 @@ class Load:
         return order
 
     async def _watch(self) -> None:
-        """Asks for the state of what is outstanding, for ever; while MySQL does not answer, again and again."""
+        """Poll the state of outstanding orders without end. Reconnect while MySQL does not answer."""
         import aiomysql
 
         at, away_since = self._target, 0.0
@@ -226,7 +227,7 @@ class Load:
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _ask(self, database: "aiomysql.Connection") -> None:
-        """Until it does not answer."""
+        """Poll until the database does not answer."""
         async with database.cursor() as cursor:
             while True:
                 await self._news.wait()
@@ -243,7 +244,7 @@ class Load:
                 await asyncio.sleep(0.001 if len(ids) <= 4 else 0.004)
 
     def _old_enough(self) -> list[int]:
-        """The outstanding orders that may have ended. 0.7: so that a stack that gets faster is noticed."""
+        """Return the outstanding orders that may have ended. The factor 0.7 lets the generator notice a stack that becomes faster."""
         born_before = time.perf_counter() - 0.7 * min(self._recent, default=0.0)
         return [order_id for order_id, order in self._outstanding.items() if order.since <= born_before]
 
@@ -260,7 +261,7 @@ class Load:
             self.tally.latencies.append(now - order.since)
 
     async def _drain(self, watching: "asyncio.Task[None]") -> None:
-        """Give what is outstanding its time, and note what is left."""
+        """Give outstanding orders time to finish, and record those that do not."""
         deadline = self.tally.ended + FINISH_TIMEOUT
         while self._outstanding and time.perf_counter() < deadline and not watching.done():
             await asyncio.wait([watching], timeout=0.01)
@@ -294,7 +295,7 @@ async def _create_customers(client: Client, plan: Plan) -> list[int]:
 def _id_in(answer: bytes, field: str) -> int | None:
     try:
         return int(msgspec.json.decode(answer)[field])
-    except (ValueError, KeyError, TypeError, RecursionError):  # whatever it is, it is not the answer that the contract names
+    except (ValueError, KeyError, TypeError, RecursionError):  # any such error means that the answer breaks the contract
         return None
 
 
@@ -306,7 +307,7 @@ def _detail(answer: bytes) -> str:
 
 
 def run(target: Target, plan: Plan, *, watch: Callable[[Load], object] | None = None) -> Tally:
-    """Run a load to its end. `watch` gets the Load as soon as it exists, inside its event loop: for live figures and for stop()."""
+    """Run a load to its end. `watch` receives the Load as soon as it exists, inside its event loop, for live figures and for stop()."""
     import uvloop
 
     async def main() -> Tally:

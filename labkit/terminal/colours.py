@@ -1,4 +1,4 @@
-"""The colours of labkit's pages, by what they are for, in a light and a dark scheme.
+"""The colours of labkit's pages by purpose, in a light and a dark scheme.
 
 Text has a contrast of at least 4.5 on `paper` and on `panel` (WCAG 2.2, 1.4.3), a mark of at least 3 on `paper` (1.4.11).
 """
@@ -44,7 +44,7 @@ MARKS = ("client", "write", "event", "record", "received", "view", "band")
 
 
 def css() -> str:
-    """As variables, `var(--ink)`, that follow the reader's scheme."""
+    """Return the colours as CSS variables, such as `var(--ink)`, which follow the reader's scheme."""
     light, dark = ("".join(f"--{name}:{colour};" for name, colour in scheme.items()) for scheme in (LIGHT, DARK))
     return (
         f":root{{color-scheme:light dark;{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"

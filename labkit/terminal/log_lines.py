@@ -1,4 +1,4 @@
-"""Log lines as people read them (when, which message, what handled it and how long that took) and as programs do."""
+"""Log lines for people (time, message, handler and duration) and for programs."""
 
 import json
 import time
@@ -8,7 +8,7 @@ SHOWN_ELSEWHERE = ("time", "event", "traceback", "level")
 
 
 def readable(line: str) -> str:
-    """`TIME  EVENT AGGREGATE (message id)  HANDLER  14 ms`. Anything but a service's own line stays as it is."""
+    """Return `TIME  EVENT AGGREGATE (message id)  HANDLER  14 ms`. A line that is not in the services' own format stays unchanged."""
     if not line.startswith("{"):
         return line
     try:
@@ -21,7 +21,8 @@ def readable(line: str) -> str:
 
 
 def as_json(component: str, line: str) -> str:
-    """One document: `{"time": …, "event": …, "component": "orders"}` of a service's own line, else `{"line": "…", "component": …}`."""
+    """Return one document: `{"time": …, "event": …, "component": "orders"}` for a service's own line, else `{"line": "…", "component":
+    …}`."""
     try:
         said = json.loads(line) if line.startswith("{") else None
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What labkit prints, and where. Nothing else in labkit prints: what others wrote must not command the terminal that shows it."""
+"""What labkit prints, and where. Only this module prints, so that text from elsewhere cannot control the user's terminal."""
 
 import os
 import re
@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 from labkit.terminal import screen
 
-# What a terminal obeys or hides instead of showing it: control characters but for tab and line feed, marks of direction and other
-# invisible ones (not the joiners of Indic scripts and of emoji), line separators, halves of surrogates, tags.
+# Characters that a terminal obeys or hides instead of showing: control characters except tab and line feed, direction marks and other
+# invisible characters (not the joiners of Indic scripts and emoji), line separators, surrogates, tags.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
@@ -17,12 +17,12 @@ _INVISIBLE = re.compile(
 
 
 def plain(text: str) -> str:
-    """`text` with all that is no visible character as \\u001b: in JSON, too, that is right where it stands."""
+    """Return `text` with each invisible character written as \\u001b, which is also valid inside JSON."""
     return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_written, text)
 
 
 def one_line(text: str) -> str:
-    """The same for what has to stay in its line: a name with a line feed in it must not look like a line of labkit's."""
+    """Return plain text on one line. Otherwise a name with a line feed could look like a line of labkit's own."""
     return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -34,7 +34,7 @@ def _written(match: re.Match[str]) -> str:
 
 
 class NotWritten(Exception):
-    """Standard output does not take what labkit says: its reader has gone, or its disk is full."""
+    """Standard output does not accept what labkit prints: its reader is gone, or its disk is full."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -42,11 +42,11 @@ class NotWritten(Exception):
         self.reader_has_gone = isinstance(error, BrokenPipeError)
 
 
-_said: list[bool] = []  # is anything on standard output yet?
+_said: list[bool] = []  # has anything been written to standard output?
 
 
 def line(text: str = "") -> None:
-    """Words for people, wrapped to the width of the screen, their marks in colour. Raises NotWritten."""
+    """Print text for people, wrapped to the screen's width, with coloured marks. Raises NotWritten."""
     shown = plain(text)
     if not _documents:
         shown = _wrapped(shown)
@@ -55,12 +55,13 @@ def line(text: str = "") -> None:
 
 
 def raw(text: str) -> None:
-    """What must stay as it is: JSON, CSV, code, logs. Raises NotWritten."""
+    """Print text that must stay unchanged: JSON, CSV, code, logs. Raises NotWritten."""
     _write(plain(text))
 
 
 def styled(text: str) -> None:
-    """What labkit itself has laid out and coloured for this screen, out of text that is plain. Raises NotWritten."""
+    """Print text that labkit has already laid out and coloured for this screen, and that contains no foreign control characters. Raises
+    NotWritten."""
     _write(text)
 
 
@@ -80,13 +81,14 @@ def _wrapped(text: str) -> str:
     return screen.fitted(text, screen.width()) if screen.is_known() else text
 
 
-_pages: list[list[str]] = []  # what is kept for a pager, while there is one
-_documents: list[list[str]] = []  # what is kept for a document
+_pages: list[list[str]] = []  # the text collected for a pager, if there is one
+_documents: list[list[str]] = []  # the text collected for a JSON document
 
 
 @contextmanager
 def document(wanted: bool) -> Iterator[None]:
-    """With --json, what a command says that has no form of its own: `{"said": [lines], "next": a command or null}`. Nobody is asked."""
+    """With --json, print the output of a command without a JSON form of its own as `{"said": [lines], "next": a command or null}`. The
+    user is not asked anything."""
     if not wanted:
         yield
         return
@@ -103,7 +105,7 @@ def document(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """For what is told otherwise afterwards."""
+    """Discard the output; the caller reports it in another way."""
     _documents.append([])
     try:
         yield
@@ -113,7 +115,7 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def paged() -> Iterator[None]:
-    """What does not fit on a person's screen is shown by a pager: PAGER, else less. `PAGER=cat` goes without."""
+    """Show output that does not fit on the user's screen in a pager: PAGER, else less. `PAGER=cat` disables it."""
     command = _pager() if can_ask() and not _pages else []
     if not command:
         yield
@@ -147,17 +149,17 @@ def _show(text: str, command: list[str]) -> None:
 
 
 def begin() -> None:
-    """A command begins: nothing is said yet."""
+    """Note that a command begins and has printed nothing."""
     _said.clear()
 
 
 def said_something() -> bool:
-    """Is something on standard output already? What is one JSON document there must not become two."""
+    """Return whether anything has been printed to standard output. If so, printing a JSON document would make the output invalid."""
     return bool(_said)
 
 
 def problem(text: str) -> None:
-    """To standard error, so that it is seen when the output goes elsewhere. When nobody can be told, nobody is."""
+    """Print to standard error, which stays visible when the output is redirected. Write errors are ignored."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     with suppress(OSError, ValueError):
@@ -165,9 +167,9 @@ def problem(text: str) -> None:
 
 
 def progress(text: str) -> None:
-    """What is being done, in place of what was said so before; empty takes it away. Only where a person looks."""
+    """Show the current activity in place of the previous one; an empty text removes it. Does nothing without a terminal."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{one_line(text)[: screen.width() - 1]}")  # a full line would end in the next one, and stay
+        sys.stderr.write(f"\r\x1b[K{one_line(text)[: screen.width() - 1]}")  # a full line would wrap, and its first part would stay
         sys.stderr.flush()
 
 
@@ -180,7 +182,8 @@ def can_ask() -> bool:
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask on the terminal; anything but y is no, and said so. Without a terminal nobody is asked: whoever wrote the script meant it."""
+    """Ask on the terminal. Anything but y means no, and is confirmed on the screen. Without a terminal, return True: a script's author
+    meant it."""
     if yes or not can_ask() or _agreed(question):
         return True
     line("Nothing was changed.")

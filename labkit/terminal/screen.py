@@ -1,6 +1,6 @@
-"""The screen that labkit writes for: how wide and how high it is, whether it has colours, and how text is laid out for it.
+"""The screen: its width and height, whether it has colours, and how text is laid out for it.
 
-Every screen is made for 80 columns; 60 must still read well. Where nobody looks (a pipe, a file) lines are as wide as WIDE.
+Every screen is designed for 80 columns and must still read well at 60. Without a terminal (a pipe, a file), lines are as wide as WIDE.
 """
 
 import os
@@ -9,24 +9,24 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-NARROWEST, READABLE, WIDE, HEIGHT = 60, 100, 110, 24  # READABLE is as wide as a paragraph gets
+NARROWEST, READABLE, WIDE, HEIGHT = 60, 100, 110, 24  # READABLE is the maximum width of a paragraph
 _HANGING = re.compile(r"\s*(?:[✓✗?·»…] )?(?:Next: |Note: |[^\s:]\S*(?: \S+){0,2}:? {2,})?")
 _MARK = re.compile(r"^(\s*)([✓✗?]) ", re.MULTILINE)
 _COLOURS = {"✓": "32", "✗": "31", "?": "33"}
 
 
 def width() -> int:
-    """Columns: those that COLUMNS names, else those of the terminal that shows standard output or errors, else WIDE; 60 at least."""
+    """Return the number of columns: COLUMNS, or else the width of the terminal of standard output or error, or else WIDE. At least 60."""
     return max(NARROWEST, _of_terminal("COLUMNS", 0) or WIDE)
 
 
 def height() -> int:
-    """Lines of the terminal, 24 where there is none."""
+    """Return the number of lines of the terminal, 24 without one."""
     return _of_terminal("LINES", 1) or HEIGHT
 
 
 def is_known() -> bool:
-    """Does anybody say how wide the screen is? Where nobody does, sentences stay on one line, for other programs to read."""
+    """Return whether the screen's width is known. If it is not, sentences stay on one line, for other programs to read."""
     return _of_terminal("COLUMNS", 0) > 0
 
 
@@ -43,24 +43,24 @@ def _of_terminal(variable: str, which: int) -> int:
 
 
 def has_colours() -> bool:
-    """On a terminal, unless NO_COLOR (https://no-color.org) or a dumb terminal says otherwise."""
+    """Return whether to use colours: on a terminal, unless NO_COLOR (https://no-color.org) is set or the terminal is dumb."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def coloured(text: str) -> str:
-    """The text with its marks in colour. They mean the same without it."""
+    """Return the text with coloured marks. The marks mean the same without colour."""
     return _MARK.sub(lambda mark: f"{mark[1]}\x1b[{_COLOURS[mark[2]]}m{mark[2]}\x1b[0m ", text)
 
 
 def fitted(text: str, columns: int) -> str:
-    """Lines that are too long go on under their own text: after a mark, a label or "Next:". No word is broken."""
+    """Wrap long lines. A continuation aligns with the line's own text, after a mark, a label or "Next:". Words are never broken."""
     if all(len(line) <= columns for line in text.split("\n")):
         return text
     return "\n".join(part for line in text.split("\n") for part in wrapped(line, columns))
 
 
 def wrapped(line: str, columns: int, hanging: int | None = None) -> list[str]:
-    """One line as several, the further ones indented by `hanging` columns (default: to where the line's own text begins)."""
+    """Return a line wrapped to several. Continuations are indented by `hanging` columns (default: to where the line's own text begins)."""
     if len(line) <= columns:
         return [line]
     if hanging is None:
@@ -70,12 +70,12 @@ def wrapped(line: str, columns: int, hanging: int | None = None) -> list[str]:
 
 
 def paragraph(text: str, label: str = "") -> str:
-    """A text of several lines as one paragraph for this screen, its label before it."""
+    """Return a text of several lines as one paragraph for this screen, after its label."""
     return "\n".join(wrapped(f"{label}{' '.join(text.split())}", min(width(), READABLE), len(label)))
 
 
 def row(cells: Iterable[tuple[str, int]], indent: int = 2) -> Iterator[str]:
-    """A row of a table: each cell as (text, width in columns); what is wider goes on in the next line of its own column."""
+    """Yield the lines of a table row. Each cell is (text, width in columns); longer text continues below, in its own column."""
     known = list(cells)
     texts = [_cell(text, columns) for text, columns in known]
     for n in range(max(map(len, texts))):
@@ -90,5 +90,5 @@ def _cell(text: str, columns: int) -> list[str]:
 
 
 def room(longest: int, others: Sequence[int], *, columns: int = 0, indent: int = 2) -> int:
-    """The width of a table's one wide column: as much as its longest text takes, while the other columns leave it (12 at least)."""
+    """Return the width of a table's one wide column: enough for its longest text, as far as the other columns allow; at least 12."""
     return max(12, min(longest, (columns or width()) - indent - sum(others) - 2 * len(others)))

@@ -1,11 +1,11 @@
-"""Standard streams that take every text: no character ends a command, whatever the terminal can show."""
+"""Standard streams that accept every text: no character makes a command fail, whatever the terminal can show."""
 
 import codecs
 import os
 import sys
 from typing import Any
 
-# Read as well as what they stand for. No quotation mark and no backslash: what is written may be JSON.
+# Readable replacements. None is a quotation mark or a backslash, because the text may be JSON.
 _PLAIN = str.maketrans(
     {
         "✓": "+", "✗": "x", "·": ".", "…": "...", "→": "->", "←": "<-", "▶": ">", "◀": "<", "×": "x", "≥": ">=", "≤": "<=", "≠": "!=",
@@ -17,18 +17,18 @@ _PLAIN = str.maketrans(
 
 
 def prepare() -> None:
-    """Before anything is said: streams that are closed swallow what is written, and the others replace what they cannot show."""
+    """Prepare the streams before any output: a closed stream discards what is written, and the others replace what they cannot show."""
     codecs.register_error("labkit", _replaced)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever called
+        if stream is None:  # closed by the calling process
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
         elif mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="labkit")
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """Signs of labkit's own become plain ones; any other character is written as \\u1f4a9, in UTF-16 as JSON does."""
+    """Replace labkit's own symbols with plain ones, and any other character with \\u1f4a9, in UTF-16 as JSON does."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_written, error.object[error.start : error.end])), error.end
@@ -43,7 +43,7 @@ def _written(character: str) -> str:
 
 
 def give_up(stream: Any) -> None:
-    """Nobody reads it, or nothing can be written: what is still held back must not fail again when the interpreter ends."""
+    """Redirect a stream that cannot be written to the null device, so that its buffered text does not fail again at exit."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

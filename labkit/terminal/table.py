@@ -4,18 +4,18 @@ from typing import Any
 
 from labkit.terminal import say, screen
 
-WIDEST, NARROWEST = 60, 10  # characters of one value
+WIDEST, NARROWEST = 60, 10  # characters per value
 
 
 def plain(value: Any) -> Any:
-    """As JSON and CSV have it: bytes as text, amounts and times as text."""
+    """Return a value as JSON and CSV show it: bytes, amounts and times as text."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return value if isinstance(value, int | float | str | bool | list | dict) else str(value)
 
 
 def show(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    """Too wide for the screen, its longest values are cut; with too many columns for that, each row is a list."""
+    """Print a table. If it is too wide, cut its longest values; if it has too many columns for that, print each row as a list."""
     cells = [["·" if value is None else _short(str(plain(value))) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
     room = screen.width() - 2 * (len(names) - 1)

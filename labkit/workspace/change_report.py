@@ -1,4 +1,4 @@
-"""What a command says about files that it changed in a workspace."""
+"""How a command reports the files that it changed in a workspace."""
 
 from labkit.terminal import say
 from labkit.workspace.changes import Change
@@ -7,7 +7,7 @@ SHOWN_PATHS = 8
 
 
 def show(change: Change) -> None:
-    """Which files are different now, and where the earlier work is."""
+    """Print which files changed and where the earlier work is."""
     if change.paths:
         more = len(change.paths) - SHOWN_PATHS
         listed = ", ".join(change.paths[:SHOWN_PATHS]) + (f" and {more} more" if more > 0 else "")

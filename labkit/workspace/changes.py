@@ -1,8 +1,8 @@
-"""Replacing a workspace's files by a lab's, without ever losing what was there.
+"""Replacing a workspace's files with a lab's files, without ever losing work.
 
-What is there is kept as a snapshot first; then `changing.json` says what the files are to become; then they are replaced one by one, each
-in one step; then `laid.json` says what they are. Killed anywhere in between, the next command in the workspace goes on from `changing.json`
-and keeps first what was edited since. A file is only ever replaced while it is as it was kept.
+A change has four steps. labkit saves the current files as a snapshot, writes the target to `changing.json`, replaces the files one by one
+(each atomically), and records the result in `laid.json`. If a change is interrupted, the next command in the workspace resumes it from
+`changing.json`, after saving any edits made since. A file is replaced only if its content is still the content that was saved.
 """
 
 import json
@@ -31,7 +31,7 @@ UNFINISHED = "changing.json"
 
 @dataclass(frozen=True)
 class Target:
-    """What the files are to become: where `lab` starts, its solution, the snapshot `name`, or the reference services."""
+    """What the files are to be replaced with: the starting point of `lab`, its solution, the snapshot `name`, or the reference services."""
 
     kind: str
     lab: int | None = None
@@ -51,14 +51,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Change:
-    """What was done: the paths that were written or removed, and where the earlier work is, if there was any."""
+    """The result: the paths that were written or removed, and the snapshot of the earlier work, if there was any."""
 
     paths: tuple[str, ...]
     kept: Snapshot | None
 
 
 def named(space: Workspace, name: str) -> Snapshot:
-    """Raises UserError for a snapshot that is not there."""
+    """Return a snapshot by its name. Raises UserError if it does not exist."""
     for snapshot in snapshots.all_of(space):
         if snapshot.name == name:
             return snapshot
@@ -66,17 +66,17 @@ def named(space: Workspace, name: str) -> Snapshot:
 
 
 def current(space: Workspace) -> Tree:
-    """The files that labkit would replace, as they are now."""
+    """Return the current state of the files that labkit would replace."""
     return trees.of_workspace(space.folder, manifest_of(space).beside)
 
 
 def edited(space: Workspace) -> bool:
-    """Is there work that labkit did not put there itself?"""
+    """Return whether the files contain work that labkit did not put there."""
     return trees.digest(current(space)) != manifest_of(space).digest
 
 
 def replace(space: Workspace, target: Target, *, why: str) -> Change:
-    """Make the files what the target says. Raises UserError; nothing is lost then, and the next command goes on."""
+    """Replace the files with the target's. Raises UserError; even then no work is lost, and the next command resumes the change."""
     with changing(space), told_when_refused(space.folder):
         since_interrupted = _finish(space)
         wanted = target.tree(space)
@@ -90,7 +90,7 @@ def replace(space: Workspace, target: Target, *, why: str) -> Change:
 
 
 def put_back(space: Workspace, path: str, *, why: str) -> Change:
-    """One file as labkit put it there last, or as the reference has it. What was in its place is kept first. Raises UserError."""
+    """Put one file back as labkit last provided it, or as in the reference, after saving the current one. Raises UserError."""
     with changing(space), told_when_refused(space.folder):
         _finish(space)
         lab = manifest_of(space).lab
@@ -104,14 +104,14 @@ def put_back(space: Workspace, path: str, *, why: str) -> Change:
 
 
 def finish(space: Workspace) -> None:
-    """Go on with a change that was interrupted, and say so."""
+    """Resume an interrupted change and report it."""
     if (space.kept / UNFINISHED).exists():
         with changing(space), told_when_refused(space.folder):
             _finish(space)
 
 
 def _finish(space: Workspace) -> Snapshot | None:
-    """The snapshot of what was edited since the interruption, if anything was."""
+    """Resume an interrupted change, if there is one. Return the snapshot of what was edited since, if anything was."""
     intention = space.kept / UNFINISHED
     if not intention.exists():
         return None
@@ -135,17 +135,18 @@ def _finish(space: Workspace) -> Snapshot | None:
 
 
 def _current(space: Workspace, wanted: Mapping[str, bytes]) -> Tree:
-    """All that could be replaced or removed."""
+    """Return all files that could be replaced or removed."""
     return trees.of_workspace(space.folder, {*manifest_of(space).beside, *(path for path in wanted if not trees.in_services(path))})
 
 
 def _is_work(space: Workspace, now: Tree) -> bool:
-    """Is it anything but what labkit put there? Files beside the services that labkit never put there are the learner's."""
+    """Return whether `now` contains work that labkit did not put there. Files beside the services that labkit never wrote are the
+    learner's."""
     return bool(now) and trees.digest(now) != manifest_of(space).digest
 
 
 def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
-    """After an interruption: is there any file that is neither as it is to be nor as labkit has it?"""
+    """After an interruption, return whether any file matches neither the target nor a version that labkit already has."""
     known: dict[str, set[bytes]] = {path: {content} for path, content in wanted.items()}
     was = manifest_of(space)
     for target in (Target(START, was.lab), Target(SOLUTION, was.lab), Target(REFERENCE)):
@@ -161,7 +162,7 @@ def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
 
 
 def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str) -> list[str]:
-    """The paths that were changed. What somebody saves while this goes on is kept first."""
+    """Replace the files and return the changed paths. Files saved by someone else in the meantime are saved as a snapshot first."""
     done: set[str] = set()
     for _ in range(TRIES):
         if _replaced(space, wanted, now, done):
@@ -171,7 +172,7 @@ def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str
     else:
         raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then the same command again")
     beside = tuple(path for path in wanted if not trees.in_services(path))
-    digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # what was restored is the learner's own
+    digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # restored work is the learner's own
     paths.write(space.kept / "laid.json", json.dumps({"lab": target.lab, "beside": beside, "digest": digest}))
     kill_points.reached("laid")
     (space.kept / UNFINISHED).unlink(missing_ok=True)
@@ -179,7 +180,7 @@ def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str
 
 
 def _replaced(space: Workspace, wanted: Tree, now: Tree, done: set[str]) -> bool:
-    """False as soon as a file is not as it was a moment ago."""
+    """Replace files one by one. Return False as soon as a file has changed since `now` was read."""
     for path in trees.changed(now, wanted):
         file = space.folder / path
         if (file.read_bytes() if file.is_file() else None) != now.get(path):
@@ -194,7 +195,7 @@ def _replaced(space: Workspace, wanted: Tree, now: Tree, done: set[str]) -> bool
 
 
 def _remove(space: Workspace, path: str) -> None:
-    """And the folders that hold nothing but compiled modules then."""
+    """Remove a file, then each parent folder that holds nothing but compiled modules."""
     file = space.folder / path
     file.unlink(missing_ok=True)
     for folder in file.parents:

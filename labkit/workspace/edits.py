@@ -1,4 +1,4 @@
-"""A learner's edits become what runs: every service whose files differ from those that it was started with is started again."""
+"""Running a learner's edits: restart every service whose files differ from those it was started with."""
 
 from pathlib import Path
 
@@ -9,12 +9,13 @@ from labkit.workspace import here, recovery
 
 
 def take_over(stack: Stack) -> list[str]:
-    """Start again what was edited, wait until it is ready, and return which services that were, in the order in which they start.
+    """Restart the edited services, wait until they are ready, and return their names in start order.
 
-    In a workspace the services run from it afterwards, whatever they ran from before; elsewhere from where they run now. A stack that does
-    not run is left alone, and so is a service that was stopped and whose files are the same. Raises UserError when another command is at
-    work on the stack, and NotReady, with the last lines of its log, when a service does not start with the files as they are: it is tried
-    again the next time."""
+    In a workspace, the services run from the workspace afterwards, wherever they ran from before. Elsewhere, they keep their folder. A
+    stack that is down is left alone, and so is a stopped service whose files have not changed. Raises UserError if another command is
+    working on the stack, and NotReady, with the last lines of the log, if a service does not start with the current files. The next call
+    tries that service again.
+    """
     source = source_for(state.load(stack.name))
     if not _stale(stack.name, source):
         return []
@@ -28,13 +29,13 @@ def take_over(stack: Stack) -> list[str]:
 
 
 def source_for(stack: Stack) -> Path:
-    """The folder that a stack's services are to run from: the workspace that one is in, else what they run from now."""
+    """Return the folder that a stack's services should run from: the current workspace, or else their present folder."""
     space = here.workspace_or_none()
     return space.folder if space else stack.source
 
 
 def _stale(name: str, source: Path) -> list[str]:
-    """The services that do not run with the files of `source`; none when nothing of the stack runs."""
+    """Return the services that do not run with the files of `source`. Empty if no part of the stack runs."""
     stack = state.load(name)
     wanted = sources.digests(source, stack.services)
     stale = [name for name in stack.services if stack[name].digest != wanted[name] or stack.source != source]

@@ -1,4 +1,4 @@
-"""A stack whose stores are empty and whose services run from a folder: what every start of a lab and every reset ends with."""
+"""A stack with empty stores, whose services run from a given folder. Every lab start and every reset ends with one."""
 
 import time
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from labkit.terminal import say
 
 @dataclass(frozen=True)
 class Emptied:
-    """What was done: was there anything to empty, and how long it took (seconds)."""
+    """The result: whether there was data to empty, and how long it took in seconds."""
 
     emptied: bool
     seconds: float
 
 
 def empty_stack(name: str, source: Path | None, command: str, *, profile: Profile | None = None, cold: bool = False) -> Emptied:
-    """Empty every store of the stack (with `cold`, remove its data), bring it up if it does not run, and wait until all is ready.
-    `source` is the folder that its services run from, `profile` says what it consists of; None leaves that. If this is interrupted,
-    the next `up` finishes it. Raises UserError."""
+    """Empty every store of the stack (with `cold`, remove its data), bring it up if it is down, and wait until everything is ready.
+    `source` is the folder that the services run from and `profile` is the stack's profile; None leaves either unchanged. If
+    interrupted, the next `up` finishes the work. Raises UserError."""
     begun = time.monotonic()
     with state.exclusive(name, command.removeprefix("labkit ")) as directory:
         interrupts.on_termination()
@@ -34,12 +34,12 @@ def empty_stack(name: str, source: Path | None, command: str, *, profile: Profil
         runtime = runtimes.of(choice.runtime, directory, old.profile if old else wanted)
         runs = bool(runtime.running())
         if old is not None:
-            runtime.refuse_unusable()  # what cannot be begun must not be finished by the next `up`
+            runtime.refuse_unusable()  # refuse now: the next `up` must not finish a reset that cannot begin
             provision.statements(source or old.source, wanted)
             notes.heal_all_first(old, command) if runs and not cold else notes.forget(old, command)
             lifecycle.intend_reset(directory, lifecycle.RESET_ALL if cold else lifecycle.RESET)
         if runs and old is not None and old.profile != wanted:
-            lifecycle.take_down(directory, old, data=False)  # other components, on the same servers' data, which is emptied below
+            lifecycle.take_down(directory, old, data=False)  # other components; the servers' data is emptied below
             runs = False
         if not runs:
             say.line(f"{choice.why}\n")

@@ -1,4 +1,4 @@
-"""The guides as one self-contained HTML page: nothing is fetched, and it can be printed."""
+"""The guides as one self-contained HTML page, which loads nothing from the network and can be printed."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +10,7 @@ from labkit.workspace.progress import AFTER_SOLUTION, PASSED
 
 
 def page(labs: Sequence[LabStatus]) -> str:
-    """With what is passed marked, as of now."""
+    """Return the page, with the checks that have passed so far marked."""
     title = labs[0].lab.title if len(labs) == 1 else "The labs"
     contents = "".join(_contents(now) for now in labs)
     return "\n".join(
@@ -55,7 +55,7 @@ def _mark(section: guide.Section, now: LabStatus) -> str:
 
 
 def _html(text: str) -> str:
-    """Raw HTML in a guide is shown as it stands, not run."""
+    """Return a guide's Markdown as HTML. Raw HTML in it is shown as text, not rendered."""
     from markdown_it import MarkdownIt
 
     rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
@@ -84,7 +84,7 @@ table { border-collapse: collapse; } td, th { border: 1px solid var(--line); pad
 @media print { nav, .copy { display: none; } body { display: block; } section { break-inside: avoid-page; } }
 """
 
-# Beside each block that has commands to type: it puts them on the clipboard. On a narrow screen the contents begin closed.
+# Adds a copy button to each block of commands. On a narrow screen, the contents start closed.
 _SCRIPT = """
 for (const pre of document.querySelectorAll("pre:not(.picture)")) {
   const button = document.createElement("button"), block = document.createElement("div");

@@ -1,4 +1,4 @@
-"""The workspace that one is in."""
+"""The workspace that contains the working directory."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from labkit.workspace.learner_folder import Workspace
 
 
 def workspace_or_none() -> Workspace | None:
-    """None outside of one. A change of its files that was interrupted is finished first."""
+    """Return the workspace, or None outside of one. An interrupted change of its files is finished first."""
     found = learner_folder.find()
     if found and (found.kept / changes.UNFINISHED).exists():
         changes.finish(found)
@@ -16,7 +16,7 @@ def workspace_or_none() -> Workspace | None:
 
 
 def workspace() -> Workspace:
-    """The same; raises UserError outside."""
+    """Return the workspace, like workspace_or_none. Raises UserError outside of one."""
     found = workspace_or_none()
     if found is None:
         message = f"You are not in a workspace ({Path.cwd()})."

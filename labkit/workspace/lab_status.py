@@ -1,4 +1,4 @@
-"""How far a learner is in a lab: what `labs`, the guide, hints and the report say about it."""
+"""How far a learner is in a lab, as shown by `labs`, the guide, the hints and the report."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NOT_STARTED, STARTED, DONE = "not started", "started", "done"
 
 @dataclass(frozen=True)
 class LabStatus:
-    """`checks` are those of the lab with what is known of each: PASSED, AFTER_SOLUTION, SKIPPED, GIVEN or OPEN."""
+    """The status of one lab. `checks` maps each check of the lab to PASSED, AFTER_SOLUTION, SKIPPED, GIVEN or OPEN."""
 
     lab: Lab
     record: LabRecord
@@ -32,24 +32,24 @@ class LabStatus:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """How many of the checks that are not given are passed, of how many."""
+        """The number of passed checks and the number of all checks, not counting the given ones."""
         counted = [state for state in self.checks.values() if state != GIVEN]
         return sum(state in (PASSED, AFTER_SOLUTION) for state in counted), len(counted)
 
     @property
     def failing(self) -> list[str]:
-        """The checks that were passed once and failed the last time: what came later has broken them."""
+        """The checks that passed once but failed in their last run: a later change broke them."""
         passed = [check for check, state in self.checks.items() if state in (PASSED, AFTER_SOLUTION)]
         return [check for check in passed if self.record.checks.get(check, CheckRecord()).last == "fail"]
 
     @property
     def open_step(self) -> Step | None:
-        """The first step whose check is not passed yet."""
+        """The first step whose check has not passed."""
         return next((step for step in self.lab.steps if self.checks.get(step.id, OPEN) == OPEN), None)
 
     @property
     def next_step(self) -> Step | None:
-        """The first step that is open, or given and not seen yet: its check was never run."""
+        """The first step that is open, or that is given and whose check has never been run."""
         return next((step for step in self.lab.steps if self._is_ahead(step.id)), None)
 
     def _is_ahead(self, check: str) -> bool:
@@ -58,7 +58,7 @@ class LabStatus:
 
 
 def of_all(progress: Progress) -> list[LabStatus]:
-    """In the order of the labs."""
+    """Return the status of every lab, in the order of the labs."""
     return [of_lab(lab, progress) for lab in all_labs()]
 
 
@@ -69,7 +69,8 @@ def of_lab(lab: Lab, progress: Progress) -> LabStatus:
 
 
 def check_ids(lab: Lab) -> list[str]:
-    """All checks of a lab, in the order of their numbers. Read, not run: listing the labs must not import what checks need."""
+    """Return the ids of a lab's checks in numerical order. Parses checks.py instead of importing it, so that listing the labs does not load
+    what checks need."""
     try:
         text = (lab.folder / "checks.py").read_text(encoding="utf-8")
     except OSError:

@@ -1,10 +1,10 @@
-"""The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab brings, and `.labkit/`:
+"""The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab provides, and `.labkit/`:
 
-workspace.json   which stack runs from here                laid.json     which lab it is at, and what labkit put there
-progress.json    see progress.py                           snapshots/    work that was kept, see snapshots.py
-changing.json    a change of the files is under way        lock          held by the command that changes them
+    workspace.json   the stack that runs from this folder   laid.json     the current lab, and what labkit wrote for it
+    progress.json    see progress.py                        snapshots/    saved work, see snapshots.py
+    changing.json    a change of the files is in progress   lock          held by the command that changes the files
 
-Everything else in the folder, notes.md first of all, is the learner's alone.
+Everything else in the folder, above all notes.md, belongs to the learner.
 """
 
 import json
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Workspace:
-    """A learner's folder; `stack` is the name of the stack that runs from it."""
+    """A learner's folder. `stack` is the name of the stack that runs from it."""
 
     folder: Path
     stack: str
@@ -33,16 +33,16 @@ class Workspace:
 
 
 def find(start: Path | None = None) -> Workspace | None:
-    """The workspace that `start` (else the working directory) is in, or None. Raises UserError for one that cannot be read."""
+    """Return the workspace that contains `start` (default: the working directory), or None. Raises UserError if it cannot be read."""
     folder = folder_of(start)
     return _read(folder) if folder else None
 
 
 def folder_of(start: Path | None = None) -> Path | None:
-    """Its folder alone, whatever is in it."""
+    """Return the workspace's folder alone, without reading its contents."""
     try:
         start = (start or Path.cwd()).absolute()
-    except FileNotFoundError:  # the working directory is gone
+    except FileNotFoundError:  # the working directory no longer exists
         return None
     return next((folder for folder in (start, *start.parents) if (folder / KEPT / "workspace.json").is_file()), None)
 
@@ -72,7 +72,7 @@ def write(space: Workspace) -> None:
 
 @contextmanager
 def told_when_refused(folder: Path) -> Iterator[None]:
-    """What the file system refuses is the user's to fix. Raises UserError."""
+    """Turn a refusal of the file system into a UserError: the user can fix it."""
     try:
         yield
     except OSError as error:
@@ -83,7 +83,7 @@ def told_when_refused(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def changing(space: Workspace) -> Iterator[None]:
-    """One command changes a workspace at a time. Raises UserError while another does."""
+    """Hold the workspace's lock, so that only one command changes its files. Raises UserError if another command holds it."""
     import fcntl
 
     with told_when_refused(space.folder), (space.kept / "lock").open("a") as file:

@@ -1,4 +1,4 @@
-"""What labkit put into a workspace last, `.labkit/laid.json`: the lab that it is at, and how the learner's edits are known."""
+"""What labkit last put into a workspace, `.labkit/laid.json`: the current lab, and the digest that reveals the learner's edits."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -9,7 +9,7 @@ from labkit.workspace.learner_folder import Workspace
 
 @dataclass(frozen=True)
 class Manifest:
-    """The lab, the files beside the services that it brought, and the digest of all that labkit put there."""
+    """The lab, the files that it placed beside the services, and the digest of all files that labkit wrote."""
 
     lab: int | None = None
     beside: tuple[str, ...] = ()
@@ -17,12 +17,12 @@ class Manifest:
 
 
 def manifest_of(space: Workspace) -> Manifest:
-    """When that cannot be read, all of it counts as the learner's work."""
+    """Return the workspace's manifest. If it cannot be read, all files count as the learner's work."""
     try:
         data = user_files.json_of(space.kept / "laid.json")
         beside = tuple(map(str, data["beside"]))
         if any(PurePath(path).is_absolute() or ".." in PurePath(path).parts for path in beside):
-            return Manifest()  # not written by labkit, and what is outside is not its affair
+            return Manifest()  # labkit does not write such paths and must not touch files outside the workspace
         return Manifest(None if data["lab"] is None else int(data["lab"]), beside, str(data["digest"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Manifest()

@@ -1,4 +1,4 @@
-"""What a learner does next, as a command. Every screen that ends well ends with it."""
+"""The learner's next step, as a command. Every screen that ends well ends with it."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from labkit.workspace.manifest import manifest_of
 
 
 def first(stack_name: str = "default") -> str:
-    """For whoever has no workspace yet, in a shell that may not find labkit."""
+    """Return the first command for a user without a workspace, including how to reach labkit if the shell does not find it."""
     return f"{_reach()}labkit init workshop{state.named(stack_name)}"
 
 
@@ -32,7 +32,7 @@ def _reach() -> str:
 
 
 def of_labs(found: Sequence[LabStatus], space: Workspace | None) -> str:
-    """The lab that the workspace is at, while it is open; else the first that is."""
+    """Return the next step of the workspace's current lab if that lab is open, or else of the first open lab."""
     if space is None:
         return first()
     open_ones = [now for now in found if now.state in (NOT_STARTED, STARTED)]
@@ -44,7 +44,7 @@ def of_labs(found: Sequence[LabStatus], space: Workspace | None) -> str:
 
 
 def of_lab(now: LabStatus, *, has_read: bool = False) -> str:
-    """`has_read`: the guide's section of that step was just shown."""
+    """Return the next step in a lab. `has_read`: the guide's section of that step was just shown."""
     number = now.lab.number
     if now.record.started is None and now.lab.starter.is_dir():
         return f"labkit lab {number} start"
@@ -55,7 +55,7 @@ def of_lab(now: LabStatus, *, has_read: bool = False) -> str:
 
 
 def of_step(now: LabStatus, step: Step, *, has_read: bool = False) -> str:
-    """Predict, see it happen, read what it means, and be judged."""
+    """Return the next command of a step: predict, inject, read, then check."""
     lab = f"labkit lab {now.lab.number}"
     if step.predict is not None and step.id not in now.record.predictions:
         return f"{lab} predict {step.id}"

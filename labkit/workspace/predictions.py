@@ -1,4 +1,4 @@
-"""What a learner predicts before a failure, and the comparison after it."""
+"""A learner's prediction before a failure, and its comparison with the result."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ def show(question: Prediction) -> None:
 
 
 def asked(count: int, command: str) -> int:
-    """The number of an answer. Raises UserError where nobody can be asked."""
+    """Ask for an answer and return its number, counted from 1. Raises UserError without a terminal."""
     if not sys.stdin.isatty():
         raise UserError("Without a terminal nobody can be asked.", f"{command} --answer NUMBER", exit_code=ExitCode.USAGE)
     while True:
@@ -32,7 +32,7 @@ def asked(count: int, command: str) -> int:
 
 
 def compare(lab: Lab, step: Step, record: LabRecord) -> None:
-    """After the failure: what was predicted beside what is."""
+    """Print the prediction next to what really happens."""
     question, predicted = step.predict, record.predictions.get(step.id)
     if question is None:
         return
@@ -49,7 +49,7 @@ def compare(lab: Lab, step: Step, record: LabRecord) -> None:
 
 
 def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
-    """For the steps that play nothing: their check shows whether it is as predicted."""
+    """Compare the predictions of steps that play no failure. Their checks show whether the prediction is right."""
     for step in lab.steps:
         if step.id in passed and step.id in record.predictions and not step.inject:
             say.line(f"\n{step.id}  {step.title}")
@@ -57,7 +57,7 @@ def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
 
 
 def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode:
-    """Ask, and write the answer down. What it should have been is not told before the failure was played or the check was passed."""
+    """Ask, and record the answer. The right answer stays hidden until the failure has been played or the check has passed."""
     lab, space = find_lab(number), here.workspace()
     record = progress.load(space).lab(number)
     step = lab.step(step_id) if step_id else _next_question(lab, record)

@@ -1,8 +1,8 @@
-"""What a learner has done: one small file, `.labkit/progress.json`, versioned and replaced in one step.
+"""What a learner has done: one small, versioned file, `.labkit/progress.json`, which is replaced atomically.
 
-It keeps apart what was passed, what was passed after looking at the solution, what `jump` skipped, and what was never started. Labs are
-known by their number and checks by their id, so that a lab may be renamed; what is about a lab that this labkit does not have stays as it
-is. Before each change the file is copied to progress.previous.json, from which one that was cut off is read again.
+It distinguishes what has passed, what passed after the solution was shown, what `jump` skipped, and what was never started. Labs are
+identified by their number and checks by their id, so a lab can be renamed. Records of a lab that this labkit does not have stay unchanged.
+Before each change, the file is copied to progress.previous.json, which replaces a truncated file.
 """
 
 import json
@@ -25,7 +25,7 @@ SKIPPED: Final = "skipped"
 
 
 LONGEST_SENTENCE = 20_000
-# What such a file can hold, also where somebody else wrote it: ids as labs have them, times that a calendar has.
+# The valid contents, also of a file that someone else wrote: ids in the form that labs use, times within the calendar.
 When = Annotated[float, msgspec.Meta(ge=0, le=user_files.LATEST)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 LabNumber = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\Z")]
@@ -39,7 +39,7 @@ class _Record(msgspec.Struct, omit_defaults=True):
 
 
 class Failure(_Record):
-    """The last time that a check failed: epoch seconds, its seed, and the sentence that named the witness."""
+    """The last failure of a check: the time in epoch seconds, the seed, and the sentence that describes the failure."""
 
     when: When
     sentence: Sentence
@@ -47,9 +47,11 @@ class Failure(_Record):
 
 
 class CheckRecord(_Record):
-    """`state` is PASSED, AFTER_SOLUTION, SKIPPED or empty; `when` since when (epoch seconds); `last` is the last verdict.
+    """The record of one check. `state` is PASSED, AFTER_SOLUTION, SKIPPED or empty; `when` is the time of that state in epoch seconds;
+    `last` is the last verdict.
 
-    `digests` are those of the services that were judged last."""
+    `digests` are the digests of the services in the last run.
+    """
 
     state: Literal["", "passed", "passed after solution", "skipped"] = ""
     when: When | None = None
@@ -60,7 +62,7 @@ class CheckRecord(_Record):
 
 
 class Predicted(_Record):
-    """An answer: which of the choices, counted from 0, when, and whether it was right."""
+    """An answer: the index of the choice, counted from 0, the time, and whether it was right."""
 
     choice: Count
     when: When
@@ -68,11 +70,11 @@ class Predicted(_Record):
 
 
 class LabRecord(_Record):
-    """Times in epoch seconds. `hints` is how many levels of each step were shown; `place` is the section of the guide that was read last,
-    counted from 0."""
+    """The record of one lab. Times are in epoch seconds. `hints` is the number of hints shown per step; `place` is the index of the
+    guide section that was read last."""
 
     started: When | None = None
-    solution: When | None = None  # shown or applied
+    solution: When | None = None  # the time at which it was shown or applied
     skipped: When | None = None
     checks: dict[CheckId, CheckRecord] = {}
     hints: dict[CheckId, Count] = {}
@@ -90,7 +92,7 @@ class Progress(_Record):
 
 
 class CheckVerdict(_Record):
-    """One check's outcome as `record_checks` takes it: verdict is pass, fail or unknown; the sentence is that of a failure."""
+    """One check's outcome, as `record_checks` takes it. `verdict` is pass, fail or unknown; `sentence` describes a failure."""
 
     check: str
     verdict: str
@@ -102,8 +104,8 @@ def path_of(space: Workspace) -> Path:
 
 
 def load(space: Workspace | None) -> Progress:
-    """As it stands; empty without a workspace and before the first lab. A file that was cut off is read from the copy before it, and told.
-    Raises UserError for a file of a later labkit, and for one that nobody can read."""
+    """Return the workspace's progress; empty without a workspace or before the first lab. If the file is truncated, its previous copy is
+    used and the user is informed. Raises UserError if the file was written by a later labkit or cannot be opened."""
     if space is None:
         return Progress()
     try:
@@ -115,7 +117,8 @@ def load(space: Workspace | None) -> Progress:
 
 
 def read(path: Path) -> Progress:
-    """Any format up to this one. Raises ValueError when it is not whole, UserError when it is of a later labkit or cannot be opened."""
+    """Return the progress in a file of this or any earlier format. Raises ValueError if the file is damaged, UserError if a later labkit
+    wrote it or it cannot be opened."""
     try:
         data = user_files.json_of(path)
     except FileNotFoundError:
@@ -134,7 +137,7 @@ def read(path: Path) -> Progress:
 
 
 def _from_copy(space: Workspace, what: str) -> Progress:
-    """The broken file is put aside, never removed."""
+    """Replace a damaged file with its previous copy. The damaged file is set aside, never removed."""
     path, copy = path_of(space), space.kept / "progress.previous.json"
     with told_when_refused(space.folder):
         aside = path.with_name(f"progress.broken-{time.strftime('%Y%m%d-%H%M%S')}.json")
@@ -157,13 +160,13 @@ class _Format(msgspec.Struct):
 
 
 class _Format0(msgspec.Struct):
-    """It had no record of a lab, only a list of checks that were passed."""
+    """Format 0: no record per lab, only a list of passed checks."""
 
     passed: list[CheckId] = []
 
 
 class _Format1(msgspec.Struct):
-    """It had the passed checks of all labs in one mapping, check to time."""
+    """Format 1: the passed checks of all labs in one mapping, check to time."""
 
     passed: dict[CheckId, When | None] = {}
 
@@ -177,7 +180,7 @@ def _from_1(passed: Mapping[str, float | None]) -> Progress:
 
 
 def change(space: Workspace, act: Callable[[Progress], None]) -> Progress:
-    """Read it, change it and write it, with nobody in between. Raises UserError when it cannot be written."""
+    """Read, change and write the progress under a lock. Raises UserError if it cannot be written."""
     with told_when_refused(space.folder), paths.locked(space.kept / "progress.lock"):
         progress = load(space)
         act(progress)
@@ -194,16 +197,17 @@ def _write(space: Workspace, progress: Progress) -> None:
 
 
 def replace(space: Workspace, progress: Progress) -> None:
-    """All of it."""
+    """Replace all of the progress."""
     with told_when_refused(space.folder), paths.locked(space.kept / "progress.lock"):
         _write(space, progress)
 
 
-# what a check has to do with it
+# recording and refusing checks
 
 
 def refuse_unstarted(space: Workspace | None, number: int) -> None:
-    """A check of a lab that was never started would judge another lab's code. Lab 1 is judged anywhere. Raises UserError (254)."""
+    """Raise UserError (exit code 254) for a lab that was never started: a check would judge another lab's code. Lab 1 can be judged
+    anywhere."""
     if number == 1:
         return
     if space is None:
@@ -224,8 +228,8 @@ def record_checks(
     seed: int | None,
     digests: dict[str, str],
 ) -> LabRecord:
-    """Write down a run of checks, and return what is known of the lab then. What passes in the starter already, `given`, is written down as
-    tried only: it is no progress. What was passed once stays passed. Nothing is written without a workspace."""
+    """Record a run of checks, and return the updated record of the lab. A check that already passes in the starter (`given`) counts as
+    tried, but not as progress. A check that has passed once stays passed. Nothing is recorded without a workspace."""
     if space is None:
         return LabRecord()
     results, given, now = list(results), set(given), time.time()

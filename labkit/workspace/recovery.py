@@ -1,4 +1,4 @@
-"""What to do about a service that does not start with the files as they are."""
+"""What the user can do about a service that does not start with its current files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from labkit.workspace.manifest import manifest_of
 
 
 def after(error: NotReady, again: str) -> str:
-    """The next step; `again` is the command that tries once more."""
+    """Return the next step. `again` is the command that tries again."""
     mistake = error.mistake
     if mistake is None:
         return f"fix what its log says (labkit logs {error.component}), then {again}"
@@ -23,7 +23,7 @@ def after(error: NotReady, again: str) -> str:
 
 @contextmanager
 def next_step_added() -> Iterator[None]:
-    """A component that ends while it is waited for is told with its way back."""
+    """Add the next step to the error of a component that ends before it is ready."""
     try:
         yield
     except NotReady as error:

@@ -1,6 +1,7 @@
-"""Work that is kept before labkit replaces it: `.labkit/snapshots/NAME/`, with the files as they were under `files/`.
+"""Work that labkit saves before it replaces it: `.labkit/snapshots/NAME/`, with the original files under `files/`.
 
-A snapshot is made aside and appears in one step, so that one that is there is whole. labkit never changes or removes one."""
+A snapshot is built under a temporary name and then renamed, so a visible snapshot is always complete. labkit never changes or removes one.
+"""
 
 import json
 import os
@@ -17,7 +18,7 @@ from labkit.workspace.learner_folder import Workspace
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`lab` is the lab that the workspace was at, or None; `made` in epoch seconds; `why` names the command that kept it."""
+    """Saved work. `lab` is the workspace's lab at that time, or None; `made` is in epoch seconds; `why` names the command that saved it."""
 
     name: str
     folder: Path
@@ -27,7 +28,7 @@ class Snapshot:
     digest: str
 
     def files(self) -> Tree:
-        """Raises UserError when it is not as it was made."""
+        """Return the saved files. Raises UserError if they have changed since the snapshot was made."""
         found = {path.relative_to(self.folder / "files").as_posix(): path.read_bytes() for path in _files(self.folder / "files")}
         if trees.digest(found) != self.digest:
             message = f"The snapshot {self.name} is not as labkit made it."
@@ -40,7 +41,7 @@ class Snapshot:
 
 
 def keep(space: Workspace, tree: Tree, *, lab: int | None, why: str) -> Snapshot:
-    """Keep these files; what an earlier snapshot holds already is not kept twice."""
+    """Save these files, unless an earlier snapshot of the same lab holds the same files. Return the snapshot."""
     digest = trees.digest(tree)
     for old in reversed(all_of(space)):
         if old.digest == digest and old.lab == lab:
@@ -64,7 +65,7 @@ def _free_name(root: Path, stem: str, made: float) -> str:
 
 
 def all_of(space: Workspace) -> list[Snapshot]:
-    """The oldest first. One whose description cannot be read is passed over; its files stay."""
+    """Return the snapshots, oldest first. A snapshot with an unreadable description is skipped; its files stay."""
     found = []
     for path in (space.kept / "snapshots").glob("*/snapshot.json"):
         if path.parent.name.startswith("."):

@@ -1,5 +1,5 @@
-"""What a learner saves, as it happens. labkit looks at the files' times and sizes again and again: that takes a millisecond, and works
-on every file system, also where nobody is told of changes."""
+"""Noticing what a learner saves. labkit polls the files' times and sizes: a poll takes a millisecond and works on every file system,
+including those without change notification."""
 
 import time
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ LOOK_S = 0.2
 
 
 def saves(space: Workspace) -> Iterator[None]:
-    """Yields at once, and then whenever files of the services or those that the lab brought, such as saga.yml, were saved and nothing has
-    changed for one look: an editor that saves writes, renames and removes, and a formatter does it again. For ever."""
+    """Yield once at the start, then each time the services' files or the lab's other files (such as saga.yml) have changed and stayed
+    the same for one poll. The pause matters because one save in an editor or formatter writes, renames and removes files. Never ends."""
     taken: dict[str, tuple[int, int]] | None = None
     seen = _looks(space)
     while True:
@@ -22,7 +22,7 @@ def saves(space: Workspace) -> Iterator[None]:
         if now == seen and now != taken:
             taken = now
             yield
-            continue  # what was saved while the caller was at work shows in the next look
+            continue  # the next poll sees what was saved while the caller worked
         seen = now
         time.sleep(LOOK_S)
 

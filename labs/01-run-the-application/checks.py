@@ -1,4 +1,4 @@
-"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and nobody waits for anybody."""
+"""Lab 1: the stack is up, the saga has its three outcomes, the stores agree, the view follows, and no participant waits for another."""
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -27,30 +27,30 @@ from labkit.checking import (
 )
 from labkit.checking.invariants import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 
-CLOCK = timedelta(days=1)  # by which the clocks of two machines may differ: a wrong unit, or the time of something else, is further off
+CLOCK = timedelta(days=1)  # clocks of two machines may differ this much; a wrong unit, or another event's time, is further off
 
 
 class Orders:
-    """Orders at the edge of what is available, each made when a check first asks for it."""
+    """Orders around the available credit. Each group is made when a check first asks for it."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.about: set[int] = set()
 
     async def all_of_it(self) -> list[Order]:
-        """Two orders that together are exactly what the customer may spend, one after the other."""
+        """Two consecutive orders whose sum is exactly what the customer may spend."""
         return await self._once(self._all_of_it)
 
     async def a_cent_too_much(self) -> list[Order]:
-        """Orders that fit, two of them alike, and two that do not: a cent more than is left, a cent more than the limit."""
+        """Orders that fit, two of them alike, and two that do not: a cent more than what is left, and a cent more than the limit."""
         return await self._once(self._a_cent_too_much)
 
     async def of_nobody(self) -> list[Order]:
-        """One of a customer whom nobody knows."""
+        """An order from an unknown customer."""
         return await self._once(self._of_nobody)
 
     async def every_one(self) -> bool:
-        """Make all of them. True when each ended as it should."""
+        """Make all orders. Return True if each ended as expected."""
         as_it_should_be = True
         wanted = (self._all_of_it, self._a_cent_too_much, self._of_nobody)
         for made in [self.trial.begin_once(make.__name__, make) for make in wanted]:
@@ -74,7 +74,7 @@ class Orders:
     async def _a_cent_too_much(self) -> list[Order]:
         trial, customer = self.trial, await self.trial.customer()
         one = trial.amount("1.00", "3.00")
-        fitting = [one, one, one + trial.amount("0.01", "3.00")]  # whoever counts one of them, or equal ones once, counts too little
+        fitting = [one, one, one + trial.amount("0.01", "3.00")]  # code that omits one, or counts equal ones once, counts too little
         return [
             *[await self._decided(customer, total) for total in fitting],
             await self._decided(customer, trial.books.available(customer) + CENT),
@@ -85,7 +85,7 @@ class Orders:
         return [await self._decided(self.trial.unknown_customer(), self.trial.amount("0.01", "14.00"))]
 
     async def _decided(self, customer: Customer | int, total: Decimal) -> Order:
-        """Placed, and no longer PENDING: the next order meets what it left."""
+        """Place an order and wait until it is decided, so that the next order meets the remaining credit."""
         order = await self.trial.order(customer, total, alike=True)
         self.about.add(order.customer_id)
         await self.trial.becomes(order, self.trial.books.decide(order))
@@ -247,7 +247,7 @@ def _time(answer: Any, who: str, struct: str) -> datetime:
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
         found = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
-    except (ValueError, OverflowError):  # no time, or one before the first year
+    except (ValueError, OverflowError):  # not a time, or before year 1
         found = None
     if found is None:
         post_has_it = "" if who.startswith("POST") or text is not None else " POST has it."
@@ -261,5 +261,5 @@ def _time(answer: Any, who: str, struct: str) -> datetime:
 
 
 def prepare(trial: Trial) -> Orders:
-    """What the checks of this lab are given."""
+    """Return the argument of this lab's checks."""
     return Orders(trial)

@@ -1,10 +1,10 @@
-"""What lab 1 plays to be looked at."""
+"""The failures that lab 1 plays for inspection."""
 
 from labkit.checking import Trial, faults
 
 
 async def held_before_customers(trial: Trial) -> dict[str, object]:
-    """An order that customers is kept from taking."""
+    """An order that is held before customers can take it."""
     ada = await trial.customer("Ada", "15.00")
     await trial.faults.apply(faults.gate("customers", event_type="OrderCreated"))
     order = await trial.order(ada, "12.34")
@@ -12,7 +12,7 @@ async def held_before_customers(trial: Trial) -> dict[str, object]:
 
 
 async def while_customers_is_down(trial: Trial) -> dict[str, object]:
-    """An order that is placed while customers does not run."""
+    """An order that is placed while customers is down."""
     ada = await trial.customer("Ada", "15.00")
     await trial.faults.apply(faults.outage(trial.stack, "stop", "customers"))
     order = await trial.shop.place_order(ada, "12.34")

@@ -1,4 +1,4 @@
-"""Lab 2: the saga is what saga.yml says, it ends for everybody, cancelling gives back, and nothing is lost while somebody is down."""
+"""Lab 2: the saga matches saga.yml, every order ends, cancelling returns the credit, and nothing is lost while a component is down."""
 
 import asyncio
 from contextlib import suppress
@@ -83,7 +83,7 @@ async def cancelling_frees_credit(trial: Trial) -> None:
     await _cancel(trial, order)
     several = await trial.customer()
     one = trial.amount("1.00", "3.00")
-    totals = [one, one, one, one + trial.amount("0.01", "3.00")]  # three alike: only the order tells which reservation is meant
+    totals = [one, one, one, one + trial.amount("0.01", "3.00")]  # three alike: only the order's id tells which reservation to release
     orders = [await trial.order(several, total, alike=True) for total in totals]
     for each in orders:
         await trial.becomes(each, trial.books.decide(each))
@@ -96,7 +96,7 @@ async def cancelling_frees_credit(trial: Trial) -> None:
         (orders[2], "CustomerCreditReservationFailed"),
     )
     await trial.require(I8, I2, I6, I12, about=[customer.id, several.id])
-    again = await trial.order(customer, customer.limit)  # all of it: every cent must be free
+    again = await trial.order(customer, customer.limit)  # the entire limit: every cent must be free
     assert trial.books.decide(again) == APPROVED
     await trial.becomes(again, APPROVED)
 
@@ -126,7 +126,7 @@ async def _refuses_to_cancel(trial: Trial, order: Order, state: OrderOutcome) ->
 
 
 async def _hears_again(trial: Trial, *news: tuple[Order, str]) -> None:
-    """A second answer about an order that has ended comes, as a message of its own: orders must look at the order, too."""
+    """Send a second answer, as a separate message, about an order that has ended: orders must check the order as well as the message."""
     answers = [(answer.id, event) for order, event in news for answer in (await trial.outboxes.answers(order))[-1:]]
     await trial.faults.apply(await asyncio.to_thread(faults.said_again, trial.stack, answers))
 
@@ -170,12 +170,12 @@ async def _may_read(trial: Trial, service: str, account: str, schema: str, *, ma
 
 @check("2.6", f"{ORDERS} mixed orders end consistent", alone=True)
 async def mixed_orders(trial: Trial) -> None:
-    """customers gets them all at once: what is wrong only when several orders are taken together shows each time."""
+    """Let customers receive all orders at once, so that mistakes in concurrent handling show every time."""
     customers = [await trial.customer(limit=trial.amount("20.00", "30.00")) for _ in range(4)]
     wanted: list[tuple[int, Decimal]] = []
     for number, customer in enumerate(customers):
         low = (customer.limit / 2).quantize(CENT)
-        wanted += [(customer.id, low + trial.amount("0.01", "3.00")), (customer.id, low + trial.amount("3.01", "6.00"))]  # fit only singly
+        wanted += [(customer.id, low + trial.amount("0.01", "3.00")), (customer.id, low + trial.amount("3.01", "6.00"))]  # only one fits
         wanted += [(customer.id, trial.amount(f"0.{number}1", f"0.{number}9")), (customer.id, customer.limit + CENT)]
     nobody = trial.unknown_customer()
     while len(wanted) < ORDERS:
@@ -183,10 +183,10 @@ async def mixed_orders(trial: Trial) -> None:
     trial.dice.random.shuffle(wanted)
     gate = await trial.faults.apply(faults.gate("customers", event_type="OrderCreated"))
     placed = await asyncio.gather(*(trial.order(customer, total) for customer, total in wanted))
-    with suppress(NotJudged):  # what does not come is judged at the end
+    with suppress(NotJudged):  # a missing message is judged at the end
         await trial.outboxes.published(max(placed, key=lambda order: order.id), "OrderCreated")
     await trial.faults.heal(gate)
-    ends = await trial.ended(*placed)  # under an order that is being decided nothing is cancelled: the credit would change meanwhile
+    ends = await trial.ended(*placed)  # do not cancel while an order is being decided: that would change the credit
     approved: list[Order] = [order for order, end in zip(placed, ends, strict=True) if end == APPROVED]
     for order in approved[::2]:
         await trial.cancel(order)
@@ -226,5 +226,5 @@ async def mixed_orders(trial: Trial) -> None:
 
 
 def prepare(trial: Trial) -> Trial:
-    """What the checks of this lab are given."""
+    """Return the argument of this lab's checks."""
     return trial

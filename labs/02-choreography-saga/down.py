@@ -1,5 +1,5 @@
-"""What lab 2 plays before it judges that nothing is lost: each way in which orders, customers, the relay and the database go away in the
-middle of an order, and what waits meanwhile and is then taken at once."""
+"""The outages that lab 2 plays before it judges that nothing is lost: orders, customers, the relay and the database each fail in the
+middle of an order. Messages that wait in the meantime are then taken all at once."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ ACKNOWLEDGED = "relay.after_publish_before_mark"
 
 
 class Down:
-    """`placed` is what must come to an end when all are up again, `about` the customers."""
+    """`placed` are the orders that must end once everything is up again; `about` are their customers' ids."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
@@ -17,10 +17,10 @@ class Down:
         self.about: set[int] = set()
 
     async def taken_back(self) -> None:
-        """The database takes the reservation of an order back once, and its approval once."""
+        """Let the database roll back the reservation of an order once, and its approval once."""
         trial, customer = self.trial, await self._customer()
         reserving = await trial.faults.apply(faults.before_commit("customers", "customer.reserve"))
-        order = await trial.order(customer, customer.limit)  # all of it: what is remembered of the first try shows
+        order = await trial.order(customer, customer.limit)  # the entire limit, so that any memory of the first try shows
 
         async def decided() -> bool:
             return await trial.state(order) != PENDING
@@ -40,12 +40,12 @@ class Down:
             raise Failed.of(replace(said, because=(*said.because, again), so=so)) from None
 
     async def _approval_comes(self, order: Order) -> bool:
-        """customers has answered that it reserved the credit; else there is no approval to be taken back."""
+        """Wait for the answer of customers. Return whether it reserved the credit; if not, no approval can be rolled back."""
         await self.trial.outboxes.answered(order)
         return await self.trial.reserved(order)
 
     async def all_at_once(self) -> None:
-        """orders, the relay and customers go down one after another, each with a message before it."""
+        """Stop the relay, orders and customers one after another, each with a message waiting before it."""
         trial, stack = self.trial, self.trial.stack
         customer = await self._customer()
         answered = await trial.faults.apply(faults.gate("orders", event_type="CustomerCreditReserved", key=str(customer.id)))
@@ -58,12 +58,12 @@ class Down:
 
         relay, halfway = await self._relay_ends_before_it_marks()
         before = await trial.broker.ends()
-        third = self._keep(await trial.order(customer, trial.amount("5.01", "6.99")))  # whose OrderCreated nobody can publish
+        third = self._keep(await trial.order(customer, trial.amount("5.01", "6.99")))  # nothing can publish its OrderCreated
         orders = await trial.faults.apply(faults.outage(stack, "stop", "orders"))
         await trial.faults.fired(orders)
         await trial.faults.heal(asked)
         for order in (second, *together, halfway):
-            await trial.outboxes.answered(order)  # whose answer nobody can publish either
+            await trial.outboxes.answered(order)  # nothing can publish its answer either
         customers = await trial.faults.apply(faults.outage(stack, "stop", "customers"))
         await trial.faults.fired(customers)
         await self._nothing_past_the_outbox(relay, before, [first, second, third])
@@ -74,7 +74,8 @@ class Down:
             await trial.becomes(order, trial.books.decide(order))
 
     async def _behind(self, head: Order) -> list[Order]:
-        """Two orders of one customer, of which only one fits, behind a message that is held: once it goes on, they are taken together."""
+        """Place two orders of one customer, of which only one fits, behind a held message, so that they are taken together once it is
+        released."""
         trial = self.trial
         partitions = await trial.broker.partitions("order")
         others, customer, pair, last = await self._customer(), await self._customer(), list[Order](), head.id
@@ -83,10 +84,10 @@ class Down:
             if fits:
                 order = await trial.order(customer, (customer.limit / 2).quantize(CENT) + CENT * (len(pair) + 1))
                 pair.append(order)
-            else:  # somebody else's takes the number that belongs to another partition
+            else:  # let another customer use up the order number of another partition
                 order = await trial.order(others, CENT, alike=True)
             self._keep(order)
-            if fits and order.id != last + 1:  # there was another order meanwhile: which of the two comes first is not known
+            if fits and order.id != last + 1:  # another order came in between, so it is unknown which of the two comes first
                 self.placed = [placed for placed in self.placed if placed.customer_id != customer.id]
                 customer, pair = await self._customer(), []
             last = order.id
@@ -94,7 +95,7 @@ class Down:
         return pair
 
     async def _relay_ends_before_it_marks(self) -> tuple[Fault, Order]:
-        """Kafka has acknowledged a message, and the relay ends before it marks its row; it stays down."""
+        """Stop the relay after Kafka has acknowledged a message and before the relay marks its row. It stays down."""
         trial, customer = self.trial, await self._customer()
         ends = await trial.faults.apply(faults.crash("relay", ACKNOWLEDGED, event_type="OrderCreated"))
         order = self._keep(await trial.order(customer, customer.limit))
@@ -116,7 +117,7 @@ class Down:
         return ends, order
 
     async def _nothing_past_the_outbox(self, relay: Fault, before: Ends, orders: list[Order]) -> None:
-        """Whoever might have published has ended, and what it had in hand with it."""
+        """Require that no record of these orders is in Kafka. The relay is down, so such a record bypassed the outbox."""
         for record in await self.trial.broker.since(before):
             if record.order_id in [order.id for order in orders]:
                 raise Failed(

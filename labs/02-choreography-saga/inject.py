@@ -1,10 +1,10 @@
-"""What lab 2 plays to be looked at."""
+"""The failures that lab 2 plays for inspection."""
 
 from labkit.checking import APPROVED, Customer, Order, Trial, faults, until
 
 
 async def hanging(trial: Trial) -> dict[str, object]:
-    """An order of a customer that no service knows."""
+    """An order from an unknown customer."""
     order = await trial.order(trial.unknown_customer(), "12.34")
     await trial.outboxes.published(order, "CustomerValidationFailed")
     return {"order": order.id, "customer": order.customer_id, "said": f"An unknown customer has placed order {order.id} for 12.34."}

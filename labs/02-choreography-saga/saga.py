@@ -16,10 +16,10 @@ WORDS = {"trigger": (CREATE, CANCEL, *EVENTS), "participant": ("orders", "custom
 SPOKEN = {"trigger": "a trigger", "participant": "a participant", "does": "a step's work", "publishes": "an event"}
 PARTICIPANT = {"order_db": "orders", "customer_db": "customers"}
 CHANNEL = {event: "Customer" if event.startswith("Customer") else "Order" for event in EVENTS}
-REQUESTS = {"PENDING": CREATE, "OrderCreated": CREATE, "CANCELLED": CANCEL, "OrderCancelled": CANCEL}  # what no message starts
+REQUESTS = {"PENDING": CREATE, "OrderCreated": CREATE, "CANCELLED": CANCEL, "OrderCancelled": CANCEL}  # triggers that are no message
 OUTCOME = {"APPROVED": "approve order", "REJECTED": "reject order", "CANCELLED": "cancel order", "PENDING": "create order"}
 
-# What each transaction did, next to the message that it took (none: a request). One message a transaction: batching was off.
+# What each transaction did, with the message that it took (none: a request). Batching was off, so each transaction took one message.
 _TRANSACTIONS = """
 SELECT i.schema_name, m.event, m.order_id, c.before_state, c.after_state, r.op, o.event, t.binlog_file || ':' || t.position
 FROM transactions t
@@ -34,7 +34,8 @@ WHERE list_contains(?, coalesce(m.order_id, c.id, o.order_id)) ORDER BY t.commit
 
 @dataclass
 class Step:
-    """`line` is where a learner's step begins. `own` are events that the saga does not need: who publishes more is right too."""
+    """A step of the saga. `line` is where the learner's step begins. `own` are events that the saga does not need: publishing more is
+    also right."""
 
     trigger: str
     participant: str
@@ -46,7 +47,7 @@ class Step:
 
 
 def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
-    """By what starts each step. A message of which nothing came starts none."""
+    """Return the observed steps by their triggers. A message without an effect starts no step."""
     steps: dict[str, Step] = {}
     for schema, event, _, _, state, op, published, where in evidence.rows(_TRANSACTIONS, orders):
         trigger = event or REQUESTS.get(state) or REQUESTS.get(published)
@@ -59,14 +60,14 @@ def observed(evidence: Evidence, orders: list[int]) -> dict[str, Step]:
         if op is not None:
             step.does.add("reserve credit" if op == "insert" else "release credit")
         elif published in ANSWERS:
-            step.does.add("reserve credit")  # or tried to
+            step.does.add("reserve credit")  # or tried to reserve it
         if published is not None:
             (step.publishes if published in EVENTS else step.own).add(published)
     return steps
 
 
 def read(path: Path) -> list[Step]:
-    """Raises Failed that names the line."""
+    """Return the steps in saga.yml. Raises Failed that names the line of a mistake."""
     try:
         document = yaml_of(path)
     except OSError:
@@ -91,7 +92,7 @@ def _step(entry: Any, line: int) -> Step:
 
 
 def _own(published: Any) -> set[str]:
-    """Names of events that are none of the saga's."""
+    """Return names that look like events but do not belong to the saga."""
     names = published if isinstance(published, list) else [published]
     return {name for name in names if isinstance(name, str) and re.fullmatch(r"([A-Z][a-z0-9]+){2,}", name) and _bare(name) not in _KNOWN}
 
@@ -104,7 +105,7 @@ def _bare(name: object) -> str:
 
 
 def _words(value: Any, name: str, line: int, own: set[str]) -> list[str]:
-    """In the spelling of the list of words, without the events of one's own."""
+    """Return the words in their standard spelling, without the events in `own`."""
     known = {word.lower(): word for word in WORDS[name]}
     found = []
     for word in value if isinstance(value, list) else [] if value is None else [value]:
@@ -125,13 +126,13 @@ def _wrong(line: int, what: str) -> NoReturn:
 
 
 def asked(evidence: Evidence, orders: list[int], service: str, event: str) -> str:
-    """Which handler took an event of these orders, as far as the log tells; otherwise the question."""
+    """Return which handler took an event of these orders, if the log shows it, and otherwise a question."""
     found = evidence.rows("SELECT min(id) FROM outbox WHERE event = ? AND list_contains(?, order_id)", event, orders)
     return evidence.about_handler(service, event, found[0][0])
 
 
 def compare(said: list[Step], real: dict[str, Step], right: list[Step], asked: Callable[[str, str], str]) -> None:
-    """Raises Failed with the first difference. Where saga.yml says what the saga has to be (`right`), it is the code that is wrong."""
+    """Raise Failed with the first difference. Where saga.yml matches the required saga (`right`), the code is wrong."""
     for number, step in enumerate(said, 1):
         if any(other.trigger == step.trigger for other in said[: number - 1]):
             _wrong(step.line, f"a second step that {step.trigger} starts")
@@ -177,7 +178,7 @@ def _alike(step: Step, other: Step) -> bool:
 
 
 def _of_the_code(step: Step, found: Step) -> Failed:
-    """The saga has to be as saga.yml says, and the code does otherwise."""
+    """Return the failure of code that differs from a correct saga.yml."""
     if step.participant != found.participant:
         what, wanted, came = f"{found.participant} takes {step.trigger}", step.participant, found.participant
     elif step.publishes != found.publishes:

@@ -1,4 +1,4 @@
-"""Lab 3: the order history is what its events say, in whatever order they come and however often, and it needs nobody to answer."""
+"""Lab 3: the order history is what its events say, in any order and with any repetition, and it answers without the owners of the data."""
 
 from labkit.checking import Trial, beside, check
 
@@ -48,5 +48,5 @@ async def after_a_kill(lab: View) -> None:
 
 
 def prepare(trial: Trial) -> View:
-    """What the checks of this lab are given."""
+    """Return the argument of this lab's checks."""
     return View(trial)

@@ -1,4 +1,4 @@
-"""What lab 3 plays to be looked at."""
+"""The failures that lab 3 plays for inspection."""
 
 from labkit.checking import APPROVED, Customer, Order, Trial, faults, until
 
@@ -35,7 +35,7 @@ async def copied(trial: Trial) -> dict[str, object]:
 
 
 async def nameless(trial: Trial) -> dict[str, object]:
-    """The view has an order whose customer it has not heard of yet."""
+    """The view has an order whose customer it does not yet know."""
     await trial.faults.apply(faults.gate("order-history", event_type="CustomerCreated"))
     ada, order = await _approved(trial)
     said = f"The view has order {order.id}, and CustomerCreated of customer {ada.id} is held before it."
@@ -43,7 +43,7 @@ async def nameless(trial: Trial) -> dict[str, object]:
 
 
 async def killed(trial: Trial) -> dict[str, object]:
-    """The view is killed, and twenty orders come."""
+    """The view is killed, and twenty orders are placed."""
     ada = await trial.customer("Ada", "1000.00")
     await trial.faults.apply(faults.outage(trial.stack, "kill", "order-history"))
     for number in range(TWENTY):

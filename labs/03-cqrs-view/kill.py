@@ -1,6 +1,6 @@
-"""What lab 3 plays before it judges what the view knows after a kill: orders are placed while it is down, and of another customer the
-events come a second time, some of them behind newer ones. All of that is held until the view is up again, and is then taken at once.
-"""
+"""The outage that lab 3 plays before it judges what the view knows after a kill. Orders are placed while the view is down. Events of
+another customer come a second time, some of them behind newer ones. All of this is held until the view is up again and is then taken
+at once."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ class Kill:
         before = [await self._decided(customer, f"{n}.00", f"{n}.99") for n, customer in enumerate((*self.customers, self.copied), 1)]
         known = {customer.id: trial.books.document(customer.id) for customer in self.customers}
         await self._shown({**known, self.copied.id: trial.books.document(self.copied.id)})
-        # A view that is being built anew still comes by older orders; the gate is for those that are placed while it is down.
+        # A view that is rebuilding still takes older orders; the gate is meant for orders that are placed while the view is down.
         await self.passage.caught_up(expected="it takes every event", so="it hangs.")
         later = await trial.faults.apply(faults.gate("order-history", event_type="OrderCreated"))
         killed = await trial.faults.apply(faults.outage(trial.stack, "kill", "order-history"))
@@ -48,7 +48,7 @@ class Kill:
         if held:
             await self.scene.note("3.7", lambda: self._still_known(known, later.id))
         await trial.faults.heal(later)
-        evidence = await trial.evidence()  # all of it has been taken
+        evidence = await trial.evidence()  # everything has been taken
         await self.scene.note("3.7", lambda: self._caught_up(evidence, list(known), None if held else passage.not_held(later)))
         await self.scene.note("3.3", lambda: self._counted_once(before[-1], cancelled))
 
@@ -58,19 +58,19 @@ class Kill:
         return order
 
     async def _come_again(self, taken: Order, cancelled: Order) -> None:
-        """Copies of what the view had taken before the kill, and behind the events of another order copies of its older ones."""
+        """Publish copies of events that the view took before the kill, and copies of another order's older events behind its newer ones."""
         again = [("OrderCreated", taken), ("OrderApproved", taken), ("OrderApproved", cancelled), ("OrderCreated", cancelled)]
         await self.trial.outboxes.published(cancelled, "OrderCancelled")
         ids = [await self.trial.outboxes.published(order, event) for event, order in again]
         await self.trial.faults.apply(await asyncio.to_thread(faults.copies, self.trial.stack, ids))
 
     async def _shown(self, known: dict[int, dict[str, Any]]) -> None:
-        """Await that the order history shows these documents."""
+        """Wait until the order history shows these documents."""
         trial, deadline = self.trial, time.monotonic() + SHOWN_S
         for customer, document in known.items():
             while differences(document, (await trial.history(customer))[1]):
                 if time.monotonic() > deadline:
-                    await trial.require(I7, about=list(known))  # which waits until the view has taken everything
+                    await trial.require(I7, about=list(known))  # waits until the view has taken everything
                     await self._shows(customer, document)
                     break
                 await asyncio.sleep(LOOK_S)
@@ -94,7 +94,7 @@ class Kill:
                 raise _forgot(customer, f"{field} is {shown}, it was {expected}", gate)
 
     async def _caught_up(self, evidence: Evidence, customers: list[int], otherwise: Failed | None) -> None:
-        """Raises `otherwise` when the stores show nothing wrong."""
+        """Judge what the view shows. Raises `otherwise` if the stores show nothing wrong."""
         evidence.require(I7, about=customers)
         if otherwise is not None:
             raise otherwise

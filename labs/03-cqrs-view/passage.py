@@ -1,4 +1,4 @@
-"""Letting the events of the view pass one by one, and knowing how far it has come, by its own positions and by what it was seen to take."""
+"""Lets the view's events pass one by one, and follows its progress by its positions and by the messages that it was seen to take."""
 
 import asyncio
 import time
@@ -11,7 +11,8 @@ BLOCKED_S, LOOK_S = 10.0, 0.02
 
 
 class _Standstill:
-    """Has the view come no further for BLOCKED_S? One that is built anew comes by all that was there before, and takes its time."""
+    """Detects that the view has made no progress for BLOCKED_S. A view that is rebuilding reads all earlier events first, which takes
+    time."""
 
     def __init__(self) -> None:
         self._seen: str | None = None
@@ -28,7 +29,7 @@ class Passage:
         self.trial = trial
 
     async def plant(self, copy: FaultSpec, what: str) -> None:
-        """Publish the copy of a message; returns when the view has taken it."""
+        """Publish a copy of a message, and return when the view has taken it."""
         fault = await self.trial.faults.apply(copy)
         published, standstill = time.monotonic(), _Standstill()
         while not self.trial.faults.hits(fault, "taken"):
@@ -38,13 +39,13 @@ class Passage:
         await self.trial.faults.heal(fault)
 
     async def hit(self, gate: Fault) -> None:
-        """The gate holds its message: everything before it in its partition is done."""
+        """Require that the gate holds its message: everything before it in its partition is then done."""
         if not await self.holds(gate):
             raise not_held(gate)
 
     async def holds(self, gate: Fault, expected: str = WHILE_DOWN, so: str = HANGS) -> bool:
-        """Await that a gate holds its message; False when the view has taken everything there is and was not held. Raises Failed with what
-        was expected, and what follows, when it does not go on."""
+        """Wait until a gate holds its message. Return False if the view has taken everything and was not held. Raises Failed with
+        `expected` and `so` if the view makes no progress."""
         standstill = _Standstill()
         while not self.trial.faults.hits(gate, "held"):
             behind = await self.trial.broker.behind(VIEW)
@@ -60,8 +61,8 @@ class Passage:
             await self.trial.faults.heal(gate)
 
     async def caught_up(self, only: str | None = None, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
-        """The view has taken all that there is, of the channel `only` if given. Raises Failed with what was expected, and what
-        follows, when it does not go on."""
+        """Wait until the view has taken everything, in the channel `only` if given. Raises Failed with `expected` and `so` if it makes
+        no progress."""
         standstill = _Standstill()
         while (behind := await self.trial.broker.behind(VIEW, only)) is not None:
             if standstill.reached(behind):

@@ -1,7 +1,7 @@
-"""What lab 3 plays before it judges: the view's events in every order that may come, while those who own the data are down.
+"""The scenes that lab 3 plays before it judges: the view's events arrive in every possible order while the owners of the data are down.
 
-All events of the lab are held before the view until customers, orders and MySQL are stopped. Then each scene lets some of them pass, and
-looks at the order history as a reader sees it. What a scene finds wrong is raised by its check.
+All events of the lab are held before the view until customers, orders and MySQL are stopped. Then each scene lets some of them pass and
+looks at the order history as a reader sees it. The check that a scene belongs to raises its problems.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Passage, VIEW = passage.Passage, passage.VIEW
 
 OWNERS = ("customers", "orders", "mysql")
 CODE = "services/order_history"
-ENDED_S = 30.0  # the order history is judged, not how fast orders are decided
+ENDED_S = 30.0  # this lab judges the order history, not how fast orders are decided
 
 
 class Stage:
@@ -113,7 +113,7 @@ class Stage:
         return order
 
     async def _becomes(self, order: Order, expected: OrderOutcome) -> None:
-        """Labs 1 and 2 are about that; here it is only needed."""
+        """Wait for an outcome that this lab needs but does not judge. Labs 1 and 2 judge it, so another outcome raises NotJudged."""
         has_ended = f"order {order.id} has ended"
         found = await until(has_ended, lambda: self.trial.state(order), lambda seen: seen != PENDING, within_s=ENDED_S)
         if found != expected:
@@ -121,7 +121,7 @@ class Stage:
             raise NotJudged(sentence, next_step="labkit lab 2 check")
 
     async def _unpublished(self) -> int:
-        """How many of the own messages the relay has yet to publish; afterwards MySQL is stopped."""
+        """Return how many of the lab's messages the relay has not yet published. All must be published before MySQL is stopped."""
         return await self.trial.outboxes.unpublished(self._messages.values())
 
     def _orders(self) -> list[int]:
@@ -151,7 +151,7 @@ class Stage:
         ]
 
     async def _nothing_yet(self, everything: Fault) -> None:
-        """The view has not been let near any of the events."""
+        """Require that the view shows nothing: it has not received any of the events."""
 
         async def past() -> bool:
             return (await self.trial.history(self.plain.id))[0] == 200
@@ -201,7 +201,7 @@ class Stage:
             await trial.faults.heal(last)
 
     async def _pending_still(self, half: Fault) -> None:
-        """The view has taken OrderCreated of an order, and OrderApproved has not come."""
+        """Judge the view after OrderCreated of an order and before OrderApproved."""
         order = self.pending
         await self.passage.hit(half)
         state = {"orderId": order.id, "state": "PENDING", "orderTotal": {"amount": order.total}}
@@ -288,7 +288,7 @@ class Stage:
         self._adds_up(document, when)
 
     def _adds_up(self, document: dict[str, Any], when: str) -> None:
-        """The sum follows the orders that are shown beside it, whatever came first."""
+        """Require that the sum matches the orders in the same document, in whatever order the events came."""
         orders = [order for order in (document.get("orders") or {}).values() if isinstance(order, dict)]
         approved = [order["orderTotal"]["amount"] for order in orders if order.get("state") == "APPROVED"]
         wanted = {"amount": sum(approved, CENT * 0)}
@@ -331,7 +331,7 @@ class Stage:
         await self.passage.plant(self._copies[self._messages[of]], f"{of[0]} of {of[1]}")
 
     async def _parked(self, customer: int) -> list[Fact]:
-        """Messages about a customer that the view gave up, or else what it complained about last."""
+        """Return the messages about a customer that the view gave up, or else its most recent complaint."""
         orders = self.trial.books.document(customer)["orders"] if customer != self.never_named else {}
         own = {message: event for (event, about), message in self._messages.items() if str(about) in (*orders, str(customer))}
         given_up = [
