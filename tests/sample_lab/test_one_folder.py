@@ -10,7 +10,7 @@ from tests.running import ROOT, Labkit
 from tests.workspace import kit as kits
 from tests.workspace.kit import Learner
 
-LAB = Path(__file__).with_name("90-loyalty-points")
+LAB = Path(__file__).parent / "labs" / "90-loyalty-points"
 OWN_WORDS = ("loyalty", "orderPoints", "PointsGiven")
 TIMEOUT_S = 280.0
 
