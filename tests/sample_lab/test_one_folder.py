@@ -20,7 +20,7 @@ def test_the_author_proves_it_on_a_real_stack(tmp_path: Path) -> None:
     kit = kits.make(tmp_path / "kit")
     shutil.copytree(LAB, kit / "labs" / LAB.name, ignore=kits.LEFT_OUT)
     labkit = Labkit(tmp_path / "home", "unused", {"LABKIT_RUNTIME": "native"})
-    done = Learner(labkit, kit, tmp_path)("author", "test", "90", ok=False, timeout=TIMEOUT_S)
+    done = Learner(labkit, kit, tmp_path, TIMEOUT_S)("author", "test", "90", ok=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✓ solution passes 1 checks" in done.stdout
     assert "rounds-up" in done.stdout

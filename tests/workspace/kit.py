@@ -69,10 +69,9 @@ class Learner:
     labkit: Labkit
     kit: Path
     folder: Path
+    timeout_s: float = TIMEOUT  # for one command
 
-    def __call__(
-        self, *arguments: str, ok: bool = True, typed: str = "", timeout: float = TIMEOUT, **environment: str
-    ) -> "subprocess.CompletedProcess[str]":
+    def __call__(self, *arguments: str, ok: bool = True, typed: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             [sys.executable, "-m", "labkit", *arguments],
             cwd=self.folder,
@@ -80,7 +79,7 @@ class Learner:
             capture_output=True,
             text=True,
             input=typed,
-            timeout=timeout,
+            timeout=self.timeout_s,
             check=False,
         )
         said = f"labkit {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
