@@ -29,7 +29,7 @@ class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def document_of(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
-    """`fields` are the fields that the projection writes: name, creditLimit, order:<id>:state, order:<id>:total."""
+    """`fields` are those that the projection writes: name, creditLimit, order:<id>:state, order:<id>:total."""
     parts: dict[str, dict[str, str]] = {}
     for field, value in fields.items():
         if field.startswith("order:"):
