@@ -1,4 +1,4 @@
-"""`make bench`: start-up, memory, latency, throughput and processor time of the whole stack in one table, with the goals beside them."""
+"""`make bench`: start-up, memory, latency, throughput and processor time of the whole stack in one table, with the goals."""
 
 import statistics
 import sys
@@ -10,12 +10,12 @@ from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
 from labkit.load.generator import Load, Plan, Tally, run
 
-SETTLE = 3.0  # seconds; memory right after the start still holds what starting took
+SETTLE = 3.0  # seconds; memory directly after the start still includes what starting used
 CLIENTS = (1, 4, 16, 64)
 
 
 def starting(labkit: Labkit) -> list[Row]:
-    """Leaves the stack up and without data."""
+    """Measures the start. Leaves the stack running and without data."""
     say("labkit --help, labs, Tab, up cold, up warm")
     helping = statistics.median(labkit.timed("--help") for _ in range(9)) * 1000
     listing = statistics.median(labkit.timed("labs") for _ in range(9)) * 1000
@@ -62,7 +62,7 @@ def memory(status: Status, when: str, goal: float | None) -> list[Row]:
 
 
 def load(status: Status, plan: Plan, *, direct: bool = False) -> tuple[Tally, dict[str, float]]:
-    """The tally, and the processor time of each process per saga in milliseconds."""
+    """Returns the tally, and each process's processor time per saga in milliseconds."""
     spent = dict.fromkeys(status.pids, 0.0)
 
     def count(sign: int) -> None:
@@ -79,7 +79,7 @@ def load(status: Status, plan: Plan, *, direct: bool = False) -> tuple[Tally, di
 
 
 def latency(status: Status) -> list[Row]:
-    """One order at a time; runs alternate, so that a busy moment of the machine meets both."""
+    """Latency with one order at a time. The runs alternate, so that a busy moment of the machine affects both."""
     say("one order at a time")
     found: dict[bool, list[Tally]] = {True: [], False: []}
     for attempt in range(3):
@@ -95,7 +95,7 @@ def latency(status: Status) -> list[Row]:
 
 
 def throughput(status: Status) -> tuple[list[Row], float]:
-    """And the rate at the most clients."""
+    """Returns the rows, and the rate with the most clients."""
     rows = []
     for clients in CLIENTS:
         say(f"{clients} clients")

@@ -1,4 +1,4 @@
-"""The Docker part of `make bench`: the same figures for the stack in containers, with each database that an image is here for."""
+"""The Docker part of `make bench`: the same figures for the stack in containers, with each database whose image is present."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from labkit.load.generator import Plan, run
 
 SETTLE = 3.0  # seconds
 CLIENTS = 64
-# database: its image, goal for the memory in MB, and for the throughput as a share of native
+# database: its image, the memory goal in MB, and the throughput goal as a share of native throughput
 DATABASES = {"MariaDB": ("labkit/mariadb:local", 600, 0.8), "MySQL": ("labkit/mysql:local", 800, 0.6)}
 
 
@@ -22,7 +22,7 @@ def usable() -> docker_engine.Engine | None:
 
 
 def rows(found: docker_engine.Engine, native_rate: float) -> list[Row]:
-    """Of each database whose image is here; `native_rate` in sagas/s is that of this run's native stack at 64 clients."""
+    """The rows of each database whose image is present. `native_rate` (sagas/s) is this run's native rate with 64 clients."""
     here = {tag for image in docker_engine.ask(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
     return [row for database in DATABASES if DATABASES[database][0] in here for row in _rows(database, native_rate)]
 
@@ -56,7 +56,7 @@ def _rows(database: str, native_rate: float) -> list[Row]:
 
 
 def _to_first_saga(labkit: Labkit, status: Status, *command: str) -> float:
-    """`status` as it was before, for the addresses: asking for it takes as long as a saga."""
+    """Seconds from the command to the end of the first saga. `status` is the earlier one: asking for it takes as long as a saga."""
     start = time.perf_counter()
     labkit(*command)
     one_saga(status)

@@ -1,4 +1,4 @@
-"""The settings that make a commit a commit, read from the running servers."""
+"""The settings that make commits durable, read from the running servers."""
 
 import time
 from typing import Any
@@ -12,7 +12,8 @@ def settings(connections: dict[str, Any]) -> str:
 
 
 def commits_per_second(at: dict[str, Any], seconds: float = 2.0) -> float:
-    """Durable commits of one row over one connection: the machine's own measure, to compare figures of different machines with."""
+    """Durable commits of one row per second, over one connection. It measures the machine, so that figures of different machines
+    compare."""
     import pymysql
 
     with pymysql.connect(**at, autocommit=True) as connection, connection.cursor() as cursor:
@@ -57,6 +58,6 @@ def _kafka(connections: dict[str, Any]) -> str:
     topic = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
     names = ("cleanup.policy", "retention.ms", "retention.bytes", "flush.messages")
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    admin = AdminClient(library.settings(kafka_account(connections)))  # must live until its answer is there
+    admin = AdminClient(library.settings(kafka_account(connections)))  # must stay alive until the answer arrives
     found = admin.describe_configs([resource])[resource].result(10)
     return "Kafka " + " ".join(f"{name}={found[name].value}" for name in names if name in found)

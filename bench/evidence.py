@@ -1,7 +1,7 @@
-"""`python -m bench.evidence [ORDERS...]`: how long evidence takes, by the number of orders, on a history that is written straight into the
+"""`python -m bench.evidence [ORDERS...]`: the time to collect evidence, by the number of orders, on a history written directly into the
 stores.
 
-Placing 100,000 orders would take a minute or two and wear the machine warm; the history that they leave is the same.
+Placing 100,000 orders would take a minute or two and heat up the machine. The resulting history is the same.
 """
 
 import json
@@ -55,8 +55,8 @@ def main() -> None:
 
 
 def measure(labkit: Labkit) -> tuple[int, float, float, float, float, float, float]:
-    """(changes; seconds to collect the end state, the time before it, to judge, of the whole command, of processor time for collecting;
-    MB of all its processes at once) of one verify, taken apart."""
+    """Measures one verify in parts. Returns (changes; seconds to collect the end state, before that, to judge, of the whole command, of
+    processor time for collecting; MB of all its processes together)."""
     begins: dict[str, float] = {}
 
     def tell(what: str) -> None:
@@ -79,7 +79,7 @@ def measure(labkit: Labkit) -> tuple[int, float, float, float, float, float, flo
 
 
 def processor_time() -> float:
-    """Of this process and its children, the workers, in seconds: steadier than the clock on a busy machine."""
+    """Processor time in seconds of this process and its children, the workers. It is steadier than the clock on a busy machine."""
     return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
@@ -89,7 +89,7 @@ def stack_of(labkit: Labkit) -> Stack:
 
 
 def at_rest(labkit: Labkit) -> None:
-    """The view takes its time to be made."""
+    """Wait until the stack is at rest; building the view takes time."""
     with Watcher(stack_of(labkit)) as watcher:
         stillness = wait(watcher, moving_for=600.0)
     if stillness.state is not State.SETTLED:
@@ -97,13 +97,13 @@ def at_rest(labkit: Labkit) -> None:
 
 
 def fill(labkit: Labkit, orders: int) -> None:
-    """The history of `orders` sagas: three transactions each, shared by a batch, with the relay's marks, the records and what the groups
-    have taken. order-history makes the view of it by itself."""
+    """Write the history of `orders` sagas: three transactions each, shared by a batch, with the relay's marks, the records and the
+    positions of the groups. order-history builds its view from them."""
     import pymysql
     from pymysql.constants import CLIENT
 
     status = labkit.status()
-    for service in ("customers", "orders", "relay"):  # they would take part
+    for service in ("customers", "orders", "relay"):  # otherwise they would take part
         os.kill(status.pids[service], signal.SIGTERM)
     messages, records = _Messages(), list[Row]()
     database = pymysql.connect(**status.connections["mysql"], autocommit=False, charset="utf8mb4", client_flag=CLIENT.MULTI_STATEMENTS)
@@ -112,7 +112,7 @@ def fill(labkit: Labkit, orders: int) -> None:
         def outbox(schema: str, rows: list[Row]) -> None:
             columns = "id, destination, headers, payload, published, creation_time"
             insert = f"INSERT INTO {schema}.message ({columns}) VALUES (%s, %s, %s, %s, 0, 1)"
-            cursor.execute(";".join([cursor.mogrify(insert, row) for row in rows]))  # one statement a row, as the services do
+            cursor.execute(";".join([cursor.mogrify(insert, row) for row in rows]))  # one statement for each row, as the services do
             while cursor.nextset():
                 pass
             ids = [row[0] for row in rows]
@@ -163,7 +163,7 @@ def kafka_account(connections: dict[str, Any]) -> Account:
 
 
 def publish(account: Account, rows: list[Row]) -> None:
-    """All records, taken by the groups of customers and orders."""
+    """Publish all records, and mark them as processed by the groups of customers and orders."""
     from confluent_kafka import Consumer, Producer, TopicPartition
 
     producer = Producer({**library.settings(account), "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
@@ -174,7 +174,7 @@ def publish(account: Account, rows: list[Row]) -> None:
     producer.flush()
     for group in ("OrderEventConsumer", "customerServiceEvents"):
         with KafkaConnection(account, timeout=5) as broker:
-            while broker.groups([group])[0].members:  # a static member is gone after its session time-out
+            while broker.groups([group])[0].members:  # a static member leaves after its session time-out
                 time.sleep(0.1)
             topics = [topic for topic in broker.topics() if topic.name in PROFILE.taken_by(group)]
             ends = broker.offsets(topics, LATEST)

@@ -1,4 +1,4 @@
-"""`python -m bench.faults`: what passing a failpoint costs, unarmed and armed for something else."""
+"""`python -m bench.faults`: the cost of passing a failpoint, unarmed and armed for something else."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ GATE = Fault(id="3", kind="gate", target="customers", subscriber="OrderEventCons
 
 
 async def cost(call: Callable[[], Awaitable[object]], rounds: int = 5) -> float:
-    """Microseconds a call, the best of some rounds: the others met somebody else's work."""
+    """Microseconds per call, the minimum of several rounds: slower rounds were disturbed by other processes."""
     best = float("inf")
     for _ in range(rounds):
         started = time.perf_counter()
@@ -31,7 +31,7 @@ async def cost(call: Callable[[], Awaitable[object]], rounds: int = 5) -> float:
 
 
 async def measure() -> list[tuple[str, float, float]]:
-    """(what, microseconds, goal)"""
+    """Returns (what, microseconds, goal) for each case."""
     armed.hits.open(Path(tempfile.mkdtemp()) / "hits.jsonl")
     rows = []
     armed.take([])

@@ -1,4 +1,4 @@
-"""The lab loop's part of `make bench`: how long a learner waits for a check, and an instructor for a reset."""
+"""The lab part of `make bench`: how long a learner waits for a check, and an instructor for a reset."""
 
 import re
 import statistics
@@ -8,8 +8,8 @@ from bench.rows import Row, at_most, say
 from bench.stack import Labkit, own_labkit
 from labkit.catalog.labs import all_labs
 
-GOALS_S = {1: 5.0, 2: 8.0}  # for all checks of a lab, solved
-GOAL_S = 10.0  # for a lab that is not there
+GOALS_S = {1: 5.0, 2: 8.0}  # for all checks of a solved lab
+GOAL_S = 10.0  # for a lab without an entry
 SEATS = 3
 
 
@@ -41,7 +41,7 @@ def _check(learner: Labkit, lab: int, goal: float) -> Row:
 
 
 def _side_by_side(labkit: Labkit) -> float:
-    """As the command says: the resets alone, without what it judges afterwards."""
+    """The time that the command reports: the resets only, without the following verdicts."""
     names = [f"seat-{number}" for number in range(1, SEATS + 1)]
     try:
         for name in names:

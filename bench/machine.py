@@ -1,4 +1,4 @@
-"""What the bench reads from the machine: processor time and memory of processes, and what machine it is."""
+"""What the bench reads from the machine: processor time and memory of processes, and the kind of machine."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process with all its threads; 0 when it is gone."""
+    """User and system time of a process with all its threads, in seconds; 0 when it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -17,7 +17,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def pss_mb(pid: int) -> float:
-    """The memory of a process, shared pages split among those that share them; 0 when it is gone."""
+    """The memory of a process in MB, with shared pages divided among their users; 0 when it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -32,7 +32,7 @@ def describe() -> str:
 
 
 def busy() -> float:
-    """The load average of the last minute, from before the bench."""
+    """The load average of the last minute, including work before the bench."""
     return os.getloadavg()[0]
 
 

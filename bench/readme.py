@@ -1,7 +1,7 @@
-"""`make readme`: records the transcripts of README.md anew, with the real commands on a stack of its own.
+"""`make readme`: records the transcripts of README.md again, with the real commands on a separate stack.
 
-What stands between `<!-- recorded NAME -->` and `<!-- end -->` is replaced. Run it where the default ports are free and nothing else is
-going on.
+The text between `<!-- recorded NAME -->` and `<!-- end -->` is replaced. Run it where the default ports are free and nothing else is
+running.
 """
 
 import os
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def by_hand(gateway: str) -> Iterator[str]:
-    """What curl is asked, and what the gateway answers; the last two once the order has ended."""
+    """Yields the curl requests and the gateway's answers; the last two after the order has ended."""
     json = "-H 'content-type: application/json'"
     for words in (
         f"""{gateway}/customers {json} -d '{{"name":"Ada","creditLimit":{{"amount":15.00}}}}'""",

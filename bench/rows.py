@@ -1,4 +1,4 @@
-"""The table of `make bench`: figures, and the goals beside them."""
+"""The table of `make bench`: figures and their goals."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The bench's own stack, driven through the command line as a person would: own LABKIT_HOME, own name, gone afterwards."""
+"""The bench's own stack, used through the command line like a person would: with its own LABKIT_HOME and name, removed afterwards."""
 
 import json
 import os
@@ -49,11 +49,11 @@ class Labkit:
         self._command = [str(script)] if script.exists() else [sys.executable, "-c", "from labkit.cli import main; main()"]
 
     def inside(self, folder: Path) -> "Labkit":
-        """The same, as somebody whose terminal is in this folder."""
+        """The same, for a person whose terminal is in this folder."""
         return Labkit(Path(self.home), self._environment, folder)
 
     def __call__(self, *arguments: str) -> str:
-        """Its standard output. Ends the bench with what it said when it fails."""
+        """Returns the command's standard output. Ends the bench with the command's output when it fails."""
         words = [*self._command, *arguments]
         done = subprocess.run(
             words, cwd=self._folder, env=self._environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
@@ -63,13 +63,13 @@ class Labkit:
         return done.stdout
 
     def timed(self, *arguments: str) -> float:
-        """How long it took, in seconds."""
+        """Returns the duration in seconds."""
         start = time.perf_counter()
         self(*arguments)
         return time.perf_counter() - start
 
     def weighed(self, *arguments: str) -> float:
-        """The most memory that it and its children had at once, in MB of PSS, looked at every 50 ms."""
+        """Returns the peak memory of the command and its children together, in MB of PSS, sampled every 50 ms."""
         import psutil
 
         most = 0.0

@@ -11,6 +11,7 @@ from typing import TypeVar
 from labkit.errors import Damaged, UserError
 
 T = TypeVar("T")
+OF_WORKSPACE = ".labkit"  # the folder of a workspace that is labkit's own
 
 
 def home() -> Path:

@@ -1,4 +1,4 @@
-"""Log lines as JSON on standard output, one a line, for people and for display; no verdict rests on them."""
+"""JSON log lines on standard output, for people and for display. No verdict depends on them."""
 
 import json
 import sys
@@ -15,16 +15,16 @@ _flush = sys.stdout.buffer.flush
 
 
 concerning: ContextVar[dict[str, object] | None] = ContextVar("concerning", default=None)
-"""What is in hand, for lines that others write about it."""
+"""Fields that identify the current work; they are added to the lines of warnings raised during it."""
 
 
 def log(event: str, **details: Any) -> None:
-    """Write one line at once. Times are UTC seconds with microseconds."""
+    """Write one line immediately. Times are UTC seconds with microseconds."""
     log_many([(event, details)])
 
 
 def log_many(lines: list[tuple[str, dict[str, Any]]]) -> None:
-    """Write several lines at once: one call of the system, however many they are."""
+    """Write several lines immediately, with a single system call."""
     if not lines:
         return
     _write(b"".join([_line(event, details) for event, details in lines]))
@@ -35,7 +35,7 @@ def _line(event: str, details: dict[str, Any]) -> bytes:
     line = {"time": round(time.time(), 6), "event": event, **details}
     try:
         return _encode(line) + b"\n"
-    except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, or no JSON: a line that looks odd is better than none
+    except (UnicodeEncodeError, TypeError):  # a lone surrogate, or not JSON: an odd line is better than none
         return json.dumps(line, default=repr).encode() + b"\n"
 
 
@@ -44,7 +44,7 @@ def describe(error: BaseException) -> str:
 
 
 def warnings_in_our_log() -> None:
-    """What Python warns of becomes a line, each time: "coroutine '…' was never awaited" says why a handler changed nothing."""
+    """Log every Python RuntimeWarning as a line, each time: "coroutine '…' was never awaited" explains why a handler changed nothing."""
     warnings.showwarning = _show_warning
     warnings.simplefilter("always", RuntimeWarning)
 

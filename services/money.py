@@ -1,7 +1,7 @@
-"""Money: an amount of decimal digits, from end to end. Never a float.
+"""Money: an amount in decimal digits from end to end, never a float.
 
-On the wire it is `{"amount": 12.34}`, a JSON number with the digits that it has; a bare number or a text is understood too, as the
-Java original does.
+On the wire it is `{"amount": 12.34}`, a JSON number with its exact digits. A bare number or a text is accepted too, as in the Java
+original.
 """
 
 import re
@@ -10,11 +10,11 @@ from decimal import Decimal
 import msgspec
 
 CENT = Decimal("0.01")
-MAX_DIGITS = 15  # before the point; far inside DECIMAL(38,2), far beyond any order
+MAX_DIGITS = 15  # before the point; well inside DECIMAL(38,2), well above any order
 
 
 class Money(msgspec.Struct, frozen=True):
-    """How an amount is written."""
+    """The wire form of an amount."""
 
     amount: Decimal
 
@@ -25,17 +25,17 @@ class _Amount(msgspec.Struct):
 
 _object = msgspec.json.Decoder(_Amount)
 _text = msgspec.json.Decoder(str)
-# JSON's, also within a text: Python's Decimal would read 1_0 as 10, and digits of every script.
+# JSON's number syntax, also within a text: Python's Decimal would read 1_0 as 10, and accept digits of every script.
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,2})?")  # a text: what gateway/openapi.json says of it
+_PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,2})?")  # in a text: the format that gateway/openapi.json declares
 
 
 class NoMoney(ValueError):
-    """The text completes a sentence that begins with the field's name: "orderTotal must be a number"."""
+    """The amount is invalid. The text completes a sentence that begins with the field's name: "orderTotal must be a number"."""
 
 
 def read_money(wire: msgspec.Raw) -> Decimal:
-    """The amount of a JSON value: finite, of a sane size, with at most two decimal places. Raises NoMoney."""
+    """The amount of a JSON value: finite, of a reasonable size, with at most two decimal places. Raises NoMoney."""
     json = bytes(wire)
     try:
         if json.startswith(b"{"):
@@ -53,7 +53,7 @@ def read_money(wire: msgspec.Raw) -> Decimal:
 
 
 def amount_in(field: str, wire: msgspec.Raw) -> Decimal:
-    """The amount of a field of an event. Raises NoMoney with a complete sentence."""
+    """The amount of an event's field. Raises NoMoney with a complete sentence."""
     try:
         return read_money(wire)
     except NoMoney as error:
@@ -63,11 +63,11 @@ def amount_in(field: str, wire: msgspec.Raw) -> Decimal:
 def _exact(amount: Decimal) -> Decimal:
     if not amount.is_finite():
         raise NoMoney("must be a number")
-    # adjusted() gives the size without writing out the digits of 1e999999999
+    # adjusted() gives the size without writing out the digits of 1e999999999.
     if amount and not -MAX_DIGITS < amount.adjusted() < MAX_DIGITS:
         raise NoMoney(f"must have at most {MAX_DIGITS} digits before the point and 2 after it")
     if not amount:
-        return Decimal(0)  # whatever its sign and its exponent
+        return Decimal(0)  # drops the sign and the exponent
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -2 <= exponent <= 0:
         return amount

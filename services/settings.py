@@ -1,4 +1,4 @@
-"""Configuration by environment, validated at start: a service that is set up wrongly says so in one line and ends."""
+"""Configuration from the environment, validated at start. A service with wrong settings logs one line and ends."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Settings:
-    """Reads settings and collects all errors, to report them at once."""
+    """Reads settings and collects all errors, so that they are reported together."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
@@ -36,7 +36,7 @@ class Settings:
         return number
 
     def address(self, name: str) -> tuple[str, int]:
-        """host:port"""
+        """Returns (host, port) from a setting of the form host:port."""
         host, _, port = self.text(name).rpartition(":")
         if not host or not _is_whole(port):
             self._wrong.append(f"{name} must be host:port, it is {self._environment.get(name, '')!r}")
@@ -44,16 +44,16 @@ class Settings:
         return host, int(port)
 
     def address_bits(self) -> int:
-        """This instance's own 48 bits of the message ids."""
+        """The instance's own 48 bits of the message ids."""
         return self.number("EVENTUATE_MAC_ADDRESS", highest=(1 << 48) - 1)
 
     def instance(self) -> str:
-        """The name of this process among all: `default.orders.0`."""
+        """The unique name of this process: `default.orders.0`."""
         parts = self.text("LABKIT_STACK", "default"), self.text("LABKIT_COMPONENT"), self.text("LABKIT_INSTANCE", "0")
         return ".".join(parts)
 
     def check(self) -> None:
-        """End the process with exit code 78 (configuration error) when anything is wrong."""
+        """End the process with exit code 78 (configuration error) when any setting is wrong."""
         if self._wrong:
             line = {"event": "wrong settings", "wrong": self._wrong}
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
@@ -61,5 +61,5 @@ class Settings:
 
 
 def _is_whole(text: str) -> bool:
-    """int() itself reads "1_0", " 1 " and digits of other scripts, too."""
+    """Stricter than int(), which also reads "1_0", " 1 " and digits of other scripts."""
     return text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20

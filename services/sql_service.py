@@ -40,7 +40,7 @@ class Parts:
 
 
 def parts_from_environment() -> Parts:
-    """Ends the process with a line of what is wrong when the environment is."""
+    """Reads the environment. Wrong settings end the process with one log line that names them."""
     settings = Settings()
     mysql = mysql_settings(settings)
     address_bits = settings.address_bits()
@@ -54,7 +54,7 @@ def parts_from_environment() -> Parts:
 def subscribing_service(
     name: str, routes: Sequence[Route], subscriber: str, handlers: EventHandlers, parts: Parts, *, work: Mapping[str, str] | None = None
 ) -> Starlette:
-    """A REST API whose service also reacts to events, on one database. `work`: see SqlEffects."""
+    """The app of a REST API whose service also reacts to events, on one database. `work`: see SqlEffects."""
     health = Health("mysql", "subscription")
     health.probe("broker", parts.broker.check)
     effects = SqlEffects(subscriber, handlers, parts.database, work)
@@ -70,7 +70,7 @@ def subscribing_service(
 
 @asynccontextmanager
 async def _database_and_consumer(database: Database, consumer: Consumer, report: Report) -> AsyncIterator[None]:
-    """While the block runs, consume as soon as the database answers, and watch it. At the end, finish the message in hand."""
+    """Within the block, consume as soon as the database answers, and monitor it. At the end, finish the current message."""
     watching = asyncio.create_task(_watch_database(database, report))
     consuming = asyncio.create_task(_consume_when_ready(database, consumer))
     try:
@@ -107,7 +107,7 @@ async def _watch_database(database: Database, report: Report) -> None:
 
 @asynccontextmanager
 async def answering_503(created: str = "") -> AsyncIterator[None]:
-    """Turn a database that does not answer into a 503; `created` names what may or may not exist then."""
+    """Turn an unavailable database into Problem 503. `created` names what may or may not exist then."""
     try:
         yield
     except TransientError as error:
@@ -116,7 +116,7 @@ async def answering_503(created: str = "") -> AsyncIterator[None]:
 
 
 def amount_of(wire: msgspec.Raw, field: str) -> Decimal:
-    """The amount of a field of a request. Raises Problem 400 naming it."""
+    """The amount of a request's field. Raises Problem 400 that names the field."""
     try:
         return read_money(wire)
     except NoMoney as error:

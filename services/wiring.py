@@ -1,6 +1,6 @@
-"""What the services are made of, from the environment, and how they stop.
+"""Builds the parts of the services from the environment, and stops their tasks.
 
-Outside of messaging/brokers, this is the only module that names the product that the broker is.
+Outside of messaging/brokers, only this module names the broker product.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ STOP_S = 2.0
 
 
 def broker_from(settings: Settings) -> Kafka:
-    """The broker that the environment names."""
+    """The broker that the environment describes."""
     address = KafkaSettings(settings.text("KAFKA_BOOTSTRAP"), settings.optional("KAFKA_USERNAME"), settings.optional("KAFKA_PASSWORD"))
     return Kafka(address, instance=settings.instance())
 
 
 def publishers_with_failpoint(broker: Broker, point: str) -> OpenPublisher:
-    """Publishers of this broker that pass a failpoint with each acknowledged record."""
+    """Opens publishers of this broker that pass a failpoint after each acknowledged record."""
     armed.declare(point)
 
     async def open_publisher() -> Publisher:
@@ -38,8 +38,8 @@ def publishers_with_failpoint(broker: Broker, point: str) -> OpenPublisher:
 
 
 def mysql_settings(settings: Settings, schema: str | None = None) -> "MysqlSettings":
-    """The account of this process at MySQL, in this schema or in the one that the environment names."""
-    from services.mysql.connection import MysqlSettings  # here, to spare the services without a database its driver
+    """This process's MySQL account, on `schema` or on the schema from the environment."""
+    from services.mysql.connection import MysqlSettings  # imported here to spare services without a database the driver
 
     return MysqlSettings(
         host=settings.text("MYSQL_HOST"),
@@ -51,7 +51,7 @@ def mysql_settings(settings: Settings, schema: str | None = None) -> "MysqlSetti
 
 
 async def finished(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for tasks that were asked to stop; cancel what does not stop in time. Their errors are logged."""
+    """Wait for tasks that were asked to stop; cancel those that do not stop in time. Their errors are logged."""
     _, late = await asyncio.wait(tasks, timeout=STOP_S)
     for task in late:
         task.cancel()

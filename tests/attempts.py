@@ -1,4 +1,4 @@
-"""What somebody without a password tries on the ports of a stack's stores. Each returns what succeeded."""
+"""Attempts to use a stack's stores without a password. Each function returns what succeeded."""
 
 import itertools
 import socket
@@ -14,7 +14,7 @@ from labkit.stack import accounts, sql
 from labkit.system import find
 
 ANSWER_S = 10.0
-SIDE_BY_SIDE = 24  # a broker keeps whoever it refuses waiting for half a second
+SIDE_BY_SIDE = 24  # a broker delays each refused client for half a second
 GUESSES = ("", "root", "admin", "password", "labkit", "mysql", "default")
 USERS = (*accounts.mysql_users(find.default()), "root", "", "mysql", "labkit", "mariadb.sys", "debian-sys-maint")
 REDIS_COMMANDS = (
@@ -23,7 +23,7 @@ REDIS_COMMANDS = (
     *("MODULE LOAD /x", "SHUTDOWN NOSAVE", "HELLO 3 AUTH default default", *(f"AUTH {guess or '-'}" for guess in GUESSES)),
 )
 NOTHING = struct.pack(">i", 0)
-# name, api key, version and body of requests of Kafka's protocol
+# Name, API key, version and body of requests in Kafka's protocol.
 KAFKA_REQUESTS = (
     ("metadata", 3, 1, struct.pack(">i", -1)),
     ("produce", 0, 3, struct.pack(">hhii", -1, 1, 1000, 0)),
@@ -38,23 +38,23 @@ KAFKA_REQUESTS = (
 
 
 def into_mysql(host: str, port: int) -> list[str]:
-    """The logins that worked, as user/password."""
+    """Returns the logins that worked, as user/password."""
 
     def enter(login: tuple[str, str]) -> bool:
         user, password = login
         try:
             sql.connect(host=host, port=port, user=user, password=password, connect_timeout=ANSWER_S).close()
-        except (pymysql.MySQLError, RuntimeError):  # RuntimeError: the login would need another package, and was not answered
+        except (pymysql.MySQLError, RuntimeError):  # RuntimeError: the login needs another package, and was not answered
             return False
         return True
 
     logins = [(user, password) for user in USERS for password in {*GUESSES, user}]
-    with ThreadPoolExecutor(4) as pool:  # more would be refused for their number
+    with ThreadPoolExecutor(4) as pool:  # more connections would be refused because of their number
         return [f"{user}/{password}" for (user, password), entered in zip(logins, pool.map(enter, logins), strict=True) if entered]
 
 
 def into_redis(host: str, port: int, *commands: str) -> list[str]:
-    """The commands that were answered with anything but an error."""
+    """Returns the commands that were answered with anything but an error."""
     answered = []
     with socket.create_connection((host, port), ANSWER_S) as connection:
         answers = connection.makefile("rb")
@@ -67,7 +67,7 @@ def into_redis(host: str, port: int, *commands: str) -> list[str]:
 
 
 def into_kafka(host: str, port: int) -> list[str]:
-    """The requests that were answered, and the passwords that were taken."""
+    """Returns the requests that were answered, and the passwords that were accepted."""
 
     def asked(request: tuple[str, int, int, bytes]) -> list[str]:
         name, api, version, body = request

@@ -1,4 +1,4 @@
-"""compose.yaml as `docker compose` reads it, with one password for everything."""
+"""compose.yaml as `docker compose` reads it, with one password for all accounts."""
 
 import json
 import os
@@ -13,7 +13,7 @@ PASSWORD = "5e3c2e7"
 
 
 def config(*files: Path, **variables: str) -> dict[str, Any]:
-    """As if by hand: nothing of the caller's own settings counts. A dollar sign of a value stands there twice."""
+    """The configuration as for a manual call: the caller's own settings are ignored. A dollar sign in a value is doubled."""
     named = [word for file in files for word in ("--file", str(file))]
     own = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_")}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""One stack for all tests, brought up through the command line, in a LABKIT_HOME of its own whose path has a space in it."""
+"""One stack for all tests, started through the command line. The path of its LABKIT_HOME contains a space."""
 
 import os
 import shutil
@@ -21,10 +21,10 @@ from tests.engine import (
 )
 from tests.running import Labkit, RunningStack
 
-# What a shell starts in the background ignores Ctrl-C, and so would every labkit that a test starts and interrupts.
+# A shell's background processes ignore Ctrl-C, and every labkit that a test starts and interrupts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Nor is the screen of whoever runs the tests what they are about: a test that wants one sets it. (pytest-xdist, too, sets COLUMNS.)
+# The terminal of the person who runs the tests must not matter: a test that needs a size sets it. (pytest-xdist also sets COLUMNS.)
 for name in ("COLUMNS", "LINES", "NO_COLOR", "PAGER"):
     os.environ.pop(name, None)
 
@@ -49,7 +49,8 @@ def labkit_home() -> Iterator[Path]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that uses a stack runs natively; one that is marked both_runtimes on Docker too; LABKIT_TEST_RUNTIME=docker runs all there."""
+    """A test that uses a stack runs natively. A test marked both_runtimes also runs on Docker. LABKIT_TEST_RUNTIME=docker runs all tests
+    there."""
     if "runtime" in metafunc.fixturenames:
         docker = pytest.param("docker", marks=pytest.mark.docker)
         native = metafunc.definition.get_closest_marker("native") is not None
@@ -72,7 +73,7 @@ def shared_stack(labkit_home: Path, runtime: str) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def stack(shared_stack: RunningStack) -> RunningStack:
-    """The shared stack, whole again if the test before broke something, and at its addresses of now: they may be others after a `down`."""
+    """The shared stack, repaired if the previous test broke it. Its addresses are read again, because a `down` may change them."""
     status = shared_stack.labkit.facts()
     if status is None or not status["ready"]:
         shared_stack.labkit("up")
@@ -82,7 +83,7 @@ def stack(shared_stack: RunningStack) -> RunningStack:
 
 @pytest.fixture
 def new_labkit(labkit_home: Path) -> Iterator[Callable[..., Labkit]]:
-    """Makes command lines for stacks of their own, which are gone after the test."""
+    """Makes command lines with their own stacks, which are removed after the test."""
     made: list[Labkit] = []
 
     def make(name: str, **environment: str) -> Labkit:
@@ -97,5 +98,5 @@ def new_labkit(labkit_home: Path) -> Iterator[Callable[..., Labkit]]:
 
 @pytest.fixture
 def labkit(new_labkit: Callable[..., Labkit]) -> Labkit:
-    """The command line with a stack of its own that does not run yet."""
+    """The command line with its own stack, which does not run yet."""
     return new_labkit("own")

@@ -1,4 +1,4 @@
-"""Docker in tests: what is left out where no engine answers, and a second engine, empty, in a network of its own."""
+"""Docker in tests: which tests are skipped without an engine, and a second, empty engine in a separate network."""
 
 import os
 import shutil
@@ -16,30 +16,31 @@ from tests.running import ROOT
 
 REQUIRED = "LABKIT_REQUIRE_DOCKER"
 ONE_AFTER_ANOTHER = ("docker", "images", "doctor")  # folders of tests
-LONG = ("labs", "workspace", "verdict", "faults", "stack")  # folders of tests that take long
+LONG = ("labs", "workspace", "verdict", "faults", "stack")  # folders of slow tests
 _LEFT_OUT = pytest.StashKey[tuple[int, str]]()
 _SCRIPT = str(ROOT / ".ci" / "engine")
 _AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=DOCKER_HOST,DOCKER_CONFIG"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Where other processes collect, this one says what is missing."""
+    """Where other processes collect the tests, this process reports what is missing."""
     if os.environ.get(REQUIRED) == "1" and session.config.getoption("numprocesses", None) and (why := _why_none()):
         raise pytest.UsageError(f"{REQUIRED}=1, and {why}")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """What several processes run side by side (-n 2 --dist loadgroup) are files; all that uses the engine's images or looks at the whole
-    machine is one. Told here: xdist reads the groups when the last item is collected."""
+    """Parallel runs (-n 2 --dist loadgroup) distribute files. All tests that use the engine's images or examine the machine form one group.
+    This hook sets the groups: xdist reads them when the last item is collected."""
     alone = item.get_closest_marker("docker") or item.path.parent.name in ONE_AFTER_ANOTHER
     item.add_marker(pytest.mark.xdist_group("docker" if alone else item.nodeid.partition("::")[0]))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without an engine the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error.
+    """Without an engine, the tests that need one are left out; with LABKIT_REQUIRE_DOCKER=1 that is an error.
 
-    Where several processes run them, what takes long begins first, so that at the end none of them works alone."""
+    In parallel runs slow tests start first, so that no process works alone at the end.
+    """
     needing = [item for item in items if item.get_closest_marker("docker")]
     if needing and (why := _why_none()):
         if os.environ.get(REQUIRED) == "1":
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """A pytest that xdist does not know tears the groups apart without a word."""
+    """Fails when the installed pytest-xdist does not see these groups, because it would silently split them."""
     if hasattr(session.config, "workerinput") and not all("@" in item.nodeid for item in session.items):
         raise pytest.UsageError("This pytest-xdist does not see the groups of this pytest: tests of one stack would run side by side.")
 
@@ -68,7 +69,7 @@ def _why_none() -> str | None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process that runs tests for another tells it what it left out."""
+    """A worker process reports to its controller what it left out."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left out"] = session.config.stash.get(_LEFT_OUT, (0, ""))
 
@@ -88,7 +89,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @dataclass(frozen=True)
 class SecondEngine:
-    """An engine whose data root was fresh, in a network namespace that leads nowhere."""
+    """An engine with an empty data root, in a network namespace without a route."""
 
     host: str
     directory: Path
@@ -98,7 +99,7 @@ class SecondEngine:
         return {"DOCKER_HOST": self.host}
 
     def inside(self, *command: str) -> Sequence[str]:
-        """The command as it is run in the engine's network."""
+        """The command, wrapped to run in the engine's network."""
         pid = (self.directory / "pid").read_text().strip()
         return [*_AS_ROOT, "nsenter", f"--net=/proc/{pid}/ns/net", *command]
 
@@ -117,7 +118,7 @@ def second_engine() -> Iterator[SecondEngine]:
     if shutil.which("dockerd") is None:
         pytest.skip("the engine in use is not this machine's, so there is no dockerd for a second one")
     directory = Path(tempfile.mkdtemp(prefix="lk"))
-    # Its own network first, so that it can disturb no other engine's bridges and rules; and nobody answers at this address.
+    # A separate network, so that it cannot disturb another engine's bridges and rules; nothing answers at this address.
     isolated = ["unshare", "--net", "bash", "-c", 'ip link set lo up && exec "$@"', "engine"]
     nobody = {**os.environ, "DOCKER_HOST": f"unix://{directory}/nobody.sock"}
     started = subprocess.run(

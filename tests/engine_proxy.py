@@ -1,4 +1,4 @@
-"""A socket in front of a real Docker engine's that changes some of its answers: an engine that is too old, or has little memory."""
+"""A proxy socket for a real Docker engine that changes some answers: an engine that is too old, or has little memory."""
 
 import http.client
 import json
@@ -15,8 +15,8 @@ Change = Callable[[Any], Any]
 
 @contextmanager
 def changed_engine(real: str, path: Path, changes: Mapping[str, Change]) -> Iterator[str]:
-    """`real` and the result are hosts, `unix:///…`; `changes` maps a request's path without version and query (`/info`) to what its
-    JSON answer is turned into. Everything else passes as it is."""
+    """`real` and the result are hosts, `unix:///…`. `changes` maps a request's path without version and query (`/info`) to a function that
+    converts its JSON answer. Everything else passes unchanged."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(32)
@@ -37,7 +37,7 @@ def _accept(listener: socket.socket, real: str, changes: Mapping[str, Change]) -
 
 
 def _serve(client: socket.socket, real: str, changes: Mapping[str, Change]) -> None:
-    """One request a connection."""
+    """Serves one request per connection."""
     with client, socket.socket(socket.AF_UNIX) as engine:
         head = b""
         while b"\r\n\r\n" not in head:

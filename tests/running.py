@@ -1,4 +1,4 @@
-"""labkit and its stacks as tests use them: the real command line in a process, the real servers behind it."""
+"""labkit and its stacks as the tests use them: the real command line in a process, with real servers."""
 
 import json
 import os
@@ -42,7 +42,7 @@ TIMEOUT = 120.0  # seconds for one command; the first `up` on a machine makes Ka
 
 @dataclass(frozen=True)
 class Labkit:
-    """The command line, with a LABKIT_HOME and a stack's name of its own."""
+    """The command line, with its own LABKIT_HOME and stack name."""
 
     home: Path
     name: str
@@ -53,7 +53,7 @@ class Labkit:
         return self.home / "stacks" / self.name
 
     def __call__(self, *arguments: str, ok: bool = True, timeout: float = TIMEOUT) -> "subprocess.CompletedProcess[str]":
-        """Runs `labkit ARGUMENTS` without a terminal. With `ok`, an exit code other than 0 fails the test with what was printed."""
+        """Runs `labkit ARGUMENTS` without a terminal. With `ok`, an exit code other than 0 fails the test and shows the output."""
         done = subprocess.run(
             self._command(arguments),
             env=self._environment(),
@@ -68,7 +68,7 @@ class Labkit:
         return done
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Starts `labkit ARGUMENTS` in a process group of its own, to be interrupted."""
+        """Starts `labkit ARGUMENTS` in its own process group, so that it can be interrupted."""
         return subprocess.Popen(
             self._command(arguments),
             env=self._environment(),
@@ -84,12 +84,12 @@ class Labkit:
         return status
 
     def facts(self) -> dict[str, Any] | None:
-        """What the status is made of, without a process of its own; None when there is no stack."""
+        """The facts behind the status, read without a new process; None when there is no stack."""
         found = state.read(self.directory)
         return None if found is None else facts(found)
 
     def when_ready(self) -> dict[str, Any]:
-        """The status once all is ready: it asks each component for a second at most, and a machine can stand still for longer."""
+        """The status once everything is ready. Labkit asks each component for at most a second, but a machine can pause for longer."""
         seen: list[dict[str, Any]] = []
 
         def all_ready() -> bool:
@@ -100,7 +100,7 @@ class Labkit:
         return seen[-1]
 
     def processes(self) -> dict[int, str]:
-        """Every process on this machine that belongs to the stack, with its command line, found by nothing that labkit wrote down."""
+        """Every process of the stack on this machine, with its command line. Does not use labkit's own records."""
         marker = f"LABKIT_STACK_DIR={self.directory}".encode()
         found = {}
         for entry in Path("/proc").iterdir():
@@ -130,7 +130,7 @@ class Labkit:
 
 
 class RunningStack:
-    """A stack that is up, at the addresses that it has when it is first asked for one, or has in `status`."""
+    """A running stack. Its addresses are those of the first request, or those given in `status`."""
 
     def __init__(self, labkit: Labkit, status: dict[str, Any] | None = None) -> None:
         self.labkit = labkit
@@ -142,23 +142,23 @@ class RunningStack:
         return self.labkit.status()
 
     def url(self, component: str) -> str:
-        """`http://127.0.0.1:8081`"""
+        """Returns a URL such as `http://127.0.0.1:8081`."""
         return next(str(c["endpoint"]) for c in self._first_status["components"] if c["name"] == component)
 
     def is_ready(self) -> bool:
-        """All of it, at this moment; looked at as `labkit status` does."""
+        """Whether all components are ready now, judged as `labkit status` does."""
         return bool(facts(self.described)["ready"])
 
     @property
     def described(self) -> Stack:
-        """As labkit knows it, with its accounts."""
+        """labkit's own object for the stack, with its accounts."""
         found = state.read(self.labkit.directory)
         assert found is not None
         return found
 
     @property
     def kafka_client(self) -> dict[str, Any]:
-        """What a client of Kafka is set up with, address and login."""
+        """The configuration of a Kafka client: address and login."""
         return library.settings(self.described.broker)
 
     @cached_property
@@ -167,7 +167,7 @@ class RunningStack:
         return redis_client.Redis(host=at.host, port=at.port, password=at.password or None, decode_responses=True)
 
     def sql(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
-        """Rows as dictionaries; as administrator, in a connection of its own, committed."""
+        """Runs a statement as administrator, in its own connection, and commits. Returns rows as dictionaries."""
         at = self._first_status["connections"]["mysql"]
         connection = sql.connect(**at, autocommit=True, cursorclass=pymysql.cursors.DictCursor)
         try:
@@ -178,7 +178,7 @@ class RunningStack:
             connection.close()
 
     def open_transactions(self) -> list[Transaction]:
-        """Of everybody, at this moment."""
+        """The open transactions of all accounts."""
         with self.transaction() as cursor:
             return open_transactions(cursor)
 
@@ -187,7 +187,7 @@ class RunningStack:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A cursor of the administrator in a transaction that is rolled back at the end."""
+        """An administrator's cursor in a transaction that is rolled back at the end."""
         connection = sql.connect(**self._first_status["connections"]["mysql"])
         try:
             with connection.cursor() as cursor:
@@ -196,11 +196,11 @@ class RunningStack:
             connection.close()
 
     def log(self, component: str) -> str:
-        """As it was written."""
+        """The log as the component wrote it."""
         return "\n".join(self.runtime.log(component, None))
 
     def pid(self, component: str) -> int:
-        """As it is now."""
+        """The component's current process id."""
         found = next(c["pid"] for c in self.labkit.status()["components"] if c["name"] == component)
         assert found is not None, f"{component} does not run"
         return int(found)
@@ -209,8 +209,8 @@ class RunningStack:
         return {c["name"]: c["pid"] for c in self.labkit.status()["components"]}
 
     def begun_since(self, moment: float) -> set[str]:
-        """The components that have begun anew since then, by time.monotonic(); a service in a container keeps its process."""
-        while True:  # until looking took so little time that it makes no difference
+        """The components restarted since `moment` (time.monotonic()). A restarted service in a container keeps its process."""
+        while True:  # repeat until the look was fast enough to be exact
             before, seen, after = time.monotonic(), self.runtime.look(), time.monotonic()
             uptimes = {name: component.uptime_s or 0.0 for name, component in seen.items()}
             begun = {name for name, uptime in uptimes.items() if before - uptime > moment}
@@ -219,14 +219,14 @@ class RunningStack:
 
     @property
     def runtime(self) -> Runtime:
-        """To disturb the stack as labkit does."""
+        """The runtime, for disturbing the stack as labkit does."""
         return runtimes.of(str(self._first_status["runtime"]), self.labkit.directory, PROFILE)
 
     def restart(self, component: str) -> None:
         self.labkit("restart", component)
 
     def kill(self, component: str) -> None:
-        """As kill -9, by the runtime; it has ended afterwards."""
+        """Kills the component like kill -9, through the runtime. It has ended on return."""
         self.runtime.kill([component])
 
     @contextmanager
@@ -252,7 +252,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Of 127.0.0.1, each another one: drawn one after another, two could be the same."""
+    """Distinct free ports of 127.0.0.1. Choosing them one by one could yield the same port twice."""
     with ExitStack() as opened:
         drawn = [opened.enter_context(socket.socket()) for _ in range(count)]
         for each in drawn:
@@ -261,12 +261,12 @@ def free_ports(count: int) -> list[int]:
 
 
 def user_cache() -> Path:
-    """The cache that stacks of tests share with everybody: what is in it is expensive to make."""
+    """The cache that test stacks share with all others, because its contents are expensive to make."""
     return Path(os.environ.get("LABKIT_CACHE") or platformdirs.user_cache_path("labkit", appauthor=False))
 
 
 def is_alive(pid: int) -> bool:
-    """False also for a zombie."""
+    """Returns False also for a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -274,7 +274,7 @@ def is_alive(pid: int) -> bool:
 
 
 def in_soak(*values: object) -> list[Any]:
-    """Parameters of a test that only `make soak` takes: to what is tested they are like one that stays in CI."""
+    """Parameters that only `make soak` runs: for the tested code they are equivalent to one that CI runs."""
     return [pytest.param(value, marks=pytest.mark.soak) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Somebody else on this host: a second user, made for the tests. Where tests may not make one, only what needs no other user is tried."""
+"""A second user of this host, made for the tests. Where tests may not make one, only the parts that need no other user are tested."""
 
 import json
 import os
@@ -15,13 +15,13 @@ NAME = "labkit-stranger"
 
 @dataclass(frozen=True)
 class Stranger:
-    """None when there is no second user: then it is this one, to whom nobody refuses a file."""
+    """A second user of this host. `uid` and `gid` are None without one; then the stranger is this user, who can access every file."""
 
     uid: int | None
     gid: int | None
 
     def does(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """What `act` returns, as JSON, in a process of the stranger's. Fails the test when it raises."""
+        """Runs `act` in a process of the stranger. Returns its result, passed as JSON. Fails the test when it raises."""
         if self.uid is None or self.gid is None:
             return act(*arguments)
         receiving, sending = os.pipe()

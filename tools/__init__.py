@@ -1,1 +1,1 @@
-"""What keeps this repository in order."""
+"""Tools that maintain this repository."""

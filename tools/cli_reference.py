@@ -1,4 +1,4 @@
-"""`make cli-reference`: writes docs/cli.md from the command line itself. A test compares the two."""
+"""`make cli-reference`: writes docs/cli.md from the command line's own definitions. A test compares the two."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ HEAD = """# The command line
 Every command explains itself: `labkit up --help`. Options follow the command's name, in any order. What stands in brackets may be left out.
 """
 
-# many commands have these: explained once
+# explained once, because many commands have them
 SHARED = ("--json", "--name", "--yes")
 
 EXIT_CODES = {
@@ -66,7 +66,7 @@ def _contents() -> Iterator[str]:
 
 
 def _shared(commands: list[Any]) -> list[str]:
-    """The line of each shared option, as most of the commands have it."""
+    """The line of each shared option, in its most frequent form."""
     lines = [(option.opts[0], _option(option)) for command in commands for option in _parameters(command, "option")]
     found = [[line for name, line in lines if name == shared] for shared in SHARED]
     return [max(each, key=each.count) for each in found]
@@ -77,7 +77,7 @@ def _parameters(command: Any, kind: str) -> list[Any]:
 
 
 def _described(command: Any, words: str, mark: str, shared: list[str]) -> Iterator[str]:
-    """One command, then those inside it. The arguments of a group stand before the name of the inner command."""
+    """One command, then its subcommands. A group's arguments precede the name of the subcommand."""
     arguments, options, inner = _parameters(command, "argument"), _parameters(command, "option"), getattr(command, "commands", {})
     before = " ".join((words, *map(_usage_of, arguments)))
     verb = [] if not inner else ["[VERB]"] if command.invoke_without_command else ["VERB"]
@@ -104,7 +104,7 @@ def _usage_of(argument: Any) -> str:
 
 
 def _option(option: Any) -> str:
-    """Its names and its help, then the values that it takes and what it is when it is left out."""
+    """The option's names and help, then its possible values and its default."""
     names = "/".join((", ".join(option.opts), *option.secondary_opts))
     facts = [_bounds(option.type)] if getattr(option.type, "min", None) is not None else []
     if option.multiple and "repeated" not in (option.help or ""):

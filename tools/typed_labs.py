@@ -1,5 +1,8 @@
-"""mypy over the modules of labs, for `make lint`. Every lab has a module `checks`, and a starter replaces modules of the services. So each
-of these folders gets a run of its own, which looks for a module in that folder first."""
+"""mypy over the modules of labs, for `make lint`.
+
+Every lab has a module `checks`, and a starter replaces modules of the services. Therefore each of these folders gets its own run, which
+looks for modules in that folder first.
+"""
 
 import os
 import subprocess
@@ -21,7 +24,7 @@ def main() -> int:
 
 
 def _folders() -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder that may hold modules, and its modules."""
+    """Each folder that may contain modules, and its modules."""
     for lab in sorted(found for pattern in LABS for found in ROOT.glob(pattern)):
         trees = [lab / name for name in TREES]
         yield lab, [module for module in lab.rglob("*.py") if not any(module.is_relative_to(tree) for tree in trees)]

@@ -1,6 +1,6 @@
--- The schemas, tables and accounts of the services, for every runtime: run on a new database, and by `labkit up` whenever something in
--- it has changed. Each statement may run again at any time. One statement a line; SOURCE names a file of the services, and ${X_PASSWORD}
--- stands for the password that the stack has drawn for the account x.
+-- The schemas, tables and accounts of the services, the same for every runtime. The image runs this file on a new database; `labkit up` runs
+-- the statements again whenever one has changed. Each statement may run again at any time. One statement for each line. SOURCE names a
+-- file of the services, and ${X_PASSWORD} stands for the stack's password of the account x.
 
 CREATE DATABASE IF NOT EXISTS customer_db CHARACTER SET utf8mb4;
 USE customer_db;
@@ -12,7 +12,7 @@ USE order_db;
 SOURCE /labkit/services/messaging/schema.sql;
 SOURCE /labkit/services/orders/schema.sql;
 
--- The binlog gets no password.
+-- Passwords must not reach the binlog.
 SET SESSION sql_log_bin = 0;
 DROP USER IF EXISTS 'root'@'%';
 CREATE USER IF NOT EXISTS 'customer_service'@'%' IDENTIFIED BY '${CUSTOMER_SERVICE_PASSWORD}';
@@ -20,15 +20,15 @@ CREATE USER IF NOT EXISTS 'order_service'@'%' IDENTIFIED BY '${ORDER_SERVICE_PAS
 CREATE USER IF NOT EXISTS 'relay'@'%' IDENTIFIED BY '${RELAY_PASSWORD}';
 CREATE USER IF NOT EXISTS 'observer'@'%' IDENTIFIED BY '${OBSERVER_PASSWORD}';
 CREATE USER IF NOT EXISTS 'admin'@'%' IDENTIFIED BY '${ADMIN_PASSWORD}';
--- Those that were there had another.
+-- Existing accounts have an earlier password.
 ALTER USER 'customer_service'@'%' IDENTIFIED BY '${CUSTOMER_SERVICE_PASSWORD}';
 ALTER USER 'order_service'@'%' IDENTIFIED BY '${ORDER_SERVICE_PASSWORD}';
 ALTER USER 'relay'@'%' IDENTIFIED BY '${RELAY_PASSWORD}';
 ALTER USER 'observer'@'%' IDENTIFIED BY '${OBSERVER_PASSWORD}';
 ALTER USER 'admin'@'%' IDENTIFIED BY '${ADMIN_PASSWORD}';
 
--- A service sees its own schema only; the relay the two outboxes; the observer all, and the binlog. The administrator may do everything
--- but reach the machine's files and stop the server.
+-- A service sees its own schema only, the relay the two outboxes, and the observer everything, including the binlog. The administrator
+-- has all rights, except access to the machine's files and stopping the server.
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_db.* TO 'customer_service'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON order_db.* TO 'order_service'@'%';
 GRANT SELECT, UPDATE ON customer_db.message TO 'relay'@'%';

@@ -35,8 +35,8 @@ class Files:
         wanted = trees.reference()
         for layer in layers:
             wanted |= trees.folder(layer)
-        (self.folder / trees.KEPT).mkdir(parents=True, exist_ok=True)
-        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{trees.KEPT}/")}
+        (self.folder / paths.OF_WORKSPACE).mkdir(parents=True, exist_ok=True)
+        here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{paths.OF_WORKSPACE}/")}
         for path in trees.changed(here, wanted):
             if path in wanted:
                 trees.put(self.folder / path, wanted[path])

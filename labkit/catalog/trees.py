@@ -10,7 +10,6 @@ from labkit.catalog.labs import Lab
 from labkit.errors import UserError
 from labkit.stack import sources
 
-KEPT = ".labkit"  # labkit's own folder in a workspace
 Tree = dict[str, bytes]
 
 

@@ -22,11 +22,11 @@ def init(folder: Path, stack_name: str) -> ExitCode:
     labkit's own files and leave all others unchanged."""
     folder = folder.expanduser().absolute()
     space = Workspace(folder, stack_name)
-    if (folder / trees.KEPT / "workspace.json").exists() or (folder / trees.KEPT / "laid.json").exists():
+    if (folder / paths.OF_WORKSPACE / "workspace.json").exists() or (folder / paths.OF_WORKSPACE / "laid.json").exists():
         return _again(folder, stack_name)
     _refuse(folder)
     with told_when_refused(folder):
-        (folder / trees.KEPT).mkdir(parents=True, exist_ok=True)
+        (folder / paths.OF_WORKSPACE).mkdir(parents=True, exist_ok=True)
         reference = trees.reference()
         for path, content in reference.items():
             trees.put(folder / path, content)
@@ -73,10 +73,10 @@ def _refuse(folder: Path) -> None:
 
 def _begun_before(folder: Path) -> bool:
     """Return whether an interrupted init left this folder behind. If so, it contains nothing that a person wrote."""
-    if not (folder / trees.KEPT).is_dir():
+    if not (folder / paths.OF_WORKSPACE).is_dir():
         return False
     reference, found = trees.reference(), trees.of_workspace(folder, ())
-    known = {"services", "notes.md", trees.KEPT, ".gitignore"}
+    known = {"services", "notes.md", paths.OF_WORKSPACE, ".gitignore"}
     return all(reference.get(path) == content for path, content in found.items()) and {e.name for e in folder.iterdir()} <= known
 
 

@@ -3,6 +3,7 @@
 import difflib
 import time
 
+from labkit import paths
 from labkit.catalog import trees
 from labkit.catalog.labs import Lab, find_lab
 from labkit.errors import ExitCode, UserError
@@ -34,7 +35,7 @@ def _at_stake(stack_name: str, space: Workspace) -> str:
     stack = state.find(stack_name)
     if stack is None:
         return ""
-    if stack.source != space.folder and (stack.source / trees.KEPT).is_dir():
+    if stack.source != space.folder and (stack.source / paths.OF_WORKSPACE).is_dir():
         return (
             f"The stack {stack_name} belongs to the workspace {stack.source}. Its customers, orders and messages go, and its services run "
             "from here. Take it over?"

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.catalog.trees import KEPT
 from labkit.errors import UserError
+from labkit.paths import OF_WORKSPACE
 
 FORMAT = 1
 
@@ -29,7 +29,7 @@ class Workspace:
 
     @property
     def kept(self) -> Path:
-        return self.folder / KEPT
+        return self.folder / OF_WORKSPACE
 
 
 def find(start: Path | None = None) -> Workspace | None:
@@ -44,13 +44,13 @@ def folder_of(start: Path | None = None) -> Path | None:
         start = (start or Path.cwd()).absolute()
     except FileNotFoundError:  # the working directory no longer exists
         return None
-    return next((folder for folder in (start, *start.parents) if (folder / KEPT / "workspace.json").is_file()), None)
+    return next((folder for folder in (start, *start.parents) if (folder / OF_WORKSPACE / "workspace.json").is_file()), None)
 
 
 def _read(folder: Path) -> Workspace:
     from labkit import user_files
 
-    path = folder / KEPT / "workspace.json"
+    path = folder / OF_WORKSPACE / "workspace.json"
     try:
         data = user_files.json_of(path)
         if data["format"] > FORMAT:

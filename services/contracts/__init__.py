@@ -1,4 +1,4 @@
-"""What the services say to each other: the messages of each service, for it to publish and for the others to react to.
+"""The contracts: the messages that each service publishes and to which other services react.
 
-A service imports the contracts of others and nothing else of them.
+A service imports the contracts of other services, and nothing else from them.
 """

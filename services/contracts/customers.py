@@ -1,4 +1,4 @@
-"""The events of the Customer aggregate, for its own service to publish and for others to react to."""
+"""The events of the Customer aggregate. The Customer service publishes them; other services react to them."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -17,7 +17,7 @@ MAX_NAME = 255
 
 
 class NewCustomer(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of CustomerCreated; the customer's id travels as the aggregate id."""
+    """The payload of CustomerCreated. The customer's id travels as the aggregate id."""
 
     name: str
     credit_limit: Money
@@ -53,14 +53,14 @@ class CustomerCreated(DomainEvent, frozen=True):
 
 
 class CustomerAndOrder(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of the three answers to an order."""
+    """The payload of the three replies to an order."""
 
     customer_id: AggregateId
     order_id: AggregateId
 
 
 class CreditAnswer(DomainEvent, frozen=True):
-    """The answer of the Customer service to one order: is there enough credit?"""
+    """The Customer service's reply to one order: whether the customer has enough credit."""
 
     aggregate_type = CUSTOMER
     payload_type = CustomerAndOrder
@@ -89,6 +89,6 @@ class CustomerCreditReservationFailed(CreditAnswer, frozen=True):
 
 
 class CustomerValidationFailed(CreditAnswer, frozen=True):
-    """There is no such customer; the aggregate id is that of the customer who is missing."""
+    """The customer does not exist. The aggregate id is the id of the missing customer."""
 
     event_type = f"{PACKAGE}.CustomerValidationFailedEvent"

@@ -1,4 +1,4 @@
-"""The events of the Order aggregate, for its own service to publish and for others to react to."""
+"""The events of the Order aggregate. The Order service publishes them; other services react to them."""
 
 from decimal import Decimal
 from typing import Any, Self
@@ -19,7 +19,7 @@ class OrderDetails(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DetailsOfOrder(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of each event of an order; the order's id travels as the aggregate id."""
+    """The payload of every order event. The order's id travels as the aggregate id."""
 
     order_details: OrderDetails
 
@@ -34,7 +34,7 @@ class _ReadDetailsOfOrder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OrderEvent(DomainEvent, frozen=True):
-    """Something happened to an order."""
+    """An event of one order."""
 
     aggregate_type = ORDER
     payload_type = _ReadDetailsOfOrder
@@ -68,7 +68,7 @@ class OrderApproved(OrderEvent, frozen=True):
 
 
 class OrderRejected(OrderEvent, frozen=True):
-    """The reason is internal to the Order service and not published."""
+    """The order was rejected. The reason stays inside the Order service and is not published."""
 
     event_type = f"{PACKAGE}.OrderRejectedEvent"
 

@@ -1,1 +1,1 @@
-"""The Customer service: customers, their credit limits, and the credit that orders have reserved."""
+"""The Customer service: customers, their credit limits, and the credit reserved for their orders."""

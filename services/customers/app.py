@@ -1,4 +1,4 @@
-"""The Customer service's REST API, and how its parts are put together."""
+"""The REST API of the Customer service, and the assembly of the service."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""A customer and the one rule about credit."""
+"""A customer, and the rule about available credit."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ class Customer:
 
 @dataclass
 class CreditAccount:
-    """The credit of one customer, locked by this transaction: no other transaction decides about it until the end."""
+    """The credit of one customer, locked by this transaction. No other transaction can change it until this one ends."""
 
     id: int
     credit_limit: Decimal

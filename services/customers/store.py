@@ -1,4 +1,4 @@
-"""Customers and their credit reservations in SQL."""
+"""SQL access to customers and their credit reservations."""
 
 import time
 from collections.abc import Collection
@@ -26,7 +26,7 @@ async def all_customers(database: Database) -> list[Customer]:
 
 
 async def lock_customer(tx: Transaction, customer_id: int) -> CreditAccount | None:
-    """The customer's credit as of now, held until the end of the transaction."""
+    """Returns the customer's current credit, locked until the end of the transaction; None for an unknown customer."""
     if (CreditAccount, customer_id) not in tx.locked:
         await lock_customers(tx, {customer_id})
     account: CreditAccount | None = tx.locked[CreditAccount, customer_id]
@@ -34,7 +34,7 @@ async def lock_customer(tx: Transaction, customer_id: int) -> CreditAccount | No
 
 
 async def lock_customers(tx: Transaction, customer_ids: Collection[int]) -> None:
-    """Lock several customers in ascending order of their ids, as every transaction does: this prevents deadlocks."""
+    """Lock several customers in ascending order of their ids. Every transaction uses this order, which prevents deadlocks."""
     ids = sorted(customer_ids)
     some = ", ".join(["%s"] * len(ids))
     customers, reservations = await tx.results(

@@ -1,4 +1,4 @@
-"""The API gateway: one address for the three services. A plain proxy: status and body pass unchanged, in both directions."""
+"""The API gateway: one address for the three services. A plain proxy that passes status and body unchanged in both directions."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from services.settings import Settings
 from services.web import Health, Problem, RawResponse, read_body, service_app
 from services.web.upstream import Answer, BadAnswer, NoAnswer, Upstream
 
-# Milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot
+# In milliseconds. The Java original gives every request 1 s. A POST gets longer here: it waits for a commit, and its caller cannot
 # distinguish "too late" from "not done".
 GET_TIMEOUT_MS = 1000
 POST_TIMEOUT_MS = 5000
@@ -22,7 +22,7 @@ _PASSED_ON = {b"content-type", b"allow", b"retry-after"}
 
 
 def gateway() -> Starlette:
-    """Ends the process with a line of what is wrong when the environment is."""
+    """The gateway's app, configured from the environment. Wrong settings end the process with one log line that names them."""
     settings = Settings()
     customers = Upstream("customers", settings.text("CUSTOMERS_URL"))
     orders = Upstream("orders", settings.text("ORDERS_URL"))
@@ -37,7 +37,7 @@ def gateway() -> Starlette:
     def post(path: str, upstream: Upstream) -> Route:
         return Route(path, _Proxy(upstream, "POST", post_timeout), methods=["POST"])
 
-    # The first that matches answers: /customers/count before /customers/{customerId}.
+    # The first matching route answers, so /customers/count precedes /customers/{customerId}.
     routes = [
         post("/orders", orders),
         get("/orders/{orderId}", orders),
@@ -65,7 +65,8 @@ def gateway() -> Starlette:
 
 
 class _Proxy:
-    """Passes requests of one method on to `upstream`. An ASGI app: all that Starlette would prepare for a handler is not needed here."""
+    """Passes requests of one method on to `upstream`. It is a plain ASGI app because it needs nothing that Starlette prepares for
+    handlers."""
 
     def __init__(self, upstream: Upstream, method: str, timeout: float) -> None:
         self._upstream = upstream
@@ -79,7 +80,7 @@ class _Proxy:
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        """The upstream's answer as it is. Raises Problem 502, 503 or 504 when there is none."""
+        """Returns the upstream's answer unchanged. Raises Problem 502, 503 or 504 when there is none."""
         name, is_get = self._upstream.name, self._method == b"GET"
         target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
         body = b"" if is_get else await read_body(Request(scope, receive))

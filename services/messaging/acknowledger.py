@@ -1,4 +1,4 @@
-"""When the broker learns which records are done with."""
+"""The acknowledger: decides when to report processed records to the broker."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ ACKNOWLEDGE_EVERY_S = 0.2
 
 
 class Acknowledger:
-    """Acknowledges now and then while there is work, and at once when there is none."""
+    """Acknowledges at intervals while there is work, and immediately when there is none."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -25,7 +25,7 @@ class Acknowledger:
             self._positions[record.place] = record.next
 
     def acknowledge(self, waiting: Mapping[Place, Position], *, at_once: bool) -> None:
-        """Nothing from the `waiting` positions on."""
+        """Acknowledge the noted positions, but nothing at or after the `waiting` positions."""
         if self._positions and (at_once or time.monotonic() - self._last >= ACKNOWLEDGE_EVERY_S):
             self._last = time.monotonic()
             done = {place: min(position, waiting.get(place, position)) for place, position in self._positions.items()}

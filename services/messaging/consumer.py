@@ -1,9 +1,9 @@
-"""The consumer: takes the records of a subscriber's channels in order, and never stops because of one of them.
+"""The consumer processes the records of a subscriber's channels in order. No single record stops it.
 
-A polled batch is taken together, in one transaction. Records that are not messages are parked, beside the others where possible (see
-parking.py). While a fault is armed for the subscriber, or when a batch cannot be taken together, each partition gets a task of its own (see
-lanes.py): a message that fails delays no other partition. A message that still fails after a few tries is parked with its cause. Errors
-that are not about the message (the database or the broker is away, a lock timed out) are retried for ever and park nothing.
+A polled batch is processed in one transaction. Records that are not messages are parked, in parallel where possible (see parking.py). While
+a fault is armed for the subscriber, or when a batch cannot be processed as a unit, each partition gets its own task (see lanes.py), so a
+failing message delays only its own partition. A message that still fails after a few tries is parked with its cause. Errors that are not
+about the message (the database or the broker is unavailable, a lock timed out) are retried for ever and park nothing.
 """
 
 import asyncio
@@ -27,47 +27,48 @@ from services.workshop.armed import armed
 from services.workshop.failpoint import failpoint
 
 BATCH = 200
-BUSY, LINGER_S = 3, 0.010  # from so many records in a batch on, let the next ones gather: each takes longer, all take far less work
+BUSY, LINGER_S = 3, 0.010  # after a batch this large, let records gather: more latency for each, far less work in total
 TRIES = 3
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 REJOIN_S = 0.05
-HOPELESS_S = 60.0  # for so long after a failure that no retry cured, the same failure is retried without a pause
-IDLE_WAIT_MS = 100  # also how long a clean stop may have to wait
-BEHIND_WAIT_MS = 50  # with positions to acknowledge: how long a lull must last to be one
+HOPELESS_S = 60.0  # after a failure that retries did not cure, the same failure is retried without a pause for this long
+IDLE_WAIT_MS = 100  # also the longest delay of a clean stop
+BEHIND_WAIT_MS = 50  # while positions await acknowledgement: how long without records counts as idle
 CHECK_EVERY_S = 1.0
 
 
 Report = Callable[[bool, str], None]
-"""Takes note whether the subscriber has its partitions, and if not, why."""
+"""Records whether the subscriber has its partitions, and if not, why."""
 
 
 class Effects(Protocol):
-    """Where the effects of a subscriber's messages live. Its calls may overlap, but never for the same partition."""
+    """The store of the effects of a subscriber's messages. Calls may overlap, but never for the same partition."""
 
     async def apply(self, deliveries: Sequence[Delivery]) -> None:
-        """Take these together: each that was not taken before has its effect once, and what is undecodable is parked; or none of it.
-        Raises what a handler raises."""
+        """Process these messages as a unit: either all or none. A message that was not processed before has its effect exactly once; an
+        undecodable message is parked. Raises what a handler raises."""
 
     async def park(self, delivery: Delivery, cause: str) -> None:
-        """Keep a message that was given up, with its bytes and the cause; a second time changes nothing."""
+        """Store a message that was given up, with its bytes and the cause. Parking it again changes nothing."""
 
     async def check(self) -> None:
-        """Asked now and then while nothing comes. Raises StartAgain when what was written is not there any more."""
+        """Called at intervals while no records arrive. Raises StartAgain when the stored effects have disappeared."""
 
     def is_transient(self, error: BaseException) -> bool:
-        """Does this error say nothing about the message?"""
+        """Returns whether this error is unrelated to the message."""
 
     @property
     def start_positions(self) -> StartPositions | None:
-        """None when the subscriber begins after what was acknowledged last."""
+        """None when the subscriber starts after the last acknowledged position."""
 
 
 class SeveralFailed(Exception):
-    """Raised by Effects when a batch cannot be taken together and must be taken one by one; not a failure of any message."""
+    """Raised by Effects when a batch must be processed message by message. It does not mean that a message failed."""
 
 
 class StartAgain(Exception):
-    """Raised by Effects when its positions are not those of this consumer any more: join again and read from where it says."""
+    """Raised by Effects when the stored positions are no longer those of this consumer. The consumer joins again and reads from the stored
+    positions."""
 
 
 armed.declare("consumer.after_commit_before_ack")
@@ -84,7 +85,7 @@ class Consumer:
         self._hopeless: dict[tuple[str, str], float] = {}
 
     def stop(self) -> None:
-        """Finish the batch in hand, acknowledge it, and return from `run`."""
+        """Finish the current batch, acknowledge it, and return from `run`."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -99,7 +100,7 @@ class Consumer:
             except StartAgain as reason:
                 log("rejoining", subscriber=self._subscriber, reason=str(reason))
             except Exception as error:
-                # Whatever it is, a consumer does not end by itself: it says so, joins again and takes the same records again.
+                # No error ends the consumer: it logs the error, joins again and receives the same records again.
                 self._report(False, describe(error))
                 pause_s = REJOIN_S if isinstance(error, BrokerUnavailable) else BACKOFF_S[-1]
                 if failures == 0:
@@ -147,7 +148,7 @@ class Consumer:
             acknowledger.acknowledge(lot.first(), at_once=True)
 
     async def _take_together(self, records: Sequence[Record], lot: ParkingLot) -> bool:
-        """False when that cannot be, or it was stopped before."""
+        """Returns False when the batch cannot be processed as a unit, or when the consumer was stopped first."""
         deliveries = [d for record in records for d in decode(record, self._handlers)]
         aside: list[Delivery] = []
         if self._effects.start_positions is None:
@@ -168,7 +169,8 @@ class Consumer:
         return False
 
     async def _take_in_lane(self, records: Sequence[Record]) -> int:
-        """How many of these, all of one partition, were taken: one while a fault is armed, all when none is, 0 when stopped before."""
+        """Returns how many of these records of one partition were processed: one while a fault is armed, otherwise all; 0 when stopped
+        first."""
         if self._stopping.is_set():
             return 0
         if not armed.one_by_one:
@@ -183,9 +185,10 @@ class Consumer:
         return 1
 
     async def _take(self, deliveries: Sequence[Delivery]) -> bool:
-        """In their order, those of one partition; False when it was stopped before all of them were taken.
+        """Process deliveries of one partition in order. Returns False when stopped before all were processed.
 
-        What cannot be taken together is halved until the message that fails is alone: the others then need few transactions."""
+        A batch that cannot be processed as a unit is halved until the failing message is isolated, so the others need few transactions.
+        """
         if len(deliveries) == 1:
             return await self._take_one(deliveries[0])
         parts = [deliveries[: len(deliveries) // 2], deliveries[len(deliveries) // 2 :]]
@@ -220,7 +223,7 @@ class Consumer:
         return await self._park(delivery, cause)
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> bool:
-        """Try for ever while the error says nothing about the messages. False when stopped meanwhile."""
+        """Retry while errors are unrelated to the messages. Returns False when stopped meanwhile."""
         failures = 0
         while True:
             try:
@@ -238,7 +241,8 @@ class Consumer:
         return True
 
     async def _park(self, delivery: Delivery, cause: str) -> bool:
-        """Tried again for ever, whatever is in the way: a message that is neither taken nor parked would be lost. Its partition waits."""
+        """Park a message. Retries for ever, whatever the error: a message neither processed nor parked would be lost. Its partition
+        waits."""
         failures, cause = 0, storable(cause)
         while True:
             try:
@@ -262,6 +266,6 @@ class Consumer:
         await self._pause_s(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
     async def _pause_s(self, seconds: float) -> None:
-        """Wait, but no longer than until it is stopped."""
+        """Sleep, but wake up when the consumer is stopped."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)

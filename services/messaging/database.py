@@ -1,6 +1,6 @@
-"""Local transactions on one schema of MySQL or MariaDB, and the messages that are published in them.
+"""Local transactions on one schema of MySQL or MariaDB, and the messages published in them.
 
-A `Transaction` collects statements that return nothing and sends them together with the next one that does, or with the COMMIT:
+A `Transaction` collects statements that return nothing. It sends them with the next statement that returns something, or with the COMMIT:
 the same statements in the same order, in fewer round trips.
 """
 
@@ -21,7 +21,7 @@ WORK_POINTS = ("between_read_and_write", "after_outbox_insert", "after_publish_b
 
 
 def declare_work(*names: str) -> None:
-    """Name units of work; each passes the failpoints `<name>.<one of WORK_POINTS>`."""
+    """Declare units of work. Each passes the failpoints `<name>.<one of WORK_POINTS>`."""
     armed.declare(*(f"{name}.{point}" for name in names for point in WORK_POINTS))
 
 
@@ -29,37 +29,37 @@ class Transaction:
     """One local transaction. State changes and the messages about them are committed together or not at all."""
 
     def __init__(self, cursor: Any, ids: IdGenerator, work: str = "", about: About = NOTHING) -> None:
-        """`work` names what this transaction does and `about` the message that it takes, both for failpoints."""
+        """`work` names the unit of work and `about` the message that it processes; both are for failpoints."""
         self._cursor = cursor
         self._ids = ids
         self._work = work
-        self._has_read: bool | None = False  # None: and has written since
+        self._has_read: bool | None = False  # None: has read, and written since
         self.about = about
         self._unsent: list[str] = ["BEGIN"]
         self._expected: dict[int, tuple[int, Exception]] = {}
         self._messages = 0
         self.commit_was_sent = False
         self.locked: dict[tuple[type, int], Any] = {}
-        """Identity map: what this transaction has locked, by type and id, so that a batch can lock all of it in one statement.
+        """What this transaction has locked, by type and id, so that a batch can lock everything with one statement. Pattern: identity map,
         https://martinfowler.com/eaaCatalog/identityMap.html"""
 
     def write(self, sql: str, *values: object) -> None:
-        """Change something whose result nobody needs; sent with the next statement or the COMMIT. `%s` stands for a value."""
+        """Add a statement whose result is not needed. It is sent with the next statement or the COMMIT. `%s` stands for a value."""
         self._unsent.append(self._cursor.mogrify(sql, values))
 
     def expect(self, rows: int, otherwise: Exception) -> None:
-        """The last `write` must change exactly so many rows; else `otherwise` is raised, by the next statement that is sent or before
-        the COMMIT: what was written on that assumption is never committed, what is read never seen."""
+        """Require that the last `write` changes exactly `rows` rows. Otherwise the next statement that is sent, or the COMMIT, raises
+        `otherwise`. Nothing written on that assumption is committed, and nothing read on it is returned."""
         self._expected[len(self._unsent) - 1] = rows, otherwise
 
     async def run(self, sql: str, *values: object) -> int:
-        """Change something now. Returns the number of rows that were changed."""
+        """Run a changing statement now. Returns the number of changed rows."""
         await self._about_to_write()
         await self._send(self._cursor.mogrify(sql, values))
         return int(self._cursor.rowcount)
 
     async def insert(self, sql: str, *values: object) -> int:
-        """Insert one row now. Returns the id that the database gave it."""
+        """Insert one row now. Returns the id that the database assigned."""
         await self._about_to_write()
         await self._send(self._cursor.mogrify(sql, values))
         return int(self._cursor.lastrowid)
@@ -76,7 +76,7 @@ class Transaction:
         return list(await self._cursor.fetchall())
 
     async def results(self, *queries: tuple[str, Sequence[object]]) -> list[list[tuple[Any, ...]]]:
-        """The rows of several queries, asked in one round trip and answered in their order."""
+        """Returns the rows of several queries, in the order of the queries. Takes one round trip."""
         await self._about_to_read()
         first, *others = [self._cursor.mogrify(sql, tuple(values)) for sql, values in queries]
         await self._send(first, *others)
@@ -87,7 +87,7 @@ class Transaction:
         return results
 
     def publish(self, event: DomainEvent) -> None:
-        """Publish an event with this transaction: as a row of the outbox, which the relay sends to the broker after the commit."""
+        """Publish an event with this transaction. It becomes an outbox row, which the relay sends to the broker after the commit."""
         outbox.insert_event(self, self._ids, event)
 
     def publish_message(self, channel: str, partition_id: str, headers: dict[str, str], payload: str) -> None:
@@ -103,24 +103,24 @@ class Transaction:
             self.about = About(message_id=message_id)
 
     async def flush(self) -> None:
-        """Send what waits to be sent; raises what `expect` asked for."""
+        """Send all pending statements. Raises the exception of a failed `expect`."""
         if self._unsent:
             await self._send("DO 0")
 
     async def _about_to_read(self) -> None:
         if self._has_read and len(self._unsent) > 0:
-            await self._about_to_write()  # what waits goes first
+            await self._about_to_write()  # pending statements go first
         if self._has_read is not None:
             self._has_read = True
 
     async def _about_to_write(self) -> None:
-        """Between the first read of this unit of work and the first write after it."""
+        """Pass the failpoint between the first read of this unit of work and the first write after it."""
         if self._work and armed.points and self._has_read:
             self._has_read = None
             await failpoint(f"{self._work}.between_read_and_write", self.about)
 
     async def _send(self, statement: str, *more: str) -> None:
-        """Send what is waiting, and these statements; the cursor is then at the result of the first of these."""
+        """Send the pending statements and these. Afterwards the cursor is at the result of `statement`."""
         behind, expected = len(self._unsent), self._expected
         text = ";\n".join([*self._unsent, statement, *more])
         self._unsent, self._expected = [], {}
@@ -150,7 +150,7 @@ class Transaction:
 
 
 class Database:
-    """A pool of connections to one schema; each serves one transaction at a time."""
+    """A pool of connections to one schema. Each connection serves one transaction at a time."""
 
     def __init__(
         self, settings: MysqlSettings, ids: IdGenerator, *, connections: int = 16, after_publish: Callable[[], None] | None = None
@@ -163,9 +163,9 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, work: str = "", about: About = NOTHING) -> AsyncIterator[Transaction]:
-        """Commit at the end of the block, roll back when it raises. `work` names what it does, for failpoints (see `declare_work`).
+        """Commit at the end of the block; roll back when it raises. `work` names the unit of work for failpoints (see `declare_work`).
 
-        Raises TransientError when the database is unavailable or a lock timed out; other errors as the driver or the block raises them.
+        Raises TransientError when the database is unavailable or a lock timed out. Other errors of the driver or the block pass unchanged.
         """
         async with self._free:
             connection = await self._take()
@@ -178,11 +178,11 @@ class Database:
             except Exception as error:
                 reusable = await _rolled_back(connection)
                 if is_transient(error) and not isinstance(error, TransientError):
-                    was_answered = error.args and error.args[0] in LOCK_CODES  # by a statement before the COMMIT in the same packet
+                    was_answered = error.args and error.args[0] in LOCK_CODES  # by a statement that precedes the COMMIT in the same packet
                     raise TransientError(error, outcome_unknown=tx.commit_was_sent and not was_answered) from error
                 raise
             finally:
-                # A connection in an unknown state (lost, or cancelled in the middle of an answer) is not used again.
+                # A connection in an unknown state (lost, or cancelled in the middle of an answer) is not reused.
                 if reusable:
                     self._idle.append(connection)
                 else:
@@ -193,7 +193,7 @@ class Database:
             self._after_publish()
 
     async def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read outside of any transaction. Raises TransientError."""
+        """Read in a transaction of its own. Raises TransientError."""
         async with self.transaction() as tx:
             return await tx.rows(sql, *values)
 
@@ -211,7 +211,8 @@ class Database:
             raise
 
     async def ready(self) -> None:
-        """Return when the tables of messaging are there; message ids then go on above the last one. Raises what prevents it."""
+        """Return when the messaging tables exist; later message ids continue above the highest stored id. Raises the error that prevents
+        it."""
         for (last_id,) in await self.rows("SELECT MAX(id) FROM message"):
             if last_id is not None:
                 self._ids.follow(last_id)
@@ -224,12 +225,12 @@ class Database:
 async def _rolled_back(connection: Any) -> bool:
     try:
         await connection.rollback()
-    except Exception:  # the connection is gone, and the server rolls back by itself
+    except Exception:  # the connection is lost, and the server rolls back by itself
         return False
     return True
 
 
 def _lost(connection: Any) -> bool:
-    """Has the server closed this idle connection? Only the driver's reader knows; its own pool asks it, too."""
+    """Returns whether the server has closed this idle connection. Only the driver's reader knows; the driver's own pool asks it too."""
     reader = connection._reader
     return connection.closed or reader is None or reader.at_eof() or reader.exception() is not None or reader.eof_received

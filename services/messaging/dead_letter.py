@@ -1,4 +1,4 @@
-"""Parking: a message that was given up is stored with its cause, and announced on the channel `<subscriber>.dead-letter`.
+"""Dead letters: a message that was given up is stored with its cause and announced on the channel `<subscriber>.dead-letter`.
 
 https://www.enterpriseintegrationpatterns.com/patterns/messaging/DeadLetterChannel.html
 """
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from services.messaging.delivery import Delivery
 
 MAX_CAUSE = 16_000
-STORED = 1_000_000  # bytes of a key or a value that are stored: the database bounds a packet; the broker hardly bounds compressed records
-ANNOUNCED = 10_000  # bytes of a key or a value that are announced: a broker refuses a record of over 1 MB
+STORED = 1_000_000  # stored bytes of a key or value: the database limits packets; the broker hardly limits compressed records
+ANNOUNCED = 10_000  # announced bytes of a key or value: a broker refuses records of more than 1 MB
 AT_ONCE = 2_000_000  # bytes sent to the database in one packet
 
 
@@ -25,7 +25,7 @@ def dead_letter_channel(subscriber: str) -> str:
 
 
 class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of a record on a dead-letter channel; the record's bytes are in base64. The sizes are those of the original record."""
+    """The payload of a record on a dead-letter channel. Key and value are in base64; the sizes are those of the original record."""
 
     subscriber: str
     channel: str
@@ -38,11 +38,11 @@ class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
     key_size: int | None
     value_size: int | None
     cut: str | None
-    """What is missing here, in words."""
+    """Describes the missing parts in words; None when the record is complete."""
 
 
 def last_line(cause: str) -> str:
-    """Of a traceback, the exception."""
+    """The last line of a traceback, which names the exception."""
     lines = cause.strip().splitlines()
     return lines[-1].strip() if lines else "no cause was given"
 
@@ -52,7 +52,7 @@ def beginning(data: bytes | None) -> bytes | None:
 
 
 def stored_cause(delivery: "Delivery", cause: str) -> str:
-    """The cause as it is stored. Its first line says so when only a part of the record is."""
+    """The cause in its stored form. Its first line says so when the record is stored only in part."""
     text = cause[-MAX_CAUSE:].strip() or last_line("")
     cut = _cut(delivery, STORED)
     return f"(Kept in part: {cut}.)\n{text}" if cut else text
@@ -88,7 +88,8 @@ def _announced(data: bytes | None) -> str | None:
 async def park(tx: "Transaction", subscriber: str, parked: "Sequence[tuple[Delivery, str]]") -> bool:
     """Write the dead-letter rows and, once for each message, the outbox row that announces it.
 
-    False when some of several were parked before: then they must come one by one."""
+    Returns False when some of several messages were parked before; they must then be parked one by one.
+    """
     new = 0
     for some in _in_packets(parked):
         values: list[object] = []

@@ -1,4 +1,4 @@
-"""A delivery: one message as it came from the broker, decoded, and what is logged about it."""
+"""A delivery: one message as received from the broker, its decoded form, and the log lines about it."""
 
 import time
 import traceback
@@ -16,20 +16,20 @@ from services.workshop.fault import About
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One message as delivered: its record, what it is, and the reaction to it (None: no handler for its type)."""
+    """One delivered message: its record, its decoded event, and the reaction to it (None when no handler exists for its type)."""
 
     record: Record
-    index: int  # of the message in its record, 0 but for records of several messages
+    index: int  # of the message in its record; above 0 only in records of several messages
     message: Message | None
     event: DomainEvent | None = None
     reaction: Reaction | None = None
     undecodable: str | None = None
-    """Why it is not a message, or not the event that its type promises: it is to be parked."""
+    """Why this is not a message, or not the event that its type declares. It will be parked."""
     ends_record: bool = True
 
 
 def decode(record: Record, handlers: EventHandlers) -> list[Delivery]:
-    """Never raises: whatever a record holds ends in messages, or in what is to be parked."""
+    """Decode a record. Never raises: every record yields messages or deliveries to park."""
     try:
         if record.unreadable is not None:
             raise UndecodableMessage(record.unreadable)
@@ -50,7 +50,7 @@ def _delivery(record: Record, index: int, message: Message, handlers: EventHandl
 
 
 def _cause(error: Exception) -> str:
-    """A sentence for what is foreseen, else where in the code it was raised."""
+    """Returns a sentence for an expected error, otherwise the traceback."""
     return storable(str(error) if isinstance(error, UndecodableMessage) else "".join(traceback.format_exception(error)).rstrip())
 
 
@@ -84,7 +84,7 @@ def about_record(record: OutgoingRecord) -> About:
 
 @contextmanager
 def in_hand(delivery: Delivery) -> Iterator[None]:
-    """While its handler runs, a warning of Python is logged with the message and the handler."""
+    """Within the block, Python warnings are logged with the message and its handler."""
     handler = delivery.reaction.handler.__name__ if delivery.reaction else None
     token = concerning.set({"message_id": delivery.message.id if delivery.message else None, "handler": handler})
     try:
@@ -94,7 +94,7 @@ def in_hand(delivery: Delivery) -> Iterator[None]:
 
 
 def log_handled(deliveries: Sequence[Delivery], begin: float) -> None:
-    """One line for each message that was just committed; `begin` and `commit` are UTC seconds."""
+    """Log one line for each message that was just committed. `begin` and `commit` are UTC seconds."""
     commit = time.time()
     lines = []
     for d in deliveries:

@@ -1,4 +1,4 @@
-"""Domain events: what happened to an aggregate, published on the channel that is named after the aggregate's type."""
+"""Domain events: changes of an aggregate, published on the channel named after the aggregate's type."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,9 +21,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class DomainEvent(msgspec.Struct, frozen=True):
-    """An event in the words of the domain. A subclass names its channel and type and turns itself into a payload and back.
+    """An event in the terms of the domain. A subclass names its channel and type and converts itself to a payload and back.
 
-    The payload is a msgspec Struct with the field names of the wire; fields that are None are left out of it.
+    The payload is a msgspec Struct whose field names are those on the wire. Fields that are None are omitted.
     """
 
     aggregate_type: ClassVar[str]
@@ -39,7 +39,7 @@ class DomainEvent(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_payload(cls, aggregate_id: int, payload: Any) -> Self:
-        """Raises ValueError when the payload makes no sense."""
+        """Build the event from its payload. Raises ValueError for invalid values."""
         raise NotImplementedError
 
 
@@ -56,7 +56,7 @@ def event_payload(event: DomainEvent) -> str:
 
 
 def decode_event(message: Message, event_class: type[E]) -> E:
-    """The event that a message carries. Raises UndecodableMessage with the reason: what its publisher left out, or what is wrong."""
+    """The event that a message carries. Raises UndecodableMessage and names the missing or wrong field."""
     name = f"the event {event_class.__name__}"
     if (aggregate_id := message.headers.get(AGGREGATE_ID)) is None:
         raise UndecodableMessage(f"{name} lacks the header {AGGREGATE_ID}")
@@ -78,7 +78,7 @@ _AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
 
 
 def _what_is_wrong(error: Exception) -> str:
-    """Completes a sentence that begins with the event; a field has its name in the payload."""
+    """Completes a sentence that begins with the event. Fields have their payload names."""
     text = str(error) or type(error).__name__
     if lacking := _LACKING.fullmatch(text):
         return f"lacks the field {'.'.join(filter(None, (lacking['path'], lacking['field'])))}"
@@ -88,16 +88,16 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 class Reaction(msgspec.Struct, frozen=True):
-    """An event class and what is done about it."""
+    """An event class and its handler."""
 
     event_class: type[DomainEvent]
     handler: Callable[..., Any]
 
 
 class EventHandlers:
-    """Who handles what: `@handlers.handles(OrderCreated)` above a function registers it.
+    """The handlers of a subscriber: `@handlers.handles(OrderCreated)` above a function registers it.
 
-    Event types without a handler are skipped: another service's new event must not stop this one.
+    Event types without a handler are skipped, so a new event of another service does not stop this one.
     """
 
     def __init__(self) -> None:
@@ -112,15 +112,16 @@ class EventHandlers:
         return register
 
     def before_batch(self, prepare: Prepare) -> Prepare:
-        """Called with all events of a batch before their handlers: a chance to lock in one statement what they will lock one by one.
+        """Register a function that is called with all events of a batch before their handlers. It can lock in one statement what the
+        handlers would lock one by one.
 
-        Only an optimisation; a single event is handled without it.
+        This is only an optimisation; a single event is handled without it.
         """
         self.prepare = prepare
         return prepare
 
     def reaction_to(self, message: Message) -> Reaction | None:
-        """Raises UndecodableMessage for a message that is not an event."""
+        """Returns the reaction to a message, or None. Raises UndecodableMessage for a message that is not an event."""
         try:
             return self._reactions.get((message.headers[AGGREGATE_TYPE], message.headers[EVENT_TYPE]))
         except KeyError as missing:

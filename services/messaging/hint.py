@@ -1,6 +1,6 @@
-"""The hint: "there is something new in this outbox", sent after a commit so that the relay need not poll blindly.
+"""The hint: a notification that an outbox has new rows, sent after a commit so that the relay need not poll blindly.
 
-One UDP datagram whose body is the schema's name. Losing one costs a poll interval, never a message.
+A hint is one UDP datagram whose body is the schema's name. A lost hint costs a poll interval, never a message.
 """
 
 import asyncio
@@ -8,12 +8,12 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 
-AT_ONCE, SPAN_S = 50, 0.02  # a service sends one a turn of its event loop
+AT_ONCE, SPAN_S = 50, 0.02  # a service sends one hint per turn of its event loop
 MAX_LENGTH = 256
 
 
 class HintSender:
-    """Sends hints for one schema to the relay at `address` (host, port), whether it is there or not."""
+    """Sends hints for one schema to the relay at `address` (host, port), whether or not the relay is running."""
 
     def __init__(self, address: tuple[str, int], schema: str) -> None:
         self._address = address
@@ -22,7 +22,7 @@ class HintSender:
         self._due = False
 
     def send(self) -> None:
-        """Send one hint for all commits of this turn of the event loop."""
+        """Send one hint for all commits in this turn of the event loop."""
         if not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._send)
@@ -33,7 +33,7 @@ class HintSender:
             if self._socket is None:
                 self._socket = self._connected()
             self._socket.send(self._body)
-        except OSError:  # no listener at the moment, or the name has a new address: look it up again the next time
+        except OSError:  # no listener at the moment, or the host has a new address: look it up again next time
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
@@ -49,8 +49,9 @@ class HintSender:
 class HintListener:
     """Sets the event of the schema that a hint names.
 
-    Any process on the machine can send to the port. A flood is bounded: in each span of time only so many hints are read, and the system
-    queues or drops the others. A true hint may be among those, so each such span counts as one hint for every schema."""
+    Any process on the machine can send to the port. A flood is bounded: each time span reads only a limited number of hints, and the system
+    queues or drops the rest. These may include a true hint, so a span that reaches the limit counts as one hint for every schema.
+    """
 
     def __init__(self, address: tuple[str, int], news: Mapping[str, asyncio.Event]) -> None:
         self._news = {schema.encode(): event for schema, event in news.items()}
@@ -72,7 +73,7 @@ class HintListener:
                 hint = self._socket.recv(MAX_LENGTH)
             except BlockingIOError:
                 return
-            except OSError:  # an answer to something that was never sent from here
+            except OSError:  # an ICMP error in reply to a packet that did not come from here
                 continue
             with suppress(KeyError):
                 self._news[hint].set()

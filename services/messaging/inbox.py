@@ -1,4 +1,4 @@
-"""The inbox of the idempotent consumer: which messages a subscriber has taken, written in the transaction of their effect.
+"""The inbox of the idempotent consumer: records which messages a subscriber has processed, in the transaction of their effect.
 
 https://microservices.io/patterns/communication-style/idempotent-consumer.html
 """
@@ -10,21 +10,21 @@ from services.messaging.database import Transaction
 
 
 class ReceivedBefore(Exception):
-    """At least one of the messages was taken by an earlier transaction. Raised before anything is done about any of them."""
+    """An earlier transaction has processed at least one of the messages. Raised before any of them has an effect."""
 
 
 def receive(tx: Transaction, subscriber: str, message_ids: Sequence[str]) -> None:
-    """Note these messages as received by this subscriber, for the first time: see `receive_again` for those that may be known.
+    """Record that this subscriber receives these messages for the first time. Use `receive_again` for messages that may be known.
 
-    The transaction raises ReceivedBefore when one of them is not new. A concurrent transaction that holds one of them makes this one
-    wait until that is decided.
+    The transaction raises ReceivedBefore when one of them is not new. While a concurrent transaction holds one of them, this one waits for
+    its outcome.
     """
     receive_again(tx, subscriber, message_ids)
     tx.expect(len(message_ids), ReceivedBefore(subscriber))
 
 
 def receive_again(tx: Transaction, subscriber: str, message_ids: Sequence[str]) -> None:
-    """Note these messages as received, whether they were or not: for messages that have no effect."""
+    """Record these messages as received, whether or not they are new. For messages that have no effect."""
     now = time.time_ns() // 1_000_000
     rows = ", ".join(["(%s, %s, %s)"] * len(message_ids))
     values = [value for message_id in message_ids for value in (subscriber, message_id, now)]

@@ -1,4 +1,4 @@
-"""Lanes: one task a partition, so that a message that waits holds up its own partition and no other."""
+"""Lanes: one task for each partition, so that a waiting message blocks only its own partition."""
 
 import asyncio
 from collections import deque
@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from services.messaging.brokers import Place, Record
 
-FULL = 1_000  # records waiting in one lane; beyond that nothing more of its partition is asked for
+FULL = 1_000  # records waiting in one lane; above this, its partition is put on hold
 AT_ONCE = 200
 
 Take = Callable[[Sequence[Record]], Awaitable[int]]
-"""Takes records of one partition, from the first on. Returns how many it took; 0 when it was stopped."""
+"""Processes records of one partition, starting with the first. Returns how many it processed; 0 when stopped."""
 
 
 class Lanes:
@@ -22,7 +22,7 @@ class Lanes:
 
     @property
     def busy(self) -> bool:
-        """Is any record still in a lane? Raises what a lane failed with."""
+        """Whether any record is still in a lane. Raises the error of a failed lane."""
         for place, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[place]
@@ -54,7 +54,7 @@ class Lanes:
                 waiting.popleft()
 
     async def finish(self) -> None:
-        """Wait until each lane has finished or given up what it has in hand. Raises what a lane failed with."""
+        """Wait until each lane has finished or abandoned its current records. Raises the error of a failed lane."""
         if self._tasks:
             await asyncio.gather(*self._tasks.values())
 

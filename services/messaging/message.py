@@ -1,4 +1,4 @@
-"""A message: id, channel, headers and payload, and how it looks in the outbox and on the broker.
+"""A message: id, channel, headers and payload, and its form in the outbox and on the broker.
 
 The broker's record is `{"payload": "<text>", "headers": {"ID": …}}` with key PARTITION_ID: the headers travel inside the value.
 """
@@ -22,7 +22,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class UndecodableMessage(Exception):
-    """The bytes of a record are not a message, or not the event that their type promises. No retry will change that."""
+    """A record is not a message, or not the event that its type declares. Retrying cannot help."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -49,18 +49,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def storable(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair, which cannot be written as UTF-8."""
+    """Returns the text with each lone surrogate replaced by a question mark; surrogates cannot be written as UTF-8."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def http_date(seconds: float) -> str:
-    """RFC 1123 in GMT as java.time writes it: `Wed, 1 Apr 2026 07:26:10 GMT`, the day without a leading zero."""
+    """RFC 1123 date in GMT as java.time writes it: `Wed, 1 Apr 2026 07:26:10 GMT`, without a leading zero in the day."""
     t = time.gmtime(seconds)
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
 
 
 def new_message(message_id: str, channel: str, partition_id: str, headers: Mapping[str, str], payload: str, *, now: float) -> Message:
-    """A message to send; `now` is in seconds since 1970."""
+    """A message to send. `now` is in seconds since 1970."""
     common = {ID: message_id, PARTITION_ID: partition_id, DESTINATION: channel, DATE: http_date(now)}
     return Message(channel, {**headers, **common}, payload)
 
@@ -70,12 +70,12 @@ def encode_headers(headers: Mapping[str, str]) -> str:
 
 
 def record_value(headers_json: str, payload: str) -> bytes:
-    """The broker record of an outbox row; its headers are copied unchanged."""
+    """The broker record of an outbox row. The headers are copied unchanged."""
     return b'{"payload":' + _encode(payload) + b',"headers":' + headers_json.encode() + b"}"
 
 
 def decode_value(channel: str, value: bytes) -> Message:
-    """Read one `{"payload", "headers"}` value. Raises UndecodableMessage with the reason."""
+    """Decode one `{"payload", "headers"}` value. Raises UndecodableMessage with the reason."""
     if is_too_deep(value):
         raise UndecodableMessage(f"the record is not a message: it is nested more than {MAX_DEPTH} deep")
     try:
@@ -83,7 +83,7 @@ def decode_value(channel: str, value: bytes) -> Message:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableMessage(f"the record is not a message: {error}") from error
     message_id = envelope.headers.get(ID, "")
-    # half of a surrogate pair passes as JSON, and no store can take it
+    # A lone surrogate is valid JSON, but no store accepts it.
     if not 0 < len(message_id) <= MAX_ID_LENGTH or storable(message_id) != message_id:
         raise UndecodableMessage("the message has no usable ID header")
     return Message(channel, envelope.headers, envelope.payload)

@@ -1,7 +1,7 @@
 """Read records that hold several messages in one binary frame.
 
-The Java relay writes them when its batch processing is on. They are decoded where met and never produced: Java consumers of today
-cannot read them. Little-endian; every text is a 32-bit length and UTF-8.
+The Java relay writes such records when its batch processing is on. labkit reads them and never writes them: current Java consumers cannot
+read them. Little-endian; every text is a 32-bit length followed by UTF-8.
 """
 
 import struct
@@ -13,7 +13,7 @@ _FIXED = len(MAGIC) + 8  # four 16-bit numbers follow: block length, template, s
 
 
 def decode_record(channel: str, value: bytes | None) -> list[Message]:
-    """The messages of one broker record, mostly one. Raises UndecodableMessage with the reason."""
+    """The messages of one broker record, usually one. Raises UndecodableMessage with the reason."""
     if value is None:
         raise UndecodableMessage("the record has no value")
     if not value.startswith(MAGIC):

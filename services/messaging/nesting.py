@@ -1,12 +1,14 @@
-"""How deep JSON is nested, found before it is decoded. The decoder's own limit is the stack that is left, which differs from call to call
-and from process to process. With a limit of our own, a record is taken by all subscribers or by none.
+"""Measures how deeply JSON is nested, before it is decoded.
+
+The decoder's own limit is the remaining stack, which differs between calls and processes. A fixed limit means that all subscribers accept a
+record, or none.
 """
 
 import re
 
 MAX_DEPTH = 200  # no event is a tenth as deep
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # also one that is cut off, so that the time stays linear
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # also matches an unterminated string, so that the time stays linear
 _NO_BRACKET = re.compile(rb"[^\[\]{}]+")
 
 

@@ -1,4 +1,4 @@
-"""The transactional outbox: messages as rows, written in the transaction that they are about.
+"""The transactional outbox: messages are rows, written in the same transaction as the change they announce.
 
 https://microservices.io/patterns/data/transactional-outbox.html
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from services.messaging.database import Transaction
     from services.messaging.ids import IdGenerator
 
-# One statement a row: a relay that reads the binlog may look at the first row of each statement only.
+# One statement for each row: a relay that reads the binlog may look only at the first row of each statement.
 INSERT = (
     "INSERT INTO message (id, destination, headers, payload, creation_time, published, message_partition)"
     " VALUES (%s, %s, %s, %s, ROUND(UNIX_TIMESTAMP(CURTIME(4)) * 1000), 0, NULL)"
@@ -21,7 +21,7 @@ INSERT = (
 
 
 def insert_event(tx: "Transaction", ids: "IdGenerator", event: DomainEvent) -> None:
-    """The events of one aggregate share a partition, and so keep their order."""
+    """Write an event to the outbox. All events of one aggregate share a partition, so they stay in order."""
     insert_message(tx, ids, event.aggregate_type, str(event.aggregate_id), event_headers(event), event_payload(event))
 
 

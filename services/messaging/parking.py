@@ -1,7 +1,7 @@
-"""The parking lot: records that are not messages are parked by a task of their own, so that thousands of them in a row delay no message.
+"""The parking lot: its own task parks records that are not messages, so that thousands of them in a row delay no message.
 
-Other messages may overtake them: they have no effect that anything could depend on. Acknowledgements stay before the first record that
-still waits here: after a crash it is delivered again.
+Other messages may overtake them, because nothing depends on a record without an effect. Acknowledgements stay before the first record still
+waiting here; after a crash it is delivered again.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ AT_ONCE = 200
 FULL, FULL_BYTES = 20_000, 64_000_000
 
 Park = Callable[[Sequence[Delivery]], Awaitable[bool]]
-"""Parks them. False when it was stopped before."""
+"""Parks the deliveries. Returns False when stopped first."""
 
 
 class ParkingLot:
@@ -26,7 +26,7 @@ class ParkingLot:
         self._task: asyncio.Task[None] | None = None
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
-        """Raises what parking failed with."""
+        """Add deliveries to park. Raises the error of a failed parking task."""
         self.look()
         self._waiting.extend(deliveries)
         self._bytes += sum(map(_size, deliveries))
@@ -34,7 +34,7 @@ class ParkingLot:
             self._task = asyncio.create_task(self._work())
 
     def look(self) -> None:
-        """Raises what parking failed with."""
+        """Raises the error of a failed parking task."""
         if self._task is not None and self._task.done():
             task, self._task = self._task, None
             task.result()
@@ -44,7 +44,7 @@ class ParkingLot:
         return len(self._waiting) > FULL or self._bytes > FULL_BYTES
 
     def first(self) -> dict[Place, Position]:
-        """Of each partition, the position of the first one that waits."""
+        """The position of the first waiting record in each partition."""
         found: dict[Place, Position] = {}
         for delivery in self._waiting:
             found.setdefault(delivery.record.place, delivery.record.position)
@@ -59,7 +59,7 @@ class ParkingLot:
                 self._bytes -= _size(self._waiting.popleft())
 
     async def room(self) -> None:
-        """Wait until it is not full, or does not go on."""
+        """Wait until there is room, or the task has ended."""
         while self.full and self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=0.01)
 

@@ -1,10 +1,10 @@
 -- The tables of transactional messaging, in the schema of each service that has one.
 --
--- Ids are compared as they are: capitals, accents and a blank at the end make another id. The collations that do so without padding have
--- different names: the first comment is read by MySQL alone, the second by MariaDB alone. The types remain those of the Java original,
--- whose relay reads them as text.
+-- Ids are compared exactly: capitals, accents and trailing blanks distinguish ids. The two servers name the collations for this
+-- differently: only MySQL reads the first comment, only MariaDB the second. The types remain those of the Java original, whose relay
+-- reads them as text.
 
--- The transactional outbox: a row is written in the transaction that changes the aggregate; the relay publishes it.
+-- The transactional outbox: the transaction that changes the aggregate writes a row; the relay publishes it.
 CREATE TABLE IF NOT EXISTS message (
   id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ PRIMARY KEY,
   destination LONGTEXT NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS message (
   INDEX message_published_idx (published, id)
 );
 
--- The inbox of the idempotent consumer: a row is written in the transaction that holds the effect of the message.
+-- The inbox of the idempotent consumer: the transaction with the effect of a message writes a row.
 CREATE TABLE IF NOT EXISTS received_messages (
   consumer_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
@@ -25,14 +25,14 @@ CREATE TABLE IF NOT EXISTS received_messages (
   PRIMARY KEY (consumer_id, message_id)
 );
 
--- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are stored unchanged; of very long ones
--- the first million, and the cause says so.
+-- Messages that were given up: undecodable, or a handler raised on each try. The record's bytes are stored unchanged; of very long records
+-- only the first million, and then the cause says so.
 CREATE TABLE IF NOT EXISTS dead_letter (
   id BIGINT AUTO_INCREMENT PRIMARY KEY,
   subscriber VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */ NOT NULL,
   channel_partition INT NOT NULL,
-  position VARCHAR(90) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- decimal numbers joined by -: brokers count differently
+  position VARCHAR(90) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- decimal numbers joined by -; the broker defines their meaning
   message_index INT NOT NULL,
   message_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE /*!80017 utf8mb4_0900_bin */ /*M! utf8mb4_nopad_bin */,
   cause TEXT NOT NULL,

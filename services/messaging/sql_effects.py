@@ -1,4 +1,4 @@
-"""Effects in a SQL database: inbox row, what the handlers do and their outbox rows in one local transaction."""
+"""Effects in a SQL database: one local transaction holds the inbox row, the handlers' changes and their outbox rows."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from services.mysql.connection import is_transient
 from services.workshop.armed import armed
 from services.workshop.failpoint import failpoint
 
-SLOW_S = 1.0  # from here on a batch holds locks, and hides what is done, for too long
+SLOW_S = 1.0  # a batch that takes longer holds locks, and hides finished work, for too long
 
 armed.declare("consumer.after_inbox_insert")
 
@@ -22,7 +22,8 @@ armed.declare("consumer.after_inbox_insert")
 class SqlEffects:
     """The effects of one subscriber. Each handler is called with the event and the open transaction.
 
-    `work` names the unit of work that an event type starts, for failpoints: `{"OrderCreated": "customer.reserve"}`."""
+    `work` names the unit of work that an event type starts, for failpoints: `{"OrderCreated": "customer.reserve"}`.
+    """
 
     start_positions = None  # the broker's group holds them
 
@@ -82,7 +83,7 @@ class SqlEffects:
             await park(tx, self._subscriber, [(delivery, cause)])
 
     async def check(self) -> None:
-        """The inbox and what was done are one database: nothing is ever without the other."""
+        """Does nothing: inbox and effects share one database, so one never exists without the other."""
 
     def is_transient(self, error: BaseException) -> bool:
         return is_transient(error)

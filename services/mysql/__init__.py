@@ -1,1 +1,1 @@
-"""The MySQL client: one account, one connection, and which errors are worth another try."""
+"""The MySQL client: one account, one connection, and the errors that justify a retry."""

@@ -1,4 +1,4 @@
-"""Connections to MySQL or MariaDB, and what their errors mean."""
+"""Connections to MySQL or MariaDB, and the meaning of their errors."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from pymysql.constants import CLIENT
 
 from services.mysql.login import use_own_encryption
 
-# Errors that are not about our statements: the server is away, starts or stops, or a lock timed out.
+# Errors unrelated to our statements: the server is unavailable, starting or stopping, or a lock timed out.
 LOCK_CODES = frozenset({1020, 1205, 1213, 1614})  # record changed since last read, lock wait time-out, deadlock (two kinds)
 TRANSIENT_CODES = frozenset(
     {
@@ -24,7 +24,7 @@ use_own_encryption()
 
 
 class TransientError(Exception):
-    """The database is unavailable at the moment, or a lock is. Nothing was committed unless `outcome_unknown`."""
+    """The database or a lock is unavailable at the moment. Nothing was committed unless `outcome_unknown`."""
 
     def __init__(self, cause: BaseException, *, outcome_unknown: bool = False) -> None:
         super().__init__(str(cause) or type(cause).__name__)
@@ -34,7 +34,7 @@ class TransientError(Exception):
 def is_transient(error: BaseException) -> bool:
     if isinstance(error, pymysql.err.MySQLError):
         code = error.args[0] if error.args else 0
-        # InterfaceError is what the driver raises on a connection that it has closed.
+        # The driver raises InterfaceError on a connection that it has closed.
         return code in TRANSIENT_CODES or isinstance(error, pymysql.err.InterfaceError)
     return isinstance(error, TransientError | OSError | EOFError | TimeoutError)
 
@@ -48,7 +48,7 @@ class MysqlSettings(msgspec.Struct, frozen=True):
 
 
 async def connect(settings: MysqlSettings, *, timeout: float = 2.0) -> Any:
-    """One connection: autocommit, READ COMMITTED, several statements a round trip. Raises what the driver raises."""
+    """Open a connection: autocommit, READ COMMITTED, several statements in one round trip. Raises the driver's errors."""
     return await aiomysql.connect(
         host=settings.host,
         port=settings.port,
@@ -59,6 +59,6 @@ async def connect(settings: MysqlSettings, *, timeout: float = 2.0) -> Any:
         connect_timeout=timeout,
         charset="utf8mb4",
         client_flag=CLIENT.MULTI_STATEMENTS,
-        # READ COMMITTED: what is read after a row was locked must be as new as the lock.
+        # READ COMMITTED: a read after locking a row must be as recent as the lock.
         init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION innodb_lock_wait_timeout = 5",
     )

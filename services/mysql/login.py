@@ -1,8 +1,8 @@
-"""The first login at a MySQL server that was just started: caching_sha2_password without the `cryptography` package.
+"""The first login to a newly started MySQL server: caching_sha2_password without the `cryptography` package.
 
-Until the server has cached an account, it wants the password itself, encrypted with its RSA key. `cryptography` would do that and take
-11 MB in every service; here it is RSA-OAEP (RFC 8017, SHA-1, no label) in plain Python, once a login. As in the driver, the server's key
-is not verified.
+Until the server has cached an account, it needs the password, encrypted with the server's RSA key. `cryptography` would do this, but takes
+11 MB in every service. This module implements RSA-OAEP (RFC 8017, SHA-1, no label) in plain Python; it runs once per login. Like the
+driver, it does not verify the server's key.
 """
 
 import base64
@@ -15,12 +15,12 @@ HASH_LENGTH = hashlib.sha1().digest_size
 
 
 def use_own_encryption() -> None:
-    """From now on the driver encrypts passwords with `encrypt_password`."""
+    """Make the driver encrypt passwords with `encrypt_password`."""
     pymysql._auth.sha2_rsa_encrypt = encrypt_password
 
 
 def encrypt_password(password: bytes, salt: bytes, public_key: bytes) -> bytes:
-    """`public_key` is PEM, as the server sends it."""
+    """Encrypt a password for the server. `public_key` is in PEM, as the server sends it."""
     scrambled = bytes(byte ^ salt[i % len(salt)] for i, byte in enumerate(password + b"\0"))
     modulus, exponent = _key(public_key)
     length = (modulus.bit_length() + 7) // 8
@@ -29,7 +29,7 @@ def encrypt_password(password: bytes, salt: bytes, public_key: bytes) -> bytes:
 
 
 def _oaep(message: bytes, length: int) -> bytes:
-    """RFC 8017, 7.1.1: the message masked by a random seed, and the seed masked by that."""
+    """RFC 8017, 7.1.1: mask the message with a random seed, and the seed with the masked message."""
     padding = bytes(length - len(message) - 2 * HASH_LENGTH - 2)
     block = hashlib.sha1(b"").digest() + padding + b"\1" + message
     seed = os.urandom(HASH_LENGTH)
@@ -61,7 +61,7 @@ def _key(pem: bytes) -> tuple[int, int]:
 
 
 def _value(der: bytes) -> tuple[bytes, bytes]:
-    """The contents of the first DER value, and what follows it."""
+    """Returns the contents of the first DER value, and the bytes after it."""
     length, start = der[1], 2
     if length & 0x80:
         count = length & 0x7F

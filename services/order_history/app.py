@@ -46,7 +46,7 @@ class OrderHistoryApi:
 
 
 def order_history_service() -> Starlette:
-    """Ends the process with a line of what is wrong when the environment is."""
+    """The service's app, configured from the environment. Wrong settings end the process with one log line that names them."""
     settings = Settings()
     host, port, password = settings.text("REDIS_HOST"), settings.number("REDIS_PORT", lowest=1), settings.optional("REDIS_PASSWORD")
     broker = broker_from(settings)

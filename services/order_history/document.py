@@ -1,6 +1,6 @@
-"""The document that a reader of the order history gets, made of the fields of a customer's view.
+"""The document that the order history returns, built from the fields of a customer's view.
 
-Totals are computed here, for each read, and never stored: what is not stored cannot be counted twice.
+Totals are computed for each read and never stored: a total that is not stored cannot be counted twice.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class OrderInView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
-    """A customer whom only orders have named so far has no name and no limit."""
+    """A customer known only from orders has no name and no limit yet."""
 
     id: int
     orders: dict[str, OrderInView]
@@ -29,7 +29,7 @@ class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def document_of(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
-    """`fields` as the projection writes them: name, creditLimit, order:<id>:state, order:<id>:total."""
+    """`fields` are those that the projection writes: name, creditLimit, order:<id>:state, order:<id>:total."""
     parts: dict[str, dict[str, str]] = {}
     for field, value in fields.items():
         if field.startswith("order:"):

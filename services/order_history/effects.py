@@ -1,4 +1,4 @@
-"""Effects in Redis: each message's change and the position after it in one Lua call, so that neither is ever without the other."""
+"""Effects in Redis: one Lua call writes a message's change and the position after it, so one never exists without the other."""
 
 import asyncio
 import time
@@ -21,8 +21,8 @@ armed.declare("view.before_write")
 
 
 def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """What may be written in one go, or parked in one go. The position after a record says that all its messages were taken: the last of
-    several is written only when those before it have been."""
+    """Split deliveries into groups that can be written, or parked, in one call. The position after a record says that all its messages were
+    processed, so the last message of several is written only after the others."""
     run: list[Delivery] = []
     for delivery in deliveries:
         if run and (run[0].undecodable is None) != (delivery.undecodable is None):
@@ -37,7 +37,7 @@ def _runs(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
 
 
 def _step(delivery: Delivery, known: dict[Place, Position], change: ViewChange | None = None) -> Step:
-    """Its position is known from then on."""
+    """Build a delivery's step and record its position in `known`."""
     record = delivery.record
     before = known.get(record.place)
     if not delivery.ends_record:
@@ -87,7 +87,7 @@ class ViewEffects:
                 with in_hand(delivery):
                     change = delivery.reaction.handler(delivery.event)
             if change is None and delivery is not last[delivery.record.place]:
-                continue  # only a position, and a later one of its partition follows
+                continue  # a position alone; a later one of this partition follows
             steps.append(_step(delivery, known, change))
         self._note(await self._store.write(steps), deliveries, known)
 
@@ -97,7 +97,7 @@ class ViewEffects:
         self._note(await self._store.park(steps), [delivery for delivery, _ in parked], known)
 
     def _note(self, answers: Sequence[int], taken: Sequence[Delivery], known: Mapping[Place, Position]) -> None:
-        """Of their own partitions alone: others are taken meanwhile."""
+        """Update the positions of these partitions only; other partitions are processed concurrently."""
         if -1 in answers:
             raise StartAgain(SET_BACK)
         self._known.update({d.record.place: known[d.record.place] for d in taken if d.record.place in known})
@@ -106,7 +106,7 @@ class ViewEffects:
         await self._park([(delivery, cause)])
 
     async def check(self) -> None:
-        """Is the view still there? Otherwise a view that was emptied while no event comes would stay empty until the next one."""
+        """Check that the view still exists. Otherwise a view that is emptied while no event comes would stay empty until the next event."""
         if not self._known:
             return
         try:
@@ -124,8 +124,8 @@ class ViewEffects:
         return isinstance(error, RedisError | OSError | TimeoutError)
 
     async def start_positions(self, ends: Mapping[Place, Position], identities: Mapping[str, str]) -> Mapping[Place, Position]:
-        """Resume after what the view holds. A position in a channel that was deleted and created again is forgotten: the channel has
-        another identity, or the position is beyond its end."""
+        """Resume after the position that the view holds. The position of a channel that was deleted and created again is dropped: the
+        channel has a new identity, or the position is beyond its end."""
         while True:
             try:
                 stored = await self._store.positions()

@@ -1,11 +1,11 @@
--- Write one event into a customer's view. Before it, position.lua has looked whether the event is new; after it, it notes the position
--- of the event's channel partition: both in this one call of Redis.
+-- Write one event into a customer's view. position.lua wraps this script: first it checks that the event is new, afterwards it stores
+-- the position after the event. All of it runs in one call to Redis.
 --
--- KEYS  1 positions of the subscriber (hash)  2 the customer's view (hash)  3 ids of all customers that have a view (set)
+-- KEYS  1 positions of the subscriber (hash)  2 the customer's view (hash)  3 ids of all customers with a view (set)
 -- ARGV  1 to 3: see position.lua
 --       4 customer id ("" when the event changes no view)  5 field of the order's state ("" when there is none)  6 the state
 --       7… pairs of field and value
-if ARGV[4] ~= '' then -- what cannot be written fails before anything is
+if ARGV[4] ~= '' then -- a wrong type fails before anything is written
   for key, wanted in pairs({[KEYS[2]] = 'hash', [KEYS[3]] = 'set'}) do
     local found = redis.call('TYPE', key).ok
     if found ~= wanted and found ~= 'none' then error('WRONGTYPE ' .. key .. ' is a ' .. found .. ', it should be a ' .. wanted, 0) end

@@ -1,4 +1,4 @@
-"""The view in Redis: one hash for each customer, written by one Lua call an event."""
+"""The view in Redis: one hash for each customer; each event is one Lua call."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ _IDENTITY = ":identity"
 
 
 class ViewChange(msgspec.Struct, frozen=True):
-    """What one event changes: fields of the customer's view, and the state of an order, which never goes backwards."""
+    """The change that one event makes: fields of the customer's view, and the state of an order. A state never goes backwards."""
 
     customer_id: int
     fields: Mapping[str, str]
@@ -27,8 +27,8 @@ class ViewChange(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One message that was taken: the place of its record (None when more messages of the same record follow), the position after it, the
-    position before it as far as that is known, and what the message changes."""
+    """One processed message: the partition of its record (None when more messages of the same record follow), the position after it, the
+    position before it if known, and the change that it makes."""
 
     place: Place | None
     position: Position
@@ -37,7 +37,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 _AT_ITS_POSITION = Path(__file__).with_name("position.lua").read_text()
-# `write` begins on the first line, so that Redis names the lines of its errors as they are in the files.
+# `write` begins on the first line, so that line numbers in Redis errors match the files.
 _PROJECT, _PARK = (f"local function write() {script}\nend\n{_AT_ITS_POSITION}" for script in (_PROJECT, _PARK))
 
 
@@ -58,7 +58,7 @@ class ViewStore:
             pipeline.evalsha(self._sha, 3, *self._arguments(step))
         answers = await pipeline.execute(raise_on_error=False)
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
-        if isinstance(failed, NoScriptError):  # Redis was restarted; what went before is known to it when it comes again
+        if isinstance(failed, NoScriptError):  # Redis was restarted; it recognises the steps that it executed before
             self._sha = ""
             return await self.write(steps)
         if failed is not None:
@@ -77,7 +77,7 @@ class ViewStore:
         return arguments
 
     async def park(self, steps: Sequence[tuple[Step, Mapping[str, str | bytes]]]) -> list[int]:
-        """Keep what was given up, and step over it. The script's answer for each."""
+        """Store messages that were given up, and move past them. Returns the script's answer for each."""
         pipeline = self._redis.pipeline(transaction=False)
         for step, dead_letter in steps:
             pairs = [part for pair in dead_letter.items() for part in pair]
@@ -85,7 +85,7 @@ class ViewStore:
         return list(await pipeline.execute())
 
     async def positions(self) -> dict[Place, Position]:
-        """What is not a position is left out: somebody else wrote it."""
+        """The stored positions. Values in another format were not written by this service and are skipped."""
         found = {}
         for field, text in (await self._texts(self._positions)).items():
             channel, _, partition = field.rpartition(":")
@@ -95,7 +95,7 @@ class ViewStore:
         return found
 
     async def identities(self) -> dict[str, str]:
-        """Of the channels that the positions are in."""
+        """The identities of the channels that have a stored position."""
         stored = await self._texts(self._positions)
         return {field.removesuffix(_IDENTITY): value for field, value in stored.items() if field.endswith(_IDENTITY)}
 
@@ -129,5 +129,5 @@ def _place(place: Place) -> str:
 
 
 def _stepped(step: Step) -> list[str]:
-    """The arguments 1 to 3 of position.lua."""
+    """Arguments 1 to 3 of position.lua."""
     return [_place(step.place) if step.place else "", str(step.position), "" if step.known is None else str(step.known)]

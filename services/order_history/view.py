@@ -1,7 +1,7 @@
-"""The projection: what each event means for the view of its customer.
+"""The projection: the change that each event makes to the view of its customer.
 
-An event writes only its own fields and creates what is missing, so events of different aggregates may come in any order; a state is
-written only when it ranks higher than the one that is there, so an event may come twice.
+An event writes only its own fields and creates missing ones, so events of different aggregates may come in any order. A state is written
+only when it ranks higher than the stored one, so an event may come twice.
 """
 
 from services.contracts.customers import CustomerCreated

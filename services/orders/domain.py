@@ -1,4 +1,4 @@
-"""An order, its states and what may follow what."""
+"""An order, its states, and the transitions between them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ class RejectionReason(IntEnum):
 
 
 class CannotCancel(Exception):
-    """Only an approved order can be cancelled."""
+    """The order cannot be cancelled, because it is not approved."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,6 @@ CREATE TABLE IF NOT EXISTS orders (
   state ENUM('APPROVED', 'CANCELLED', 'PENDING', 'REJECTED'),
   version BIGINT,
   rejection_reason TINYINT,  -- 0 INSUFFICIENT_CREDIT, 1 UNKNOWN_CUSTOMER
-  creation_time BIGINT,  -- milliseconds; NULL in what others than this service wrote
+  creation_time BIGINT,  -- milliseconds; NULL in rows that other programs wrote
   INDEX orders_customer_idx (customer_id)
 );

@@ -1,4 +1,4 @@
-"""Orders in SQL."""
+"""SQL access to orders."""
 
 import time
 from collections.abc import Collection
@@ -24,7 +24,7 @@ def _time(milliseconds: int) -> datetime:
 
 
 async def insert_order(tx: Transaction, customer_id: int, total: Decimal) -> Order:
-    """Returns the new order with the id that the database gave it."""
+    """Returns the new order with the id that the database assigned."""
     now = time.time_ns() // 1_000_000
     order_id = await tx.insert(
         "INSERT INTO orders (customer_id, amount, state, version, creation_time) VALUES (%s, %s, 'PENDING', 0, %s)",
@@ -47,7 +47,7 @@ async def orders_of(database: Database, customer_id: int) -> list[Order]:
 
 
 async def lock_order(tx: Transaction, order_id: int) -> Order | None:
-    """The order as of now, held until the end of the transaction."""
+    """Returns the current order, locked until the end of the transaction; None for an unknown order."""
     if (Order, order_id) not in tx.locked:
         await lock_orders(tx, {order_id})
     order: Order | None = tx.locked[Order, order_id]
@@ -55,7 +55,7 @@ async def lock_order(tx: Transaction, order_id: int) -> Order | None:
 
 
 async def lock_orders(tx: Transaction, order_ids: Collection[int]) -> None:
-    """Lock several orders in ascending order of their ids, as every transaction does: this prevents deadlocks."""
+    """Lock several orders in ascending order of their ids. Every transaction uses this order, which prevents deadlocks."""
     ids = sorted(order_ids)
     some = ", ".join(["%s"] * len(ids))
     tx.locked.update({(Order, order_id): None for order_id in ids})

@@ -1,1 +1,1 @@
-"""The relay's process: takes the outboxes of all services to the broker."""
+"""The relay process: sends the outboxes of all services to the broker."""

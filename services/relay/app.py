@@ -1,4 +1,4 @@
-"""The relay's process: one relay for each outbox, a listener for hints, and health."""
+"""The relay process: one relay for each outbox, a listener for hints, and health."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from services.wiring import broker_from, finished, mysql_settings, publishers_wi
 
 
 def relay_service() -> Starlette:
-    """Ends the process with a line of what is wrong when the environment is."""
+    """The relay's app, configured from the environment. Wrong settings end the process with one log line that names them."""
     settings = Settings()
     schemas = settings.text("RELAY_OUTBOXES").split(",")
     outboxes = [mysql_settings(settings, schema.strip()) for schema in schemas]

@@ -1,4 +1,4 @@
-"""The HTTP side that all services share: JSON in, JSON out, and a problem document for everything that is wrong."""
+"""The HTTP layer that all services share: JSON in, JSON out, and a problem document for every error."""
 
 from services.web.app import service_app
 from services.web.body import Id, path_id, read_body, read_json

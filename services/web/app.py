@@ -46,7 +46,7 @@ def service_app(
 
 
 def _under_control(lifespan: Lifespan | None) -> Lifespan:
-    """What is armed is known before the service does anything."""
+    """Load the armed faults before the service does anything."""
 
     @asynccontextmanager
     async def both(app: Starlette) -> AsyncIterator[None]:
@@ -64,7 +64,7 @@ async def _problem(_: Request, error: Problem) -> Response:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    """Starlette's own: no such route, or a method the route does not have."""
+    """Answers Starlette's own errors: an unknown route, or a method that the route does not support."""
     path = request.scope["path"][:200]
     said = {404: f"there is no {path}", 405: f"{path} has no {request.method}"}
     headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
@@ -72,21 +72,21 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _methods(request: Request) -> str:
-    """Of all routes of this path: Starlette knows of the first one alone. HEAD goes without saying where there is GET."""
+    """The methods of all routes of this path; Starlette knows only the first route. HEAD is implied by GET."""
     path = request.scope["path"]
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()} - {"HEAD"}))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
-    return empty(400)  # nobody reads it: the client closed before its body was complete
+    return empty(400)  # the client closed before its body was complete; nobody reads this answer
 
 
 _next_full_trace = 0.0
 
 
 async def _crash(request: Request, error: Exception) -> Response:
-    """A bug. The client gets no inside views; the log gets the traceback, once a second at most in full."""
+    """Answer a bug with 500. The client sees no internals. The log gets the full traceback, at most once a second."""
     global _next_full_trace
     now = time.monotonic()
     fields = {"method": request.method, "path": request.scope["path"], "error": repr(error)}

@@ -1,4 +1,4 @@
-"""Reading requests: every input that is wrong becomes a Problem that names the field."""
+"""Reading requests: every invalid input becomes a Problem that names the field."""
 
 import json
 import re
@@ -12,17 +12,17 @@ from services.web.problem import Problem
 T = TypeVar("T")
 
 BODY_LIMIT = 64 * 1024  # bytes
-READ_AWAY_LIMIT = 16 * 1024 * 1024  # bytes of a refused body that are read first: many clients look at the answer only when all is sent
+READ_AWAY_LIMIT = 16 * 1024 * 1024  # bytes of a refused body to read first: many clients read the answer only after sending everything
 MAX_ID = 2**63 - 1
 
-# An id in a body, for msgspec Structs: what fits a BIGINT. Zero and below are well formed; nobody has them.
+# An id in a body, for msgspec Structs: any number that fits a BIGINT. Zero and negative ids are valid but never exist.
 Id = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, at most 64 KiB. Raises Problem 413, for a larger one. (A body that does not arrive is the server's affair:
-    408 after 5 s.)"""
-    announced = int(_header(request, b"content-length") or 0)  # httptools lets only digits pass
+    """Returns the body, at most 64 KiB. Raises Problem 413 for a larger one. The server handles a body that does not arrive: 408 after 5
+    s."""
+    announced = int(_header(request, b"content-length") or 0)  # httptools accepts only digits
     if announced > READ_AWAY_LIMIT or (announced > BODY_LIMIT and _header(request, b"expect") is not None):
         raise _too_large()
     chunks: list[bytes] = []
@@ -44,8 +44,8 @@ async def read_body(request: Request) -> bytes:
 
 
 async def read_json(request: Request, type_: type[T]) -> T:
-    """The body as `type_`. Raises Problem: 415 for anything but application/json (a missing content type too), 413, and 400 when it is
-    not JSON or not of that shape, naming the field."""
+    """Returns the body as `type_`. Raises Problem 415 for any content type but application/json (also a missing one), 413 for a large body,
+    and 400 for invalid JSON or a wrong shape, naming the field."""
     content_type = _header(request, b"content-type")
     if content_type != b"application/json" and (content_type or b"").partition(b";")[0].strip().lower() != b"application/json":
         raise Problem(415, "the body must be JSON: send content-type: application/json")
@@ -61,13 +61,14 @@ async def read_json(request: Request, type_: type[T]) -> T:
         raise Problem(400, "the JSON is nested too deeply") from None
     except ArithmeticError:
         raise Problem(400, "a number is out of range") from None
-    except ValueError as error:  # not JSON, not UTF-8, half a surrogate pair, a number of too many digits
+    except ValueError as error:  # not JSON, not UTF-8, a lone surrogate, a number with too many digits
         raise Problem(400, f"the body is not valid JSON: {_first_lower(str(error))}") from None
     return value
 
 
 def path_id(request: Request, name: str) -> int:
-    """The id in the path. Raises Problem 400 unless it is a whole number that fits 64 bits; 0 and below pass, and nobody has them: 404."""
+    """Returns the id in the path. Raises Problem 400 unless it is a whole number that fits in 64 bits. 0 and below pass; such ids never
+    exist, so the answer is 404."""
     text: str = request.scope["path_params"][name]
     if re.fullmatch(r"-?[0-9]{1,19}", text) and -MAX_ID - 1 <= (number := int(text)) <= MAX_ID:
         return number
@@ -98,14 +99,14 @@ def _text(text: str) -> None:
     if "\0" in text:
         raise ValueError("text must not contain U+0000")
     if not text.isascii():
-        text.encode()  # UnicodeEncodeError, a ValueError: half a surrogate pair
+        text.encode()  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-# What msgspec lets pass and a store or the next reader would stumble over: names that occur twice, U+0000, NaN.
+# msgspec accepts repeated names, U+0000 and NaN, which a store or the next reader would reject.
 _strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 _AT = re.compile(r"^(.*?)(?: - at `(?:key in )?\$\.?(.*)`)?$", re.DOTALL)
@@ -115,7 +116,7 @@ _WORDS |= {"`array`": "an array", "`bool`": "true or false", "`null`": "null"}
 
 
 def _refuse(text: str) -> NoReturn:
-    """msgspec's "Expected `int`, got `str` - at `$.customerId`" as a Problem with field `customerId`."""
+    """Raise a Problem for msgspec's error: "Expected `int`, got `str` - at `$.customerId`" gets the field `customerId`."""
     match = _AT.match(text)
     said, at = (match[1], match[2] or "") if match else (text, "")
     if missing := _MISSING.fullmatch(said):

@@ -1,4 +1,4 @@
-"""Readiness: a service is UP when each thing it depends on answered."""
+"""Readiness: a service is UP when all its dependencies answered."""
 
 import asyncio
 import time
@@ -9,12 +9,12 @@ from starlette.responses import Response
 from services.web.problem import reply
 
 PROBE_TIMEOUT = 2.0  # seconds
-PROBE_EVERY = 0.5  # seconds: health asked more often than this gets the last answer
+PROBE_EVERY = 0.5  # seconds; more frequent requests get the last answer
 PROBE_EVERY_WHILE_DOWN = 0.05
 
 
 class Health:
-    """The state of each dependency, set by the service or probed on request. Names given here are DOWN until then."""
+    """The state of each dependency, set by the service or probed on request. The components named here are DOWN until then."""
 
     def __init__(self, *components: str) -> None:
         self._states: dict[str, tuple[bool, str]] = dict.fromkeys(components, (False, "not reached yet"))
@@ -22,11 +22,11 @@ class Health:
         self._probed_at = 0.0
 
     def set(self, component: str, up: bool, detail: str = "") -> None:
-        """Note that `component` answers or does not; `detail` says why not."""
+        """Record whether `component` answers; `detail` says why not."""
         self._states[component] = (up, detail)
 
     def probe(self, component: str, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask when health is asked: `ask` returns when `component` is well and raises when it is not."""
+        """Register a probe, which runs when health is requested. `ask` returns when `component` is well and raises when it is not."""
         self._probes[component] = ask
         self._states.setdefault(component, (False, "not reached yet"))
 
@@ -35,7 +35,7 @@ class Health:
         return all(up for up, _ in self._states.values())
 
     async def refresh(self) -> bool:
-        """Run the probes, all at once and for 2 s at most; True when everything is up."""
+        """Run all probes concurrently, for at most 2 s. Returns whether everything is up."""
         every = PROBE_EVERY if self.ready else PROBE_EVERY_WHILE_DOWN
         if self._probes and time.monotonic() - self._probed_at > every:
             self._probed_at = time.monotonic()
@@ -51,7 +51,7 @@ class Health:
             self.set(component, True)
 
     async def response(self) -> Response:
-        """200 or 503 with `{"status":"UP"|"DOWN","components":{name:{"status","detail"?}}}`."""
+        """Answers 200 or 503 with `{"status":"UP"|"DOWN","components":{name:{"status","detail"?}}}`."""
         ready = await self.refresh()
         components = {}
         for component, (up, detail) in self._states.items():

@@ -1,7 +1,8 @@
-"""Who is asked, and from where: a request must name this machine, and a page that sends one must be of this machine.
+"""Host and origin checks: a request must name this machine, and a page that sends a request must come from this machine.
 
-The ports listen on this machine alone, but every browser on it runs other people's pages. A page may send a POST to any address without
-asking (its Origin tells), and one whose own name was made to point here reads the answers as well (its Host tells).
+The ports listen on this machine only, but its browsers run pages of other sites. Such a page may send a POST to any address without
+permission; its Origin header reveals it. A page whose own name resolves to this machine can read the answers as well; its Host header
+reveals it.
 """
 
 import ipaddress
@@ -17,12 +18,13 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class OwnHosts:
-    """Lets pass what is for a loopback name or address, or for one of `allowed`; whatever names no host is no browser's."""
+    """Accepts requests to a loopback name or address, or to one of `allowed`. A request without a Host header comes from no browser and
+    passes."""
 
     def __init__(self, app: ASGIApp, allowed: Collection[str] = ()) -> None:
         self._app = app
         self._allowed = frozenset(name.lower() for name in allowed)
-        self._known: set[bytes] = set()  # headers that were read and are right: few, and each comes with every request
+        self._known: set[bytes] = set()  # accepted headers: there are few, and each request repeats them
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = self._refused(scope) if scope["type"] == "http" else None

@@ -1,4 +1,4 @@
-"""What the web server has to say, in the services' own log."""
+"""Redirects the web server's log to the services' log."""
 
 import logging
 import traceback
@@ -14,13 +14,13 @@ def stack(error: BaseException) -> str:
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.msg == "Exception in ASGI application\n":
-            return  # the 500 handler wrote it already, with the request that caused it
+            return  # the 500 handler has already logged it, with its request
         error = record.exc_info[1] if record.exc_info else None
         log(record.getMessage(), level=record.levelname.lower(), **({"traceback": stack(error)} if error else {}))
 
 
 def uvicorn_in_our_log() -> None:
-    """Its notes on single bad requests are the client's affair and are left out."""
+    """Send uvicorn's log to ours. Its notes on single malformed requests are left out: the client gets them as answers."""
     logger = logging.getLogger("uvicorn")
     logger.handlers = [_Lines()]
     logger.propagate = False

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
-# Money leaves as a JSON number with the digits it has: 15.00 stays 15.00.
+# Money is written as a JSON number with its exact digits: 15.00 stays 15.00.
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Problem(Exception):
-    """An error in the client's words, with an HTTP status. `field` is the JSON path of the culprit, such as `orderTotal.amount`."""
+    """An error in the client's terms, with an HTTP status. `field` is the JSON path of the wrong field, such as `orderTotal.amount`."""
 
     def __init__(
         self, status: int, detail: str, *, field: str | None = None, title: str | None = None, headers: Mapping[str, str] | None = None
@@ -26,7 +26,7 @@ class Problem(Exception):
         self.headers = headers
 
     def response(self) -> Response:
-        """`{"type":"about:blank","title","status","detail","field"?}` as `application/problem+json`."""
+        """Answers with `{"type":"about:blank","title","status","detail","field"?}` as `application/problem+json`."""
         document: dict[str, object] = {"type": "about:blank", "title": self.title, "status": self.status, "detail": _printable(self.detail)}
         if self.field:
             document["field"] = _printable(self.field)
@@ -34,7 +34,7 @@ class Problem(Exception):
 
 
 class RawResponse(Response):
-    """A finished body. Skips Starlette's work on headers, which costs more than encoding the body."""
+    """A finished body. Skips Starlette's header processing, which costs more than encoding the body."""
 
     def __init__(
         self, body: bytes, status: int = 200, content_type: bytes | None = b"application/json", headers: Mapping[str, str] | None = None
@@ -50,15 +50,16 @@ class RawResponse(Response):
 
 
 def reply(obj: object, status: int = 200) -> Response:
-    """`obj` (a msgspec Struct, list, dict, number) as JSON. A Decimal is a JSON number with its own digits; None is `null`."""
+    """Answers with `obj` (a msgspec Struct, list, dict, number) as JSON. A Decimal becomes a JSON number with its exact digits; None is
+    `null`."""
     return RawResponse(_encode(obj), status)
 
 
 def empty(status: int) -> Response:
-    """No body. `empty(404)` is the answer for an id that does not exist."""
+    """Answers without a body. `empty(404)` is the answer for an id that does not exist."""
     return RawResponse(b"", status, None)
 
 
 def _printable(text: str) -> str:
-    # half a surrogate pair cannot be encoded, and an error must not fail on its own text
+    # A lone surrogate cannot be encoded, and an error must not fail on its own text.
     return text.encode(errors="replace").decode()

@@ -1,7 +1,7 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol on httptools, with the bounds and the refusals that both leave open.
+"""HTTP/1.1 on one connection: uvicorn's protocol on httptools, with the limits and refusals that both lack.
 
-Every request is answered in its turn. What is no request, or does not arrive in time, is refused after those before it were answered, and
-the connection is closed: what follows it cannot be told from it.
+Requests are answered in order. An invalid request, or one that does not arrive in time, is refused after the earlier requests are answered.
+Then the connection is closed, because the start of the next request is unknown.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.web.problem import Problem
 
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers
-HEAD_TIMEOUT = 5.0  # seconds from a connection's or a head's first sign to its end
-BODY_TIMEOUT = 5.0  # seconds for a client to send what it announced
-ANSWER_TIMEOUT = 75.0  # seconds in which a client takes nothing of its answer
-GRACE = 0.1  # after a timer: libuv looks at timers before it reads what came while the process stood still
-LINGER = 1.0  # seconds after a refusal in which what still comes is read away: a reset would take the answer with it
+HEAD_TIMEOUT = 5.0  # seconds from the first sign of a connection or a head to the end of the head
+BODY_TIMEOUT = 5.0  # seconds in which a client must send the announced body
+ANSWER_TIMEOUT = 75.0  # seconds in which a client reads nothing of its answer
+GRACE = 0.1  # added to each timer: libuv checks timers before it reads data that arrived during a pause
+LINGER = 1.0  # seconds of reading after a refusal: a reset would discard the answer
 BESIDE_LIMIT = 1024 * 1024  # bytes of chunk sizes, their extensions and trailers
-DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read away, so that the client sees the answer and not a reset
+DRAIN_LIMIT = 64 * 1024 * 1024  # bytes of a refused body that are read, so that the client sees the answer and not a reset
 
 _OFFERS = (b"upgrade", b"http2-settings")
 
 
 class _Refused(Exception):
-    """Raised inside the parser, which ends with it."""
+    """Raised inside the parser to end it."""
 
 
 class Protocol(HttpToolsProtocol):
-    """See above. An offer of another protocol is declined as HTTP wants it: the request is answered as if it had not been there (Java's
-    HttpClient offers HTTP/2 on each)."""
+    """See the module. An offer to change the protocol is declined as HTTP requires: the request is answered as if it contained no offer.
+    (Java's HttpClient offers HTTP/2 with each request.)"""
 
-    _head = 0  # bytes since the last request's end, as far as they came in packets of their own
+    _head = 0  # bytes since the end of the last request, as far as they came in separate packets
     _begun = False
     _reading_head = True
     _beside = 0
@@ -70,7 +70,7 @@ class Protocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                # The parser ends behind the head, whatever body was announced. It begins anew with the head as it is without the offer.
+                # The parser ends after the head, even if a body was announced. Start a new parser with the same head, without the offer.
                 head = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
                 head += b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] not in _OFFERS)
                 data = head + b"\r\n" + data[upgrade.args[0] :]
@@ -85,10 +85,10 @@ class Protocol(HttpToolsProtocol):
         elif self._beside > BESIDE_LIMIT:
             self._refuse(400, "the chunks of the body are too small, or what stands beside them is too large")
         elif not self._reading_head:
-            if self._timer is None or not self._times_body:  # rare: head and body mostly come together
+            if self._timer is None or not self._times_body:  # rare: head and body usually arrive together
                 self._set_timer(BODY_TIMEOUT, body=True)
         elif not self._begun and self._head == 0:
-            self._cancel_timer()  # between two requests: uvicorn's time for idle connections counts
+            self._cancel_timer()  # between two requests uvicorn's idle timeout applies
         elif self._timer is None:
             self._set_timer(HEAD_TIMEOUT, body=False)
 
@@ -98,7 +98,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._reading_head:  # trailers are nothing that a service asked for
+        if self._reading_head:  # services do not use trailers
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -111,8 +111,8 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _check_head(self) -> None:
-        """What the parser lets pass although two readers could read it differently. (Two lengths, a length beside chunks, folded lines
-        and bare line feeds it refuses itself.)"""
+        """Refuse what the parser accepts although two readers could interpret it differently. The parser itself refuses two lengths, a
+        length with chunks, folded lines and bare line feeds."""
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._end(400, f"HTTP/{version} is not spoken here, HTTP/1.1 is")
@@ -122,7 +122,7 @@ class Protocol(HttpToolsProtocol):
                 self._end(400, "the only transfer-encoding that is known is chunked, in HTTP/1.1")
             elif name == b"host":
                 hosts += 1
-                if not self.url.startswith((b"/", b"*")):  # http://host/path: then the header does not count
+                if not self.url.startswith((b"/", b"*")):  # http://host/path: the header is ignored
                     self.headers[index] = (name, _authority(self.url))
         if hosts > 1:
             self._end(400, "there is more than one host header")
@@ -176,7 +176,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer and close, after what was asked before is answered. A request whose body is not whole is given up."""
+        """Answer with a problem and close, after the earlier requests are answered. A request with an incomplete body is abandoned."""
         self._cancel_timer()
         problem = Problem(status, detail)
         body = problem.response().body
@@ -213,10 +213,10 @@ class Protocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = None
-        if self.flow.read_paused:  # it is we who do not read: other requests are before it
+        if self.flow.read_paused:  # reading is paused on this side: earlier requests are still being answered
             self._set_timer(BODY_TIMEOUT, body=self._times_body)
         elif self._reading_head and not self._begun:
-            self.transport.close()  # nothing was asked
+            self.transport.close()  # no request has started
         elif self._reading_head:
             self._refuse(408, f"the headers did not arrive within {HEAD_TIMEOUT:.0f} s")
         elif self.cycle.response_complete:

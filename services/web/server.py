@@ -1,4 +1,4 @@
-"""Serving: uvicorn on uvloop and httptools."""
+"""Serving with uvicorn, on uvloop and httptools."""
 
 import signal
 import sys
@@ -17,11 +17,11 @@ from services.workshop import begin_again
 
 
 def serve(app: Starlette) -> None:
-    """Serve `app` on HTTP_HOST:HTTP_PORT, to whoever asks for this machine or for one of HTTP_ALLOWED_HOSTS.
+    """Serve `app` on HTTP_HOST:HTTP_PORT, for requests that name this machine or one of HTTP_ALLOWED_HOSTS.
 
-    Until SIGTERM or SIGINT; then finish what is under way, 2 s at most, and exit with 0. At SIGHUP the same, and begin again with the
-    files as they are then (see begin_again.py).
-    Wrong settings end the process with a line that says so."""
+    SIGTERM or SIGINT ends it: requests in progress get at most 2 s, then the process exits with 0. SIGHUP does the same, then starts again
+    with the current files (see begin_again.py). Wrong settings end the process with one log line.
+    """
     settings = Settings()
     options: dict[str, Any] = {
         "host": settings.text("HTTP_HOST", "127.0.0.1"),
@@ -41,7 +41,7 @@ def serve(app: Starlette) -> None:
     settings.check()
     uvicorn_in_our_log()
     warnings_in_our_log()
-    # uvicorn raises the signal again when it is done; a stop that was asked for is not a death by signal.
+    # uvicorn raises the signal again when it is done; a requested stop must not count as death by a signal.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     begin_again.on_hangup()

@@ -1,4 +1,4 @@
-"""The Swagger page of a service, from files on this machine: it works offline. Nothing is read before somebody asks for it."""
+"""The Swagger page of a service, from local files, so that it works offline. Files are read only on request."""
 
 import importlib.resources
 from pathlib import Path
@@ -32,7 +32,7 @@ _PAGE = """<!doctype html>
 
 
 def swagger_routes(name: str, openapi: Path) -> list[Route]:
-    """/openapi.json, /v3/api-docs and /swagger-ui/… for the OpenAPI document (JSON) at `openapi`."""
+    """The routes /openapi.json, /v3/api-docs and /swagger-ui/… for the OpenAPI document (JSON) at `openapi`."""
 
     async def document(_: Request) -> Response:
         return RawResponse(_read(openapi))

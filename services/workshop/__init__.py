@@ -1,4 +1,4 @@
-"""What exists for the labs alone: faults that labkit arms, and a restart within the same process.
+"""Features for the labs only: faults that labkit arms, and a restart within the same process.
 
-A service without a workshop would leave all of this out. Nothing here imports anything of services but its log.
+A service outside a workshop would not have this package. It imports nothing of services but the log.
 """

@@ -1,4 +1,4 @@
-"""What is armed in this process. It belongs to the process, whichever of its parts asks: hence a module's state, and no parameter."""
+"""The faults armed in this process. This is module state, not a parameter, because it belongs to the process as a unit."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from services.workshop.hits import Hits
 
 
 class Armed:
-    """What is armed in this process now. Looking something up costs a dictionary access."""
+    """The faults armed in this process. A lookup costs one dictionary access."""
 
     def __init__(self) -> None:
         self.points: Mapping[str, list[Fault]] = {}
@@ -15,22 +15,22 @@ class Armed:
         self.routes: Mapping[str, Fault] = {}
         self.switches: Mapping[str, str] = {}
         self.one_by_one = False
-        """Batching is off: a fault waits for a message, which must then come alone."""
+        """Whether batching is off: a fault waits for a message, which must then be processed alone."""
         self.known_points: set[str] = set()
         self.known_routes: set[str] = set()
         self._ids: frozenset[str] = frozenset()
         self.hits = Hits()
 
     def has(self, fault: Fault) -> bool:
-        """Is it still armed?"""
+        """Whether the fault is still armed."""
         return fault.id in self._ids
 
     def declare(self, *points: str) -> None:
-        """Name failpoints of this process. Each acknowledgement lists them, so that none is armed that does not exist."""
+        """Declare failpoints of this process. Each acknowledgement lists them, so that only existing ones can be armed."""
         self.known_points.update(points)
 
     def take(self, faults: list[Fault]) -> None:
-        """From now on these are armed, and nothing else. A crash or barrier that has happened is spent."""
+        """Arm exactly these faults. A crash or barrier that has already happened stays spent."""
         points: dict[str, list[Fault]] = {}
         for fault in faults:
             if fault.point is not None and not self.hits.is_spent(fault.id):
@@ -44,7 +44,7 @@ class Armed:
         self._ids = frozenset(f.id for f in faults)
 
     def spend(self, fault: Fault) -> None:
-        """It has happened, and does not happen again."""
+        """Mark a fault as done, so that it does not happen again."""
         self.points = {point: left for point, faults in self.points.items() if (left := [f for f in faults if f.id != fault.id])}
 
 
@@ -52,7 +52,7 @@ armed = Armed()
 
 
 def batch_size(usual: int) -> int:
-    """How much may be taken together: one while a fault is armed that waits for it, or what the switch `batch` says."""
+    """The batch size: 1 while a fault waits for a message, the value of the switch `batch`, or `usual`."""
     if armed.one_by_one:
         return 1
     wanted = armed.switches.get("batch", "")

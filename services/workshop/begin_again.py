@@ -1,8 +1,7 @@
-"""Beginning again in the same process: in a container that takes a tenth of the time of a container that is stopped and started.
+"""Restart within the same process. In a container this takes a tenth of the time of stopping and starting the container.
 
-The first SIGHUP ends the service in order, as SIGTERM does; then it waits, and does nothing, with a file `waiting` in its control directory
-to say so. The next SIGHUP lets it begin with the program's files as they are by then; SIGTERM ends it after all. `began` is written when
-it does.
+The first SIGHUP shuts the service down in order, as SIGTERM does. The process then waits, with a file `waiting` in its control directory.
+The next SIGHUP writes the file `began` and starts the program again with its current files; SIGTERM ends the process.
 """
 
 import os
@@ -19,7 +18,7 @@ _asked = False
 
 
 def on_hangup() -> None:
-    """From now on. What an earlier process of this name left is put away."""
+    """Handle SIGHUP from now on, and remove the files of an earlier process of this name."""
     signal.signal(signal.SIGHUP, _ask)
     if (own := own_directory()) is not None:
         (own / WAITING).unlink(missing_ok=True)
@@ -32,19 +31,20 @@ def _ask(_: int, __: FrameType | None) -> None:
 
 
 def if_asked_to() -> None:
-    """Where the service has ended: wait for the word and begin again, which does not return; or return, if nobody asked."""
+    """Called after the service has ended. If a restart was requested, wait for the signal and start again without returning; otherwise
+    return."""
     own = own_directory()
     if not _asked or own is None:
         return
     words = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, words)  # from here on they are read, and none is lost
+    signal.pthread_sigmask(signal.SIG_BLOCK, words)  # from here on sigwait receives them, and none is lost
     log("waiting to begin again")
     _put(own / WAITING)
     if signal.sigwait(words) != signal.SIGHUP:
         return
     _put(own / BEGAN)
     (own / WAITING).unlink()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, words)  # a mask would be handed on
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, words)  # the new program would inherit the mask
     sys.stdout.flush()
     sys.stderr.flush()
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))

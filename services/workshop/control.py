@@ -1,7 +1,7 @@
-"""The control directory: how a workshop's faults reach this process. Written down in docs/control-directory.md.
+"""The control directory: the channel through which a workshop's faults reach this process. See docs/control-directory.md.
 
-`armed/armed.json` is written by others and only read here; `hits/<component>/` is written here. A watcher loads the one every 20 ms and
-acknowledges the generation that it has loaded in the other. Without `LABKIT_CONTROL` in the environment there is no control at all.
+Other processes write `armed/armed.json`; this process only reads it, and writes to `hits/<component>/`. A watcher loads the armed file
+every 20 ms and acknowledges the loaded generation under `hits`. Without `LABKIT_CONTROL` in the environment there is no control.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from services.workshop.fault import Fault
 
 VERSION = 1
 WATCH_S = 0.02
-LOOK_AGAIN = 25  # every so many looks, read the file whatever its directory entry says: some mounts tell late or wrongly
-CATCH_UP_S = 10.0  # how long a restarted process waits to see at least what it had acknowledged before
+LOOK_AGAIN = 25  # every so many looks, read the file regardless of its directory entry: some mounts update it late or wrongly
+CATCH_UP_S = 10.0  # how long a restarted process waits for the generation it acknowledged before
 
 
 class _ArmedFile(msgspec.Struct):
@@ -30,7 +30,7 @@ class _ArmedFile(msgspec.Struct):
 
 
 class Control:
-    """Reads what is armed for `component` and acknowledges it."""
+    """Reads the faults armed for `component` and acknowledges them."""
 
     def __init__(self, directory: Path, component: str, instance: str = "0") -> None:
         self._file = directory / "armed" / "armed.json"
@@ -45,7 +45,7 @@ class Control:
         self._problem = ""
 
     def begin(self) -> None:
-        """Before anything else happens in this process: know what happened in earlier ones, and what is armed."""
+        """Load the hits of earlier processes and the armed faults. Runs before anything else in this process."""
         self._own.mkdir(parents=True, exist_ok=True)
         armed.hits.open(self._own / "hits.jsonl")
         before = self._acknowledged_before()
@@ -75,7 +75,7 @@ class Control:
                     log("control directory", error=str(error))
 
     def look(self, *, always: bool = False) -> bool:
-        """Load the armed file when it may have changed. True when something new is to be acknowledged."""
+        """Load the armed file when it may have changed. Returns whether there is a new generation to acknowledge."""
         news = False
         try:
             found = os.stat(self._file)  # noqa: PTH116  (50 times a second)
@@ -95,7 +95,7 @@ class Control:
         try:
             file = msgspec.json.decode(text, type=_ArmedFile)
         except msgspec.DecodeError as error:
-            log("armed file", error=str(error))  # not acknowledged: whoever arms learns that this process does not understand
+            log("armed file", error=str(error))  # without an acknowledgement, labkit knows that this process cannot read the file
             return False
         if file.version != VERSION or file.generation < self._generation:
             return False
@@ -110,7 +110,7 @@ class Control:
         armed.take(live)
 
     def acknowledge(self) -> None:
-        """Say which generation is loaded, and what there is in this process that can be armed."""
+        """Report the loaded generation, and the failpoints and routes of this process that can be armed."""
         text = msgspec.json.encode(
             {
                 "version": VERSION,
@@ -136,7 +136,7 @@ def _own_name(environment: Mapping[str, str]) -> tuple[str, str]:
 
 
 def own_directory(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where this process writes, if it is under control; it is there once `Control.begin` was called."""
+    """The directory that this process writes to, if it is under control. It exists after `Control.begin`."""
     directory = environment.get("LABKIT_CONTROL")
     return _hits_of(Path(directory), *_own_name(environment)) if directory else None
 
@@ -151,7 +151,7 @@ def under_control_at_all() -> bool:
 
 @asynccontextmanager
 async def under_control() -> AsyncIterator[None]:
-    """While the block runs, this process does what is armed for it."""
+    """Within the block, the faults armed for this process take effect."""
     control = control_from_environment()
     if control is None:
         yield

@@ -1,4 +1,4 @@
-"""Delays of routes that somebody has armed."""
+"""Armed delays of routes."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from services.workshop.fault import NOTHING
 
 
 def delay_when_armed(route: BaseRoute) -> None:
-    """From now on `route` waits before it answers while a delay is armed for it, under its name `POST /orders`."""
+    """Make `route` wait before it answers while a delay is armed for its name, such as `POST /orders`."""
     if not isinstance(route, Route):
         return
     method = next((m for m in sorted(route.methods or ()) if m != "HEAD"), "GET")

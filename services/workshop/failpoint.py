@@ -1,7 +1,7 @@
-"""Failpoints: named places at which this process ends, or waits for another, when somebody has armed them.
+"""Failpoints: named places where an armed fault ends this process or makes it wait for another.
 
-Nothing is armed outside of a workshop, and passing one then costs a dictionary look-up. Hit n counts first attempts only: a message
-that is tried or delivered again was counted when it came first.
+Outside a workshop nothing is armed, and passing a failpoint costs a dictionary lookup. Hit n counts first attempts only: a message that is
+retried or redelivered was already counted at its first attempt.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ LOOK_S = 0.01
 
 
 async def failpoint(point: str, about: About = NOTHING) -> None:
-    """Pass a named place. Ends the process at the hit that a crash is armed for; waits for the others at a barrier."""
+    """Pass a named place. An armed crash ends the process at its hit; an armed barrier waits for the other parties."""
     faults = armed.points.get(point)
     if faults:
         for fault in faults:
@@ -39,7 +39,7 @@ _meetings: dict[str, list[About]] = {}
 
 
 async def _meet(fault: Fault, about: About, hit: int, attempt: int) -> None:
-    """Go on when so many have come, or when the time is up: then they did not meet, and the hit says so."""
+    """Continue when all parties have arrived, or at the time-out. The hit then records that they did not meet."""
     present = _meetings.setdefault(fault.id, [])
     present.append(about)
     write_hit(fault, "arrived", about, sync=True, hit=hit, attempt=attempt)

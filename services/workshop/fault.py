@@ -1,35 +1,35 @@
-"""A fault that is armed, and what it is compared with: a message on its way, or a unit of work."""
+"""An armed fault, and what it is matched against: a message in transit, or a unit of work."""
 
 import msgspec
 
 
 def identity_of(message_id: object, channel: object, partition: object, position: object) -> str | None:
-    """A message's id, else the place of its record."""
+    """The message's id, or the position of its record when it has no id."""
     return str(message_id) if message_id else f"{channel}:{partition}:{position}" if position is not None else None
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One entry of the armed file. `kind` says which of the others count; None matches everything."""
+    """One entry of the armed file. `kind` says which of the other fields apply; None matches everything."""
 
     id: str
     kind: str  # gate, watch, crash, barrier, delay or switch
     target: str  # the component
-    until: float | None = None  # epoch seconds from which it is as if it were not there
+    until: float | None = None  # epoch seconds after which the fault is ignored
     point: str | None = None  # crash, barrier: the failpoint
-    hit: int = 1  # crash: at which first attempt
+    hit: int = 1  # crash: the number of the first attempt at which it happens
     parties: int = 2  # barrier: how many must meet
     timeout_s: float = 2.0  # barrier
     delay_s: float = 0.0  # delay
-    route: str | None = None  # delay: `POST /orders`; without one it delays a subscriber
+    route: str | None = None  # delay: `POST /orders`; without a route it delays a subscriber
     name: str | None = None  # switch
     value: str | None = None  # switch
     subscriber: str | None = None
     channel: str | None = None
     partition: int | None = None
     message_id: str | None = None
-    event_type: str | None = None  # in full, or its last part with or without `Event`
+    event_type: str | None = None  # in full, or only the last part, with or without `Event`
     key: str | None = None
-    release_after: str | None = None  # gate: opens by itself when the subscriber has taken the message with this id
+    release_after: str | None = None  # gate: opens by itself after the subscriber has processed the message with this id
 
     def matches(self, about: "About") -> bool:
         return (
@@ -43,7 +43,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What passes by: a message on its way, or a unit of work of a request."""
+    """What reaches a failpoint: a message in transit, or the unit of work of a request."""
 
     message_id: str | None = None
     event_type: str = ""
@@ -55,7 +55,7 @@ class About(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> str | None:
-        """What stays the same when it comes again; None when there is no telling."""
+        """Stays the same when the message is redelivered; None when there is no such value."""
         return identity_of(self.message_id, self.channel, self.partition, self.position)
 
 
@@ -63,6 +63,6 @@ NOTHING = About()
 
 
 def _names(event_type: str) -> tuple[str, str, str]:
-    """`…orders.domain.events.OrderCreatedEvent`, `OrderCreatedEvent`, `OrderCreated`"""
+    """The names that match an event type: `…orders.domain.events.OrderCreatedEvent`, `OrderCreatedEvent`, `OrderCreated`."""
     last = event_type.rpartition(".")[2]
     return event_type, last, last.removesuffix("Event")

@@ -1,5 +1,5 @@
-"""Gates: a subscriber waits before a message, with no transaction open, until the gate is opened. Also delays of a subscriber, and
-watches, which only note that a message came."""
+"""Gates: a subscriber waits before a message, without an open transaction, until the gate is opened. Also delays of a subscriber, and
+watches, which only record that a message was processed."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _taken: set[tuple[str | None, str]] = set()
 
 
 async def before(about: About, is_stopping: Callable[[], bool]) -> bool:
-    """Come up to a message. Returns when it may be taken; False when stopped meanwhile."""
+    """Wait at the gates for a message. Returns True when it may be processed, False when stopped meanwhile."""
     passed: set[str] = set()
     while fault := next((f for f in armed.holding if f.id not in passed and f.matches(about)), None):
         passed.add(fault.id)
@@ -36,7 +36,7 @@ async def _wait(fault: Fault, about: About, is_stopping: Callable[[], bool]) -> 
 
 
 def after(about: About) -> None:
-    """The message was taken (or parked)."""
+    """Record that the message was processed or parked."""
     waited_for = False
     for fault in armed.holding:
         waited_for = waited_for or (fault.release_after is not None and fault.release_after == about.message_id)

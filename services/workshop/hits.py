@@ -1,4 +1,4 @@
-"""What armed faults did in this process and in those before it: a file of lines, written before the process acts on one."""
+"""The hits of armed faults, in this process and earlier ones. Each is a line of a file, written before the process acts on it."""
 
 import os
 import time
@@ -13,7 +13,7 @@ SPENT = frozenset({"crash", "met", "not met"})
 
 
 class Hits:
-    """Appends hits; knows how often a fault was passed by a first attempt. A message that comes again is no first attempt."""
+    """Writes hits, and counts the first attempts that passed each fault. A redelivered message is not a first attempt."""
 
     def __init__(self) -> None:
         self._file = -1
@@ -22,12 +22,12 @@ class Hits:
         self._spent: set[str] = set()
 
     def open(self, path: Path) -> None:
-        """Take up what earlier processes wrote."""
+        """Load the hits of earlier processes, and append to the file."""
         for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
                 self._remember(msgspec.json.decode(line))
             except (ValueError, KeyError, TypeError, RecursionError):
-                continue  # a line that a crash cut off, or that is none
+                continue  # a line cut off by a crash, or invalid
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             os.write(self._file, b"\n")
@@ -46,7 +46,7 @@ class Hits:
         return fault in self._spent
 
     def attempt(self, fault: str, identity: str | None) -> tuple[int, int]:
-        """(how many first attempts there were so far, which attempt of its message this one is), both from 1."""
+        """Returns (number of first attempts so far, number of this attempt of its message), both from 1."""
         seen = self._seen.setdefault(fault, {})
         attempt = seen.get(identity, 0) + 1 if identity else 1
         if identity:
@@ -56,7 +56,7 @@ class Hits:
         return self._counts.get(fault, 0), attempt
 
     def write(self, fault: str, kind: str, what: str, *, sync: bool, **details: object) -> None:
-        """With `sync`, return only when the line would survive a crash of the machine."""
+        """Append a hit. With `sync`, return only when the line would survive a crash of the machine."""
         if what in SPENT:
             self._spent.add(fault)
         line = {"version": 1, "fault": fault, "kind": kind, "what": what, **details, "time": round(time.time(), 6), "pid": os.getpid()}

@@ -1,4 +1,4 @@
-"""A publisher that passes a failpoint after each record that the broker has acknowledged."""
+"""A publisher that passes a failpoint after each acknowledged record."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -18,7 +18,7 @@ class Publisher(Protocol[R_contra]):
 
 
 class FailpointPublisher(Generic[R]):
-    """Publishes one by one while something is armed for its failpoint."""
+    """Publishes records one by one while a fault is armed at its failpoint."""
 
     def __init__(self, publisher: Publisher[R], point: str, about: Callable[[R], About]) -> None:
         self._publisher = publisher

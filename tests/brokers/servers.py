@@ -1,4 +1,4 @@
-"""Brokers of a test's own, without a stack around them, started as labkit starts them."""
+"""Brokers for one test, without a stack, started as labkit starts them."""
 
 import secrets
 import socket
@@ -20,12 +20,12 @@ from tests.running import wait_until
 
 @dataclass(frozen=True)
 class Subject:
-    """A running broker. `member` has a consumer in a group, which takes so many records of a channel and commits them, and stays in the
-    group until its end."""
+    """A running broker. `member` starts a consumer in a group. The consumer reads and commits the given number of records of a channel, and
+    stays in the group until the end of the block."""
 
     broker: Broker
     member: Callable[[str, str, int], AbstractContextManager[None]]
-    nobody: Broker  # the same broker at an address where nothing listens
+    nobody: Broker  # the same product at an address where nothing listens
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What every broker does for labkit, on real servers: see labkit/brokers/model.py."""
+"""What every broker does for labkit, on real servers. See labkit/brokers/model.py."""
 
 import itertools
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def broker(subject: Subject) -> Broker:
 
 @pytest.fixture
 def channel(broker: Broker) -> str:
-    """A new one with two partitions."""
+    """A new channel with two partitions."""
     name = f"channel.number{next(_numbers)}"
     broker.ensure(name, 2)
     wait_until(lambda: bounds(broker, name), "the channel is there")

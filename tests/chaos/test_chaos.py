@@ -1,4 +1,4 @@
-"""labkit chaos: the reference survives what a seed draws; a broken service is found, and the shrunk schedule finds it again."""
+"""labkit chaos: the reference survives a random schedule; a broken service is found, and the shrunk schedule finds it again."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def chaos(labkit: Labkit, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def survives(stack: RunningStack, seed: int, seconds: int) -> None:
-    stack.labkit("reset", "--yes")  # an earlier test may have deleted records, without which nothing can be judged
+    stack.labkit("reset", "--yes")  # an earlier test may have deleted records, and nothing can be judged without them
     code, found = chaos(stack.labkit, "--seconds", str(seconds), "--seed", str(seed))
     assert (code, found["verdict"]) == (0, "pass"), found["judgement"]
     assert found["fired"] >= len(found["schedule"]["events"]) / 2, found["faults"]
@@ -50,7 +50,7 @@ def test_a_schedule_survives_whose_gates_are_healed_when_their_service_has_ended
 
 @pytest.fixture
 def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
-    """A stack whose services write the inbox row in a transaction of its own."""
+    """A stack whose services write the inbox row in a separate transaction."""
     shutil.copytree(ROOT / "services", tmp_path / "services")
     inbox = tmp_path / "services" / "messaging" / "inbox.py"
     text = inbox.read_text()

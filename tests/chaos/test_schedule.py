@@ -1,4 +1,4 @@
-"""A schedule follows from its seed, keeps to its rules, and shrinks to what fails."""
+"""A schedule is determined by its seed, respects its rules, and shrinks to the part that fails."""
 
 from collections.abc import Sequence
 from pathlib import Path

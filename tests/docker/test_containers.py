@@ -1,4 +1,4 @@
-"""The containers of a stack: how they are run, what they show, and that the compose file works by hand."""
+"""The containers of a stack: their settings, what they expose, and the use of the compose file by hand."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def test_the_servers_settings_are_those_of_the_native_runtime() -> None:
     }
     options = {option.replace("--loose-", "--") for option in services["mysql"]["command"]}
     native = {option.replace("--loose-", "--") for option in (*mysql.COMMON, *mysql.MARIADB, *mysql.MYSQL)}
-    # A container listens for its network; how large the redo log is and how much is logged is the image's business.
+    # A container listens on its network. The image decides the size of the redo log and the amount of logging.
     assert native - options == {
         "--bind-address=127.0.0.1",
         "--innodb-log-file-size=48M",
@@ -97,7 +97,7 @@ def test_no_secret_but_the_stacks_own(stack: RunningStack, client: docker.Docker
 
 @pytest.fixture
 def by_hand() -> Iterator[dict[str, str]]:
-    """The compose file as a person runs it, on ports of its own."""
+    """The compose file as a person runs it, on separate ports."""
     ports = {f"LABKIT_{name.upper().replace('-', '_')}_PORT": str(24000 + n) for n, name in enumerate(COMPONENTS)}
     images = {
         kind: os.environ.get(f"LABKIT_{kind.upper()}_IMAGE") or f"labkit/{kind}:local" for kind in ("mysql", "kafka", "redis", "services")
@@ -131,11 +131,11 @@ def works(labkit: Labkit) -> None:
     assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
 
 
-@pytest.mark.soak  # in CI stacks of both runtimes stand side by side all the time
+@pytest.mark.soak  # in CI, stacks of both runtimes run next to each other all the time
 def test_stacks_side_by_side_on_each_runtime_and_an_edit_is_taken_over_by_restart(
     stack: RunningStack, labkit_home: Path, tmp_path: Path, client: docker.DockerClient
 ) -> None:
-    """Beside the shared one a native one, and one on Docker whose services a learner edits."""
+    """Next to the shared stack: a native one, and one on Docker whose services a learner edits."""
     shutil.copytree(ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
     shared = stack.labkit
     native = Labkit(labkit_home, "one", {"LABKIT_RUNTIME": "native"})

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """An engine's address that takes connections and never answers, as a suspended one does."""
+    """The address of an engine that accepts connections and never answers, like a suspended one."""
     with tempfile.TemporaryDirectory(prefix="lk") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/docker.sock")
         listener.listen(32)
@@ -27,7 +27,7 @@ def silent() -> Iterator[str]:
 
 
 def beside(stack: RunningStack, address: str) -> Labkit:
-    """The same stack, with another engine's address."""
+    """The same stack with the address of another engine."""
     return Labkit(stack.labkit.home, stack.labkit.name, {**stack.labkit.environment, "DOCKER_HOST": address})
 
 

@@ -23,13 +23,13 @@ def engine() -> str:
 
 @pytest.fixture
 def docked(new_labkit: Callable[..., Labkit], engine: str) -> Labkit:
-    """The command line, for Docker, with a stack of its own that does not run yet."""
+    """The command line for Docker, with its own stack, which does not run yet."""
     return new_labkit("own", LABKIT_RUNTIME="docker", DOCKER_HOST=engine)
 
 
 @pytest.fixture
 def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
-    """A process of ours on a default port that no stack has a claim to; where others hold all of them, one of theirs."""
+    """A process of ours on a default port that no stack has claimed; when others hold all these ports, one of their processes."""
     with port_claims.locked():
         taken = port_claims.of_others(tmp_path)
         found = next((found for port in DEFAULT_PORTS.values() if port not in taken and (found := _listening(port))), None)
@@ -46,7 +46,7 @@ def busy_port(tmp_path: Path) -> Iterator[BusyPort]:
 
 
 def _of_others() -> list[BusyPort]:
-    """The one first whose process has run longest: others' tests start their components again and again."""
+    """The ports, starting with the oldest process: other tests restart their components again and again."""
     found = []
     for connection in psutil.net_connections("tcp4"):
         at, pid = connection.laddr, connection.pid

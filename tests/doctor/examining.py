@@ -1,4 +1,4 @@
-"""labkit doctor as tests use it."""
+"""labkit doctor, as the tests use it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ class Report:
     whole: dict[str, Any]
 
     def __getitem__(self, finding: str) -> dict[str, Any]:
-        """The one finding with this id."""
+        """The single finding with this id."""
         found = [f for f in self.whole["findings"] if f["id"] == finding]
         assert len(found) == 1, f"{finding} is not among {[f['id'] for f in self.whole['findings']]}"
         return dict(found[0])
@@ -45,12 +45,12 @@ class BusyPort:
     command: str
 
     def is_still_held(self) -> bool:
-        """By that process."""
+        """Whether that process still holds the port."""
         return self.pid in _listeners(self.number)
 
     @classmethod
     def now(cls, number: int) -> "BusyPort":
-        """Whoever listens there, once somebody does."""
+        """The process that listens on the port; waits until there is one."""
         wait_until(lambda: _listeners(number), f"somebody listens on port {number}")
         return cls.of(number, _listeners(number)[0])
 
@@ -75,7 +75,7 @@ def examined(labkit: Labkit, *arguments: str) -> Report:
 
 
 def as_nobody(*arguments: str, cwd: "str | os.PathLike[str]" = "/", **environment: str) -> "subprocess.CompletedProcess[str]":
-    """`labkit ARGUMENTS` as a user that may do nothing; needs root."""
+    """Runs `labkit ARGUMENTS` as a user without any rights. Needs root."""
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     return subprocess.run(
         [*nobody, sys.executable, "-m", "labkit", *arguments],

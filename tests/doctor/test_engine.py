@@ -1,4 +1,4 @@
-"""labkit doctor with a real engine, and with one answer of it changed. What is in the way stops `labkit up` with the same sentence."""
+"""labkit doctor with a real engine, and with one changed answer of it. Each obstacle stops `labkit up` with the same sentence."""
 
 import datetime
 import json
@@ -22,7 +22,7 @@ Changed = Callable[..., Labkit]
 
 @pytest.fixture
 def changed(docked: Labkit, engine: str, tmp_path: Path) -> Iterator[Changed]:
-    """`changed(path, change)`: for an engine whose answer to the path is changed."""
+    """`changed(path, change)` returns an engine whose answer to the path is changed."""
     with ExitStack() as stack:
 
         def make(path: str, change: Change) -> Labkit:
@@ -45,7 +45,7 @@ def with_values(**values: Any) -> Change:
 def test_an_engine_that_can_be_used(docked: Labkit, engine: str) -> None:
     report = examined(docked)
     assert report.whole["runtime"] == "docker"
-    assert report.in_the_way <= {"images"}  # perhaps nobody has built them here yet
+    assert report.in_the_way <= {"images"}  # the images may not have been built here yet
     assert report["docker.engine"]["facts"]["host"] == engine
     assert report["docker.compose"]["verdict"] == "ok"
     assert report["memory"]["facts"]["engine_mb"] > report["memory"]["facts"]["needed_sum_mb"]
@@ -95,14 +95,14 @@ def test_an_engine_that_tells_only_its_version(changed: Changed) -> None:
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
-    """A docker configuration of its own, with no plugin in it."""
+    """A separate Docker configuration without plugins."""
     config = tmp_path / "docker"
     (config / "cli-plugins").mkdir(parents=True)
     return config
 
 
 def _has_compose_of_the_system(docked: Labkit) -> bool:
-    """Then no configuration takes it away."""
+    """Whether compose is installed for the system; then no configuration can remove it."""
     return any(Path(folder, "docker-compose").exists() for folder in ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"))
 
 
@@ -156,7 +156,7 @@ def test_images_of_another_architecture_are_in_the_way(changed: Changed) -> None
 
 @pytest.fixture
 def stray_project(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A network and a volume of a stack whose folder is gone: the project's name, and the folder."""
+    """A network and a volume of a stack whose folder is gone. Yields the project's name and the folder."""
     gone, project = tmp_path / "stacks/gone", f"labkit-gone-{os.getpid()}"
     labels = ["--label", f"labkit.directory={gone}", "--label", f"com.docker.compose.project={project}"]
     made = [["volume", f"{project}_mysql"], ["network", f"{project}_default"]]
@@ -178,7 +178,7 @@ def test_what_is_left_of_a_stack_whose_folder_is_gone_is_told_and_the_fix_remove
 
 
 def test_an_image_that_cannot_be_had_stops_up_with_the_ways_to_get_it(docked: Labkit) -> None:
-    """No network: the registry is a port where nobody listens."""
+    """Uses no network: nothing listens on the registry's port."""
     labkit = Labkit(docked.home, docked.name, {**docked.environment, "LABKIT_REDIS_IMAGE": "127.0.0.1:1/labkit/redis:1"})
     done = labkit("up", "--runtime", "docker", ok=False)
     assert done.returncode == 1
@@ -189,7 +189,7 @@ def test_an_image_that_cannot_be_had_stops_up_with_the_ways_to_get_it(docked: La
 
 
 def test_a_port_that_was_taken_in_the_meantime_is_one_sentence(engine: str, busy_port: BusyPort) -> None:
-    """What the engine itself says when it starts a container, as `up` shows it."""
+    """`up` shows the engine's own message about starting a container."""
     create = ["docker", "create", "--publish", f"127.0.0.1:{busy_port.number}:6379", "labkit/redis:local"]
     container = subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()
     try:

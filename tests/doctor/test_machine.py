@@ -1,4 +1,4 @@
-"""labkit doctor on this machine as it is, and with one thing wrong at a time. Natively; the engine's part is in test_engine.py."""
+"""labkit doctor on this machine, unchanged and with one fault at a time. Natively; for the engine see test_engine.py."""
 
 import json
 import os
@@ -35,17 +35,17 @@ def test_a_machine_that_can_run_a_stack_is_ready(labkit: Labkit) -> None:
 def test_the_text_says_what_the_json_says(labkit: Labkit) -> None:
     report, shown = examined(labkit), labkit("doctor", ok=False)
     marks = {"ok": "✓", "note": "·", "bad": "✗", "unknown": "?"}
-    figures = re.compile(r"\d[\d.:+ -]*")  # what is free, and what time it is, differs between the two
+    figures = re.compile(r"\d[\d.:+ -]*")  # free memory and time differ between the two runs
     lines = {figures.sub("#", line.strip()) for line in shown.stdout.splitlines()}
     for finding in report.whole["findings"]:
-        if not finding["id"].startswith(("strays", "ports", "leftovers")):  # other people's stacks come and go
+        if not finding["id"].startswith(("strays", "ports", "leftovers")):  # stacks of other users come and go
             assert figures.sub("#", f"{marks[finding['verdict']]} {finding['sentence']}") in lines
     assert shown.stdout.splitlines()[-1] == "Next: labkit up --name own"
 
 
 def test_nothing_is_changed(labkit: Labkit, stack: RunningStack) -> None:
     def files() -> dict[str, float]:
-        """Without what the running stack writes."""
+        """The files, except those that the running stack writes."""
         kept = [path for path in stack.labkit.home.rglob("*") if not {"data", "logs"} & set(path.relative_to(stack.labkit.home).parts)]
         return {str(path): path.stat().st_mtime for path in kept}
 
@@ -80,7 +80,7 @@ def test_a_runtime_that_does_not_have_the_data_is_in_the_way(stack: RunningStack
 
 def test_a_busy_port_is_told_with_its_holder_and_is_not_in_the_way(labkit: Labkit, busy_port: BusyPort) -> None:
     report = examined(labkit)
-    while not busy_port.is_still_held():  # a component of others, which has ended meanwhile and is started again
+    while not busy_port.is_still_held():  # another stack's component that ended meanwhile and is being restarted
         busy_port = BusyPort.now(busy_port.number)
         report = examined(labkit)
     [found] = [f for f in report.about("ports.") if f["facts"].get("port") == busy_port.number]
@@ -196,7 +196,7 @@ def test_a_home_that_may_not_be_written_is_in_the_way_and_stops_up_with_a_senten
     assert "Traceback" not in up.stderr
 
 
-# what earlier work left
+# remains of earlier work
 
 
 def test_another_running_stack_is_told_with_the_command_that_shows_it(labkit: Labkit, stack: RunningStack) -> None:
@@ -266,4 +266,4 @@ def test_what_cannot_be_looked_at_is_unknown_and_ends_with_2(labkit: Labkit) -> 
     assert report.exit_code == 2
     assert report.whole["verdict"] == "cannot tell"
     assert "faults.jsonl is damaged: Is a directory" in report["left over.seen"]["sentence"]
-    assert report["memory"]["verdict"] == "ok"  # the rest was looked at
+    assert report["memory"]["verdict"] == "ok"  # the other findings were examined

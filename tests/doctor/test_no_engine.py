@@ -1,4 +1,4 @@
-"""An engine that cannot be used: each is one sentence and the next step, from the doctor and from `labkit up --runtime docker`."""
+"""Unusable engines: each gives one sentence and the next step, from the doctor and from `labkit up --runtime docker`."""
 
 import os
 import socket
@@ -71,7 +71,7 @@ def test_the_doctor_and_up_say_why_and_what_mends_it(new_labkit: NewLabkit, sock
     assert next_step.endswith("; or without Docker: labkit up --runtime native")
 
     natively = examined(Labkit(labkit.home, labkit.name, {**labkit.environment, "LABKIT_RUNTIME": ""}))
-    assert natively.exit_code == 0  # what `up` takes by itself can be had
+    assert natively.exit_code == 0  # `up` can provide what it needs by itself
     assert natively["docker.engine"]["verdict"] == "note"
 
 
@@ -106,7 +106,7 @@ def test_a_socket_that_may_not_be_used_names_the_group(labkit: Labkit) -> None:
 
 @pytest.fixture
 def silent_socket(socket_path: Path) -> Iterator[Path]:
-    """Takes connections and never answers."""
+    """Accepts connections and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(socket_path))
         listener.listen(32)
@@ -115,7 +115,7 @@ def silent_socket(socket_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def foreign_socket(socket_path: Path) -> Iterator[Path]:
-    """Another server than an engine."""
+    """A server that is not an engine."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(socket_path))
         listener.listen(32)

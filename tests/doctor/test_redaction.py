@@ -1,4 +1,4 @@
-"""What goes out of the house: every way to write a secret loses it, and what is no secret stays as it is."""
+"""Redaction: every way to write a secret loses the secret, and everything else stays unchanged."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from labkit.redaction.redact import REMOVED, cleaner, is_secret, without_secrets, without_userinfo
 
-# Each line: a text in which every ⟨…⟩ is secret. The brackets are taken away before it is cleaned.
+# Each line is a text in which every ⟨…⟩ is secret. The brackets are removed before redaction.
 SECRET = r"""
 http://bob:⟨hunter2⟩@proxy:3128
 https://bob:⟨hun@ter/2:x⟩@proxy.example:3128/path
@@ -179,7 +179,7 @@ the order's pinned version: 7; spinning: yes
 
 
 def split(marked: str) -> tuple[str, list[str]]:
-    """The text, and what is secret in it."""
+    """Returns the text, and its secret parts."""
     text, secrets = "", []
     for index, part in enumerate(marked.replace("⟩", "⟨").split("⟨")):
         text += part

@@ -1,4 +1,4 @@
-"""labkit doctor --rehearse: a stack of its own comes up, is checked, and is gone again, however it ends."""
+"""labkit doctor --rehearse: a separate stack starts, is checked, and is removed, however the rehearsal ends."""
 
 import json
 import os
@@ -20,12 +20,12 @@ native = pytest.mark.native
 
 @pytest.fixture
 def rehearsal(labkit_home: Path) -> Labkit:
-    """To look at what the rehearsal's own stack leaves."""
+    """Used to look for remains of the rehearsal's stack."""
     return Labkit(labkit_home, "rehearsal")
 
 
 def nothing_is_left(rehearsal: Labkit) -> bool:
-    """Neither processes nor files, nor anything on the engine."""
+    """Whether there are no processes, no files and nothing on the engine."""
     return rehearsal.processes() == {} and {entry.name for entry in rehearsal.directory.iterdir()} <= {"lock"}
 
 
@@ -89,7 +89,7 @@ def test_what_the_doctor_finds_in_the_way_ends_it_before_anything_starts(new_lab
 
 
 def on_the_engine(rehearsal: Labkit) -> list[str]:
-    """What it has of the rehearsal, by the label that all of it carries."""
+    """What the engine has of the rehearsal, found by the common label."""
     label = f"label=labkit.directory={rehearsal.directory}"
     found = []
     for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
@@ -103,7 +103,7 @@ def on_the_engine(rehearsal: Labkit) -> list[str]:
 def test_the_evening_before_on_docker_beside_a_busy_port(docked: Labkit, rehearsal: Labkit, busy_port: BusyPort) -> None:
     done = docked("doctor", "--rehearse")
     assert f"port {busy_port.number} is held by " in done.stdout
-    if busy_port.is_still_held():  # else it was a component of others, which has ended meanwhile
+    if busy_port.is_still_held():  # otherwise it was another stack's component, which has ended meanwhile
         assert f"port {busy_port.number} is held by {busy_port.name} (pid {busy_port.pid}" in done.stdout
     assert done.stdout.splitlines()[-1].startswith(f"labkit {__version__}: ready; docker, ")
     assert on_the_engine(rehearsal) == []

@@ -1,4 +1,4 @@
-"""labkit support FILE: everything that helps, and nothing that is nobody's business."""
+"""labkit support FILE: it contains everything that helps, and nothing private."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_the_last_run_is_inside_as_it_is(stack: RunningStack, tmp_path: Path) ->
         run = stack.labkit.directory / "runs" / number
         run.mkdir(parents=True)
         (run / "evidence.duckdb").write_bytes(data)
-    os.utime(stack.labkit.directory / "runs" / "1", (0, 0))  # both are written within one tick of the clock
+    os.utime(stack.labkit.directory / "runs" / "1", (0, 0))  # both were written within one tick of the clock
     try:
         stack.labkit("support", str(tmp_path / "help.zip"))
     finally:
@@ -60,7 +60,7 @@ def test_the_last_run_is_inside_as_it_is(stack: RunningStack, tmp_path: Path) ->
 
 
 def test_secrets_are_nowhere_in_it(new_labkit: NewLabkit, tmp_path: Path) -> None:
-    """They are put where they come from in life: the environment, a proxy's address, the log of a component, a report."""
+    """The secrets are in realistic places: the environment, a proxy's address, a component's log, a report."""
     labkit = new_labkit(
         "own",
         HTTP_PROXY="http://ada:proxy-pa55@proxy.example:3128",

@@ -1,4 +1,4 @@
-"""The application as tests use it: REST by its own small client, stores by plain SQL and Redis reads."""
+"""The application as the tests use it: REST through a small client, the stores through plain SQL and Redis reads."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-WITHIN_S = 60.0  # for what takes a moment: a process can lose the processor for seconds
+WITHIN_S = 60.0  # for short waits: a process can lose the processor for seconds
 
 ORDER_CHANNEL = "io.eventuate.examples.tram.ordersandcustomers.orders.domain.Order"
 CUSTOMER_CHANNEL = "io.eventuate.examples.tram.ordersandcustomers.customers.domain.Customer"
@@ -19,8 +19,8 @@ CUSTOMER_CHANNEL = "io.eventuate.examples.tram.ordersandcustomers.customers.doma
 def request(
     method: str, url: str, body: object = None, *, raw: bytes | None = None, content_type: str = "application/json"
 ) -> tuple[int, bytes]:
-    """Status and body. Raises OSError when there is no answer. A GET is asked again for a while when the gateway says that the service took
-    too long: it gives it a second, and a machine can stand still for longer."""
+    """Returns status and body. Raises OSError when there is no answer. A GET is repeated for a while when the gateway reports that the
+    service took too long: the gateway allows one second, and a machine can pause for longer."""
     status, answer = _request(method, url, body, raw, content_type)
     deadline = time.monotonic() + WITHIN_S
     while (method, status) == ("GET", 504) and time.monotonic() < deadline:
@@ -64,7 +64,7 @@ def order_state(gateway: str, order: int) -> tuple[str, str | None]:
 
 
 def eventually(look: Callable[[], T], expected: Callable[[T], bool] | T, within_s: float = WITHIN_S) -> T:
-    """Look until it is as expected; what was seen last when the time is up fails the test."""
+    """Poll until the result is as expected. After the time-out the test fails with the last result."""
     deadline = time.monotonic() + within_s
     is_expected: Callable[[T], bool] = expected if callable(expected) else lambda seen: seen == expected
     while not is_expected(seen := look()):
@@ -78,7 +78,7 @@ def settled(gateway: str, order: int, within_s: float = WITHIN_S) -> tuple[str, 
 
 
 def expected_views(sql: Callable[..., list[dict[str, Any]]]) -> dict[int, dict[str, Any]]:
-    """The view of each customer that the owners' tables amount to."""
+    """The view of each customer, computed from the owners' tables."""
     views: dict[int, dict[str, Any]] = {}
     for row in sql("select id, name, amount from customer_db.customer"):
         views[row["id"]] = {"name": row["name"], "creditLimit": row["amount"], "orders": {}}
@@ -89,13 +89,13 @@ def expected_views(sql: Callable[..., list[dict[str, Any]]]) -> dict[int, dict[s
 
 
 def state_in_view(redis: Any, customer: int, order: int) -> str | None:
-    """As it is in Redis; the view learns of an order's end a moment later than whoever asks for the order."""
+    """The state in Redis. The view learns of an order's end slightly later than the order service."""
     state: str | None = redis.hget(f"customerview:{customer}", f"order:{order}:state")
     return state
 
 
 def actual_views(redis: Any) -> dict[int, dict[str, Any]]:
-    """The views as they are in Redis, in the same form."""
+    """The views stored in Redis, in the same form."""
     views: dict[int, dict[str, Any]] = {}
     for customer in redis.smembers("customerviews"):
         fields: Mapping[str, str] = redis.hgetall(f"customerview:{customer}")

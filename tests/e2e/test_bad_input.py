@@ -1,4 +1,4 @@
-"""Bad input gets a 4xx problem document that names the field, and nothing of it is stored."""
+"""Invalid input gets a 4xx problem document that names the field, and nothing of it is stored."""
 
 import http.client
 import json
@@ -52,7 +52,7 @@ ORDER: list[tuple[str, str, str | None]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def at_rest(shared_stack: RunningStack) -> None:
-    """What tests before began and left is no news here."""
+    """Changes that earlier tests caused must not appear here."""
     shared_stack.labkit("reset", "--yes")
 
 
@@ -111,7 +111,7 @@ def test_services_survive_10_000_random_malformed_requests(stack: RunningStack) 
         for _ in range(chance.randint(1, 6)):
             at = chance.randrange(len(body) + 1)
             body[at : at + chance.randint(0, 3)] = chance.choice((b"", b"\x00", b"{", b'"', b"\\ud800", b"-", b"null", chance.randbytes(2)))
-        # never valid, whatever the dice say: the one thing that makes each body malformed for certain
+        # The extra bracket makes each body malformed for certain, whatever the random bytes are.
         connections[service].request("POST", path, bytes(body) + b"]", {"content-type": "application/json"})
         with connections[service].getresponse() as answer:
             answer.read()

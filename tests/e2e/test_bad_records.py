@@ -1,4 +1,4 @@
-"""Bad records by the hundred, beside good orders: each is taken or parked, the good ones end, and no process notices."""
+"""Hundreds of bad records between good orders: each is processed or parked, the good orders end, and no process is affected."""
 
 import json
 import threading
@@ -39,7 +39,7 @@ def emptied(stack: RunningStack) -> Iterator[None]:
 
 @dataclass
 class Flood:
-    """What was produced, by its place."""
+    """The produced records by their position."""
 
     records: dict[tuple[str, int, int], Bad] = field(default_factory=dict)
     refused: int = 0
@@ -53,7 +53,7 @@ class Flood:
 
             def told(error: object, message: Message, bad: Bad = bad) -> None:
                 if error is not None:
-                    self.refused += 1  # by Kafka: it is too large even for its log
+                    self.refused += 1  # by Kafka: the record is too large even for its log
                     return
                 self.records[message.topic() or "", message.partition() or 0, message.offset() or 0] = bad
 
@@ -64,7 +64,7 @@ class Flood:
 
 @contextmanager
 def good_orders(stack: RunningStack, per_second: float) -> Iterator[list[float]]:
-    """While the block runs, orders are placed in several threads, each of them waiting for the end of its order: how long that took."""
+    """Within the block, several threads place orders and wait for the end of each. Yields the durations."""
     gateway = stack.url("gateway")
     customers = [new_customer(gateway, "100000.00") for _ in range(8)]
     took: list[float] = []
@@ -122,7 +122,7 @@ def pids(stack: RunningStack) -> Mapping[str, int | None]:
 
 
 def check(stack: RunningStack, flood: Flood) -> None:
-    """Each was taken or parked, by each subscriber."""
+    """Check that each subscriber processed or parked each record."""
     for topic, (subscriber, schema, handlers) in SUBSCRIBERS.items():
         check_subscriber(stack, list(decoded(flood, topic, handlers)), topic, subscriber, schema)
     positions = {place: offset + 1 for place, offset in sorted((record[:2], record[2]) for record in flood.records)}
@@ -196,7 +196,7 @@ def test_4_400_undecodable_records_in_a_row_hold_up_no_good_order(stack: Running
 def test_20_000_bad_records_hold_up_no_good_order(stack: RunningStack, topic: str) -> None:
     before, flood = pids(stack), Flood()
     with good_orders(stack, per_second=20) as took:
-        flood.produce(stack, bad_records(20_000, 20_000, topic), per_second=250)  # half of what two cores take, load and all
+        flood.produce(stack, bad_records(20_000, 20_000, topic), per_second=250)  # half of what two cores can process, including the load
     check(stack, flood)
     assert pids(stack) == before
     assert p95(took, f"{len(flood.records)} records on {topic}") < WITHIN_S

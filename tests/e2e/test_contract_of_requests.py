@@ -1,4 +1,4 @@
-"""The OpenAPI document and the services agree on what is a request: of each value, around every border, both say the same."""
+"""The OpenAPI document and the services agree on valid requests: they judge every value around every boundary alike."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def body(schema: str, field: str, value: str) -> str:
 
 
 def conforms(value: Any, schema: dict[str, Any]) -> bool:
-    """As far as the document uses JSON Schema, on numbers of any size."""
+    """Validates against the parts of JSON Schema that the document uses, for numbers of any size."""
     if "$ref" in schema:
         return conforms(value, DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if "anyOf" in schema:
@@ -94,7 +94,7 @@ def test_what_the_document_allows_is_taken_and_nothing_else(stack: RunningStack)
         sent = body(schema, field, value)
         try:
             allowed = conforms(json.loads(sent, parse_float=Decimal), DOCUMENT["components"]["schemas"][schema])
-        except ArithmeticError:  # 1e99999999999999999999: Decimal's own bounds, far beyond any maximum
+        except ArithmeticError:  # 1e99999999999999999999: exceeds Decimal's own limits, far above any maximum
             allowed = False
         path, service = ("/orders", "orders") if schema == "CreateOrder" else ("/customers", "customers")
         status, answer = request("POST", stack.url(service) + path, raw=sent.encode())

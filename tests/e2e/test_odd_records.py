@@ -1,4 +1,4 @@
-"""Records that are well-formed and yet odd: very large ones, ids that differ in a trifle, batches that nobody can decompress."""
+"""Records that are well-formed but unusual: very large ones, ids with minimal differences, batches that cannot be decompressed."""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def created(message_id: str, order: int, customer: int) -> bytes:
 
 
 def notices(stack: RunningStack) -> list[bytes]:
-    """The records on the channel of what customers gave up."""
+    """The records on the channel that announces what customers gave up."""
     topic = "OrderEventConsumer.dead-letter"
     consumer = Consumer({**stack.kafka_client, "group.id": "reader", "enable.auto.commit": False})
     try:
@@ -63,10 +63,10 @@ def test_odd_records_hold_up_nobody_and_are_told(stack: RunningStack) -> None:
         produce(stack, created(message_id, 5_000 + number, ada), str(number).encode(), partition=number % 4)
     orders = [new_order(gateway, ada, "1.00") for _ in range(12)]
     assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
-    # each id is one of its own
+    # each id is distinct
     query = "select count(*) as n from customer_db.customer_credit_reservations where credit_reservations_key >= 5000"
     eventually(lambda: stack.sql(query)[0]["n"], 2 * len(IDS))
-    # parked, the large ones with their head, and it is said so
+    # parked; the large records are cut, and the cause says so
     places = {(ORDER_CHANNEL, partition, 0, 0) for partition in (0, 1, 2)}
     eventually(lambda: len(parked_in_sql(stack, ORDER_CHANNEL)), len(places))
     rows = stack.sql("select cause, length(record_value) as n from customer_db.dead_letter order by channel_partition")
@@ -74,7 +74,7 @@ def test_odd_records_hold_up_nobody_and_are_told(stack: RunningStack) -> None:
     assert "the value has 9,000,000 bytes, these are the first 1,000,000" in rows[0]["cause"]
     assert "cannot be read" in rows[2]["cause"]
     eventually(lambda: len(parked_by_the_view(stack)), 3)
-    # told on the channel, in a record that the broker takes
+    # announced on the channel, in a record that the broker accepts
     eventually(lambda: {row["p"] for row in stack.sql("select published as p from customer_db.message")}, {1})
     told = [json.loads(json.loads(value)["payload"]) for value in notices(stack)]
     assert sorted(notice["valueSize"] or 0 for notice in told) == [0, 900_000, 9_000_000]

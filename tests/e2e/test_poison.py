@@ -1,4 +1,4 @@
-"""One bad message never stops the others: it is parked with its cause and its bytes. What is not its fault parks nothing."""
+"""One bad message never stops the others: it is parked with its cause and its bytes. Other errors park nothing."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def left_empty(shared_stack: RunningStack) -> Iterator[None]:
 
 @pytest.fixture
 def emptied(stack: RunningStack) -> None:
-    """What others left is not there, and what is parked here is there for no other file."""
+    """Removes what other tests left, and afterwards what this file parked."""
     stack.labkit("reset", "--yes")
 
 
@@ -47,7 +47,7 @@ def test_a_malformed_record_is_parked_and_later_orders_finish(
     places = {partition: produce(stack, topic, partition, POISON) for partition in range(4)}
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "1000.00")
-    # keys spread over all four partitions, so some of these stand behind each poisoned record
+    # keys spread over all four partitions, so some of these orders are behind each poisoned record
     orders = [new_order(gateway, ada, "1.00") for _ in range(24)]
     assert {settled(gateway, order) for order in orders} == {("APPROVED", None)}
     query = f"select channel_partition as p, position, cause, record_value from {schema}.dead_letter where subscriber = %s and channel = %s"
@@ -68,7 +68,7 @@ def test_a_malformed_record_is_parked_and_later_orders_finish(
 
 @pytest.fixture
 def changed(emptied: None, stack: RunningStack, tmp_path: Path) -> Iterator[Path]:
-    """A copy of the services that the stack runs from during a test, for the test to break."""
+    """The stack runs from a copy of the services, which the test may break."""
     root = Path(__file__).parents[2]
     shutil.copytree(root / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
     yield tmp_path
@@ -84,7 +84,7 @@ def test_a_handler_that_raises_for_one_order_does_not_stop_the_others(stack: Run
     stack.labkit("up", "--services", str(changed))
     gateway = stack.url("gateway")
     ada = new_customer(gateway, "1000.00")
-    # held while they are posted, so that they come as one batch
+    # paused while the records are posted, so that they arrive as one batch
     with stack.paused("customers"):
         orders = [new_order(gateway, ada, "6.66" if n == 7 else "1.00") for n in range(20)]
         eventually(lambda: stack.sql("select count(*) as n from order_db.message where published = 0")[0]["n"], 0)
@@ -117,7 +117,7 @@ def test_a_locked_row_delays_and_parks_nothing(stack: RunningStack) -> None:
         cursor.execute("select * from customer_db.customer where id = %s for update", (ada,))
         order = new_order(gateway, ada, "12.34")
         eventually(stack.somebody_waits_for_a_lock, True)
-        # longer than the lock wait time-out of the service: it must have tried again at least once
+        # longer than the service's lock wait time-out: it must have retried at least once
         eventually(lambda: retries(stack), lambda seen: seen > retried)
     assert settled(gateway, order) == ("APPROVED", None)
     assert parked(stack) == before

@@ -1,4 +1,4 @@
-"""Records on the real broker are those that a Java relay would have written."""
+"""Records on the real broker equal those of a Java relay."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ OF_3 = {"1": 0, "2": 2, "3": 2, "4": 1, "10": 1, "42": 1, "101": 2}
 
 
 def read(stack: RunningStack, topic: str, keys: Collection[str], count: int) -> list[tuple[int, bytes, bytes, object]]:
-    """(partition, key, value, headers) of at least `count` records of a topic that have one of these keys."""
+    """Returns at least `count` records of a topic with one of these keys, as (partition, key, value, headers)."""
     consumer = Consumer({**stack.kafka_client, "group.id": "reader", "auto.offset.reset": "earliest", "enable.auto.commit": False})
     consumer.subscribe([topic])
     found: list[tuple[int, bytes, bytes, object]] = []
@@ -56,7 +56,7 @@ def test_keys_go_to_the_partitions_of_the_java_client(stack: RunningStack) -> No
         def published() -> bool:
             try:
                 asyncio.run(publish())
-            except BrokerUnavailable:  # new partitions have no leader for a moment; the relay, too, tries again
+            except BrokerUnavailable:  # new partitions have no leader for a moment; the relay also retries
                 return False
             return True
 

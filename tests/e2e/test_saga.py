@@ -1,4 +1,4 @@
-"""The three outcomes of an order, and cancelling one, through the gateway."""
+"""The three outcomes of an order, and its cancellation, through the gateway."""
 
 import json
 from typing import Any
@@ -99,7 +99,7 @@ def test_ids_beyond_two_to_the_53_survive(stack: RunningStack) -> None:
     finally:
         stack.sql("delete from customer_db.customer_credit_reservations where customer_id = %s", large)
         stack.sql("delete from customer_db.customer where id = %s", large)
-        # the next customer's id must not follow this one's
+        # the next customer must not get the id after this one
         stack.sql("alter table customer_db.customer auto_increment = 1")
 
 

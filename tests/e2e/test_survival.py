@@ -1,6 +1,6 @@
-"""kill -9 of any process in the middle of a load, then `labkit up`: nothing that was accepted is lost or done twice.
+"""kill -9 of any process under load, then `labkit up`: nothing accepted is lost or done twice.
 
-The judge is plain SQL and Redis reads here, from this test's own log of answers.
+The verdict comes from plain SQL and Redis reads, compared with the test's own log of answers.
 """
 
 import json
@@ -19,12 +19,12 @@ from tests.running import RunningStack, wait_until
 
 VICTIMS = ("customers", "orders", "order-history", "relay", "gateway", "kafka", "mysql", "redis")
 MOMENTS = [(seed, VICTIMS[seed % len(VICTIMS)]) for seed in range(20)]
-RATE, CLIENTS = 50, 4  # orders per second, from this many threads
-IN_CI, IN_CONTAINERS = (0, 1, 3, 5, 6, 7), (6,)  # the others in `make soak`
+RATE, CLIENTS = 50, 4  # orders per second, and threads
+IN_CI, IN_CONTAINERS = (0, 1, 3, 5, 6, 7), (6,)  # the other seeds run in `make soak`
 
 
 class Load:
-    """50 orders/s in the background; `accepted` holds each order that was answered with 200."""
+    """50 orders/s in the background. `accepted` holds each order that was answered with 200."""
 
     def __init__(self, stack: RunningStack, seed: int) -> None:
         self._stack = stack
@@ -65,7 +65,7 @@ class Load:
 
 
 def pending(stack: RunningStack, load: Load) -> int:
-    """Orders of this load."""
+    """The number of pending orders of this load."""
     some = ", ".join(map(str, load.customers))
     return int(stack.sql(f"select count(*) as n from order_db.orders where state = 'PENDING' and customer_id in ({some})")[0]["n"])
 
@@ -76,14 +76,14 @@ def parked(stack: RunningStack) -> int:
 
 def survives(stack: RunningStack, seed: int, victim: str) -> None:
     load = Load(stack, seed)
-    # A pile of PENDING orders does not come by luck: who would answer them is held while the load goes on.
+    # PENDING orders do not pile up by chance: pause the service that answers them while the load continues.
     with load.in_background():
         with stack.paused("customers" if victim != "customers" else "relay"):
             eventually(lambda: pending(stack, load), lambda n: n >= 10)
-            time.sleep(random.Random(seed).random() * 0.3)  # the seeded moment
+            time.sleep(random.Random(seed).random() * 0.3)  # the moment comes from the seed
             stack.kill(victim)
         stack.labkit("up")
-        # It must also go on: orders are accepted and end after the repair.
+        # The stack must also continue: orders are accepted and end after the repair.
         before = len(load.accepted)
         eventually(lambda: len(load.accepted), lambda n: n > before + 20)
     judge(stack, load)
@@ -128,7 +128,7 @@ def test_nothing_is_lost_at_any_of_20_moments(stack: RunningStack, seed: int, vi
 
 @pytest.mark.native
 def test_a_group_whose_position_was_never_told_catches_up_without_a_new_record(stack: RunningStack) -> None:
-    """What a view took stands in Redis with it; a broker that died in between knows an older position."""
+    """The view's position is in Redis, together with its effects. A broker that died in between has an older position."""
     group = "customerHistoryServiceEvents"
     customer = new_customer(stack.url("gateway"))
     eventually(lambda: request("GET", f"{stack.url('gateway')}/customers/{customer}/orderhistory")[0], 200)
@@ -137,7 +137,7 @@ def test_a_group_whose_position_was_never_told_catches_up_without_a_new_record(s
     somebody = Consumer({**stack.kafka_client, "group.id": group, "enable.auto.commit": False})
 
     def told() -> bool:
-        """Refused as long as the broker takes the member for alive."""
+        """The broker refuses this while it considers the member alive."""
         try:
             return bool(somebody.commit(offsets=places, asynchronous=False))
         except KafkaException:

@@ -1,4 +1,4 @@
-"""A stack for these tests alone, so that its stores may be written to, trimmed and taken away; each test begins after a reset."""
+"""A separate stack for these tests, so that they may change, trim and remove its stores. Each test begins after a reset."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,30 +24,30 @@ def evidence_stack(labkit_home: Path) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def running_shop(evidence_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> RunningStack:
-    """Whole, with what tests before left in its stores."""
+    """The repaired stack, with the data of earlier tests."""
     monkeypatch.setenv("LABKIT_HOME", str(evidence_stack.labkit.home))
     status = evidence_stack.labkit.facts()
     if status is None or not status["ready"]:
         evidence_stack.labkit("up")
-        status = evidence_stack.labkit.facts()  # what was started again may have another port
+        status = evidence_stack.labkit.facts()  # a restarted component may have another port
     return RunningStack(evidence_stack.labkit, status)
 
 
 @pytest.fixture
 def shop(running_shop: RunningStack) -> RunningStack:
-    """Whole, and empty."""
+    """The repaired stack, without data."""
     running_shop.labkit("reset", "--yes")
     return RunningStack(running_shop.labkit, running_shop.labkit.facts())
 
 
 @pytest.fixture
 def at_rest(described: Stack) -> None:
-    """What tests before began has come to its end."""
+    """Waits until the work that earlier tests started has ended."""
     with Watcher(described) as watcher:
         quiescence.wait(watcher)
 
 
 @pytest.fixture
 def described(running_shop: RunningStack) -> Stack:
-    """The same, as labkit has it."""
+    """The same stack, as labkit's own object."""
     return state.load(running_shop.labkit.name)

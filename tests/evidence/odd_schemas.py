@@ -1,7 +1,8 @@
-"""Histories of orders on a database server whose schema and log are as learners make them: seeded, to be compared with the plain ones.
+"""Seeded histories of orders on a database server whose schema and log have been changed as learners might. They are compared with the
+unchanged ones.
 
-A `Case` writes what the services would write, transaction by transaction, and between and within these it does odd things that change
-nothing about the orders.
+A `Case` writes what the services would write, one transaction after another. Between and within the transactions it does unusual things
+that do not change the orders.
 """
 
 import json
@@ -22,7 +23,7 @@ HELD, SIDE, AUDIT = "customer_db.customer_credit_reservations", "order_db.side",
 HELD_COLUMNS = "(customer_id, credit_reservations_key, amount)"
 STORIES = ("right", "overspent", "illegal", "undecided")  # all is well; violates I1; I8; I11
 
-# What a learner may make of a column, with the services working on.
+# Changes that a learner may make to a column without breaking the services.
 COLUMNS = {
     (ORDERS, "amount"): (
         "DECIMAL(20,4)",
@@ -77,7 +78,7 @@ MORE_COLUMNS = (
 
 @dataclass
 class Case:
-    """`causes` are words of which one must be in the reason when a verdict is unknown."""
+    """When a verdict is unknown, its reason must contain one of the words in `causes`."""
 
     seed: int
     server: DatabaseServer
@@ -90,8 +91,8 @@ class Case:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.ways, self.oddities = self.random.sample(list(WAYS), 2), self.random.sample(BETWEEN, 4)
-        self.transactional = True  # are all tables that verdicts rest on?
-        self.story = STORIES[self.seed % 2 * self.random.randrange(len(STORIES))]  # every other one is right
+        self.transactional = True  # whether all tables that verdicts depend on are transactional
+        self.story = STORIES[self.seed % 2 * self.random.randrange(len(STORIES))]  # every other seed is right
 
     def play(self) -> None:
         with sql.connected(self.server.admin, 30) as self.cursor:
@@ -109,7 +110,7 @@ class Case:
                 self.transaction([f"INSERT INTO {HELD} {HELD_COLUMNS} VALUES (1, 900, 14.00)"])
                 self.transaction([f"DELETE FROM {HELD} WHERE credit_reservations_key = 900"])
             elif self.story == "illegal":
-                self.transaction([f"UPDATE {ORDERS} SET state = 'CANCELLED' WHERE id = 4"])  # which was rejected
+                self.transaction([f"UPDATE {ORDERS} SET state = 'CANCELLED' WHERE id = 4"])  # the order was rejected
                 self.transaction([f"UPDATE {ORDERS} SET state = 'REJECTED' WHERE id = 4"])
             elif self.story == "undecided":
                 self.transaction([f"UPDATE {ORDERS} SET state = 'PENDING' WHERE id = 2"])
@@ -120,12 +121,12 @@ class Case:
                 self.leave_prepared()
 
     def over(self) -> None:
-        """Nothing of it is in the way of the next case."""
+        """Remove everything that would affect the next case."""
         for name in self.branches:
             with suppress(OSError):
                 self.server.run(f"XA ROLLBACK {name}")
 
-    # what the services do
+    # the actions of the services
 
     def customer(self, name: str, limit: int) -> None:
         self.numbers += 1
@@ -164,7 +165,7 @@ class Case:
     def taken(self, schema: str, subscriber: str, message_id: str) -> str:
         return f"INSERT INTO {schema}.received_messages (consumer_id, message_id, creation_time) VALUES ('{subscriber}', '{message_id}', 1)"
 
-    # how they do it, and what happens beside
+    # variations of these actions, and unrelated ones
 
     def run(self, *statements: str) -> None:
         for statement in statements:
@@ -172,7 +173,7 @@ class Case:
             self.cursor.execute(statement)
 
     def attempt(self, *statements: str) -> bool:
-        """What a server may refuse: then nothing has happened."""
+        """Run statements that the server may refuse. Returns False when nothing has happened."""
         for statement in statements:
             try:
                 self.run(statement)
@@ -182,7 +183,7 @@ class Case:
         return True
 
     def fits(self, table: str, how: str) -> bool:
-        """Does a table that is altered so take what the services write? Tried on a copy."""
+        """Whether the altered table still accepts what the services write; tried on a copy."""
         copy = f"{table}_copy"
         known = self.attempt(f"CREATE TABLE {copy} LIKE {table}", f"ALTER TABLE {copy} {how}")
         taken = known and self.attempt(*(statement.replace(table, copy) for statement in self.written(table)))
@@ -198,10 +199,10 @@ class Case:
             return [f"INSERT INTO {CUSTOMER} (id, name, amount, version) VALUES (7, 'Žofie ☂', 1000.00, 0)"]
         if table == HELD:
             return [f"INSERT INTO {HELD} {HELD_COLUMNS} VALUES (1, 7, 12.34)"]
-        return []  # what is in there is of letters and digits that every type takes
+        return []  # the name consists of letters and digits that every type accepts
 
     def transaction(self, statements: list[str]) -> None:
-        """One committed transaction, in an odd way now and then."""
+        """One committed transaction, sometimes in an unusual way."""
         way = self.random.choice(("plain", "plain", *self.ways)) if self.odd and self.transactional else "plain"
         WAYS.get(way, _plainly)(self, statements)
 
@@ -210,7 +211,7 @@ class Case:
         return name
 
     def leave_prepared(self) -> None:
-        """At the end: its locks would be in the way of all others."""
+        """Runs last, because its locks would block all others."""
         name = self.branch(f"'left{len(self.said)}'")
         insert = f"INSERT INTO {ORDERS} (id, customer_id, amount, state) VALUES ({10**6}, 1, 1.00, 'APPROVED')"
         self.attempt(f"XA START {name}", insert, f"XA END {name}", f"XA PREPARE {name}")
@@ -225,7 +226,7 @@ def _plainly(case: Case, statements: list[str]) -> None:
 
 
 def _lie(case: Case) -> str:
-    """A change that, if it were committed, would be a violation."""
+    """A change that would be a violation if it were committed."""
     return case.random.choice(
         (
             f"UPDATE {ORDERS} SET state = IF(state = 'CANCELLED', 'PENDING', 'CANCELLED')",
@@ -251,7 +252,7 @@ def _xa(case: Case, statements: list[str]) -> None:
 
 
 def _xa_across(case: Case, statements: list[str]) -> None:
-    """Prepared, and committed by another connection after other transactions and a new file of the log."""
+    """Prepared here, and committed by another connection after other transactions and a new log file."""
     name = case.branch(f"'x{len(case.said)}'")
     with sql.connected(case.server.admin, 30) as other:
         for statement in (f"XA START {name}", *statements, f"XA END {name}", f"XA PREPARE {name}"):
@@ -315,7 +316,7 @@ def _alter_table(case: Case) -> None:
         )
     )
     if table == CUSTOMER and "VERSIONING" in how:
-        return  # to which no foreign key may point
+        return  # no foreign key may refer to it
     if "CONVERT" in how and not case.fits(table, how):
         return
     case.attempt(f"ALTER TABLE {table} {how}")
@@ -345,7 +346,7 @@ def _xa_rolled_back(case: Case) -> None:
 
 
 def _cascade(case: Case) -> None:
-    """A reservation goes and comes back, and only the coming is in the log."""
+    """A reservation disappears and returns; only its return is in the log."""
     if case.cursor.execute(f"SELECT customer_id, credit_reservations_key, amount FROM {HELD}"):
         customer, order, amount = case.cursor.fetchone()
         case.causes |= {HELD}
@@ -369,7 +370,7 @@ def _unlogged(case: Case) -> None:
 
 def _as_statement(case: Case) -> None:
     case.causes |= {"binlog_format"}
-    if case.attempt("SET SESSION binlog_format = STATEMENT"):  # not while there are temporary tables
+    if case.attempt("SET SESSION binlog_format = STATEMENT"):  # not possible while there are temporary tables
         case.run(f"UPDATE {SIDE} SET note = 'z'", "SET SESSION binlog_format = ROW")
 
 
@@ -385,7 +386,7 @@ def _rename(case: Case) -> None:
     case.causes |= {table}
 
 
-BETWEEN: tuple[Callable[[Case], None], ...] = (  # more than once: more often
+BETWEEN: tuple[Callable[[Case], None], ...] = (  # repeated entries are chosen more often
     *(_change_column, _change_column, _change_column, _change_column, _add_column, _add_column, _drop_columns, _alter_table, _alter_table),
     _other_engine,
     *(_rolled_back, _xa_rolled_back, _cascade, _unlogged, _as_statement, _trigger, _rename),

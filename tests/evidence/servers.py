@@ -1,4 +1,4 @@
-"""A database server of a test's own, without a stack around it, started as labkit starts one: to be killed and restarted at will."""
+"""A database server for one test, without a stack, started as labkit starts one. It can be killed and restarted at any time."""
 
 import os
 import socket
@@ -18,11 +18,11 @@ from labkit.stack import provision, sql
 from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle
 from tests.running import PROFILE, ROOT, unix_socket_accepts, wait_until
 
-OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL beside the MariaDB that is found
+OTHER_SERVER = "LABKIT_TEST_MYSQLD"  # names a second server for these tests, such as a MySQL in addition to the MariaDB that is found
 
 
 def found_servers() -> list[mysql.MysqlServer]:
-    """The server that labkit would take, and the one that the environment names."""
+    """The server that labkit would use, and the one that the environment names."""
     found = mysql.find()
     servers = [found] if found else []
     if other := os.environ.get(OTHER_SERVER):
@@ -81,7 +81,7 @@ class DatabaseServer:
             pymysql.connect(unix_socket=str(self.socket), user=user, password=self.accounts.mysql(user)).close()
 
     def run(self, *statements: str) -> list[Any]:
-        """As administrator, one after another in one connection; returns the rows of the last."""
+        """Run statements as administrator over one connection. Returns the rows of the last one."""
         rows: list[Any] = []
         with sql.connected(self.admin, 60) as cursor:
             for statement in statements:

@@ -1,4 +1,4 @@
-"""Row changes from the binlog, of MariaDB and MySQL: what was committed, in that order, and nothing else."""
+"""Row changes from the binlog of MariaDB and MySQL: exactly the committed changes, in commit order."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
 
 @pytest.fixture
 def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[binlog.Reading, Ask]]:
-    """Reads the binlog from a position up to now, into an evidence database that can be asked."""
+    """Reads the binlog from a position to its end, into an evidence database for queries."""
 
     def read(start: Position, stop: Position | None = None) -> tuple[binlog.Reading, Ask]:
         reading = binlog.read(server.observer, PROFILE, start, stop or server.position(), tmp_path)
@@ -76,7 +76,7 @@ def test_what_was_rolled_back_is_not_there(server: DatabaseServer, changes: Any)
 
 
 def test_a_state_of_one_instant_is_seen_across_rotation_and_crash(server: DatabaseServer, changes: Any) -> None:
-    """The limit is exceeded for one committed instant: between the two commits the log is rotated and the server is killed."""
+    """The limit is exceeded only between two commits; there the log is rotated and the server is killed."""
     start = server.position()
     server.run(
         "INSERT INTO customer_db.customer (id, name, amount) VALUES (7, 'Grace', 15.00)",
@@ -164,7 +164,7 @@ def test_a_purged_binlog_is_named(server: DatabaseServer, changes: Any) -> None:
     start = server.position()
     server.run("INSERT INTO customer_db.customer (name, amount) VALUES ('Ada', 15.00)", "FLUSH BINARY LOGS")
 
-    def purged() -> bool:  # the server keeps a file while it may need it for recovery
+    def purged() -> bool:  # the server keeps a file while recovery may need it
         server.run(f"PURGE BINARY LOGS TO '{server.position().file}'")
         return bool(server.run("SHOW BINARY LOGS")[0][0] != start.file)
 
@@ -174,7 +174,7 @@ def test_a_purged_binlog_is_named(server: DatabaseServer, changes: Any) -> None:
 
 
 def test_column_types_that_a_learner_may_add(server: DatabaseServer) -> None:
-    """Each value as the server shows it, decoded from the log of the same row."""
+    """Each value in the log must equal the value that the server shows for the same row."""
     columns = {
         "a": ("TINYINT UNSIGNED", "200"),
         "b": ("MEDIUMINT", "-70000"),

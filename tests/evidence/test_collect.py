@@ -1,4 +1,4 @@
-"""Evidence of a real stack: whole when it can be, and where it cannot, with the reason and everything else still there."""
+"""Evidence of a real stack: complete where possible; otherwise with the reason and everything else."""
 
 import json
 import os
@@ -38,12 +38,12 @@ def evidence(stack: Stack, folder: Path, scenario: Scenario | None = None, **opt
 
 
 def gaps(ask: Ask) -> dict[str, str]:
-    """Why each source that is not whole is not."""
+    """The reason for each incomplete source."""
     return dict(ask("SELECT source, reason FROM completeness WHERE NOT complete"))
 
 
 def three_orders(shop: RunningStack) -> tuple[int, list[int]]:
-    """One approved, one beyond the limit, one cancelled."""
+    """Three orders: one approved, one above the limit, one cancelled."""
     gateway = shop.url("gateway")
     ada = new_customer(gateway, "15.00")
     orders = [new_order(gateway, ada, total) for total in ("12.34", "123.40", "0.66")]
@@ -54,7 +54,7 @@ def three_orders(shop: RunningStack) -> tuple[int, list[int]]:
 
 
 def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """After a reset ids begin anew, and so does the evidence. A finished file can be opened anywhere."""
+    """After a reset, ids and evidence start again. A finished file can be opened anywhere."""
     three_orders(shop)
     shop.labkit("reset", "--yes")
     ada, orders = three_orders(shop)
@@ -98,7 +98,7 @@ def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path
         assert [op for (op,) in ask(held)] == ["insert", "delete"]
         assert ask("SELECT count(*) FROM inbox") == ask("SELECT count(*) FROM inbox_changes")
         assert ask("SELECT sum(lag), min(members), count(DISTINCT group_id) FROM group_offsets WHERE expected") == [(0, 1, 3)]
-        # of before the reset there is nothing
+        # nothing from before the reset
         assert ask("SELECT count(*) FROM order_changes WHERE op = 'insert'") == [(3,)]
         assert ask("SELECT count(*) FROM records WHERE event = 'OrderCreated'") == [(3,)]
         # inbox row, reservation and outbox row of one message share a commit
@@ -107,7 +107,7 @@ def test_every_store_side_by_side(shop: RunningStack, described: Stack, tmp_path
             WHERE r.op = 'insert' AND o.event = 'CustomerCreditReserved' AND r.after_order_id = o.order_id
             AND i.message_id IN (SELECT id FROM outbox WHERE event = 'OrderCreated' AND order_id = o.order_id)"""
         assert ask(together) == [(2,)]
-        # what the scenario knows
+        # what the scenario recorded
         assert ask("SELECT operation, outcome, order_id FROM requests") == [("create_order", "ok", approved)]
         assert ask("SELECT customer_id FROM scope") == [(ada,)]
         assert ask("SELECT value FROM facts WHERE name = 'seed'") == [("7",)]
@@ -155,7 +155,7 @@ def test_a_store_that_is_down_costs_only_its_own(
 def test_somebody_who_writes_all_the_time_is_named(
     running_shop: RunningStack, described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slow the disk is: between any two looks there is a commit."""
+    """There is a commit between any two reads, however slow the disk is."""
     look = Watcher.look
     with running_shop.transaction() as cursor:
 
@@ -210,7 +210,7 @@ def test_a_purged_binlog_and_topics_that_were_trimmed_by_hand(shop: RunningStack
 
 
 def test_a_file_of_which_only_part_was_written_is_none(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """labkit is killed in the middle of a collection: what was there before is still there, and what was half-written is refused."""
+    """labkit is killed during a collection: the earlier file remains, and the partial file is refused."""
     three_orders(running_shop)
     path = tmp_path / "run.duckdb"
     with evidence(described, tmp_path):
@@ -236,7 +236,7 @@ def test_a_file_of_which_only_part_was_written_is_none(running_shop: RunningStac
 
 def test_labkit_itself_was_suspended(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
     path = tmp_path / "run.duckdb"
-    script = (  # it goes on only when it is told to
+    script = (  # it continues only on a signal
         "import sys; from pathlib import Path; from labkit.stack import state; from labkit.evidence import collect\n"
         "tell = lambda what: (print(what, flush=True), sys.stdin.readline())\n"
         f"collect.collect(state.load({described.name!r}), Path({str(path)!r}), tell=tell).close()"
@@ -247,18 +247,18 @@ def test_labkit_itself_was_suspended(running_shop: RunningStack, described: Stac
     assert labkit.stdout is not None
     assert labkit.stdout.readline()
     labkit.send_signal(signal.SIGSTOP)
-    time.sleep(1.5)  # the stall itself
+    time.sleep(1.5)  # this is the stall
     labkit.send_signal(signal.SIGCONT)
     labkit.communicate(timeout=60)
     connection = database.open_file(path)
-    stalls = connection.execute("SELECT component, detail FROM environment WHERE event = 'stall'").fetchall()  # the machine's own, too
+    stalls = connection.execute("SELECT component, detail FROM environment WHERE event = 'stall'").fetchall()  # the machine may stall too
     connection.close()
     assert {component for component, _ in stalls} == {"labkit"}
     assert any(float(detail.split()[0]) > 1.0 for _, detail in stalls)
 
 
 def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """Its markers are offsets without a record, and what it aborts is given to nobody."""
+    """Its markers are offsets without a record, and consumers never receive the records of aborted transactions."""
     three_orders(shop)
     for end in ("commit_transaction", "abort_transaction"):
         producer = Producer({**shop.kafka_client, "transactional.id": "learner"})
@@ -273,7 +273,7 @@ def test_a_transactional_producer_leaves_nobody_behind(shop: RunningStack, descr
 
 
 def test_whatever_others_wrote_is_read_and_judged(running_shop: RunningStack, described: Stack, tmp_path: Path) -> None:
-    """Numbers, times and keys that no service writes: none of it ends anything, and all that can be read is there."""
+    """Numbers, times and keys that no service writes: none of them stops labkit, and everything readable is present."""
     three_orders(running_shop)
     far = {"customerId": 12345678901234567890123, "orderTotal": {"amount": 1}}
     headers = {"ID": "far", "PARTITION_ID": "77", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}

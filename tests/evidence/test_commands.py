@@ -1,4 +1,4 @@
-"""labkit sql, events and topics, as a person calls them."""
+"""labkit sql, events and topics, called as a person would."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ from tests.running import PROFILE, RunningStack
 
 
 def placed(shop: RunningStack) -> tuple[int, int]:
-    """(customer, order), whose saga has ended, as all have heard."""
+    """(customer, order): the saga has ended, and all services know it."""
     customer = new_customer(shop.url("customers"))
     order = new_order(shop.url("orders"), customer, "12.34")
     eventually(lambda: state_in_view(shop.redis, customer, order), "APPROVED")

@@ -1,4 +1,5 @@
-"""What learners do to a schema, and what else stands in the log: the verdict is that of the plain schema, or unknown and says why."""
+"""Schema changes by learners, and unrelated entries in the log: the verdict equals that of the plain schema, or is unknown with a
+reason."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,21 +18,21 @@ from tests.running import PROFILE, in_soak
 SERVERS = {f"{server.kind} {server.version}": server for server in found_servers()}
 VIOLATED = {"right": set(), "overspent": {"I1"}, "illegal": {"I8"}, "undecided": {"I6", "I8", "I11"}}
 IN_CI, IN_SOAK = 20, 200
-BESIDE = ("I3", "I7")  # what was asked for and what is shown: no database knows
+BESIDE = ("I3", "I7")  # these need requests and the view, which no database contains
 
 
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     with running(SERVERS[request.param]) as database_server:
-        database_server.run("SET GLOBAL sync_binlog = 0, GLOBAL innodb_flush_log_at_trx_commit = 0")  # nothing here is to last
-        if database_server.server.kind == "MySQL":  # from 9 on it refuses MyISAM beside InnoDB, unless it is told otherwise
+        database_server.run("SET GLOBAL sync_binlog = 0, GLOBAL innodb_flush_log_at_trx_commit = 0")  # durability is not needed here
+        if database_server.server.kind == "MySQL":  # from 9 on it refuses MyISAM next to InnoDB by default
             database_server.run(*(f"SET GLOBAL gtid_mode = {mode}" for mode in ("ON_PERMISSIVE", "OFF_PERMISSIVE", "OFF")))
             database_server.run("SET GLOBAL enforce_gtid_consistency = OFF")
         yield database_server
 
 
 def judged(case: Case, folder: Path) -> Judgement:
-    """As `verify` does, of a database alone: its outboxes stand for Kafka too."""
+    """Judges a database as `verify` does. There is no Kafka; the outboxes replace it."""
     case.server.run("DROP DATABASE order_db", "DROP DATABASE customer_db")
     case.server.provision()
     start = case.server.position()
@@ -49,7 +50,7 @@ def judged(case: Case, folder: Path) -> Judgement:
             "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"
             " message_id, event, aggregate_id, order_id, customer_id, key, 0 AS message_index FROM outbox_changes WHERE op = 'insert'"
         )
-        database.set_complete(connection, "records", reading.reason)  # what stands for them
+        database.set_complete(connection, "records", reading.reason)  # the outboxes replace them
         for source in ("groups", "environment", "moment"):
             database.set_complete(connection, source)
         database.set_fact(connection, "stillness", "settled")

@@ -1,4 +1,4 @@
-"""Positions in the evidence: as wide as any broker's, in their order, and as text for people."""
+"""Positions in the evidence: wide enough for any broker, sortable, and readable as text."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from labkit.evidence.table_files import TableFiles, load, quoted
 from labkit.faults.targets import channel
 from tests.running import PROFILE
 
-FIRST_OF_TWO = 1_795_792_504_382 << 64  # of two numbers of 64 bits
+FIRST_OF_TWO = 1_795_792_504_382 << 64  # a position of two 64-bit numbers
 POSITIONS = [0, 17, (1 << 63) - 1, FIRST_OF_TWO, FIRST_OF_TWO | 1, FIRST_OF_TWO | (1 << 64) - 1, FIRST_OF_TWO + (1 << 64)]
 
 

@@ -1,4 +1,4 @@
-"""Still, settled, stuck: decided by positions and by what is outstanding."""
+"""Still, settled or stuck: decided by positions and by outstanding work."""
 
 import signal
 import threading
@@ -23,12 +23,12 @@ def wait(stack: Stack, own: Any = quiescence.all_orders, **options: Any) -> Stil
 
 
 def conditions(seen: Stillness) -> dict[str, str]:
-    """What is outstanding: condition and subject."""
+    """The outstanding work, as condition and subject."""
     return dict(_pairs(seen))
 
 
 def blocked_by(stack: Stack, **expected: str) -> Stillness:
-    """How it ends, once nothing else is outstanding: until then, who still has work may stand for a while as well."""
+    """The final result, when nothing else is outstanding. Until then, a service with work may also appear blocked for a while."""
     with Watcher(stack) as watcher:
         wait_until(lambda: list(_pairs(watcher.look())) == [*expected.items()], f"nothing but {expected} is outstanding")
         stillness = quiescence.wait(watcher, blocked_for=1.0)
@@ -89,20 +89,20 @@ def test_a_relay_that_is_gone(running_shop: RunningStack, described: Stack) -> N
 
 
 def test_a_component_that_is_paused(running_shop: RunningStack, described: Stack) -> None:
-    assert wait(described).state is State.SETTLED  # what the test before has left behind is on its way
+    assert wait(described).state is State.SETTLED  # work of the previous test may still be in progress
     with running_shop.paused("orders"):
         blocked_by(described, paused="orders")
 
 
 def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> None:
-    """A handler that waits for a lock that somebody else holds."""
+    """A handler waits for a lock that another connection holds."""
     customer = new_customer(running_shop.url("customers"))
     wait(described)
     with running_shop.transaction() as cursor:
         cursor.execute("SELECT * FROM customer_db.customer WHERE id = %s FOR UPDATE", [customer])
         order = new_order(running_shop.url("orders"), customer, "12.34")
         wait_until(running_shop.somebody_waits_for_a_lock, "the handler waits for the lock")
-        # between two tries for the lock it has no transaction
+        # between two attempts to get the lock it has no transaction
         stillness = eventually(lambda: wait(described, blocked_for=1.0), lambda seen: {"lag", "transaction"} <= set(conditions(seen)))
         assert stillness.state is State.BLOCKED
         assert conditions(stillness)["transaction"] == "customers"
@@ -110,7 +110,7 @@ def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> 
 
 
 def test_what_one_look_happens_to_meet_is_not_stuck(running_shop: RunningStack, described: Stack) -> None:
-    """A service's own short query, after long stillness; here it is the first to end that the stillness cannot."""
+    """A service's own short query after a long stillness. Here that query is the first that stillness cannot outlast."""
     account = described.mysql_as("order_service")
 
     def unanswered(*_: Any) -> list[int]:
@@ -174,7 +174,7 @@ def test_a_foreign_group_that_lags_for_ever_changes_nothing(running_shop: Runnin
 
 
 def test_a_consumer_that_polls_a_stream_writes_nothing(running_shop: RunningStack, described: Stack, at_rest: None) -> None:
-    """It asks, acknowledges and takes over from others all the time; only what is added moves something."""
+    """The consumer polls, acknowledges and takes over entries all the time; only added entries count as movement."""
     rounds, over = 0, threading.Event()
     with running_shop.redis as server:
         server.xgroup_create("polled", "group", id="0", mkstream=True)
@@ -210,7 +210,7 @@ def test_a_consumer_that_polls_a_stream_writes_nothing(running_shop: RunningStac
 
 
 def test_the_first_look_at_rest_follows_the_last_movement_at_once(running_shop: RunningStack, described: Stack) -> None:
-    """The bound is generous; the bench has the figure."""
+    """The limit is generous; the benchmark reports the exact figure."""
     placed_order(running_shop)
     seen: list[Any] = []
     with Watcher(described) as watcher:
@@ -244,7 +244,7 @@ def _moved(watcher: Watcher) -> Callable[[], bool]:
 
 
 def test_time_in_which_labkit_did_not_look_is_not_stillness(running_shop: RunningStack, described: Stack) -> None:
-    """A long pause between two looks, as of a laptop that slept, blocks nobody."""
+    """A long gap between two looks, as on a suspended laptop, does not count as blocked time."""
     wait(described)
     kill(running_shop, "relay")
     new_order(running_shop.url("orders"), new_customer(running_shop.url("customers")), "1.00")

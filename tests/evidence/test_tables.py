@@ -1,4 +1,4 @@
-"""Both schemas as of one moment, from MariaDB and MySQL: every value as it is stored, and equal to what the changes lead to."""
+"""Both schemas at one moment, from MariaDB and MySQL: every value as it is stored, and equal to the result of the changes."""
 
 import threading
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def test_outbox_rows_tell_what_they_are_about(server: DatabaseServer, tmp_path: 
 
 
 def test_tables_and_position_belong_together_while_others_write(server: DatabaseServer, tmp_path: Path) -> None:
-    """On a server that writes all the time the changes up to the position lead to exactly the tables, or it is seen that they do not."""
+    """On a busy server, the changes up to the position lead to exactly the tables, or the mismatch is detected."""
     server.run("DELETE FROM customer_db.customer_credit_reservations", "DELETE FROM customer_db.customer", "DELETE FROM order_db.orders")
     server.run("DELETE FROM customer_db.message", "DELETE FROM customer_db.received_messages")
     start = server.position()
@@ -113,7 +113,7 @@ def test_tables_and_position_belong_together_while_others_write(server: Database
     finally:
         ended.set()
         writer.join()
-    if server.server.kind == "MariaDB":  # whose snapshot has an exact position
+    if server.server.kind == "MariaDB":  # its snapshot has an exact position
         assert differences == [None] * 5
 
 

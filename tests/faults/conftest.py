@@ -1,4 +1,4 @@
-"""Faults on the shared stack, through the command line; after each test nothing of them may be left."""
+"""Faults on the shared stack, through the command line. After each test no fault may remain."""
 
 from collections.abc import Iterator
 

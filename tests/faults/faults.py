@@ -1,4 +1,4 @@
-"""`labkit fault` as tests use it, and looks at what it left behind that do not go through labkit."""
+"""`labkit fault` as the tests use it, and checks of its effects that do not use labkit."""
 
 import json
 import time
@@ -29,21 +29,21 @@ class Faults:
         self.gateway = stack.url("gateway")
 
     def __call__(self, *arguments: str) -> dict[str, Any]:
-        """`labkit fault ARGUMENTS --json`: the fault as it is then."""
+        """Runs `labkit fault ARGUMENTS --json`. Returns the fault."""
         return dict(json.loads(self.labkit("fault", *arguments, "--json").stdout))
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """Every fault by id, as `labkit fault status` has it."""
+        """Every fault by its id, as `labkit fault status` reports it."""
         return {fault["id"]: fault for fault in json.loads(self.labkit("fault", "status", "--json").stdout)["faults"]}
 
     def get(self, fault: dict[str, Any]) -> dict[str, Any]:
-        """One of them alone: `labkit fault status` looks for the proofs of each fault that ever was."""
+        """The current state of one fault. This is faster than `all`, which looks for the proofs of every fault."""
         found = Ledger(self.labkit.directory).get(fault["id"])
         assert found is not None
         return dict(json.loads(json.dumps(facts(self.stack.described, found))))
 
     def fires(self, fault: dict[str, Any]) -> None:
-        """Its second proof (a committed offset, an inbox row) shows a moment after the first."""
+        """Waits until the fault has fired. Its second proof (a committed offset, an inbox row) appears slightly later than the first."""
         eventually(lambda: self.get(fault), lambda seen: seen["fired"])
 
     def heal(self, fault: dict[str, Any]) -> dict[str, Any]:
@@ -53,9 +53,9 @@ class Faults:
         return healed
 
     def hits(self, component: str, fault: dict[str, Any], *what: str) -> list[dict[str, Any]]:
-        """As the service wrote them, read without labkit."""
+        """The hits as the service wrote them, read without labkit."""
         path = self.labkit.directory / "control" / "hits" / component / "hits.jsonl"
-        whole, _, _ = path.read_bytes().rpartition(b"\n")  # the last line may just be written
+        whole, _, _ = path.read_bytes().rpartition(b"\n")  # the last line may be incomplete
         lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["fault"] == fault["id"] and (not what or line["what"] in what)]
 
@@ -65,7 +65,7 @@ class Faults:
 
     def armed(self) -> list[dict[str, Any]]:
         file = self.labkit.directory / "control" / "armed" / "armed.json"
-        return list(json.loads(file.read_text())["faults"]) if file.exists() else []  # it is made with the first one
+        return list(json.loads(file.read_text())["faults"]) if file.exists() else []  # the first fault creates it
 
     def committed(self, group: str, topic: str, partition: int) -> int:
         consumer = Consumer({**self.stack.kafka_client, "group.id": group})
@@ -76,12 +76,12 @@ class Faults:
             consumer.close()
 
     def passes(self, component: str, topic: str, place: dict[str, Any]) -> None:
-        """Its group tells its positions a moment after it took a record."""
+        """Waits until the record is processed. The group commits its position slightly later."""
         eventually(lambda: self.committed(GROUPS[component], topic, place["partition"]), lambda taken: taken > place["offset"])
 
     @cached_property
     def customer(self) -> int:
-        """One with much credit, made when customers was there."""
+        """A customer with a high limit, made while customers was running."""
         return new_customer(self.gateway, "1000.00")
 
     def order_of(self, customer: int, total: str = "1.00") -> int:
@@ -97,7 +97,7 @@ class Faults:
         eventually(lambda: self.state(order), state)
 
     def stays_pending(self, order: int, seconds: float = 0.3) -> None:
-        """Nothing else tells that something does not happen than that it has not for a while."""
+        """The only sign that nothing happens is that nothing has happened for a while."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self.state(order) == "PENDING"
@@ -108,23 +108,23 @@ class Faults:
         return next(str(row["id"]) for row in rows if json.loads(row["headers"])["event-aggregate-id"] == str(order))
 
     def end(self, component: str, since: float) -> End:
-        """How its parent, the supervisor or the engine, saw it end; awaited."""
+        """How the parent (the supervisor or the engine) saw the component end; waits for it."""
         found = eventually(lambda: self.stack.runtime.last_end(component, since - 0.1), lambda end: end is not None)
         assert found is not None
         return found
 
     def holder(self) -> int:
-        """The process; one of an earlier fault may be about to end."""
+        """The holder's process. The holder of an earlier fault may be about to end."""
         (pid,) = eventually(lambda: holders(self.labkit), lambda found: len(found) == 1)
         return pid
 
     def is_frozen(self, component: str) -> bool:
-        """By the kernel's word; of a container by the engine's, which freezes it in one way or another."""
+        """Asks the kernel; for a container, asks the engine, which may freeze it in different ways."""
         seen = self.stack.runtime.look()[component]
         return seen.state == PAUSED if isinstance(self.stack.runtime, Docker) else state_of(seen.pid or 0) == "T"
 
     def heal_all(self) -> None:
-        """Through the command line, where the test has left a fault."""
+        """Heals through the command line, if the test has left a fault."""
         if Ledger(self.labkit.directory).open():
             self.labkit("heal", "--all")
 
@@ -140,7 +140,7 @@ class Faults:
         return [transaction for transaction in self.stack.open_transactions() if transaction.connection in of_labkit]
 
     def rest(self) -> None:
-        """Let what earlier tests began come to its end: a message that is still on its way would be a hit of this test's fault."""
+        """Waits until work of earlier tests has ended: a message in transit would count as a hit of this test's fault."""
         with Watcher(states.load(self.labkit.name)) as watcher:
             quiescence.wait(watcher, quiescence.orders_of([]))
 

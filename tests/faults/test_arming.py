@@ -1,4 +1,4 @@
-"""Arming returns only when every target has acknowledged; whoever did not is named."""
+"""Arming returns only when every target has acknowledged. A target that has not is named."""
 
 import shutil
 import subprocess
@@ -46,7 +46,7 @@ def test_once_it_returns_the_next_message_is_held(faults: Faults) -> None:
 
 
 def test_a_service_that_starts_later_is_held_from_its_first_message_on(stack: RunningStack, faults: Faults) -> None:
-    """What is armed is loaded before the service joins its group."""
+    """The service loads the armed faults before it joins its group."""
     gate = faults("gate", "customers", "--type", "OrderCreated")
     customer = faults.customer
     kill = faults("kill", "customers")
@@ -59,11 +59,11 @@ def test_a_service_that_starts_later_is_held_from_its_first_message_on(stack: Ru
 
 
 def test_a_gate_opens_at_its_deadline_though_nobody_opens_it(stack: RunningStack, faults: Faults) -> None:
-    """The service honours the deadline by itself: the holder is killed at once."""
+    """The service respects the deadline by itself: the holder is killed first."""
     import os
     import signal
 
-    faults("gate", "customers", "--type", "OrderCreated", "--for", "8s")  # enough for the holder to be killed before
+    faults("gate", "customers", "--type", "OrderCreated", "--for", "8s")  # leaves time to kill the holder
     os.kill(faults.holder(), signal.SIGKILL)
     order = faults.order()
     faults.becomes(order, "APPROVED")
@@ -71,7 +71,7 @@ def test_a_gate_opens_at_its_deadline_though_nobody_opens_it(stack: RunningStack
 
 
 class LateMount:
-    """A copy of a control directory that shows changes 2 s late in both directions, as a slow mount might."""
+    """A copy of a control directory that shows changes 2 s late in both directions, like a slow mount."""
 
     def __init__(self, folder: Path) -> None:
         self.ours, self.theirs = folder / "ours", folder / "theirs"
@@ -80,7 +80,7 @@ class LateMount:
             (side / "hits" / "customers").mkdir(parents=True)
 
     def carry(self, ended: threading.Event) -> None:
-        """Copy what was there 2 s ago, until it is ended."""
+        """Copy the state of 2 s ago, until ended."""
         pending: list[tuple[float, Path, bytes]] = []
         seen: dict[Path, bytes] = {}
         while not ended.is_set():

@@ -1,4 +1,4 @@
-"""Ends that labkit brought about are told from those that it did not."""
+"""labkit distinguishes the process ends that it caused from all others."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_what_faults_ended_is_told_from_what_others_did(stack: RunningStack, fau
 
 
 def test_how_the_next_process_ends_is_its_own_doing(stack: RunningStack, faults: Faults) -> None:
-    """Within the two seconds in which the end that a fault brought about may be seen."""
+    """The next end falls within the two seconds in which an end caused by a fault may still be seen."""
     kill = faults("kill", "customers")
     faults.heal(kill)
     pid = stack.pid("customers")
@@ -53,7 +53,7 @@ def test_how_the_next_process_ends_is_its_own_doing(stack: RunningStack, faults:
 
 
 def test_of_two_faults_close_to_each_other_the_later_one_is_behind_an_end() -> None:
-    """The clocks' precision makes both possible: what was healed has no reason any more to end it."""
+    """The precision of the clocks allows both orders. A healed fault has no reason to end the process."""
     spans = [Span(fault_id, "orders", frozenset({"end"}), since, since + 2.2) for fault_id, since in (("1", 99.8), ("2", 100.8))]
 
     def behind(component: str, happened: float) -> str | None:

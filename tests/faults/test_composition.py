@@ -1,4 +1,4 @@
-"""Several faults at once: they compose, heal in reverse order, and healing one leaves the others."""
+"""Several faults at once: they compose and heal in reverse order, and healing one leaves the others."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_gate_and_a_kill_of_one_service(stack: RunningStack, faults: Faults) -
 
 @pytest.mark.both_runtimes
 def test_a_gate_is_healed_also_when_its_service_ends_meanwhile(faults: Faults) -> None:
-    """What the gate lets pass ends the service, perhaps before it has said that the gate is open."""
+    """The message behind the gate ends the service, perhaps before it records that the gate is open."""
     gate = faults("gate", "customers", "--type", "OrderCreated")
     crash = faults("crash", "customers", "consumer.after_inbox_insert")
     order = faults.order()
@@ -55,8 +55,8 @@ def test_a_gate_is_healed_also_when_its_service_ends_meanwhile(faults: Faults) -
 
 
 def test_a_heal_leaves_the_waiting_to_an_outage_that_begins_meanwhile(stack: RunningStack, faults: Faults) -> None:
-    """What is not ready then is that one's doing: nothing is said to be left of the first."""
-    with stack.paused("kafka"):  # nobody's fault: without it customers does not get ready
+    """The later outage explains why the component is not ready, so the first heal reports no remains."""
+    with stack.paused("kafka"):  # not a fault of labkit: without kafka, customers does not become ready
         kill = faults("kill", "customers")
         heal = stack.labkit.begin("heal", kill["id"])
         wait_until(lambda: faults.get(kill)["state"] == "healed", "customers is started again")
@@ -68,7 +68,7 @@ def test_a_heal_leaves_the_waiting_to_an_outage_that_begins_meanwhile(stack: Run
 
 
 def test_all_are_healed_the_last_one_first(stack: RunningStack, faults: Faults) -> None:
-    """The services could not get ready while Kafka and MySQL are away: their heals must not wait for that."""
+    """The services cannot become ready while Kafka and MySQL are down, so their heals must not wait for that."""
     customer = faults.customer
     made = [faults("kill", "kafka"), faults("kill", "orders"), faults("pause", "mysql"), faults("kill", "relay")]
     said = stack.labkit("heal", "--all").stdout

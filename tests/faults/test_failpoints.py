@@ -1,4 +1,4 @@
-"""Each named failpoint: the service ends at its n-th hit exactly, comes back disarmed, and the stack recovers by that alone."""
+"""Each named failpoint: the service ends exactly at its n-th hit, restarts disarmed, and the stack recovers without further help."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ def place_an_order_that_may_get_no_answer(faults: Faults) -> None:
         try:
             place_an_order(faults)
         except (AssertionError, OSError):
-            return  # the service ended over it: outcome unknown
+            return  # the service ended meanwhile: outcome unknown
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -35,10 +35,11 @@ POINTS: list[tuple[str, str, Act]] = [
     ("orders", "order.create.after_outbox_insert", place_an_order_that_may_get_no_answer),
     ("orders", "order.create.after_publish_before_commit", place_an_order_that_may_get_no_answer),
     ("orders", "order.create.after_commit_before_publish", place_an_order_that_may_get_no_answer),
-    # The customer's own event may be the hit, and orders gone before the order is posted.
+    # The customer's own event may be the hit, and orders may be down before the order is posted.
     ("orders", "consumer.after_inbox_insert", place_an_order_that_may_get_no_answer),
     ("orders", "consumer.after_commit_before_ack", place_an_order_that_may_get_no_answer),
-    # The order before this one is heard of twice; its end may be the hit, and customers gone before the customer is posted.
+    # customers also receives the event at the end of the previous order. That event may be the hit, and customers may be down before the
+    # customer is posted.
     ("customers", "consumer.after_inbox_insert", place_an_order_that_may_get_no_answer),
     ("customers", "consumer.after_commit_before_ack", place_an_order_that_may_get_no_answer),
     ("customers", "customer.reserve.between_read_and_write", place_an_order),
@@ -70,7 +71,7 @@ def fires_and_recovers(stack: RunningStack, faults: Faults, component: str, poin
     end = faults.end(component, since)
     assert (end.exit_code, end.signal) in ((137, None), (None, signal.SIGKILL)), "137 by itself; of a container that reads as killed"
     faults.fires(crash)
-    stack.labkit("up")  # restarts it; the fault is still in the armed file, and spent
+    stack.labkit("up")  # restarts it; the fault is still in the armed file, but spent
     for _ in range(2):
         place_an_order(faults)
     eventually(lambda: pending(stack, earlier), 0)
@@ -80,7 +81,7 @@ def fires_and_recovers(stack: RunningStack, faults: Faults, component: str, poin
 
 
 def wait_for_a_hit(faults: Faults, component: str, crash: dict[str, object], attempts: int) -> None:
-    """Each act passes the point at least once, sooner or later; or it has fired."""
+    """Repeats an action that passes the point at least once, until the fault has fired."""
     wait_until(lambda: len(faults.hits(component, crash, "passed", "crash")) >= attempts or faults.hits(component, crash, "crash"), "a hit")
 
 
@@ -116,7 +117,7 @@ def test_each_failpoint_at_each_hit(stack: RunningStack, faults: Faults, compone
 
 
 def test_what_was_not_committed_is_not_there_and_what_was_is(stack: RunningStack, faults: Faults) -> None:
-    """The same crash before the commit leaves neither order nor message, after it both."""
+    """A crash before the commit leaves neither order nor message; a crash after it leaves both."""
     for point, kept in (("order.create.after_outbox_insert", 0), ("order.create.after_commit_before_publish", 1)):
         crash = faults("crash", "orders", point)
         customer = new_customer(faults.gateway)
@@ -129,7 +130,7 @@ def test_what_was_not_committed_is_not_there_and_what_was_is(stack: RunningStack
 
 
 def test_a_message_that_comes_again_is_no_first_attempt(stack: RunningStack, faults: Faults) -> None:
-    """The first message is delivered again after a restart: the second hit is the second message."""
+    """The first message is redelivered after a restart; the second hit is the second message."""
     order = faults.order()
     faults.becomes(order, "APPROVED")
     crash = faults("crash", "customers", "consumer.after_commit_before_ack", "--hit", "3", "--type", "OrderCreated")
@@ -138,7 +139,7 @@ def test_a_message_that_comes_again_is_no_first_attempt(stack: RunningStack, fau
     faults("duplicate", faults.message_of(first))
     faults.await_hit("customers", crash, "passed", 2)
     faults.becomes(faults.order(), "APPROVED")
-    attempts = [(h["hit"], h["attempt"]) for h in faults.await_hit("customers", crash, "passed", 3)]  # a moment after the commit
+    attempts = [(h["hit"], h["attempt"]) for h in faults.await_hit("customers", crash, "passed", 3)]  # shortly after the commit
     assert attempts == [(1, 1), (1, 2), (2, 1)]
     place_an_order(faults)
     (fired,) = faults.await_hit("customers", crash, "crash")

@@ -1,4 +1,4 @@
-"""What healing says: what became of the component that it started, and who is in its way. It is never refused because its target ended."""
+"""What healing reports: the state of the restarted component, and any obstacle. Healing is never refused because the target has ended."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def test_a_port_that_is_taken_is_the_machines_fault_and_says_who_holds_it(stack:
         assert f"(pid {os.getpid()}" in healed.stdout
         assert "Nothing of it is left" not in healed.stdout
         judged = stack.labkit("verify", "--json", ok=False)
-        assert judged.returncode == 2, judged.stdout  # nothing is laid to its code
+        assert judged.returncode == 2, judged.stdout  # its code is not blamed
         (finding,) = json.loads(judged.stdout)["findings"]
         assert f"customers could not start: its port {port} is held by" in finding["sentence"]
     stack.labkit("up")

@@ -1,4 +1,4 @@
-"""The ledger of faults: which of them concern what began at a mark."""
+"""The fault ledger: which faults concern work that began at a mark."""
 
 from pathlib import Path
 

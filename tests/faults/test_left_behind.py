@@ -1,4 +1,4 @@
-"""labkit and the holder end as by kill -9 in the middle of a fault: the next command heals what they left, and says so."""
+"""labkit and the holder are killed in the middle of a fault: the next command heals what they left, and reports it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ IN_CI = ("gate", "lock", "kill")
 
 
 def words(verb: str, faults: Faults) -> list[str]:
-    """A fault of this kind that makes sense now."""
+    """The arguments of a fault of this kind."""
     match verb:
         case "gate":
             return ["gate", "customers"]
@@ -75,7 +75,7 @@ def killed_before_or_after_the_act(faults: Faults, verb: str) -> None:
 
 def killed_in_the_middle_of_a_heal(faults: Faults, verb: str) -> None:
     for place in ("healing", "undone"):
-        if verb in ("duplicate", "poison", "trim", "tick"):  # heal at once
+        if verb in ("duplicate", "poison", "trim", "tick"):  # these heal immediately
             died = dying(faults.labkit, place)("fault", *words(verb, faults), ok=False)
         else:
             fault = faults(*words(verb, faults))
@@ -90,7 +90,7 @@ def test_labkit_is_killed_before_or_after_the_act(faults: Faults, verb: str) -> 
 
 
 def test_a_planted_record_whose_place_nobody_learned_is_known_for_planted(stack: RunningStack, faults: Faults) -> None:
-    """The broker took the record, and labkit was killed before it wrote down where; an answer that never came leaves the same."""
+    """The broker stored the record, and labkit was killed before it recorded the position. A lost answer has the same effect."""
     stack.labkit("reset", "--yes")
     died = dying(faults.labkit, "planted")("fault", "poison", "order", ok=False)
     assert died.returncode == -signal.SIGKILL
@@ -168,7 +168,7 @@ def test_down_and_reset_leave_no_fault_behind(new_labkit: Callable[..., Labkit])
     assert labkit.processes() == {}
     assert {faults.get(gate)["state"], faults.get(pause)["state"]} == {"healed"}
     labkit("up")
-    faults = Faults(RunningStack(labkit))  # while it was down, another stack may have taken its ports
+    faults = Faults(RunningStack(labkit))  # another stack may have taken its ports meanwhile
     faults.becomes(faults.order(), "APPROVED")
     kill = faults("kill", "customers")
     labkit("reset", "--yes")

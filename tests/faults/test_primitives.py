@@ -1,8 +1,8 @@
-"""Each primitive: its effect seen from outside, its hit proven twice, undone without a trace (see conftest).
+"""Each primitive: its effect is visible from outside, its hit is proven twice, and healing leaves no trace (see conftest).
 
-On Docker too where the runtime has a part in it: what reaches a service through its mount, what ends it or holds it up. What goes through
-Kafka or MySQL alone is the same there; `make soak` runs that on Docker as well. Every component is killed, paused and cut in tests/stack
-too; here what the fault and its proof add is the same for each, so that CI takes one of them.
+Tests also run on Docker where the runtime matters: for faults that reach a service through its mount, or end or delay it. Faults that only
+use Kafka or MySQL work the same there; `make soak` runs them on Docker too. tests/stack kills, pauses and cuts every component. The fault
+and its proof are the same for each component, so CI runs one.
 """
 
 import json
@@ -27,7 +27,7 @@ def test_a_gate_holds_one_partition_and_the_others_go_on(stack: RunningStack, fa
     gate = faults("gate", "customers", "--type", "OrderCreated", "--partition", str(partition))
     inside: list[int] = []
     outside: list[int] = []
-    while not (inside and outside and len(inside) + len(outside) >= 12):  # which order goes where depends on those before it
+    while not (inside and outside and len(inside) + len(outside) >= 12):  # the partition of an order depends on the earlier orders
         order = faults.order()
         (inside if stack_partition(stack, order) == partition else outside).append(order)
     for order in outside:
@@ -61,7 +61,7 @@ def test_a_crash_ends_the_service_at_its_hit_and_healing_starts_it_again(stack: 
     order = faults.order()
     (hit,) = faults.await_hit("relay", crash, "crash")
     end = faults.end("relay", since)
-    assert end.exit_code == 137 or end.signal == signal.SIGKILL  # an engine cannot tell them apart
+    assert end.exit_code == 137 or end.signal == signal.SIGKILL  # an engine cannot distinguish them
     outboxes = "select id, published from customer_db.message union all select id, published from order_db.message"
     assert {row["id"]: row["published"] for row in stack.sql(outboxes)}[hit["message_id"]] == 0
     faults.fires(crash)
@@ -72,7 +72,7 @@ def test_a_crash_ends_the_service_at_its_hit_and_healing_starts_it_again(stack: 
 def test_two_handlers_meet_at_a_barrier(stack: RunningStack, faults: Faults) -> None:
     barrier = faults("barrier", "customers", "customer.reserve.between_read_and_write", "--timeout", "20s")
     customers = [new_customer(faults.gateway) for _ in range(8)]
-    orders = [new_order(faults.gateway, customer, "1.00") for customer in customers]  # customers of their own: nobody waits for a row
+    orders = [new_order(faults.gateway, customer, "1.00") for customer in customers]  # separate customers: no transaction waits for a row
     (met,) = faults.await_hit("customers", barrier, "met")
     assert len(set(met["parties"])) == 2
     for order in orders:
@@ -82,7 +82,7 @@ def test_two_handlers_meet_at_a_barrier(stack: RunningStack, faults: Faults) -> 
 
 
 def test_handlers_that_cannot_meet_are_told_and_go_on(faults: Faults) -> None:
-    """Both want the same customer's row, and the reference locks it before it reads."""
+    """Both need the same customer's row, and the reference locks it before reading."""
     barrier = faults("barrier", "customers", "customer.reserve.between_read_and_write", "--timeout", "300ms")
     customer = new_customer(faults.gateway)
     orders = [new_order(faults.gateway, customer, "10.00") for _ in range(6)]
@@ -110,7 +110,7 @@ def test_a_duplicate_is_delivered_again_and_has_no_effect_again(stack: RunningSt
 
 @pytest.mark.native
 def test_what_labkit_planted_is_known_after_the_clock_was_set_back(stack: RunningStack, faults: Faults) -> None:
-    """The ledger as it would have been written with a clock that was set back by two hours after the reset."""
+    """The ledger as it would be if the clock had been set back by two hours after the reset."""
     stack.labkit("reset", "--yes")
     order = faults.order()
     faults.becomes(order, "APPROVED")
@@ -273,7 +273,7 @@ def test_what_was_trimmed_is_gone_and_new_messages_arrive(stack: RunningStack, f
         assert sum(trim["facts"]["start_after"].values()) > sum(trim["facts"]["start_before"].values())
         faults.becomes(faults.order(), "APPROVED")
     finally:
-        stack.labkit("reset", "--yes")  # healing does not bring records back, and whoever judges the stack next would miss them
+        stack.labkit("reset", "--yes")  # healing does not restore records, and later judgements of the stack would miss them
 
 
 def test_a_tick_tells_of_each_hour(stack: RunningStack, faults: Faults) -> None:
@@ -291,13 +291,13 @@ def test_a_switch_is_loaded_while_the_service_runs(stack: RunningStack, faults: 
 
 
 def test_a_fault_for_a_time_heals_by_itself(stack: RunningStack, faults: Faults) -> None:
-    """Its command has ended by then."""
+    """The command has ended by then."""
     kill = faults("kill", "order-history", "--for", "1s")
     gate = faults("gate", "orders", "--for", "1s")
     row = new_customer(faults.gateway)
     lock = faults("lock", "customer", str(row), "--for", "1s")
     wait_until(lambda: all(faults.get(f)["state"] == "healed" for f in (kill, gate, lock)), "all three heal")
-    # by the holder; or, while that still starts the first one's container, by the next command
+    # by the holder; or, while that is still starting the first container, by the next command
     assert {faults.get(f)["facts"]["how"] for f in (kill, gate, lock)} <= {"its time was up", "left behind by an earlier command"}
     assert faults.get(lock)["facts"]["how"] == "its time was up"
     assert request("GET", f"{stack.url('order-history')}/health")[0] == 200

@@ -1,4 +1,4 @@
-"""The scenario API: faults of a run are gone when it ends, however it ends; waits are bounded and say what they saw."""
+"""The scenario API: a run's faults are gone when it ends, however it ends; waits are bounded and report what they saw."""
 
 import asyncio
 import os
@@ -177,7 +177,7 @@ def test_interrupted_it_heals_before_it_ends(stack: RunningStack, faults: Faults
 
 def test_killed_it_is_healed_by_the_next_command_and_by_none_before(stack: RunningStack, faults: Faults) -> None:
     with endless(stack) as run:
-        # a second terminal, meanwhile
+        # meanwhile in a second terminal
         assert "belongs to labkit lab 9 check" in stack.labkit("status", ok=False).stdout
         stack.labkit("fault", "status")
         stack.labkit("fault", "list")

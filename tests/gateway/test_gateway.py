@@ -1,4 +1,4 @@
-"""The gateway's process in front of real servers that behave and misbehave."""
+"""The gateway's process in front of real servers, both correct and misbehaving."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ class Gateway(httpx.Client):
 
 @contextmanager
 def gateway(tmp_path: Path, script: Script, **environment: str) -> Iterator[Gateway]:
-    """A gateway in front of three servers that all follow `script`; `orders` is the one behind /orders."""
+    """A gateway in front of three servers that follow `script`. `orders` is the server behind /orders."""
     with upstream(script) as customers, upstream(script) as orders, upstream(script) as history:
         urls = {"CUSTOMERS_URL": customers.url, "ORDERS_URL": orders.url, "ORDER_HISTORY_URL": history.url}
         with (
@@ -48,7 +48,7 @@ def says(body: bytes, status: bytes = b"200 OK", content_type: bytes = b"applica
 
 
 def echo(connection: socket.socket, request: bytes, before: int) -> bool:
-    """Answers with which server it is (by port) and what it was asked."""
+    """Answers with the server's port and the request."""
     line, _, rest = request.partition(b"\r\n")
     told = {"port": connection.getsockname()[1], "line": line.decode(), "body": rest.partition(b"\r\n\r\n")[2].decode()}
     connection.sendall(answer(json.dumps(told).encode()))
@@ -111,7 +111,7 @@ def test_status_and_body_come_back_unchanged(tmp_path: Path) -> None:
         assert client.get("/orders/4").content == b"[1,2]"
         assert client.get("/orders/5").content == b"5"
         assert client.get("/orders/6").status_code == 500
-        assert client.orders.connections == 1  # kept alive all along, health included
+        assert client.orders.connections == 1  # kept alive throughout, including health
 
 
 def test_a_service_that_is_down_is_named(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_swagger_page_and_document_come_from_this_machine(tmp_path: Path) -> Non
     with gateway(tmp_path, echo) as client:
         page = client.get("/swagger-ui/index.html")
         assert page.status_code == 200
-        assert "http" not in page.text.replace("http-equiv", "")  # no address of elsewhere
+        assert "http" not in page.text.replace("http-equiv", "")  # no external address
         for file in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"):
             assert file in page.text
             assert client.get(f"/swagger-ui/{file}").status_code == 200

@@ -1,4 +1,4 @@
-"""Real servers on loopback that answer as a script says, badly on purpose."""
+"""Real servers on loopback that follow a script, including deliberately wrong answers."""
 
 import socket
 import threading
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Script = Callable[[socket.socket, bytes, int], bool]
-"""Given the connection, one whole request and how many came before it on this server; answers; returns whether to keep the connection."""
+"""Receives the connection, one complete request, and the number of earlier requests to this server. Sends the answer. Returns whether to
+keep the connection."""
 
 
 def answer(body: bytes, status: bytes = b"200 OK", content_type: bytes = b"application/json") -> bytes:

@@ -1,4 +1,4 @@
-"""A bundle of images from elsewhere: its manifest and its archive are looked through before an engine is given a byte."""
+"""An image bundle from elsewhere: its manifest and archive are checked before the engine receives any byte."""
 
 import hashlib
 import io
@@ -37,7 +37,7 @@ IMAGE = {"kind": "redis", "reference": "labkit/redis:local", "version": "Redis 7
 
 
 def packed(path: Path, plain: bytes, *, compressed: bytes | None = None, **changes: Any) -> Path:
-    """A bundle of it, whose manifest is right but for the changes."""
+    """A bundle of these files with a correct manifest, except for the changes."""
     import zstandard
 
     data = zstandard.compress(plain) if compressed is None else compressed

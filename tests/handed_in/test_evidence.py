@@ -1,4 +1,4 @@
-"""An evidence file from elsewhere: of another shape it is refused; whatever it holds ends in a verdict, and reads nothing else."""
+"""An evidence file from elsewhere: a different structure is refused; any content leads to a verdict, and no other file is read."""
 
 from contextlib import closing
 from pathlib import Path

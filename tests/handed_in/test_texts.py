@@ -1,4 +1,4 @@
-"""Files that somebody hands in: whatever is in them, labkit takes them or says what is wrong, with the line where there is one."""
+"""Files from other people: labkit accepts them or says what is wrong, with the line where there is one."""
 
 import json
 import os
@@ -54,7 +54,7 @@ MARK = json.dumps({"time": 1.5, "kafka": {"orders": [0, 1]}, "binlog": {"file": 
 
 
 def take_progress(path: Path) -> None:
-    """As `progress import` and then `report` do."""
+    """Does what `progress import` and then `report` do."""
     space = Workspace(path.parent / "space", "own")
     space.kept.mkdir(parents=True, exist_ok=True)
     try:
@@ -86,7 +86,7 @@ RAW = [*_RAW.split(), b"", b"\0", b"\xff", b"\xfe\xff", b"\xef\xbb\xbf", b"\n---
 
 
 def mutated(dice: random.Random, good: str) -> bytes:
-    """Its structure, where it is JSON, or its bytes."""
+    """Changes the structure of JSON, or the bytes."""
     if good.startswith("{") and dice.random() < 0.6:
         data = json.loads(good)
         for _ in range(dice.randint(1, 3)):
@@ -100,7 +100,7 @@ def mutated(dice: random.Random, good: str) -> bytes:
 
 
 def change(dice: random.Random, node: Any) -> None:
-    """Somewhere in it: another value, another name, one gone, one more."""
+    """Changes one place: another value, another name, one entry removed, or one added."""
     keys = list(node) if isinstance(node, dict) else list(range(len(node)))
     if not keys:
         return

@@ -1,4 +1,4 @@
-"""The images of a session, built once with what has not changed kept, and containers that are gone after the test."""
+"""The images of a session, built once with unchanged layers reused, and containers that are removed after the test."""
 
 import json
 import os
@@ -20,7 +20,7 @@ BUILD_TIMEOUT = 280.0  # seconds
 
 
 def run_labkit(*arguments: str, ok: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """`labkit ARGUMENTS` without a terminal; with `ok`, any exit code but 0 fails the test."""
+    """Runs `labkit ARGUMENTS` without a terminal. With `ok`, any exit code but 0 fails the test."""
     done = subprocess.run(
         [sys.executable, "-m", "labkit", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
@@ -42,7 +42,7 @@ def docker(*words: str, ok: bool = True) -> str:
 
 @pytest.fixture(scope="session")
 def images() -> dict[str, Any]:
-    """What a build says of labkit's own images: by kind, MySQL among them."""
+    """What a build reports about labkit's own images, by kind, including MySQL."""
     built = json.loads(run_labkit("images", "build", "--mysql", "mysql", "--json").stdout)["images"]
     return {image["kind"]: image for image in built}
 
@@ -72,7 +72,7 @@ class Container:
         while not condition():
             assert self.state() == "running", f"{what}: the container is {self.state()}\n{self.logs()}"
             assert time.monotonic() < deadline, f"waited {within:.0f} s until {what}\n{self.logs()}"
-            time.sleep(0.1)  # each look is two commands of docker
+            time.sleep(0.1)  # each look is two docker commands
 
     def state(self) -> str:
         return docker("inspect", "--format", "{{.State.Status}}", self.name)
@@ -81,7 +81,7 @@ class Container:
         docker("kill", self.name)
 
     def stop(self) -> int:
-        """Its exit code."""
+        """Returns its exit code."""
         docker("stop", "--time", "30", self.name)
         return int(docker("inspect", "--format", "{{.State.ExitCode}}", self.name))
 
@@ -91,7 +91,8 @@ class Container:
 
 @pytest.fixture
 def run_container() -> Iterator[Callable[..., Container]]:
-    """As compose.yaml runs them: read-only, no capabilities, an init, the labels of tests, and volumes that end with the container."""
+    """Containers as compose.yaml runs them: read-only, no capabilities, an init, the labels of tests, and volumes removed with the
+    container."""
     names: list[str] = []
 
     def run(image: str, *options: str, command: tuple[str, ...] = ()) -> Container:

@@ -1,7 +1,7 @@
-"""A small read-only image registry that serves what `docker save` wrote, and can lose connections.
+"""A small read-only image registry that serves the output of `docker save`, and can drop connections.
 
-python -m tests.images.registry FOLDER NAME=REFERENCE... [--drop N]: FOLDER is an unpacked `docker save`; REFERENCE in it is served under
-NAME (with tag). It prints its port. With --drop the first N blobs break off in the middle.
+python -m tests.images.registry FOLDER NAME=REFERENCE... [--drop N]: FOLDER is an unpacked `docker save`. REFERENCE in it is served as NAME
+(with tag). The registry prints its port. With --drop, the first N blobs break off in the middle.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""labkit images build: what has not changed is kept, Ctrl-C leaves nothing, and every failure says what helps."""
+"""labkit images build: unchanged layers are reused, Ctrl-C leaves nothing behind, and every failure says how to proceed."""
 
 import json
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.docker
 
 
 def left_behind() -> tuple[set[str], set[str]]:
-    """Images without a name that labkit made, and folders in the cache that it works in."""
+    """Nameless images made by labkit, and its working folders in the cache."""
     nameless = docker("images", "--quiet", "--filter", "dangling=true", "--filter", "label=labkit.image").split()
     return set(nameless), {path.name for path in user_cache().glob("making-images-*")}
 
@@ -38,7 +38,7 @@ def test_it_says_which_database_it_is(images: dict[str, Any], mariadb: dict[str,
 
 
 def test_interrupted_it_leaves_nothing_and_the_old_images_stay(images: dict[str, Any]) -> None:
-    """Told by its terminal, in the middle of its work: its children are told, too. With MariaDB there is one package list to fetch."""
+    """Interrupted by its terminal during work; its children are interrupted too. With MariaDB there is one package list to fetch."""
     names = [image["reference"] for image in images.values()]
     before = docker("inspect", "--format", "{{.Id}}", *names)
     building = begun("--fresh", "--mysql", "mariadb")
@@ -54,11 +54,11 @@ def test_interrupted_it_leaves_nothing_and_the_old_images_stay(images: dict[str,
     assert docker("inspect", "--format", "{{.Id}}", *names) == before
 
 
-FINISHED = ("Debian's package list", "Python's packages")  # whichever comes first
+FINISHED = ("Debian's package list", "Python's packages")  # the first of these to appear
 
 
 def test_it_ends_with_its_children(images: dict[str, Any]) -> None:
-    """Whatever it started (apt, pip, docker build) ends with it, though it alone is told."""
+    """All processes that it started (apt, pip, docker build) end with it, although only labkit is interrupted."""
     building = begun("--fresh", "--json", LABKIT_TEST_MARK="a-build-that-is-interrupted")
     wait_until(lambda: len(marked()) > 1, "it has children")
     building.send_signal(signal.SIGINT)

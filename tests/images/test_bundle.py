@@ -1,4 +1,4 @@
-"""A bundle carries all images to an engine that never saw them; a file with anything wrong is refused before the engine is touched."""
+"""A bundle carries all images to an engine that never had them. A damaged file is refused before the engine is touched."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.running import ROOT
 
 pytestmark = pytest.mark.docker
 
-# The images that labkit makes, whatever the engine has besides.
+# Only labkit's own images, whatever else the engine has.
 OURS = {f"LABKIT_{kind.upper()}_IMAGE": f"labkit/{kind}:local" for kind in ("mysql", "kafka", "redis", "services")}
 
 
@@ -31,7 +31,7 @@ def bundle(images: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def copy(bundle: Path, tmp_path: Path) -> Iterator[Path]:
-    """One that may be damaged."""
+    """A copy of the bundle that may be damaged."""
     file = tmp_path / "copy.zst"
     shutil.copyfile(bundle, file)
     yield file
@@ -65,7 +65,7 @@ def test_what_is_exported_arrives_whole_on_an_empty_engine_and_a_stack_comes_up_
     variables = {**nowhere, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost", **home, **second_engine.environment}
 
     def labkit(*words: str) -> str:
-        """In the engine's network, which leads nowhere: the ports of its containers are there."""
+        """Runs in the engine's isolated network, where the ports of its containers are reachable."""
         settings = [f"{name}={value}" for name, value in variables.items()]
         command = second_engine.inside("env", *settings, sys.executable, "-m", "labkit", *words)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BUILD_TIMEOUT, check=False)
@@ -83,7 +83,7 @@ def test_what_is_exported_arrives_whole_on_an_empty_engine_and_a_stack_comes_up_
 
 
 def test_docker_and_zstd_alone_can_read_it(bundle: Path) -> None:
-    """An instructor without labkit at hand: `zstd -dc FILE | docker load`."""
+    """An instructor without labkit: `zstd -dc FILE | docker load`."""
     if shutil.which("zstd") is None:
         import zstandard
 
@@ -121,7 +121,7 @@ def leads_nowhere(file: Path) -> None:
 
 
 def make_foreign(file: Path) -> None:
-    """As if another machine had written it: the manifest says so, with the right checksum of its own."""
+    """Pretend that a machine of another architecture wrote it. The manifest says so and has a correct checksum."""
     from labkit.images import bundle as module
 
     with file.open("r+b") as opened:

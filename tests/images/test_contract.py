@@ -1,4 +1,4 @@
-"""labkit's own images keep the contracts of the official ones, run as compose.yaml runs them."""
+"""labkit's own images fulfil the contracts of the official ones, run as compose.yaml runs them."""
 
 import json
 import re
@@ -102,14 +102,14 @@ def test_the_database_image_holds_no_keys_and_no_server_id(database: dict[str, A
 
 @cache
 def composed(component: str) -> dict[str, Any]:
-    """What compose makes of this part of compose.yaml."""
+    """This component's part of compose.yaml, as compose reads it."""
     part = config(COMPOSE_FILE)["services"][component]
     read: dict[str, Any] = json.loads(json.dumps(part).replace("$$", "$"))
     return read
 
 
 def kafka_options() -> list[str]:
-    """Those of compose.yaml."""
+    """The options in compose.yaml."""
     environment = {name: str(value) for name, value in composed("kafka")["environment"].items()}
     environment["KAFKA_ADVERTISED_LISTENERS"] = "HOST://127.0.0.1:9092,INTERNAL://127.0.0.1:29092"
     return ["--user", "1000:1000", *(word for name, value in environment.items() for word in ("--env", f"{name}={value}"))]

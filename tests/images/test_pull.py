@@ -1,4 +1,4 @@
-"""labkit images pull: through a mirror's prefix, again after lost connections, and with a sentence when it is hopeless."""
+"""labkit images pull: through a mirror's prefix, retried after lost connections, and with a clear sentence when it cannot work."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture(scope="module")
 def saved(images: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two images that are small, as files."""
+    """Two small images, as files."""
     folder = tmp_path_factory.mktemp("registry")
     docker("save", "--output", str(folder / "all.tar"), "labkit/redis:local", "labkit/services:local")
     subprocess.run(["tar", "-xf", "all.tar"], cwd=folder, check=True)
@@ -31,7 +31,7 @@ def saved(images: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @contextmanager
 def registry(saved: Path, engine: SecondEngine, *names: str, drop: int = 0) -> Iterator[str]:
-    """A registry in the engine's network that has these; its prefix."""
+    """A registry in the engine's network with these images. Yields its prefix."""
     command = engine.inside(sys.executable, "-m", "tests.images.registry", str(saved), *names, "--drop", str(drop))
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -77,7 +77,7 @@ def test_the_services_image_stands_on_the_mirrors_python(saved: Path, second_eng
         "redis": f"{prefix}redis:8",
         "services": "labkit/services:local",
     }
-    # The services' image stands on the mirror's Python and works.
+    # The services' image is based on the mirror's Python and works.
     assert (
         second_engine.docker("run", "--rm", "--network", "none", "labkit/services:local", "python", "-c", "import aiomysql; print(1)")
         == "1\n"

@@ -40,7 +40,7 @@ class History:
     def __init__(self, profile: Profile = CHOREOGRAPHY) -> None:
         self.profile = profile
         self._con = database.new(profile=profile)
-        self._unwritten: list[tuple[str, dict[str, Any]]] = []  # written together, when somebody looks
+        self._unwritten: list[tuple[str, dict[str, Any]]] = []  # written together when the evidence is read
         self._state: dict[int, tuple[str | None, str | None]] = {}
         self.commit_no = self._change_no = self._requests = 0
         self._ends = dict.fromkeys(((channel.name, p) for channel in profile.channels for p in range(PARTITIONS)), 0)
@@ -55,7 +55,7 @@ class History:
 
     @property
     def con(self) -> "DuckDBPyConnection":
-        """The evidence, as far as it has been written."""
+        """The evidence for everything written so far."""
         groups: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
         for table, row in self._unwritten:
             groups.setdefault((table, tuple(row)), []).append(row)
@@ -66,7 +66,7 @@ class History:
             self._con.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [row[name] for row in rows for name in columns])
         return self._con
 
-    # what the services do
+    # the actions of the services
 
     def customer(self, customer_id: int, name: str = "Ada", limit: str = "15.00", *, view: bool = True) -> None:
         with self.commit():
@@ -125,7 +125,7 @@ class History:
         self.publish(event or self.answering("refused"), order_id=order_id, customer_id=self._orders[order_id][0])
 
     def answer(self, order_id: int, answer: str) -> None:
-        """granted, refused, unknown customer"""
+        """`answer` is granted, refused or unknown customer."""
         self.publish(self.answering(answer), order_id=order_id, customer_id=self._orders[order_id][0])
 
     def approve(self, order_id: int, **how: Any) -> None:
@@ -147,7 +147,7 @@ class History:
         seen: bool = True,
         compensating: bool | None = None,
     ) -> None:
-        """`compensating`: the saga ran backwards; without, it did when the order is REJECTED."""
+        """`compensating` says that the saga ran backwards. By default it did when the order is REJECTED."""
         with self.commit():
             if inbox:
                 self.receive(self._reacting("decision"), cause, order_id)
@@ -174,7 +174,7 @@ class History:
                 self.let_go(self._orders[order_id][0], order_id)
 
     def saga(self, order_id: int, customer_id: int, total: str) -> None:
-        """A whole order that is approved."""
+        """A complete order that is approved."""
         self.order(order_id, customer_id, total)
         self.reserve(order_id)
         self.approve(order_id)
@@ -184,7 +184,7 @@ class History:
         self.refuse(order_id, self._refusing(reason))
         self.reject(order_id, reason)
 
-    # which messages do it, by the profile
+    # the messages for each change, from the profile
 
     @property
     def orchestrated(self) -> bool:
@@ -194,7 +194,7 @@ class History:
         return next(message for message in self.profile.messages if message.name == event)
 
     def announce(self, change: str, *, order_id: int | None = None, customer_id: int | None = None) -> None:
-        """Write the message that tells of a change, where there is one."""
+        """Write the message that announces a change, if the profile has one."""
         for message in self.profile.messages:
             if message.tells == change:
                 self.publish(message.name, order_id=order_id, customer_id=customer_id)
@@ -209,7 +209,7 @@ class History:
         return next(reaction.subscriber for reaction in self.profile.reactions if reaction.effect == effect)
 
     def _take(self, effect: str, order_id: int) -> None:
-        """Whoever must have this effect notes the message as received."""
+        """Each subscriber that must have this effect records the message as received."""
         reaction = next(reaction for reaction in self.profile.reactions if reaction.effect == effect)
         self.receive(reaction.subscriber, reaction.message, order_id)
 
@@ -218,7 +218,7 @@ class History:
         assert subscription is not None
         return subscription.store
 
-    # what an orchestrator does
+    # the actions of an orchestrator
 
     def _begin_saga(self, order_id: int) -> None:
         self._sagas[order_id] = {
@@ -239,7 +239,7 @@ class History:
         ended = {"state_name": state, "end_state": True, "compensating": compensating, "failed": failed}
         self.add("saga_instances", **{**self._sagas[order_id], **ended})
 
-    # the parts of it
+    # parts of these actions
 
     @contextmanager
     def commit(self) -> Iterator[int]:
@@ -293,7 +293,7 @@ class History:
     def publish(
         self, event: str, *, order_id: int | None = None, customer_id: int | None = None, relayed: bool = True, like: str = "", **place: Any
     ) -> str:
-        """An outbox row in the current commit and, when relayed, its record. A type of no profile goes where `like` goes."""
+        """Add an outbox row to the current commit and, when relayed, its record. A type that no profile has uses the channel of `like`."""
         message = self.type_of(like or event)
         channel, schema = message.channel, self.profile.service(message.sender).schema
         if order_id in self._orders:
@@ -307,7 +307,7 @@ class History:
             "aggregate_id": aggregate,
             "order_id": order_id,
             "customer_id": customer_id,
-            "key": str(aggregate) if channel.about else str(uuid.UUID(int=self._change_no)),  # commands and replies are in no order
+            "key": str(aggregate) if channel.about else str(uuid.UUID(int=self._change_no)),  # commands and replies have no order
         }
         if message.kind != "event" and order_id in self._sagas:
             about["saga_id"] = self._sagas[order_id]["saga_id"]
@@ -348,7 +348,7 @@ class History:
         return topic, partition_no, offset
 
     def repeat(self, event: str, subject: int) -> tuple[str, int, int]:
-        """The relay publishes a message again: the same id, the same key."""
+        """The relay publishes a message again, with the same id and key."""
         row = self.con.execute("select * from records where message_id = ?", [self._events[event, subject]]).fetchall()[0]
         columns = [d[0] for d in self.con.description or []]
         about = dict(zip(columns, row, strict=True))

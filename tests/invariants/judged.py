@@ -1,4 +1,4 @@
-"""An invariant's answer to a hand-written history."""
+"""The findings of an invariant for a hand-written history."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def shop(profile: Profile = CHOREOGRAPHY) -> History:
 
 
 def busy_shop() -> History:
-    """All that can happen when all is well: approved, rejected, of nobody, cancelled, repeated by the relay, and of unknown outcome."""
+    """Every correct case: approved, rejected, unknown customer, cancelled, published twice by the relay, and of unknown outcome."""
     history = shop()
     history.saga(9, 4, "12.34")
     history.rejected(10, 4, "12.35")

@@ -1,4 +1,4 @@
-"""What holds for each invariant alike."""
+"""Rules that every invariant follows."""
 
 from functools import cache
 
@@ -12,7 +12,7 @@ from labkit.verdicts import Verdict
 from tests.invariants.history import History
 from tests.invariants.judged import NOTHING, PASS, UNKNOWN, busy_shop, result, shop, standing
 
-_busy = cache(busy_shop)  # for tests that change nothing of it
+_busy = cache(busy_shop)  # for tests that do not change it
 _empty = cache(History)
 APPLICABLE = [i.id for i in catalog.all_invariants() if i.holds_for("choreography")]
 
@@ -76,7 +76,7 @@ def test_each_kind_of_violation_that_a_query_names_has_words(invariant: Invarian
 def test_another_checks_leftovers_are_not_judged() -> None:
     history = shop()
     history.saga(9, 4, "12.34")
-    history.con.execute("delete from reservations")  # Ada's order lost its credit, and was another check's
+    history.con.execute("delete from reservations")  # Ada's order lost its credit, and belongs to another check
     history.con.execute("delete from requests")
     history.saga(20, 5, "1.00")
     history.scope(5)

@@ -1,4 +1,4 @@
-"""Invariants are found by their folders: labkit's own, and those that labs bring."""
+"""Invariants are found by their folders, both labkit's own and those of labs."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ JUDGED = "SELECT count(*) FROM orders;\n"
 
 
 def bring(labs: Path, name: str, *, lab: str = "07-cents", **files: str) -> Path:
-    """A lab's own invariant; a file without text is left out."""
+    """A lab's own invariant. A file without text is not created."""
     folder = labs / lab / "invariants" / name
     folder.mkdir(parents=True)
     for file, text in {"rule.py": RULE, "violations.sql": VIOLATIONS, "judged.sql": JUDGED, **files}.items():
@@ -111,11 +111,11 @@ def test_none_is_loaded_before_it_is_asked_for() -> None:
 
 
 def test_none_names_a_message_a_topic_a_group_a_schema_or_a_server() -> None:
-    """They come from the profile, by way of the evidence."""
+    """These names come from the profile, through the evidence."""
     from labkit.system import find, messaging
 
     root = Path(catalog.__file__).parents[1]
-    named: set[str] = set(messaging.TABLES[1:])  # `message` is a word
+    named: set[str] = set(messaging.TABLES[1:])  # `message` is an ordinary word
     for name in find.names():
         profile = find.profile(name)
         assert profile is not None

@@ -114,7 +114,7 @@ def decided_together(*orders: tuple[int, str, bool]) -> list[str]:
 
 def test_one_transaction_for_several_orders_is_right_when_some_sequence_explains_it() -> None:
     assert decided_together((17, "10.00", True), (18, "6.00", False), (19, "5.00", True)) == []
-    assert decided_together((17, "10.00", False), (18, "6.00", True)) == []  # 6.00 first, then 10.00 does not fit
+    assert decided_together((17, "10.00", False), (18, "6.00", True)) == []  # 6.00 comes first, then 10.00 does not fit
     assert decided_together((17, "10.00", True), (18, "4.00", False)) == ["refused_though_free"]
     assert decided_together((17, "10.00", True), (18, "6.00", True)) == ["granted_though_short", "granted_though_short"]
 

@@ -52,7 +52,7 @@ def test_what_a_transaction_holds_in_between_was_never_committed() -> None:
     history = shop()
     history.saga(17, 4, "10.00")
     history.order(18, 4, "12.00")
-    with history.commit():  # reserved before it is released, in one transaction
+    with history.commit():  # reserved before the other is released, in one transaction
         history.hold(4, 18, Decimal("12.00"))
         history.let_go(4, 17)
     assert standing(history, "I1") is PASS

@@ -56,7 +56,7 @@ def test_an_accepted_order_that_is_gone_and_one_that_was_changed() -> None:
 
 def test_unknown_outcome_accepts_either_and_never_more_than_one() -> None:
     history = shop()
-    history.request("create_order", "unknown", customer_id=4, total="1.00")  # never happened
+    history.request("create_order", "unknown", customer_id=4, total="1.00")  # it never took effect
     history.request("create_order", "unknown", customer_id=4, total="2.00")
     for order, total in ((9, "2.00"), (10, "3.00")):
         history.order(order, 4, total, asked=order == 10)
@@ -85,5 +85,5 @@ def test_cancelling_that_was_accepted_and_did_not_happen_and_the_reverse() -> No
     history.saga(10, 4, "3.00")
     history.cancel(10, asked=False)
     history.saga(11, 4, "4.00")
-    history.request("cancel_order", "unknown", order_id=11)  # either is right
+    history.request("cancel_order", "unknown", order_id=11)  # both outcomes are valid
     assert kinds(history, "I3") == ["not_cancelled", "cancelled_unasked"]

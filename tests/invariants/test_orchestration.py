@@ -7,7 +7,7 @@ from labkit.verdicts import Verdict
 from tests.invariants.history import ORCHESTRATION, History
 from tests.invariants.judged import FAIL, PASS, result, shop, standing
 
-JUDGED = ("I2", "I3", "I4", "I6", "I8", "I9", "I10", "I11", "I12")  # whatever the answer was
+JUDGED = ("I2", "I3", "I4", "I6", "I8", "I9", "I10", "I11", "I12")  # apply to every reply
 
 
 def failed(history: History) -> dict[str, Result]:
@@ -20,14 +20,14 @@ def sentence(found: Result) -> str:
 
 
 def ordered() -> History:
-    """An order that customers have reserved credit for, and the saga has not heard of it."""
+    """Customers have reserved credit for an order, but the saga has not received the reply."""
     history = shop(ORCHESTRATION)
     history.order(17, 4, "12.34")
     history.reserve(17)
     return history
 
 
-# right
+# correct histories
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_command_and_a_reply_that_come_again_and_are_not_taken_again_are_right
     assert judge(history.con).verdict is Verdict.PASS
 
 
-# wrong
+# wrong histories
 
 
 def test_approved_without_a_reply() -> None:
@@ -120,7 +120,7 @@ def test_replied_twice() -> None:
     with history.commit():
         history.answer(17, "granted")
     found = failed(history)
-    assert set(found) == {"I6", "I11", "I12"}  # at the second reply 2.66 was free
+    assert set(found) == {"I6", "I11", "I12"}  # 2.66 was available at the second reply
     assert sentence(found["I6"]) == (
         "The command ReserveCredit of order 17 (12.34) came once and had its effect 2 times: the reply CustomerCreditReserved "
         "and the reply CustomerCreditReserved."
@@ -218,7 +218,7 @@ def test_a_command_that_was_written_twice() -> None:
 def test_a_saga_that_waits_for_ever() -> None:
     history = shop(ORCHESTRATION)
     history.order(17, 4, "12.34")
-    history.con.execute("update orders set state = 'REJECTED'")  # so that the saga alone is open
+    history.con.execute("update orders set state = 'REJECTED'")  # leaves only the saga open
     found = result(history, "I3")
     assert found.standing is FAIL
     assert found.first

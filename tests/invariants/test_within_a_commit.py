@@ -1,4 +1,4 @@
-"""What counts is what a commit leaves behind: not the statements within it, and not columns that no rule is about."""
+"""Only the result of a commit counts, not the statements within it, and not columns that no rule uses."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -76,7 +76,7 @@ def too_much_and_back_within_the_commit(history: History) -> None:
 
 
 def all_rows_deleted_and_written_anew(history: History) -> None:
-    """As an object-relational mapper writes a collection."""
+    """The way an object-relational mapper writes a collection."""
     history.saga(9, 4, "5.00")
     history.order(10, 4, "6.00")
     with history.commit():
@@ -123,7 +123,7 @@ def own_column_of_orders_by_another_statement(history: History) -> None:
     with history.commit():
         history.receive(ORDERS, "CustomerCreditReserved", 9)
         history.state(9, "APPROVED")
-        history.state(9, "APPROVED")  # a column that no rule is about
+        history.state(9, "APPROVED")  # a column that no rule uses
         history.publish("OrderApproved", order_id=9)
     with history.commit():
         history.state(9, "APPROVED")

@@ -1,4 +1,4 @@
-"""No answer of a service makes a check raise anything but Failed, which names the field, what was expected and what came."""
+"""Whatever a service answers, a check raises only Failed, which names the field, the expected value and the received one."""
 
 import asyncio
 import json
@@ -73,7 +73,7 @@ WRONG_VALUES: tuple[Any, ...] = (
 
 @contextmanager
 def trial_of(tmp_path: Path, reply: bytes) -> Iterator[tuple[Trial, asyncio.AbstractEventLoop]]:
-    """A trial whose gateway answers every request so."""
+    """A trial whose gateway gives every request this answer."""
 
     def script(connection: socket.socket, _: bytes, __: int) -> bool:
         connection.sendall(reply)
@@ -126,7 +126,7 @@ def _is_fit_to_be_shown(message: Explanation) -> None:
 
 @pytest.mark.parametrize("what", ASKS)
 def test_each_field_that_is_not_of_the_contract_is_named(tmp_path: Path, what: str) -> None:
-    """The same reader as above, without a server for each of the values."""
+    """Uses the same reader as above, without a server for each value."""
     _, right, field = ASKS[what]
     with trial_of(tmp_path, answer(json.dumps({**right, field: []}).encode())) as (trial, loop):
         with pytest.raises(Failed, match=field):
@@ -145,7 +145,7 @@ def test_each_field_that_is_not_of_the_contract_is_named(tmp_path: Path, what: s
 
 
 def _said(method: str, path: str, document: dict[str, Any]) -> str | None:
-    """What is wrong with an answer, None when nothing is."""
+    """What is wrong with an answer; None when nothing is."""
     try:
         contract.read(method, path, JSON, json.dumps(document).encode())
     except Failed as failed:

@@ -1,4 +1,4 @@
-"""Each lab is proven, and `labkit author test` sees what is wrong with a lab."""
+"""Each lab is proven, and `labkit author test` finds faults in a lab."""
 
 import shutil
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from labkit.catalog.schema import read
 from labkit.cli.understood import misunderstood
 from tests.running import ROOT, Labkit
 
-# Of each lab some mutants: those that passed once, and one of each other check. `make soak` proves all of a lab. That the starter fails
-# its named checks and that the solution passes all, test_learner shows.
+# Some mutants of each lab: those that once passed, and one for each other check. `make soak` proves all mutants. test_learner shows that
+# the starter fails its named checks and that the solution passes all.
 PASSED_ONCE = {
     1: (
         *("approved-is-told-twice", "tells-after-the-answer", "counts-the-largest-reservation", "relay-marks-nothing", "lying-health"),
@@ -77,7 +77,7 @@ def test_lab_2_is_proven_on_docker(labkit_home: Path) -> None:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
-    """A copy of lab 2, to be spoilt."""
+    """A copy of lab 2 that tests may damage."""
     folder = tmp_path / "02-choreography-saga"
     shutil.copytree(find_lab(2).folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder

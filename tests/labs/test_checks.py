@@ -1,4 +1,4 @@
-"""`labkit lab N check` of solved labs: verdicts, exit codes, JSON, seeds, and what earlier attempts leave behind."""
+"""`labkit lab N check` of solved labs: verdicts, exit codes, JSON, seeds, and the remains of earlier attempts."""
 
 import asyncio
 import json
@@ -23,12 +23,12 @@ from tests.running import ROOT, Labkit, RunningStack, in_soak, wait_until
 from tests.workspace.kit import Learner, read_until
 
 CHECKS = {lab.number: len(check_ids(lab)) for lab in all_labs()}
-WITH_EVIDENCE = {1: ["1.5"], 2: ["2.3"], 3: ["3.3"]}  # a check that reads the stores; of a lab that is not here all checks run
+WITH_EVIDENCE = {1: ["1.5"], 2: ["2.3"], 3: ["3.3"]}  # a check that reads the stores; a lab without an entry runs all its checks
 
 
 @pytest.fixture(scope="module")
 def workshop(labkit_home: Path, runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learner]:
-    """A learner with a stack that runs; each lab has been started and solved, the last one last."""
+    """A learner with a running stack. Each lab has been started and solved, in order."""
     labkit = Labkit(labkit_home, f"checks-{runtime}", {"LABKIT_RUNTIME": runtime})
     folder = tmp_path_factory.mktemp("checks")
     Learner(labkit, ROOT, folder)("init", "workshop")
@@ -56,7 +56,7 @@ def judged(workshop: Learner, lab: int, *arguments: str) -> tuple[int, dict[str,
 
 @pytest.mark.parametrize("lab", [*in_soak(1), 2, *in_soak(3)])
 def test_all_checks_of_a_solved_lab_pass(workshop: Learner, stack: RunningStack, lab: int) -> None:
-    """(That those of each pass is in tests/screens/test_newcomer.py.)"""
+    """(tests/screens/test_newcomer.py shows the checks of the other labs pass in CI.)"""
     done = workshop("lab", str(lab), "check")
     shown = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ✓")]
     assert shown == [["✓", f"{lab}.{n}"] for n in range(1, CHECKS[lab] + 1)]
@@ -139,7 +139,7 @@ open({marker!r}, "w").close()
 
 
 def test_what_labkit_has_not_brought_back_is_not_judged(workshop: Learner, stack: RunningStack, tmp_path: Path) -> None:
-    """customers takes longer for its second start than labkit waits, so that it is away while the other checks are at work."""
+    """The second start of customers takes longer than labkit waits, so it is down while the other checks run."""
     file = "services/customers/app.py"
     good, marker = workshop.read(file), tmp_path / "started once"
     workshop.write(file, good + SLOW.format(marker=str(marker)))
@@ -179,7 +179,7 @@ def test_what_earlier_attempts_left_is_one_note_and_changes_nothing(workshop: Le
     post(f"{gateway}/orders/{order}/cancel")
     wait_until(lambda: not _reserved(stack, order), "its credit is free")
     try:
-        # as a handler that is missing leaves them: a hanging order, a reservation that nobody released; and a message that was given up
+        # what a missing handler leaves: a hanging order, a reservation that was not released; and a message that was given up
         stack.sql("insert into order_db.orders (customer_id, amount, state, version) values (%s, 1.00, 'PENDING', 0)", ada)
         stack.sql("insert into customer_db.customer_credit_reservations values (%s, %s, 12.34)", ada, order)
         stack.sql(
@@ -202,15 +202,15 @@ def _reserved(stack: RunningStack, order: int) -> list[dict[str, Any]]:
 
 
 def test_right_after_a_reset_partitions_without_a_record_keep_nobody_waiting(workshop: Learner, stack: RunningStack) -> None:
-    """Their records are gone, their offsets are not, and the view's store knows of neither."""
+    """The records are deleted but the offsets remain, and the view's store has neither."""
     assert judged(workshop, 3, "3.1")[0] == 0
     stack.labkit("reset", "--yes")
-    stack.sql("alter table customer_db.customer auto_increment = 12")  # 12 to 15 are all of partitions 2 and 3
+    stack.sql("alter table customer_db.customer auto_increment = 12")  # customers 12 to 15 are all in partitions 2 and 3
     assert judged(workshop, 3, "3.1")[0] == 0
 
 
 def test_an_order_that_ends_later_than_soon_is_waited_for(workshop: Learner, stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a check looks before it waits for stillness decides nothing: on a busy machine every order takes longer than that."""
+    """The time that a check polls before it waits for stillness has no influence: on a busy machine every order takes longer."""
     monkeypatch.setattr(trial, "SOON_S", 0.0)
     monkeypatch.setenv("LABKIT_HOME", str(workshop.labkit.home))
     monkeypatch.chdir(workshop.folder)
@@ -221,7 +221,7 @@ def test_an_order_that_ends_later_than_soon_is_waited_for(workshop: Learner, sta
 
 
 def test_an_order_that_the_check_did_not_place_makes_it_unknown(workshop: Learner, stack: RunningStack) -> None:
-    """Somebody orders for the check's own customer while it is at work: a trigger does that, as nobody is so quick."""
+    """During the check, another client orders for the check's own customer. A trigger does this, because no client is fast enough."""
     stack.sql(
         "create trigger customer_db.stranger after insert on customer_db.customer for each row"
         " insert into order_db.orders (customer_id, amount, state, rejection_reason, version) values (new.id, 0.07, 'PENDING', null, 0)"
@@ -243,7 +243,7 @@ def test_the_order_history_counts_and_adds_up(workshop: Learner, stack: RunningS
     new_order(gateway, ada, "15.00")
 
     def decided() -> bool:
-        status, shown = request("GET", f"{gateway}/customers/{ada}/orderhistory")  # 404 until the view has taken the first event
+        status, shown = request("GET", f"{gateway}/customers/{ada}/orderhistory")  # 404 until the view has processed the first event
         return status == 200 and {o["state"] for o in json.loads(shown)["orders"].values()} == {"APPROVED", "REJECTED"}
 
     wait_until(decided, "the view shows both decided")
@@ -255,7 +255,7 @@ def test_the_order_history_counts_and_adds_up(workshop: Learner, stack: RunningS
 @pytest.mark.parametrize("lab", CHECKS)
 @pytest.mark.parametrize("busy", [False, True], ids=["quiet", "busy"])
 def test_twenty_times_in_a_row(workshop: Learner, stack: RunningStack, lab: int, busy: bool) -> None:
-    """Also with another process that uses both cores."""
+    """Also next to another process that uses both cores."""
     burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 if busy else 0)]
     try:
         for _ in range(20):

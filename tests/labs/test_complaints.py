@@ -1,4 +1,4 @@
-"""What a service's log says about one request is quoted with the place in the learner's files."""
+"""Log lines of a service about one request are quoted, with the place in the learner's files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The author of a lab needs one import: the modules of labs use labkit.checking, and no other part of labkit and no database client."""
+"""A lab's author needs one import: lab modules use labkit.checking, no other part of labkit and no database client."""
 
 import ast
 import asyncio

@@ -1,4 +1,4 @@
-"""The rules of the business, beside the system: what a check expects."""
+"""The business rules, written independently of the system: what a check expects."""
 
 from decimal import Decimal
 from typing import Any

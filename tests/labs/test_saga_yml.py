@@ -1,4 +1,4 @@
-"""What check 2.1 says about a saga.yml, and about code that does otherwise than a right one says."""
+"""The findings of check 2.1 about a saga.yml, and about code that differs from a correct one."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,7 +18,7 @@ RIGHT = saga.read(FOLDER / "solution" / "saga.yml")
 
 
 def real(**changes: Callable[[Any], None]) -> dict[str, Any]:
-    """What the stores show; changed where named (by trigger)."""
+    """The steps found in the stores, with changes by trigger."""
     steps = {step.trigger: deepcopy(step) for step in RIGHT}
     for trigger, change in changes.items():
         change(steps[trigger])
@@ -90,6 +90,6 @@ def test_a_wrong_saga_yml_is_still_told_what_is_wrong_with_it(tmp_path: Path) ->
 
 
 def test_code_and_saga_yml_that_agree_on_another_saga_are_accepted(tmp_path: Path) -> None:
-    """What saga.yml has to tell is what really happens; whether that is right is for the other checks to say."""
+    """saga.yml must describe what really happens. Other checks decide whether that is correct."""
     text = (FOLDER / "solution" / "saga.yml").read_text().replace("publishes: [OrderApproved]", "publishes: []")
     accepted(written(tmp_path, text), real(CustomerCreditReserved=lambda step: step.publishes.clear()))

@@ -1,4 +1,4 @@
-"""Checks act at the same time where they may, and share one reading of the stores."""
+"""Checks run concurrently where possible, and share one reading of the stores."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from labkit.verdicts import Verdict
 
 
 class World:
-    """Writes down what happens, in order."""
+    """Records the events in order."""
 
     def __init__(self, failing: Exception | None = None) -> None:
         self.said: list[str] = []
@@ -31,7 +31,7 @@ class World:
         return self.readings
 
     def check(self, number: int, *acts: str, gate: bool = False, alone: bool = False, error: Exception | None = None) -> Check:
-        """Does these one after another; `read` stands for asking for evidence."""
+        """Performs these actions in order; `read` requests evidence."""
 
         async def run(_: Any) -> None:
             for act in acts:
@@ -117,7 +117,7 @@ def test_time_spent_waiting_for_others_is_not_its_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def slow(_: Any) -> None:
-        for _ in range(10):  # until the other one waits
+        for _ in range(10):  # until the other check waits
             await asyncio.sleep(0)
         clock[0] += 10.0
         await world.meeting.come()

@@ -1,4 +1,4 @@
-"""lab.yaml: an author's mistake is told with the file and the line that has it."""
+"""lab.yaml: an author's mistake is reported with the file and line."""
 
 from pathlib import Path
 

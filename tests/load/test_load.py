@@ -1,4 +1,4 @@
-"""`labkit load` on the running stack: what it reports is what happened."""
+"""`labkit load` on the running stack: its report matches what happened."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ def figures(stack: RunningStack, *options: str, ok: bool = True) -> Any:
 
 @contextmanager
 def placing_orders(stack: RunningStack, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    """A load that has begun to place orders: the file of its lock may be there from an earlier one."""
+    """Waits until the load places orders. Its lock file may remain from an earlier load."""
     known = stack.sql(NEWEST)
     with stack.labkit.begin("load", *options) as load:
         wait_until(lambda: stack.sql(NEWEST) != known, "orders are placed")
@@ -40,7 +40,7 @@ def test_clients_post_no_faster_than_their_orders_finish(stack: RunningStack) ->
 
 
 def test_a_rate_is_kept_past_the_gateway(stack: RunningStack) -> None:
-    """What a process that loses the processor was late with it posts at once, but for what it was late with at the very end."""
+    """A load process that loses the processor posts the missed orders at once, except those missed at the very end."""
     found = figures(stack, "--rate", "20", "--seconds", "3", "--customers", "5", "--direct")
     assert 35 <= found["posted"] <= 20 * found["seconds"] + 5
     assert found["posted"] == sum(found["states"].values())

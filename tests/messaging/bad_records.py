@@ -1,8 +1,8 @@
-"""Records as strangers write them: right ones with one or two places changed, each place by each kind of wrong value, and frames and bytes
-that are none. Seeded, so that a run can be repeated.
+"""Bad records from other programs: valid records with one or two changed places, each place with each kind of wrong value, and frames and
+bytes that are invalid. Seeded, so that a run can be repeated.
 
-A kind of wrong value is one line of WRONG, a place that is changed is one of an event's fields: see EVENTS. JSON is put together from
-tokens, because what is to be written here is mostly what a JSON library would refuse.
+Each kind of wrong value is a line of WRONG. The changed places are fields of an event: see EVENTS. JSON is assembled from tokens, because a
+JSON library would refuse most of these values.
 """
 
 import json
@@ -16,14 +16,14 @@ from services.messaging.multi_message import MAGIC
 from services.messaging.nesting import MAX_DEPTH
 from tests.e2e.shop import CUSTOMER_CHANNEL, ORDER_CHANNEL
 
-FAR = 5_000_000_000_000  # ids from here on are of nobody
+FAR = 5_000_000_000_000  # no aggregate has an id from here on
 DIGITS = ["1", "1_0", " 1 ", "١٢", "+1", "-1", "007", "1e2", "NaN", "9" * 30, str(2**63), "１２", "1\n"]
 DEPTHS = (MAX_DEPTH - 2, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 900, 950, 980, 1000, 1100, 5_000)
 
 
 @dataclass
 class Bad:
-    """`said` tells what is wrong with it."""
+    """`said` describes what is wrong with it."""
 
     topic: str
     value: bytes | None
@@ -40,7 +40,7 @@ def text(value: str) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-# Each makes a JSON token, or None for a field that is absent.
+# Each makes a JSON token, or None for an absent field.
 WRONG: dict[str, Callable[[random.Random], bytes | None]] = {
     "absent": lambda r: None,
     "null": lambda r: b"null",
@@ -113,7 +113,7 @@ def _places(at: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]
 
 
 def _object(fields: Object, wrong: dict[tuple[str, ...], list[bytes | None]], path: tuple[str, ...] = ()) -> bytes:
-    """`wrong`: the tokens that stand at a place instead; of several, the field is there as often."""
+    """`wrong` holds the tokens to write at a place; several tokens repeat the field."""
     parts = []
     for name, value in fields.items():
         place = (*path, name)
@@ -123,12 +123,12 @@ def _object(fields: Object, wrong: dict[tuple[str, ...], list[bytes | None]], pa
 
 
 def _changed(r: random.Random, fields: Object, said: list[str], extra: str) -> bytes:
-    """With a field changed, or one that nobody knows added."""
+    """The object with one field changed, or with an unknown field added."""
     place = r.choice([*_places(fields), (extra,)])
     kind = r.choice(list(WRONG))
     token = WRONG[kind](r)
     if all(isinstance(value, bytes) and value.startswith(b'"') for value in fields.values()) and token and r.random() < 0.6:
-        kind, token = f"{kind}, as a text", text(token.decode("latin-1").strip('"'))  # where all are texts, as headers are
+        kind, token = f"{kind}, as a text", text(token.decode("latin-1").strip('"'))  # where all values are texts, as in headers
     said.append(f"{'.'.join(place)}: {kind}")
     if place == (extra,):
         return _object({**fields, extra: token}, {}) if token is not None else _object(fields, {})
@@ -146,7 +146,7 @@ def _changed(r: random.Random, fields: Object, said: list[str], extra: str) -> b
 
 
 def message(r: random.Random, number: int, topic: str, event: str, payload: Object, *, headers: bool, body: bool) -> tuple[bytes, str]:
-    """The value of a record with something wrong in its headers, or in its payload, or in both, or in neither."""
+    """A record's value with something wrong in its headers, its payload, both, or neither."""
     said: list[str] = []
     inner = _changed(r, payload, said, "unknown") if body else _object(payload, {})
     package = topic.rpartition(".")[0]
@@ -167,7 +167,7 @@ def message(r: random.Random, number: int, topic: str, event: str, payload: Obje
 
 
 def _as_text(inner: bytes) -> bytes:
-    """The bytes as they are within a JSON text: also those that are not UTF-8."""
+    """The bytes unchanged inside a JSON text, even if they are not UTF-8."""
     escaped = inner.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return b'"' + re.sub(rb"[\x00-\x1f]", lambda found: b"\\u%04x" % found[0][0], escaped) + b'"'
 
@@ -181,7 +181,7 @@ def _frame(r: random.Random, values: list[bytes]) -> bytes:
 
 
 def _envelope(r: random.Random, value: bytes) -> tuple[bytes | None, str]:
-    """Wrong as a whole."""
+    """The value, damaged as a unit."""
     kind = r.choice(["null", "empty", "cut off", "bytes", "wrapped", "flipped", "repeated", "deep"])
     made: dict[str, bytes | None] = {
         "null": None,
@@ -197,7 +197,7 @@ def _envelope(r: random.Random, value: bytes) -> tuple[bytes | None, str]:
 
 
 def bad_records(seed: int, count: int, topic: str | None = None) -> Iterator[Bad]:
-    """Also a few that are right: they must be taken."""
+    """Includes some valid records, which must be processed."""
     r = random.Random(seed)
     events = [event for event in EVENTS if topic in (None, event[0])]
     for number in range(count):

@@ -1,4 +1,4 @@
-"""One server of each kind for all tests of messaging; each test has names of its own there."""
+"""One server of each kind for all messaging tests. Each test has its own names there."""
 
 import shutil
 import tempfile
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=Server)
 
 
 def running(make: Callable[[Path], S]) -> Iterator[S]:
-    folder = Path(tempfile.mkdtemp(prefix="lk"))  # short: a socket's path is bounded
+    folder = Path(tempfile.mkdtemp(prefix="lk"))  # short, because a socket's path is limited
     server = make(folder)
     try:
         server.start()
@@ -49,13 +49,13 @@ def schema(mysql: MysqlDatabase) -> Schema:
 
 @pytest.fixture
 def name() -> str:
-    """For a channel, a subscriber, an instance: nobody else has it."""
+    """A unique name for a channel, a subscriber or an instance."""
     return f"n-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
 def nothing_armed(tmp_path: Path) -> Iterator[Path]:
-    """The file of hits; afterwards nothing is armed any more."""
+    """The file of hits. Afterwards nothing is armed."""
     hits = tmp_path / "hits.jsonl"
     armed.hits = Hits()
     armed.hits.open(hits)

@@ -1,4 +1,4 @@
-"""A proxy before MySQL that cuts a connection when a statement goes by: a network fault at a chosen moment."""
+"""A proxy for MySQL that cuts a connection when a given statement passes: a network fault at a chosen moment."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 
 
 class Cutting:
-    """Until `arm` it passes everything on. Then the packet with the word is passed on or dropped, and its connection is closed."""
+    """Passes everything on until `arm`. Then the packet with the word is passed on or dropped, and its connection is closed."""
 
     def __init__(self, to: int) -> None:
         self._to = to
@@ -40,7 +40,7 @@ class Cutting:
                     client.shutdown(socket.SHUT_RDWR)
                     if self._pass_on:
                         server.sendall(data)
-                        server.recv(1 << 16)  # its answer, which nobody gets
+                        server.recv(1 << 16)  # its answer, which nobody receives
                     break
                 server.sendall(data)
         client.close()

@@ -1,4 +1,4 @@
-"""Records as a broker gives them to a subscriber."""
+"""Records as a broker delivers them to a subscriber."""
 
 from services.messaging.brokers import Position, Record
 

@@ -1,4 +1,4 @@
-"""The servers that messaging works with, one of each for all tests of a run: real ones, without a stack around them."""
+"""The servers for messaging, one of each for all tests of a run: real servers without a stack."""
 
 import subprocess
 import uuid
@@ -21,7 +21,7 @@ USER, PASSWORD = "tester", "a-password"
 
 
 class Server:
-    """A process that can be killed and started again with its data and its port."""
+    """A process that can be killed and restarted with its data and its port."""
 
     def __init__(self, folder: Path, command: Sequence[str]) -> None:
         self._log = folder / "log"
@@ -70,7 +70,7 @@ class KafkaBroker(Server):
 
 @dataclass(frozen=True)
 class Schema:
-    """A schema of its own with the tables of messaging, and an account that may do everything in it."""
+    """A separate schema with the messaging tables, and an account with all rights in it."""
 
     settings: MysqlSettings
 
@@ -93,7 +93,7 @@ class Schema:
             connection.close()
 
     def through(self, port: int) -> MysqlSettings:
-        """The settings of a client that connects to another port, where a proxy is."""
+        """Settings for a client that connects through a proxy on another port."""
         s = self.settings
         return MysqlSettings(s.host, port, s.user, s.password, s.database)
 

@@ -1,4 +1,4 @@
-"""A subscriber of the tests: one event, one handler, and a table that shows each effect."""
+"""A test subscriber: one event, one handler, and a table that shows each effect."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +22,7 @@ class Payload(msgspec.Struct):
 
 
 class Counted(DomainEvent, frozen=True):
-    """Its channel is that of the test."""
+    """Its channel belongs to the test."""
 
     event_type = "Counted"
     payload_type = Payload
@@ -71,5 +71,5 @@ def database(schema: Schema, address: int = 7) -> Database:
 
 
 def effects(schema: Schema) -> list[int]:
-    """In the order in which they were committed, but for those of one transaction: those in the order of their statements."""
+    """The effects in commit order; within a transaction, in statement order."""
     return [number for (number,) in schema.rows("SELECT number FROM effect ORDER BY message_order")]

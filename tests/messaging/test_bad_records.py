@@ -1,4 +1,4 @@
-"""Whatever a record holds, decoding it ends in messages or in what is to be parked, in the services as in labkit's own reader."""
+"""Decoding any record yields messages or records to park, in the services and in labkit's own reader."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ def test_decoding_never_raises(seed: int) -> None:
 
 
 def nested(frames: int, call: Callable[[], object]) -> None:
-    """Calls from so deep in the stack: the decoder's limit is what is left of it."""
+    """Calls at a stack depth of `frames`: the decoder's own limit is the remaining stack."""
     if frames:
         nested(frames - 1, call)
     else:
@@ -90,7 +90,7 @@ def test_brackets_in_texts_are_no_nesting_and_take_no_time() -> None:
     begin = time.process_time()
     is_too_deep(b"[" * 300 + b'"' + b'\\"' * 500_000)
     is_too_deep(b'["' * 500_000)
-    assert time.process_time() - begin < 5  # were it quadratic, hours
+    assert time.process_time() - begin < 5  # quadratic time would be hours
 
 
 WRONG_IDS = ["", " ", "0", "-1", "-5", "+5", "05", " 5", "5 ", "5\n", "1_0", "١٢", "５", "5.0", "1e2", "9" * 30, str(MAX_ID + 1), "x"]

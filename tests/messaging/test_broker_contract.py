@@ -1,4 +1,4 @@
-"""What messaging may expect of a broker, whichever product it is. A new broker is one more entry of BROKERS."""
+"""The contract between messaging and every broker product. A new broker is one more entry of BROKERS."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ WITHIN_S = 60.0
 
 
 class OnKafka:
-    """What these tests need of a product beside the contract."""
+    """What these tests need of a product in addition to the contract."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self.server: KafkaBroker = request.getfixturevalue("kafka")
@@ -65,7 +65,7 @@ def records(channel: str, keys: Sequence[str], rounds: int, first: int = 0) -> l
 
 
 async def retried(call: Callable[[], Awaitable[T]]) -> T:
-    """Tried again while the broker is not ready for it, as consumer and relay do."""
+    """Retries while the broker is not ready, as consumer and relay do."""
     deadline = time.monotonic() + WITHIN_S
     while True:
         try:
@@ -96,7 +96,7 @@ async def receiving(broker: Broker, subscriber: str, channel: str, start: StartP
 
 
 async def receive(receiver: Receiver, count: int) -> list[Record]:
-    """At least so many."""
+    """Receives at least `count` records."""
     found: list[Record] = []
     deadline = time.monotonic() + WITHIN_S
     while len(found) < count:
@@ -159,7 +159,7 @@ def test_what_is_acknowledged_does_not_come_again_and_the_rest_does(product: OnK
                 again = by_place(await receive(receiver, sum(map(len, left.values()))))
                 assert {place: values(found) for place, found in again.items()} == left
         async with receiving(broker, f"{name}-other", name) as receiver:
-            assert len(await receive(receiver, 10 * len(KEYS))) == 10 * len(KEYS)  # another subscriber has all of them
+            assert len(await receive(receiver, 10 * len(KEYS))) == 10 * len(KEYS)  # another subscriber receives all of them
 
     asyncio.run(run())
 
@@ -257,7 +257,7 @@ def test_without_the_broker_everything_says_that_it_is_unavailable_and_goes_on_w
         await publish(broker, records(name, ["1"], 1, first=2))
         async with receiving(broker, name, name) as receiver:
             found = values(await receive(receiver, 2))
-            assert [value for value in found if value != "1 1"] == ["1 0", "1 2"]  # of 1 1 nobody knows whether it was stored
+            assert [value for value in found if value != "1 1"] == ["1 0", "1 2"]  # whether 1 1 was stored is unknown
 
     try:
         asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The consumer between a real broker and a real database: each message has its effect once, and none holds up those of other partitions."""
+"""The consumer between a real broker and a real database: each message has its effect once, and delays no other partition."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +26,7 @@ def schema(mysql: MysqlDatabase) -> Schema:
 
 
 class Subscriber:
-    """One subscriber of one channel, both with the test's name."""
+    """One subscriber of one channel, both named after the test."""
 
     def __init__(self, kafka: KafkaBroker, schema: Schema, name: str) -> None:
         self.broker = Kafka(kafka.settings, instance=name)
@@ -174,7 +174,7 @@ def test_stopped_in_the_middle_it_finishes_what_it_has_in_hand(subscriber: Subsc
             consumer.stop()
             go_on.set()
         assert effects(subscriber.schema) == [1]
-        async with subscriber.consuming():  # its position was acknowledged; what comes next is what was published next
+        async with subscriber.consuming():  # its position was acknowledged; the next record is the next one published
             await subscriber.publish(2)
             await subscriber.has(1, 2)
 

@@ -1,4 +1,4 @@
-"""Local transactions on a real server: all or nothing, and what is known when a connection is lost or a lock is not had."""
+"""Local transactions on a real server: all or nothing, and what is known after a lost connection or a lock time-out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ def test_state_and_messages_are_committed_together_or_not_at_all(schema: Schema)
 
         with pytest.raises(Wrong):
             await fails()
-        async with opened.transaction() as tx:  # the connection of the failed one is clean
+        async with opened.transaction() as tx:  # the failed transaction's connection is clean
             insert(tx, 3)
 
     run(schema, work)
@@ -131,7 +131,7 @@ def test_of_a_commit_without_an_answer_the_outcome_is_unknown(schema: Schema, my
             opened.close()
 
     asyncio.run(main())
-    # The server commits although nobody waits for its answer any more.
+    # The server commits even though the client no longer waits for its answer.
     wait_until(lambda: effects(schema) == ([1, 2] if arrives else [1]), "the server is done with it")
 
 

@@ -1,4 +1,4 @@
-"""Parking on a real server: the record, its cause and where it was, once, and a message that tells of it."""
+"""Parking on a real server: the record, its cause and its position are stored once, and a message announces it."""
 
 import asyncio
 import base64
@@ -53,7 +53,7 @@ def test_a_second_time_changes_nothing(schema: Schema) -> None:
     assert parked(schema, one)
     assert parked(schema, one)
     assert (len(rows(schema)), len(told(schema))) == (1, 1)
-    # of several it cannot be said which were parked before
+    # of several messages, it is unknown which were parked before
     assert not parked(schema, one, (delivery(Position((18,))), "wrong"))
     assert len(told(schema)) == 1
 

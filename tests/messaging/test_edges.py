@@ -1,4 +1,4 @@
-"""What reaches the services from outside the messages: hints, lines of hits, Python's warnings."""
+"""Inputs other than messages: hints, lines of hits, Python's warnings."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def test_a_flood_of_hints_is_read_in_bounds_and_hides_no_true_one() -> None:
             assert not news["customer_db"].is_set()
             for _ in range(AT_ONCE):
                 sender.send(b"x")
-            await asyncio.wait_for(news["customer_db"].wait(), 10)  # there may have been a true one among them
+            await asyncio.wait_for(news["customer_db"].wait(), 10)  # there may have been a true hint among them
             news["customer_db"].clear()
             await asyncio.sleep(0.1)
             sender.send(b"customer_db")

@@ -1,4 +1,4 @@
-"""Gates, delays and watches of a subscriber, as the armed file brings them."""
+"""Gates, delays and watches of a subscriber, armed through the armed file."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ def test_a_gate_opens_by_itself_after_the_message_that_it_waits_for(nothing_arme
 def test_a_subscriber_that_is_stopped_does_not_take_the_message(nothing_armed: Path) -> None:
     armed.take([Fault(id="1", kind="gate", target="x")])
     assert not asyncio.run(gate.before(ABOUT, lambda: True))
-    assert [hit["what"] for hit in hits(nothing_armed)] == ["held"]  # nobody released it
+    assert [hit["what"] for hit in hits(nothing_armed)] == ["held"]  # it was not released
 
 
 def test_a_delay_ends_by_itself_and_a_watch_only_notes(nothing_armed: Path) -> None:

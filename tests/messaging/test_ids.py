@@ -1,4 +1,4 @@
-"""Message ids are unique and rise, whatever the clock does."""
+"""Message ids are unique and increase, whatever the clock does."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The inbox on a real server: a message is received once, also when two receive it at the same time."""
+"""The inbox on a real server: a message is received once, even when two transactions receive it at the same time."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Lanes: each partition's records in their order, and no partition behind another."""
+"""Lanes: each partition's records stay in order, and no partition waits for another."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tests.messaging.until import until
 
 
 class Takes:
-    """Takes one record at a time; of a partition that is shut it takes none until it is open."""
+    """Processes one record at a time. Partitions that are shut wait until they are opened."""
 
     def __init__(self, *shut: int) -> None:
         self.shut = {partition: asyncio.Event() for partition in shut}

@@ -1,4 +1,4 @@
-"""Positions: ordered, and the same after they were stored as text, in Python as in Redis, however large their numbers are."""
+"""Positions: sortable, and unchanged after a round trip through text, in Python and in Redis, however large the numbers."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Effects in SQL, on a real server: inbox row, effect and outbox rows are one transaction."""
+"""Effects in SQL on a real server: inbox row, effect and outbox rows share one transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -54,7 +54,7 @@ def taking(*values: bytes, raises: type[Exception] | None = None) -> Callable[[S
 
 
 def state(schema: Schema) -> tuple[list[int], list[str], list[str]]:
-    """The effects, the ids in the inbox, and what was published."""
+    """Returns the effects, the ids in the inbox, and the published messages."""
     inbox = [each for (each,) in schema.rows("SELECT message_id FROM received_messages ORDER BY 1")]
     published = [each for (each,) in schema.rows("SELECT payload FROM message WHERE destination = 'answers' ORDER BY id")]
     return effects(schema), inbox, published

@@ -1,4 +1,4 @@
-"""A consumer of the view on a topic of its own, with its own database of Redis: what happens to channels and stores while it runs."""
+"""The view's consumer, on a separate topic and Redis database: changes of channels and stores while it runs."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ from services.order_history.store import ViewChange, ViewStore
 from tests.e2e.shop import eventually
 from tests.running import RunningStack
 
-DATABASE = 7  # of Redis: the stack's own view is in 0
+DATABASE = 7  # in Redis; the stack's own view is in 0
 
 
 class View:
-    """The consumer in a thread of its own, from `start` to `stop`."""
+    """The consumer in its own thread, from `start` to `stop`."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.topic = f"view-{uuid.uuid4().hex[:8]}"
@@ -103,7 +103,7 @@ class View:
         return {int(field.split(":")[1]) for field in self.redis.hkeys(f"customerview:{customer}")}
 
     def parked(self) -> list[str]:
-        with redis_client.Redis(**self.at, db=DATABASE) as raw:  # what is parked is no text
+        with redis_client.Redis(**self.at, db=DATABASE) as raw:  # parked bytes are not text
             return [fields[b"cause"].decode() for _, fields in raw.xrange(f"deadletter:{self.topic}")]
 
 
@@ -123,10 +123,10 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(view: View) -> Non
     view.produce(*(view.message(n) for n in range(1, 21)))
     eventually(lambda: len(view.orders()), 20)
     view.delete()
-    eventually(lambda: view.topic in view.admin.list_topics(timeout=30).topics, True)  # its consumer has made it anew
+    eventually(lambda: view.topic in view.admin.list_topics(timeout=30).topics, True)  # its consumer has created it again
     view.produce(*(view.message(n) for n in range(101, 104)))
     eventually(lambda: {101, 102, 103} <= view.orders(), True)
-    # while it does not run, and with more records than before: the position is within the new topic
+    # while it is stopped, and with more records than before: the position exists in the new topic
     view.stop()
     view.delete()
     eventually(lambda: view.topic in view.admin.list_topics(timeout=30).topics, False)
@@ -165,7 +165,7 @@ def test_a_key_of_another_type_costs_the_events_of_its_customer_alone(view: View
     eventually(lambda: 6 in view.orders(8), True)
     eventually(lambda: len(view.parked()), 16)
     assert sum("WRONGTYPE customerview:7 is a string, it should be a hash" in cause for cause in view.parked()) == 15
-    assert sum("compare" in cause for cause in view.parked()) == 1  # the script failed half-way: it is not taken as known
+    assert sum("compare" in cause for cause in view.parked()) == 1  # the script failed half-way: the message does not count as processed
 
 
 def frame(*values: bytes) -> bytes:
@@ -189,7 +189,7 @@ def test_of_several_messages_in_a_record_each_is_taken_or_parked(view: View) -> 
 
 
 def test_a_record_that_fails_holds_up_no_other(view: View) -> None:
-    """Also one that cannot even be parked: its partition waits, and goes on when it can be."""
+    """Even a record that cannot be parked: its partition waits, and continues when parking works."""
     view.redis.set(f"deadletter:{view.topic}", "in the way")
     view.produce(view.message(1, total="6.66"), view.message(2))
     view.produce(b"no message", view.message(3), partition=1)

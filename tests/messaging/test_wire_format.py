@@ -1,4 +1,4 @@
-"""Rows and records are those of the Java original: vectors from its specification."""
+"""Rows and records equal those of the Java original: test vectors from its specification."""
 
 import json
 import struct
@@ -89,7 +89,7 @@ def test_payloads_that_make_no_sense_are_undecodable(payload: str) -> None:
 
 
 def frame(*values: bytes) -> bytes:
-    """Several messages in the binary frame of the Java relay, each with one header."""
+    """Several messages in the Java relay's binary frame, each with one header."""
 
     def text(b: bytes) -> bytes:
         return struct.pack("<I", len(b)) + b
@@ -107,7 +107,7 @@ def test_records_of_several_messages_are_read() -> None:
 def test_the_single_message_frame_is_the_published_62_bytes() -> None:
     one = bytes.fromhex("0000 0100 0100 0000  0000 0000  0000 0100  0000 0000  01000000 6b  01000000 76")
     assert len(MAGIC + one) == 62
-    with pytest.raises(UndecodableMessage, match="not a message"):  # the value is `v`, which is not JSON: it was found in its place
+    with pytest.raises(UndecodableMessage, match="not a message"):  # the value is `v`, which is not JSON: the frame was parsed correctly
         decode_record("c", MAGIC + one)
 
 

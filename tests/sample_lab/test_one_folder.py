@@ -1,4 +1,4 @@
-"""A lab with a profile, a service, a table, a channel and an invariant of its own is one folder: nothing else knows of it."""
+"""A lab with its own profile, service, table, channel and invariant is one folder; no other file mentions it."""
 
 import shutil
 import subprocess

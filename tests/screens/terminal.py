@@ -1,4 +1,4 @@
-"""A person at a fresh terminal of 80 columns and 24 lines: tmux, with a shell that has read no settings."""
+"""A person at a new terminal of 80 columns and 24 lines: tmux with a shell without configuration."""
 
 import re
 import subprocess
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 POLL_S = 0.1
-PROMPT = re.compile(r"^(?:\(\S+\) )?READY (\d+)>")  # activate writes the environment's name before it
-AT_PROMPT = re.compile(r"READY (\d+)>$")  # behind what curl printed, which ends no line
-# What asks, and what a person types then.
+PROMPT = re.compile(r"^(?:\(\S+\) )?READY (\d+)>")  # activate puts the environment's name before it
+AT_PROMPT = re.compile(r"READY (\d+)>$")  # may follow curl's output, which does not end its line
+# Prompts, and what a person types.
 ANSWERS = (
     (re.compile(r"\[y/N\]$"), "y"),
     (re.compile(r"^Your answer, 1 to \d+:$"), "1"),
@@ -19,7 +19,8 @@ ANSWERS = (
 
 
 class Terminal:
-    """`said` is what the last command printed, line by line as the terminal shows it; `broken` are lines that it had to break itself."""
+    """`said` holds the last command's output, line by line as the terminal shows it. `broken` holds lines that the terminal had to
+    break."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *, columns: int = 80, lines: int = 24) -> None:
         self._socket = folder / "tmux"
@@ -37,7 +38,7 @@ class Terminal:
         subprocess.run(["tmux", "-S", str(self._socket), "kill-server"], capture_output=True, check=False)
 
     def type(self, command: str, *, within_s: float = 120.0) -> list[str]:
-        """Type it, answer what it asks, and return what it printed once the shell is ready again."""
+        """Type a command, answer its prompts, and return its output when the shell is ready again."""
         self.asked = []
         self._tmux("clear-history")
         self._keys("clear")

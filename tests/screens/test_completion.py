@@ -1,4 +1,4 @@
-"""What Tab completes, in the shells themselves where they are there: commands, options, and the values of now."""
+"""Tab completion in each available shell: commands, options, and current values."""
 
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ def test_a_word_that_was_begun_becomes(words: tuple[str, ...], expected: list[st
 
 
 def test_labs_and_steps_are_those_of_lab_yaml() -> None:
-    """Which completion reads by its lines, and everybody else as YAML."""
+    """Completion reads lab.yaml line by line; everything else reads it as YAML."""
     root = get_command(app)
     assert candidates(root, ["lab"], "") == [(str(lab.number), lab.title) for lab in all_labs()]
     for lab in all_labs():

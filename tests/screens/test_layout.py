@@ -1,4 +1,4 @@
-"""How text is laid out for a screen: what is too long goes on under its own text, no word is broken, and marks have their colours."""
+"""The layout of text on a screen: long text continues under its own column, words are not broken, and marks have their colours."""
 
 from collections.abc import Callable
 
@@ -88,7 +88,7 @@ def test_a_diagram_keeps_a_lane_for_each_component_at_60_columns() -> None:
 
 
 def test_a_line_of_progress_leaves_the_last_column_free(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A full line would end in the next one, and the next carriage return would leave it standing."""
+    """A full line would wrap, and the next carriage return would leave a part of it on the screen."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     say.progress("waiting for " + "a component " * 20)

@@ -1,6 +1,6 @@
-"""A newcomer's walk: a fresh clone, a fresh terminal, and nothing typed but what the README and each "Next:" line say, to the end of lab 3.
+"""A newcomer's walk to the end of lab 3: a new clone, a new terminal, and only the commands of the README and the "Next:" lines.
 
-The newcomer writes right code as soon as a check fails for want of it; where labkit asks something, the first answer is taken.
+When a check fails for missing code, the newcomer writes correct code. When labkit asks a question, the first answer is taken.
 """
 
 import os
@@ -25,7 +25,7 @@ MOST = 120  # commands
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """In a folder with a space and an umlaut. Its environment has the packages of this one: what pip does is not labkit's."""
+    """In a folder with a space and an umlaut. Its environment shares this one's packages, because pip is not under test."""
     folder = tmp_path / "meine Übung" / "labkit"
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -65,7 +65,7 @@ def terminal(clone: Path, tmp_path: Path) -> Iterator[Terminal]:
 
 
 def next_commands(said: list[str]) -> list[str]:
-    """Those of the last "Next:" line: "a, then b", without what explains them."""
+    """The commands of the last "Next:" line, "a, then b", without explanations."""
     begin = max((n for n, line in enumerate(said) if line.startswith("Next: ")), default=None)
     if begin is None:
         return []
@@ -80,12 +80,12 @@ def next_commands(said: list[str]) -> list[str]:
 
 
 def looks(said: list[str]) -> list[str]:
-    """What `labkit lab N inject` says to look with."""
+    """The commands that `labkit lab N inject` suggests for looking."""
     return [line.removeprefix("  look        ") for line in said if line.startswith("  look        ")]
 
 
 def write_right_code(folder: Path, check: str) -> None:
-    """What the learner would have written by then: the lab's solution, as far as it has files for this."""
+    """Write what the learner would have written by now: the files of the lab's solution for this check."""
     lab = find_lab(int(check.partition(".")[0]))
     solved = trees.solved(lab)
     for path in trees.exercise(lab):
@@ -119,7 +119,7 @@ def test_from_make_up_to_lab_3_by_what_is_said(clone: Path, terminal: Terminal) 
             write_right_code(workshop, wrong[0])
             commands = [command]
         elif command in looking:
-            continue  # a look leads further into the same; what comes after it was said before it
+            continue  # a look continues the same investigation; commands after it were suggested before
         else:
             commands = next_commands(said) or commands
             assert commands, f"nothing says what comes next:\n{text}"

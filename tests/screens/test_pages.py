@@ -1,4 +1,4 @@
-"""The pages' colours can be read, in both schemes."""
+"""The colours of the pages are readable in both schemes."""
 
 import re
 
@@ -10,7 +10,7 @@ from labkit.workspace import guide_page
 
 
 def luminance(colour: str) -> float:
-    """WCAG 2.2's relative luminance of #rrggbb."""
+    """The relative luminance of #rrggbb, as WCAG 2.2 defines it."""
     parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,4 +1,4 @@
-"""Every command at 60, 80 and 120 columns: no line is longer than the terminal, so that no table breaks in the middle of a word."""
+"""Every command at 60, 80 and 120 columns: no line is longer than the terminal, so no table breaks within a word."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.running import ROOT, Labkit
 from tests.workspace.kit import Learner
 
 WIDTHS = (60, 80, 120)
-ORDER = "{order}"  # one that was placed before
+ORDER = "{order}"  # an order that was placed before
 COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("up",), ("status",), ("labs",), ("report",), ("doctor",), ("init", "inner"), ("--version",)),
     *(("order", "12.34"), ("order", "99.00"), ("order", "1.00", "--customer", "999999"), ("order", "a"), ("check", "1.3")),
@@ -38,7 +38,7 @@ LONG = (
     *(("lab", "2", "check", "2.3"), ("order", "1.00", "--customer", "999999"), ("verify",)),
     *(c for c in COMMANDS if c[0] == "load"),
 )
-"""Those that take seconds: on the narrowest screen alone."""
+"""Commands that take seconds run only on the narrowest screen."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def seat(labkit_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def too_long(text: str, columns: int) -> list[str]:
-    """The lines that could have been broken: a path or an address alone cannot."""
+    """The lines that should have been broken. A single path or address cannot be."""
     return [line for line in text.splitlines() if len(line) > columns and _longest_word(line) <= columns]
 
 
@@ -69,7 +69,7 @@ def _longest_word(line: str) -> int:
 def test_no_line_is_longer_than_the_terminal(
     seat: Learner, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process, which is quicker than a hundred others."""
+    """Runs in this process, which is faster than starting a hundred others."""
     for name, value in seat.labkit._environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -90,7 +90,7 @@ def test_no_line_is_longer_than_the_terminal(
 
 
 def helps(command: Any, name: str, columns: int, above: Any = None) -> Iterator[tuple[str, str]]:
-    """Of a command and all below it: its path, and its help on a screen of so many columns."""
+    """The help of a command and its subcommands: each path with its help at this width."""
     context = typer.Context(command, info_name=name, parent=above, terminal_width=columns)
     yield context.command_path, command.get_help(context)
     for inner in command.list_commands(context) if hasattr(command, "list_commands") else ():

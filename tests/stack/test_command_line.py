@@ -1,4 +1,4 @@
-"""What the command line says and how it ends, without a stack."""
+"""The command line's output and exit codes without a stack."""
 
 import os
 import subprocess
@@ -122,7 +122,7 @@ MISTAKE = "import sys; from labkit.cli import ending\ndef app(*_, **__): {}\nsys
 
 
 def mistaken(mistake: str, *arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """What a command ends with that makes this mistake."""
+    """The result of a command with this mistake."""
     return subprocess.run(
         [sys.executable, "-c", MISTAKE.format(mistake), *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), "LABKIT_HOME": str(home), "LABKIT_NAME": "x", **environment},

@@ -1,5 +1,5 @@
-"""Every file that labkit keeps of a stack may be lost, empty, torn or something else: a sentence, never a traceback, never the exit code
-of a verdict; and `down` works all the same."""
+"""Every file that labkit stores for a stack may be missing, empty, torn or replaced: labkit shows a sentence, never a traceback and never
+the exit code of a verdict; and `down` still works."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ def other_object(file: Path, _: bytes) -> None:
 
 
 def unreadable(file: Path, _: bytes) -> None:
-    """As root nothing else is."""
+    """Root can read everything else."""
     file.unlink(missing_ok=True)
     file.mkdir()
 
@@ -67,7 +67,7 @@ DAMAGES: tuple[Damage, ...] = (missing, empty, torn, binary, other_json, other_o
 
 @pytest.fixture
 def whole(stack: RunningStack) -> Iterator[Labkit]:
-    """The shared stack, whose files are put back afterwards."""
+    """The shared stack, whose files are restored afterwards."""
     labkit = stack.labkit
     kept = {file: (labkit.directory / file).read_bytes() for file in FILES if (labkit.directory / file).is_file()}
     yield labkit
@@ -83,11 +83,11 @@ def put_back(file: Path, content: bytes | None) -> None:
     elif not file.exists() or file.read_bytes() != content:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        file.chmod(0o600)  # as labkit makes it: another test looks who may read it
+        file.chmod(0o600)  # as labkit makes it: another test checks who may read it
 
 
 def refused_well(labkit: Labkit, *command: str) -> int:
-    """The exit code of a command that could do it, or said in a sentence what is in the way and what to do."""
+    """Returns the exit code of the command. A failed command must say in a sentence what is wrong and what to do."""
     done = labkit(*command, ok=False)
     said = f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr, said
@@ -105,7 +105,7 @@ def damaged(labkit: Labkit, file: str, damage: Damage) -> None:
 
 
 def test_each_damage_is_told_in_a_sentence(whole: Labkit, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """In this process, which is quicker than one for each."""
+    """Runs in this process, which is faster than one process for each case."""
     monkeypatch.setenv("LABKIT_HOME", str(whole.home))
     monkeypatch.setenv("LABKIT_NAME", whole.name)
     for file in (
@@ -135,7 +135,7 @@ def test_each_damage_is_told_in_a_sentence(whole: Labkit, monkeypatch: pytest.Mo
 
 @pytest.mark.native
 def test_what_a_killed_write_left_aside_goes_with_the_next_one(tmp_path: Path) -> None:
-    """It may hold a password, and nobody would ever look for it."""
+    """Such a file may hold a password, and nobody would look for it."""
     ended = subprocess.Popen(["true"])
     ended.wait()
     left, being_written = tmp_path / f".accounts.json.{ended.pid}", tmp_path / ".accounts.json.1"
@@ -174,7 +174,7 @@ def test_each_damage_and_each_command(whole: Labkit, file: str, damage: Damage) 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own for LABKIT_HOME, which only root can make; else a folder."""
+    """A separate disk for LABKIT_HOME, which only root can make; otherwise a folder."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = (
@@ -186,7 +186,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Nothing more can be written to it, where it is one."""
+    """Fill the disk, if it is one, so that nothing more can be written."""
     filler = disk / f"filler.{time.monotonic_ns()}"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while disk.is_mount():

@@ -1,4 +1,4 @@
-"""Each component killed, paused and cut off the network, and the inverse, through the runtime; status tells the truth at each moment."""
+"""Each component is killed, paused and cut off the network, then restored, through the runtime. The status is correct throughout."""
 
 import json
 import time
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.both_runtimes
 
 
 def alone_in_soak(*components: str) -> list[object]:
-    """To a runtime they are like one that stays: the way to end, halt or cut a service is one for all of them."""
+    """Components that only `make soak` runs: a runtime ends, halts and cuts all services in the same way."""
     return [pytest.param([component], marks=pytest.mark.soak, id=component) for component in components]
 
 
@@ -32,12 +32,12 @@ ALL = pytest.param(COMPONENTS, id="all")
 
 
 def states(stack: RunningStack) -> dict[str, str]:
-    """As `status` says."""
+    """The states that `status` shows."""
     return {c["name"]: c["state"] for c in stack.labkit.status()["components"] if c["name"] in COMPONENTS}
 
 
 def looked_at(stack: RunningStack) -> dict[str, str]:
-    """As the runtime says."""
+    """The states that the runtime reports."""
     seen = stack.runtime.look()
     return {name: seen[name].state for name in COMPONENTS}
 
@@ -47,7 +47,7 @@ def those(halted: Sequence[str], state: str) -> dict[str, str]:
 
 
 def works(stack: RunningStack) -> None:
-    """All is ready, and an order comes to its end."""
+    """Everything is ready, and an order reaches its end."""
     stack.labkit.when_ready()
     gateway = stack.url("gateway")
     assert settled(gateway, new_order(gateway, new_customer(gateway, "15.00"), "12.34")) == ("APPROVED", None)
@@ -97,7 +97,7 @@ def test_a_paused_component_can_be_stopped_and_killed(stack: RunningStack) -> No
 
 
 def on_the_network(stack: RunningStack) -> dict[str, Any]:
-    """By component, networks, addresses, aliases and ports of its container, as the engine says."""
+    """Networks, addresses, aliases and ports of each container, as the engine reports them."""
     project = compose.project_of(stack.labkit.directory)
     found = docker.DockerClient(base_url=docker_engine.find().host).containers.list(
         filters={"label": f"com.docker.compose.project={project}"}

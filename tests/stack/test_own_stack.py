@@ -1,4 +1,4 @@
-"""Stacks of their own: begun, interrupted, hindered, side by side."""
+"""Separate stacks: started, interrupted, obstructed, and side by side."""
 
 import contextlib
 import os
@@ -26,13 +26,13 @@ def assert_ready(labkit: Labkit) -> None:
 
 
 def with_services(folder: Path) -> Path:
-    """The folder with a copy of the services in it, to be changed."""
+    """The folder with a copy of the services, which tests may change."""
     shutil.copytree(ROOT / "services", folder / "services", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
 def test_down_leaves_no_process_and_keeps_the_data(labkit: Labkit) -> None:
-    """Also over a reboot, after which the recorded pids belong to strangers: here, to this very test."""
+    """Also after a reboot, when the recorded pids belong to other processes: here, to this test."""
     labkit("up")
     running = RunningStack(labkit)
     running.sql("insert into customer_db.customer (name, amount) values ('Ada', 15)")
@@ -72,7 +72,7 @@ def test_up_after_labkit_was_killed_during_up(labkit: Labkit) -> None:
 
 
 def test_ctrl_c_during_up_stops_what_it_started(labkit: Labkit, tmp_path: Path) -> None:
-    """A relay that never gets ready: `up` does not end before it is interrupted."""
+    """The relay never becomes ready, so `up` runs until it is interrupted."""
     (with_services(tmp_path) / "services" / "relay" / "__main__.py").write_text(NEVER_READY)
     with labkit.begin("up", "--services", str(tmp_path)) as starting:
         wait_until(lambda: len(labkit.processes()) >= 9, "all processes run")
@@ -86,7 +86,7 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     ours = set()
     with contextlib.ExitStack() as opened:
         with port_claims.locked():
-            claimed = port_claims.of_others(labkit.directory)  # and perhaps not listened on, just now
+            claimed = port_claims.of_others(labkit.directory)  # claimed, although perhaps not in use now
             for name, port in wanted.items():
                 busy = opened.enter_context(socket.socket())
                 busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,28 +96,28 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
                         busy.listen()
                         ours.add(name)
                 except OSError:
-                    continue  # somebody else holds it: as good
+                    continue  # another process holds it, which serves as well
         said = labkit("up").stdout
     got = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
     for name, port in wanted.items():
-        if name not in ours and got[name] == port:  # whoever held it went down before this stack chose
+        if name not in ours and got[name] == port:  # its holder stopped before this stack chose
             assert port not in port_claims.of_others(labkit.directory)
             continue
-        told = re.search(rf"^  {name} .*\n?.*port {port} is held by .*$", said, re.MULTILINE)  # beside it or, where that is too long, below
+        told = re.search(rf"^  {name} .*\n?.*port {port} is held by .*$", said, re.MULTILINE)  # next to it or, when that is too long, below
         assert told is not None, said
         assert got[name] != port
         assert f"(pid {os.getpid()})" in told[0] or name not in ours
     assert_ready(labkit)
     labkit("down")
-    labkit("up")  # the default ports are free now, and the stack keeps its own
+    labkit("up")  # the default ports are free now, but the stack keeps its own
     again = {c["name"]: int(c["endpoint"].rpartition(":")[2]) for c in labkit.status()["components"] if c["endpoint"]}
-    taken = port_claims.of_others(labkit.directory)  # by stacks of other tests, in the meantime
+    taken = port_claims.of_others(labkit.directory)  # by other test stacks, in the meantime
     assert {name: port for name, port in got.items() if again[name] != port and port not in taken} == {}
 
 
 @pytest.mark.parametrize(("which", "for_a_moment"), [("controller_port", False), ("controller_port", True), ("port", True)])
 def test_a_port_that_is_taken_before_kafka_gets_to_it(labkit: Labkit, which: str, for_a_moment: bool) -> None:
-    """Chosen when it was free; a JVM takes a second until it listens."""
+    """The port was free when it was chosen; a JVM needs a second until it listens."""
     starting = labkit.begin("up")
     with socket.socket() as taken:
         wait_until(lambda: any("kafka.Kafka" in command for command in labkit.processes().values()), "Kafka's process runs")
@@ -138,9 +138,9 @@ def test_a_port_that_is_taken_before_kafka_gets_to_it(labkit: Labkit, which: str
 def test_a_damaged_class_data_archive_is_removed(
     new_labkit: Callable[..., Labkit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = tmp_path / "cache"  # its own: another stack's JVM maps the archive
+    cache = tmp_path / "cache"  # a separate cache: other stacks' JVMs map the archive
     (cache / "archives").mkdir(parents=True)
-    for entry in user_cache().iterdir():  # in which others may be making something
+    for entry in user_cache().iterdir():  # other processes may be writing to the shared one
         if entry.name != "archives" and not entry.name.startswith("making-"):
             (cache / entry.name).symlink_to(entry)
     good = next((user_cache() / "archives").glob("*.jsa"))
@@ -173,7 +173,7 @@ def test_two_stacks_side_by_side_and_a_port_whose_holder_was_killed_stays_its_st
     bits = [(labkit.directory / "stack.json").read_text().partition('"address_bits": ')[2].split(",")[0] for labkit in (one, other)]
     assert bits[0] != bits[1]
 
-    # The lower port is the one that the other stack comes to first when it begins again.
+    # When it restarts, the other stack reaches the lower port first.
     lower, higher = sorted((one, other), key=gateway_of)
     gateway = gateway_of(lower)
     higher("down")
@@ -185,11 +185,11 @@ def test_two_stacks_side_by_side_and_a_port_whose_holder_was_killed_stays_its_st
     lower("up")
     assert gateway_of(lower) == gateway
     lower("down")
-    assert port_claims.of_others(higher.directory).get(gateway) != lower.directory  # free again for whoever comes first
+    assert port_claims.of_others(higher.directory).get(gateway) != lower.directory  # free again for any stack
     assert_ready(higher)
 
 
-# services of the learner's own: the shared stack runs from their folder
+# a learner's own services: the shared stack runs from their folder
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def folder(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def services(stack: RunningStack, folder: Path) -> Iterator[Path]:
-    """What the stack runs from is the test's to break."""
+    """The stack runs from these services, which the test may break."""
     stack.labkit("up", "--services", str(folder))
     yield folder / "services"
     shutil.rmtree(folder / "services")
@@ -222,7 +222,7 @@ def test_services_run_from_the_folder_that_was_asked_for(stack: RunningStack, fo
 
 
 def test_ctrl_c_during_a_repair_leaves_what_ran_before(services: Path, stack: RunningStack) -> None:
-    """A relay that never gets ready: `up` does not end before it is interrupted."""
+    """The relay never becomes ready, so `up` runs until it is interrupted."""
     before = stack.pids()
     (services / "relay" / "__main__.py").write_text(NEVER_READY)
     for component in ("kafka", "relay"):
@@ -238,7 +238,7 @@ def test_ctrl_c_during_a_repair_leaves_what_ran_before(services: Path, stack: Ru
 
 
 def test_a_port_that_is_taken_while_the_stack_starts_is_replaced(services: Path, stack: RunningStack, tmp_path: Path) -> None:
-    """A relay finds, the first time, that another program was quicker: a listener that it starts itself, which outlives it."""
+    """On its first start the relay finds its port taken by another program: a listener that it starts itself, which outlives it."""
     taker = tmp_path / "taker.pid"
     main = services / "relay" / "__main__.py"
     main.write_text(_OTHERS_WERE_QUICKER.format(taker=str(taker)) + main.read_text())
@@ -248,7 +248,7 @@ def test_a_port_that_is_taken_while_the_stack_starts_is_replaced(services: Path,
         assert_ready(stack.labkit)
         pid, port = map(int, taker.read_text().split())
         assert next(c for c in stack.labkit.status()["components"] if c["name"] == "relay")["endpoint"] != f"http://127.0.0.1:{port}"
-        os.kill(pid, 0)  # it listened all the time
+        os.kill(pid, 0)  # it listened throughout
     finally:
         os.kill(int(taker.read_text().split()[0]), signal.SIGKILL)
 

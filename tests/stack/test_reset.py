@@ -1,4 +1,4 @@
-"""labkit reset: nothing of before remains, and an interrupted one is finished."""
+"""labkit reset: no earlier data remains, and an interrupted reset is completed."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def rows(stack: RunningStack) -> int:
 
 
 def records(stack: RunningStack) -> dict[tuple[str, int], int]:
-    """Records in each partition."""
+    """The number of records in each partition."""
     consumer = Consumer({**stack.kafka_client, "group.id": "counting"})
     try:
         topics = [topic for name, topic in consumer.list_topics(timeout=30).topics.items() if not name.startswith("__")]
@@ -59,17 +59,17 @@ def test_nothing_of_before_remains(stack: RunningStack) -> None:
     assert not any(left.values())
     assert stack.redis.smembers("customerviews") == set()
 
-    # The mark is where the logs stand.
+    # The mark records the ends of the logs.
     mark = json.loads((stack.labkit.directory / "mark.json").read_text())
     assert list(mark) == ["time", "binlog", "kafka", "ledger"]
     *before, last = [log["Log_name"] for log in stack.sql("show binary logs")]
     assert last == mark["binlog"]["file"]
-    assert len(before) <= 1  # a server keeps for a while what it would need after a crash
+    assert len(before) <= 1  # a server keeps for a while what it needs after a crash
     topics = [topic for topic in mark["kafka"] if topic.endswith(("domain.Order", "domain.Customer"))]
     assert len(topics) == 2
     assert all(len(mark["kafka"][topic]) == 4 and sum(mark["kafka"][topic]) > 0 for topic in topics)
 
-    # What was deleted does not come back when Kafka is killed: it writes down only now and then where a partition begins.
+    # Deleted records do not return when Kafka is killed, although it saves the start of each partition only at intervals.
     stack.runtime.kill(["kafka"])
     stack.labkit("up")
     assert sum(records(stack).values()) == 0
@@ -80,7 +80,7 @@ def test_nothing_of_before_remains(stack: RunningStack) -> None:
 def test_an_interrupted_reset_is_finished_by_up(stack: RunningStack) -> None:
     some_history(stack)
     with stack.transaction() as cursor:
-        cursor.execute("select * from order_db.orders")  # it cannot come to its end: a table in use is not emptied
+        cursor.execute("select * from order_db.orders")  # the reset cannot finish: a table in use cannot be emptied
         with stack.labkit.begin("reset", "--yes") as resetting:
             wait_until((stack.labkit.directory / "reset.json").exists, "the reset has begun")
             resetting.kill()
@@ -93,7 +93,7 @@ def test_a_stack_that_is_down_is_brought_up_empty(stack: RunningStack) -> None:
     some_history(stack)
     stack.labkit("down")
     assert "ready in" in stack.labkit("reset", "--data", "--yes").stdout
-    again = RunningStack(stack.labkit)  # while it was down, another may have taken a port
+    again = RunningStack(stack.labkit)  # another process may have taken a port meanwhile
     assert rows(again) == 0
     assert not any(records(again).values())
     some_history(again)

@@ -1,4 +1,4 @@
-"""One run at a time on a stack, any number of loads, and never both."""
+"""A stack allows one run at a time, or any number of loads, but never both."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def stack(tmp_path: Path) -> Stack:
 
 @contextmanager
 def held(stack: Stack, kind: str) -> "Iterator[subprocess.Popen[str]]":
-    """By another process."""
+    """Another process holds the lock."""
     command = [sys.executable, "-c", HOLDER, kind, str(stack.directory)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""A second user of the host can neither read nor change anything of a stack: no file, no socket, no store, on any port."""
+"""A second user of the host can neither read nor change any part of a stack: no file, socket, store or port."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from tests.e2e.shop import eventually, new_customer, new_order, settled, state_i
 from tests.running import PROFILE, Labkit
 from tests.stranger import Stranger, a_stranger
 
-# Where a password may stand, in a stack's directory: all of them for its user's eyes alone.
+# The files of a stack's directory that may contain a password. Only the stack's user may read them.
 HOLD_PASSWORDS = {"accounts.json", "plan.json", "compose.env", "client.properties", "data/redis/redis.conf", "data/kafka/server.properties"}
 
 
@@ -36,7 +36,7 @@ def stranger() -> Iterator[Stranger]:
 
 @pytest.fixture
 def within_reach(stack: RunningStack) -> Iterator[RunningStack]:
-    """The stack, in a home that everybody may enter: it does not rest on where somebody put it."""
+    """The stack, in a home that everybody may enter: its safety does not depend on where the home is."""
     home = stack.labkit.home
     before = stat.S_IMODE(home.stat().st_mode)
     home.chmod(0o755)
@@ -45,7 +45,7 @@ def within_reach(stack: RunningStack) -> Iterator[RunningStack]:
 
 
 def opened(files: list[str]) -> list[str]:
-    """Those of the files that can be read, changed or entered."""
+    """The files that can be read, changed or entered."""
     return [file for file in files if any(os.access(file, way) for way in (os.R_OK, os.W_OK)) or _connects(file)]
 
 
@@ -127,7 +127,7 @@ def test_no_process_shows_a_password(stack: RunningStack, stranger: Stranger) ->
 
 
 def pids_of(stack: RunningStack) -> list[int]:
-    """On this machine, also of what runs in containers."""
+    """On this machine, including processes in containers."""
     if stack.described.runtime != DOCKER:
         return list(stack.labkit.processes())
     import docker
@@ -139,8 +139,8 @@ def pids_of(stack: RunningStack) -> list[int]:
 
 
 def addresses_of(stack: RunningStack) -> dict[str, set[tuple[str, int]]]:
-    """By component, every TCP address that one of its processes listens on, found by nothing that labkit wrote down; of a container those
-    of its own network, too."""
+    """Every TCP address on which each component's processes listen. Does not use labkit's own records. For a container, its own network is
+    included."""
     if stack.described.runtime == DOCKER:
         import docker
 
@@ -164,13 +164,13 @@ def addresses_of(stack: RunningStack) -> dict[str, set[tuple[str, int]]]:
 
 
 def _listening_inside(pid: int) -> set[int]:
-    """Ports that anybody in the network of this process reaches."""
+    """Ports reachable from the network of this process."""
     ports = set()
     for table in ("tcp", "tcp6"):
         for line in _read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
             local, state = line.split()[1], line.split()[3]
             address, _, port = local.partition(":")
-            if state == "0A" and address not in ("0100007F", "0B00007F"):  # itself, and the engine's name server
+            if state == "0A" and address not in ("0100007F", "0B00007F"):  # the process itself, and the engine's name server
                 ports.add(int(port, 16))
     return ports
 
@@ -190,7 +190,7 @@ def test_each_port_of_each_store_asks_for_the_password(stack: RunningStack, stra
 
 @pytest.mark.both_runtimes
 def test_the_database_opens_no_file(stack: RunningStack, tmp_path: Path) -> None:
-    """To nobody: not to the services' accounts, not to the administrator."""
+    """Neither for the services' accounts nor for the administrator."""
     (tmp_path / "secret").write_text("of the host\n")
     tmp_path.chmod(0o755)
     (outfile := tmp_path / "written").unlink(missing_ok=True)
@@ -252,7 +252,7 @@ def test_a_stack_is_open_only_as_long_as_up_says_so(labkit: Labkit) -> None:
     assert into_redis(redis.host, described["redis"].endpoint.port) == []
     works(labkit)
 
-    # a stack of an earlier labkit: every account has its name as password, and there is no file of accounts
+    # the stack of an earlier labkit: every account has its name as password, and there is no file of accounts
     described = stack.described
     socket_at = paths.socket_directory(labkit.directory) / "mysql.sock"
     with provision.connected(socket_at, 10) as cursor:
@@ -268,7 +268,7 @@ def test_a_stack_is_open_only_as_long_as_up_says_so(labkit: Labkit) -> None:
 
 
 def works(labkit: Labkit) -> None:
-    """Its services know the passwords of now: an order goes through all stores, and comes into the view."""
+    """Its services know the current passwords: an order passes through all stores and reaches the view."""
     stack = RunningStack(labkit)
     gateway = stack.url("gateway")
     order = new_order(gateway, customer := new_customer(gateway, "15.00"), "12.34")

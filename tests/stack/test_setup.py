@@ -1,4 +1,4 @@
-"""What `labkit setup` leaves behind starts real servers."""
+"""The programs that `labkit setup` installs start real servers."""
 
 import contextlib
 import socket
@@ -67,7 +67,7 @@ def view() -> redis.RedisServer:
 
 @pytest.fixture
 def short_directory() -> Iterator[Path]:
-    """A socket's path may have about 100 bytes; pytest's folders are longer."""
+    """A short folder: a socket's path is limited to about 100 bytes, and pytest's folders are longer."""
     with tempfile.TemporaryDirectory(prefix="labkit-", dir="/tmp") as path:
         yield Path(path)
 
@@ -85,7 +85,7 @@ def test_setup_says_what_was_found_where(database: mysql.MysqlServer, broker: ka
         view.binary,
     ):
         assert str(fact) in said
-    for work in ("installing", "fetching", "making"):  # all of it is there since the first time
+    for work in ("installing", "fetching", "making"):  # everything exists since the first run
         assert work not in said
 
 
@@ -98,7 +98,7 @@ def test_a_copied_data_directory_starts_a_server(database: mysql.MysqlServer, tm
             assert list(cursor.fetchall()) == [("root", "localhost")]
             cursor.execute("SHOW GLOBAL VARIABLES")
             assert ALL_SERVERS_SETTINGS.items() <= dict(cursor.fetchall()).items()
-        with pytest.raises(pymysql.MySQLError):  # root comes over the socket alone
+        with pytest.raises(pymysql.MySQLError):  # root may connect over the socket only
             pymysql.connect(host="127.0.0.1", port=port, user="root")
 
 
@@ -159,7 +159,7 @@ def test_names_that_lead_nowhere_are_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def classes_from_archive(server: kafka.KafkaServer, made: Path | None, tmp_path: Path) -> int:
-    """How many classes the JVM took from the archive until the broker had stored a record."""
+    """The number of classes that the JVM took from the archive before the broker stored a record."""
     classes = tmp_path / "classes"
     use_kafka(server, made, tmp_path, f"-Xlog:class+load:file={classes}")
     return classes.read_text().count("shared objects file (top)")

@@ -1,4 +1,4 @@
-"""A stack that runs: looked at, disturbed and repaired."""
+"""A running stack: inspected, disturbed and repaired."""
 
 import fcntl
 import json
@@ -57,7 +57,7 @@ def test_up_again_says_that_all_is_well_and_starts_nothing(stack: RunningStack) 
 
 @pytest.mark.native
 def test_a_start_has_not_failed_because_the_process_before_it_ends(stack: RunningStack) -> None:
-    """Its last threads may still be ending when it is started anew."""
+    """The last threads of the old process may still be ending when the service is started again."""
     runtime = Native(stack.labkit.directory, PROFILE)
     pid = stack.pid("orders")
     since = runtime.start(["orders"])  # it runs, so nothing is started
@@ -79,11 +79,11 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
     stack.labkit("up")
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {"supervisor"}
-    # the new one also notices when a process that it did not start ends
+    # the new supervisor also notices the end of a process that it did not start
     stack.signal(stack.pid("gateway"), signal.SIGKILL)
     wait_until(lambda: stack.labkit.events()[-1]["event"] == "end", "the supervisor writes down the end")
     assert stack.labkit.events()[-1]["exit_code"] is None
-    # and what ends while there is none is repaired, too
+    # processes that end while there is no supervisor are repaired too
     before = stack.pids()
     for name in ("supervisor", "orders"):
         stack.signal(before[name] or 0, signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
     stack.labkit("up")
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {"supervisor", "orders", "gateway"}
-    stack.labkit("down")  # every process the child of one supervisor again, which sees how it ends
+    stack.labkit("down")  # makes every process a child of one supervisor again, which sees how it ends
     stack.labkit("up")
 
 
@@ -143,7 +143,7 @@ def test_logs_can_be_followed(stack: RunningStack) -> None:
         following.stdout.readline()
         with (stack.labkit.directory / "logs" / "redis.log").open("a") as log:
             log.write("a new line\n")
-        assert "a new line\n" in iter(following.stdout.readline, "")  # redis, too, may write one
+        assert "a new line\n" in iter(following.stdout.readline, "")  # redis may write a line too
         following.send_signal(signal.SIGINT)
         assert following.wait(60) == 130
 

@@ -1,4 +1,4 @@
-"""How long a start may take, and whose words count: those of the process at hand."""
+"""The time limits of a start; only the current process's own output counts."""
 
 import json
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_who_complains_of_its_port(line: str, complains: bool) -> None:
 
 
 def lived(directory: Path, *lives: tuple[float, str, float | None]) -> Native:
-    """A component `customers` with these lives: start, what it wrote, end; the last one may run."""
+    """A component `customers` with these lives: start, output, end. The last one may still run."""
     log = log_files.of(directory, "customers")
     log.parent.mkdir(parents=True, exist_ok=True)
     with (directory / event_log.NAME).open("w") as events, log.open("ab") as out:

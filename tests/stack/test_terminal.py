@@ -1,4 +1,4 @@
-"""What others wrote is shown, and does not command the terminal: on one line, every character of it visible."""
+"""Text from other programs is shown without controlling the terminal: on one line, with every character visible."""
 
 import json
 import unicodedata
@@ -26,7 +26,7 @@ def test_what_is_visible_stays(text: str) -> None:
 def test_what_is_not_visible_is_written(code: int) -> None:
     written = say.one_line(f"a{chr(code)}b")
     assert written.isprintable()
-    assert json.loads(f'"{written}"') == f"a{chr(code)}b"  # so JSON that is printed means what it meant
+    assert json.loads(f'"{written}"') == f"a{chr(code)}b"  # so printed JSON keeps its meaning
 
 
 def test_every_control_and_format_character_but_the_joiners_is_written() -> None:
@@ -60,7 +60,7 @@ def test_a_hostile_name_is_written_wherever_it_is_shown(stack: RunningStack) -> 
     for done in shown:
         text = done.stdout + done.stderr
         assert not [c for c in text if not c.isprintable() and c not in "\n\t"], (done.args, text)
-        assert "\nPass: 11" not in text or "--csv" in done.args, done.args  # in CSV a line feed stands inside the quotes
+        assert "\nPass: 11" not in text or "--csv" in done.args, done.args  # in CSV a line feed is inside the quotes
     assert "\\u001b[2J" in shown[0].stdout
     (row,) = json.loads(stack.labkit("sql", query, "--json").stdout)
     assert row["name"] == HOSTILE

@@ -1,4 +1,4 @@
-"""compose.yaml and provision.sql are ordinary files that a person can run by hand; they say what the profile says."""
+"""compose.yaml and provision.sql are ordinary files that a person can run by hand. They agree with the profile."""
 
 import re
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from tests.running import PROFILE, ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose" / "compose.yaml").read_text())["services"]
 PASSWORD = "a password"
-# Where a container finds the servers, each by its name. Kafka has a listener of its own for containers.
+# The ports of the servers inside the containers' network, where each server has its name. Kafka has a separate listener for containers.
 PORTS_INSIDE = {"kafka": 29092}
 OF_EVERY_SERVICE = (
     *("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "TZ", "USER"),
@@ -22,7 +22,7 @@ OF_EVERY_SERVICE = (
 
 
 def inside(part: Server | Service, user: str = "labkit") -> SimpleNamespace:
-    """What a profile may say of another component, as a container sees it."""
+    """The part of the profile that other components refer to, as seen from a container."""
     port = PORTS_INSIDE.get(part.name, part.port)
     address = f"{part.name}:{port}"
     return SimpleNamespace(host=part.name, port=port, address=address, url=f"http://{address}", user=user, password=PASSWORD)

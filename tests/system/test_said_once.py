@@ -1,5 +1,5 @@
-"""Every fact about the system under study stands in one place, its profile: no other module of labkit names a channel, group, account,
-schema, table or message type, nor a broker's product."""
+"""Every fact about the system under study is in one place, its profile: no other module of labkit names a channel, group, account, schema,
+table or message type, nor a broker's product."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from labkit.system import find
 from labkit.system.model import Profile
 from tests.running import ROOT
 
-# the system itself, and the rooms about products: those that talk to one, start one, get one, or look for one on a machine
+# the system itself, and the packages about products: those that use, start, download or look for one
 MAY_NAME_ALL = ("labkit/system/",)
 MAY_NAME_PRODUCTS = ("labkit/brokers/", "labkit/servers/", "labkit/stack/products/", "labkit/images/", "labkit/doctor/", "labkit/setup.py")
 SERVICES_MAY_NAME_PRODUCTS = ("services/messaging/brokers/", "services/wiring.py")
@@ -58,6 +58,6 @@ def test_no_service_names_a_broker() -> None:
 
 
 def test_names_are_found_where_they_are() -> None:
-    """What is looked for stands in the profiles themselves."""
+    """The search works: the names are found in the profiles themselves."""
     assert places("labkit/system", re.compile("OrderCreated"), ()) != []
     assert places("labkit", re.compile("kafka"), ()) != []

@@ -1,4 +1,4 @@
-"""docs/cli.md is what `make cli-reference` writes today."""
+"""docs/cli.md equals the current output of `make cli-reference`."""
 
 from tools import cli_reference
 

@@ -1,4 +1,4 @@
-"""A commit is checked as `make lint` checks."""
+"""A commit gets the same checks as `make lint`."""
 
 import re
 

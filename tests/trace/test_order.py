@@ -1,4 +1,4 @@
-"""The story of an order at each stage of its way, by events and with an orchestrator: the first hop that is missing, and why."""
+"""The story of an order at each stage, by events and with an orchestrator: the first missing hop, and its cause."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,7 @@ from labkit.trace.model import Mark, Story
 from labkit.trace.order import story_of
 from tests.invariants.history import CHOREOGRAPHY, ORCHESTRATION, History
 
-SAGA = "0000019d47ef7a09-0242ac1200060000"  # of order 9
+SAGA = "0000019d47ef7a09-0242ac1200060000"  # the saga of order 9
 PROFILES = {"choreography": CHOREOGRAPHY, "orchestration": ORCHESTRATION}
 BY = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -25,7 +25,7 @@ def asking(history: History) -> str:
 
 
 def taken(history: History, effect: str, event: str) -> None:
-    """A subscriber notes the message as received and does nothing."""
+    """A subscriber records the message as received and does nothing."""
     subscriber = next(reaction.subscriber for reaction in history.profile.reactions if reaction.effect == effect)
     with history.commit():
         history.receive(subscriber, event, 9)

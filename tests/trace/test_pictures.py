@@ -1,4 +1,4 @@
-"""An order's story as a diagram and as Mermaid, and the system's own picture: drawn from the evidence and the profile alone."""
+"""An order's story as a diagram and as Mermaid, and the picture of the system: drawn only from the evidence and the profile."""
 
 from labkit.catalog import diagram
 from labkit.system.model import Profile

@@ -1,4 +1,4 @@
-"""The shared stack, run from services that are wrong."""
+"""The shared stack, run from faulty services."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.running import ROOT, SERVICES, RunningStack
 
 @pytest.fixture(scope="module")
 def services(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of services from which the stack runs during a module: what is written there is taken over by the next reset."""
+    """A folder of services from which the stack runs during a module. The next reset applies what is written there."""
     folder = tmp_path_factory.mktemp("changed")
     shutil.copytree(ROOT / "services", folder / "services", ignore=shutil.ignore_patterns("__pycache__"))
     shared_stack.labkit("up", "--services", str(folder))
@@ -23,7 +23,7 @@ def services(shared_stack: RunningStack, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., RunningStack]]:
-    """Runs the stack, emptied, from services in which one text is replaced by another; afterwards with those that are right."""
+    """Runs the emptied stack from services in which one text is replaced by another. Afterwards it runs the correct services again."""
     written: list[Path] = []
     right = sources.digests(services.parent, SERVICES)
 
@@ -45,6 +45,6 @@ def changed(stack: RunningStack, services: Path) -> Iterator[Callable[..., Runni
 
 @pytest.fixture
 def right(stack: RunningStack, services: Path) -> RunningStack:
-    """The stack with the services as they should be, emptied."""
+    """The emptied stack with the correct services."""
     stack.labkit("reset", "--yes")
     return RunningStack(stack.labkit)

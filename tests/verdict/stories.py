@@ -1,4 +1,4 @@
-"""One history for each thing that can be wrong, for the golden transcripts and the documentation."""
+"""One history for each possible fault, for the golden transcripts and the documentation."""
 
 from collections.abc import Callable
 

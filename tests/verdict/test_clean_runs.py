@@ -1,4 +1,4 @@
-"""Clean runs end pass, neither fail nor unknown: mixed orders, while the relay and services are killed and messages come again."""
+"""Clean runs end with pass, never with fail or unknown: mixed orders, while relay and services are killed and messages redelivered."""
 
 import json
 import random
@@ -17,7 +17,7 @@ APPLICABLE = {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
 
 
 class MixedOrders:
-    """Orders within the limit, beyond it and of nobody, some cancelled; whatever is answered."""
+    """Orders within the limit, above it and from unknown customers; some are cancelled. Any answer is accepted."""
 
     def __init__(self, stack: RunningStack, count: int, seed: int) -> None:
         self._stack, self._count = stack, count
@@ -43,7 +43,7 @@ class MixedOrders:
                     if status == 200 and json.loads(answer)["orderState"] == "APPROVED":
                         request("POST", f"{gateway}/orders/{order}/cancel")
             except OSError:
-                continue  # a component is down just now
+                continue  # a component is down at the moment
             self.placed += 1
 
     @contextmanager
@@ -59,7 +59,7 @@ class MixedOrders:
 
 
 def disturb(stack: RunningStack, dice: random.Random) -> None:
-    """Kill one of them, or ask it to restart; a consumer that is killed gets again what it had not acknowledged."""
+    """Kill one component, or ask it to restart. A killed consumer receives unacknowledged records again."""
     victim = dice.choice(["relay", "relay", "customers", "orders", "order-history"])
     if dice.random() < 0.3:
         stack.restart(victim)
@@ -75,7 +75,7 @@ def passes(stack: RunningStack, count: int, seed: int, disturbances: int) -> Non
     orders, dice = MixedOrders(stack, count, seed), random.Random(seed)
     with orders.in_background() as threads:
         for _ in range(disturbances):
-            threads[0].join(dice.random())  # the seeded moment
+            threads[0].join(dice.random())  # the moment comes from the seed
             disturb(stack, dice)
     code, judged = verified(stack)
     assert (code, judged["verdict"], judged["findings"]) == (0, "pass", []), judged

@@ -1,6 +1,6 @@
-"""What each failure says, word by word on a screen of 80 columns, and that the documentation shows just that.
+"""The text of each failure, word by word on a screen of 80 columns; the documentation shows exactly that.
 
-`LABKIT_GOLDEN=write pytest tests/verdict/test_golden.py` writes the transcripts anew, to be read before they are committed.
+`LABKIT_GOLDEN=write pytest tests/verdict/test_golden.py` rewrites the transcripts. Read them before you commit them.
 """
 
 import functools

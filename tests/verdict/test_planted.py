@@ -1,4 +1,4 @@
-"""Each invariant on the running stack: a violation that is written straight into a store is found, by its own sentence."""
+"""Each invariant on the running stack: a violation written directly into a store is found, with its own sentence."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ PACKAGE = ORDER_CHANNEL.rpartition(".")[0]
 
 
 class Shop:
-    """Ada, who may spend 15.00, her approved order, and the stack they are on."""
+    """Ada, who may spend 15.00, her approved order, and their stack."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.stack = stack
@@ -29,7 +29,7 @@ class Shop:
         self.ada = new_customer(self.gateway, "15.00")
         self.order = new_order(self.gateway, self.ada, "12.34")
         assert settled(self.gateway, self.order) == ("APPROVED", None)
-        eventually(lambda: state_in_view(stack.redis, self.ada, self.order), "APPROVED")  # and overwrites nothing later
+        eventually(lambda: state_in_view(stack.redis, self.ada, self.order), "APPROVED")  # so the view overwrites nothing later
 
     def sql(self, statement: str, *values: object) -> list[dict[str, Any]]:
         return self.stack.sql(statement, *values)
@@ -54,14 +54,14 @@ class Shop:
 
 
 def verified(stack: RunningStack, *options: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and JSON."""
+    """Returns the exit code and the JSON."""
     done = judged_undisturbed(stack, *options)
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
 def judged_undisturbed(stack: RunningStack, *options: str) -> "subprocess.CompletedProcess[str]":
-    """By a labkit that did not lose the processor for a second meanwhile: that excuses what is missing."""
+    """The verdict of a labkit that did not lose the processor for a second meanwhile, which would excuse missing work."""
     return eventually(
         lambda: stack.labkit("verify", "--json", *options, ok=False), lambda done: "labkit stood still" not in done.stdout, within_s=120
     )
@@ -117,7 +117,7 @@ def never_relayed(shop: Shop) -> str:
 
 
 def two_partitions(shop: Shop) -> str:
-    """A row whose key is another than its aggregate's."""
+    """A row whose key differs from its aggregate's."""
     messages = []
     for key in range(100, 108):  # some of these keys belong to another partition
         message_id = f"{int(time.time() * 1000):016x}-{key:016x}"
@@ -193,10 +193,10 @@ PLANTED: dict[str, Callable[[Shop], str]] = {
 
 
 def test_violations_that_were_written_into_the_stores_are_found_side_by_side(shop: Shop) -> None:
-    """Each about a customer and an order of its own. (In `make soak` each by itself.)"""
+    """Each violation has its own customer and order. (`make soak` runs each one separately.)"""
     shops = {invariant_id: Shop(shop.stack) for invariant_id in PLANTED}
     others = [invariant_id for invariant_id in PLANTED if invariant_id != "I7"]
-    for group in (["I7"], others):  # of an order that no service made the view knows nothing either
+    for group in (["I7"], others):  # an order that no service made is missing from the view too
         sentences = {invariant_id: PLANTED[invariant_id](shops[invariant_id]) for invariant_id in group}
         code, judged = verified(shop.stack)
         assert (code, judged["verdict"]) == (1, "fail"), judged
@@ -236,7 +236,7 @@ def test_over_the_limit_for_one_commit_with_a_rotation_and_a_restart_before_it_i
     )
     files = [fact["source"].rpartition(", ")[2].partition(":")[0] for fact in found["because"] if "binlog" in fact["source"]]
     assert len(files) == 3
-    assert files[1] < files[2]  # the commits stand in different files
+    assert files[1] < files[2]  # the commits are in different files
 
 
 def test_a_saga_that_disagrees_with_its_order(shop: Shop, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""labkit trace on the running stack: the first missing hop in each way in which something can stand still."""
+"""labkit trace on the running stack: the first missing hop for each way in which an order can stop."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def test_kafka_was_killed(stack: RunningStack) -> None:
     code, story = traced(stack, "order", order)
     assert (code, story["first_missing"]) == (2, "broker")
     assert story["cause"].startswith("kafka is not running: it ended at ")
-    assert hop(story, "row")["mark"] == "ok"  # what can be read is told
+    assert hop(story, "row")["mark"] == "ok"  # what can be read is shown
 
 
 def test_the_consumer_is_suspended(stack: RunningStack) -> None:
@@ -90,7 +90,7 @@ def test_the_view_is_down(stack: RunningStack) -> None:
     ada = new_customer(gateway)
     stack.kill("order-history")
     order = new_order(gateway, ada, "12.34")
-    # the relay publishes an order's end a moment after orders has written it
+    # the relay publishes an order's end shortly after orders has written it
     code, story = eventually(lambda: traced(stack, "order", order), lambda told: told[1]["first_missing"] == "view")
     assert (code, story["state"]) == (1, "APPROVED")
     assert story["cause"].startswith("order-history is not running")
@@ -107,7 +107,7 @@ def test_redis_is_down(stack: RunningStack) -> None:
 
 
 def test_poison_was_parked_and_the_handler_raised(stack: RunningStack) -> None:
-    """A reservation that is there already makes the handler raise each time: the message is parked with the exception."""
+    """An existing reservation makes the handler raise each time, so the message is parked with the exception."""
     gateway = stack.url("gateway")
     ada = new_customer(gateway)
     next_order = stack.sql(
@@ -139,7 +139,7 @@ def test_a_message_that_cannot_be_read_was_parked(changed: Callable[..., Running
 
 
 def test_a_record_with_the_wrong_key(changed: Callable[..., RunningStack]) -> None:
-    """The saga comes to its end all the same; only what would keep its order does not."""
+    """The saga still ends. Only the order of its events is no longer guaranteed."""
     stack = changed("messaging/relay/polling.py", "headers.get(PARTITION_ID) or headers[ID]", "headers[ID]")
     gateway = stack.url("gateway")
     order = new_order(gateway, new_customer(gateway), "12.34")

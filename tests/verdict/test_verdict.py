@@ -1,4 +1,4 @@
-"""Three verdicts: what convicts the code, what excuses it, and what is unknown. On hand-written evidence."""
+"""Three verdicts: what convicts the code, what excuses it, and what is unknown, on hand-written evidence."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,7 +131,7 @@ def test_what_a_broker_that_was_killed_did_not_acknowledge_is_rightly_published_
     assert verdict_of(history) == (Verdict.UNKNOWN, ["disturbed"])
 
 
-# what others did
+# external causes
 
 
 def test_somebody_else_who_writes_all_the_time_is_unknown_and_named() -> None:

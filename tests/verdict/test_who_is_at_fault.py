@@ -82,7 +82,7 @@ def test_a_pending_order_names_the_handler_too(service: str, event: str, begin: 
     assert diagnosis.text.endswith("its handler its_handler ran and changed nothing.")
 
 
-# what an event lacks
+# fields that an event lacks
 
 
 AMOUNT, WHOLE = "which is not an amount", "which is not a whole number"

@@ -1,4 +1,5 @@
-"""Systems that are wrong end fail, each for its reason; a machine that was disturbed ends unknown, with the cause named. All for real."""
+"""Faulty systems end with fail, each for its own reason. Disturbed machines end with unknown, and the cause is named. All on real
+stacks."""
 
 import json
 import os
@@ -93,11 +94,11 @@ def test_a_server_that_somebody_killed_is_unknown_and_named(right: RunningStack,
     assert (code, judged["verdict"]) == (2, "unknown"), judged
     assert any(f"{name} ended by SIGKILL" in note for note in judged["notes"])
     right.labkit("up")
-    eventually(lambda: verified(right), lambda told: told[0] == 0)  # and when it is back, all is well: nothing was lost
+    eventually(lambda: verified(right), lambda told: told[0] == 0)  # when it is back, all is well: nothing was lost
 
 
 def test_a_view_whose_writes_redis_refuses_is_stuck_with_redis_own_words(right: RunningStack) -> None:
-    """It tries again and again; what was refused is no movement."""
+    """The service retries again and again. Refused writes do not count as movement."""
     gateway = right.url("gateway")
     ada = new_customer(gateway, "15.00")
     assert settled(gateway, new_order(gateway, ada, "1.00"))[0] == "APPROVED"
@@ -127,7 +128,7 @@ def test_a_stranger_in_a_group_is_named_and_nobody_is_blamed(right: RunningStack
 
 @contextmanager
 def _a_stranger_in_the_group_of_customers(stack: RunningStack) -> Iterator[None]:
-    """Takes part of its records, and acknowledges them."""
+    """Processes part of the group's records, and acknowledges them."""
     consumer = Consumer({**stack.kafka_client, "group.id": "OrderEventConsumer", "auto.commit.interval.ms": 200})
     joined, ended = threading.Event(), threading.Event()
     consumer.subscribe([ORDER_CHANNEL], on_assign=lambda _, places: joined.set() if places else None)
@@ -153,7 +154,7 @@ def test_a_purged_binlog_is_unknown_with_the_reason(right: RunningStack) -> None
     right.sql("flush binary logs")
 
     def logs_after_purging() -> int:
-        """A server keeps for a while what it would need after a crash."""
+        """A server keeps for a while what it needs after a crash."""
         right.sql(f"purge binary logs to '{right.sql('show binary logs')[-1]['Log_name']}'")
         return len(right.sql("show binary logs"))
 
@@ -171,7 +172,7 @@ def test_a_topic_that_was_trimmed_by_hand_is_unknown_with_the_reason(right: Runn
     orders = [new_order(gateway, ada, "1.00") for _ in range(8)]
     for order in orders:
         assert settled(gateway, order)[0] == "APPROVED"
-    eventually(lambda: {state_in_view(right.redis, ada, order) for order in orders}, {"APPROVED"})  # nobody needs the records any more
+    eventually(lambda: {state_in_view(right.redis, ada, order) for order in orders}, {"APPROVED"})  # the records are no longer needed
     admin = AdminClient(right.kafka_client)
     for future in admin.delete_records([TopicPartition(ORDER_CHANNEL, p, -1) for p in range(4)]).values():
         future.result(30)
@@ -184,12 +185,12 @@ def test_labkit_that_was_suspended_is_unknown_when_something_is_missing(right: R
     gateway = right.url("gateway")
     ada = new_customer(gateway)
     right.sql("insert into order_db.orders (customer_id, amount, state, version) values (%s, 1.00, 'PENDING', 0)", ada)
-    assert verified(right)[0] == 1  # so it is without being suspended
-    with _transaction_of_customers(right):  # as long as it is open, nothing is judged
+    assert verified(right)[0] == 1  # it fails even without a suspension
+    with _transaction_of_customers(right):  # nothing is judged while it is open
         verifying = right.labkit.begin("verify", "--json")
         wait_until(lambda: b"labkit.evidence.worker" in _children(verifying.pid), "the collection has begun")
         os.killpg(verifying.pid, signal.SIGSTOP)
-        time.sleep(2.5)  # how long it is suspended is the thing that is tested
+        time.sleep(2.5)  # the length of the suspension is under test
         os.killpg(verifying.pid, signal.SIGCONT)
     said = verifying.communicate(timeout=TIMEOUT)[0]
     assert verifying.returncode == 2, said
@@ -249,7 +250,7 @@ def test_a_clean_stack_is_not_touched_by_being_judged(right: RunningStack) -> No
 
 @pytest.mark.docker
 def test_a_service_that_takes_all_its_memory_fails(changed: Callable[..., RunningStack]) -> None:
-    """A container has a limit of its own; to reach it is the service's doing, not the machine's."""
+    """A container has its own limit; reaching it is the fault of the service, not of the machine."""
     hoard = f"if str(order.total) == {UNLUCKY!r}:\n        hoard = [bytes([1]) * 4_000_000 for _ in range(100)]\n    {UNDECIDED}"
     stack = changed("customers/handlers.py", UNDECIDED, hoard)
     gateway = stack.url("gateway")

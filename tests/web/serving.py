@@ -29,7 +29,7 @@ class Served:
 
 @contextmanager
 def served(arguments: list[str], log: Path, **environment: str) -> Iterator[Served]:
-    """The process answers HTTP when this yields; whether it is *ready* is another question. It must end with 0 when it is told to stop."""
+    """Yields when the process answers HTTP, which does not mean that it is *ready*. After a stop request it must exit with 0."""
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port), **environment}
     with log.open("wb") as output:

@@ -1,4 +1,4 @@
-"""What a client sees of a service built on services.web: answers, refusals, and nothing stored when refused."""
+"""What a client sees of a service built on services.web: answers and refusals. A refused request stores nothing."""
 
 import json
 import os
@@ -138,7 +138,7 @@ def test_health(client: httpx.Client) -> None:
 
 
 def raw(shop: Served, data: bytes) -> bytes:
-    """Everything the service sends back until it closes."""
+    """Everything the service sends until it closes."""
     with socket.create_connection(("127.0.0.1", shop.port), timeout=WITHIN_S) as connection:
         connection.sendall(data)
         answer = b""

@@ -1,4 +1,4 @@
-"""What comes over a connection beside one request after the other: many at once, offers of another protocol, two meanings, no end."""
+"""Connections beyond one request after another: many at once, offers of another protocol, ambiguous requests, no end."""
 
 import re
 import socket
@@ -31,7 +31,7 @@ H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A
 
 
 def said(shop: Served, *pieces: bytes) -> bytes:
-    """All that comes back until the service closes; each piece is a packet of its own."""
+    """Everything that returns until the service closes. Each piece is sent in its own packet."""
     with socket.create_connection(("127.0.0.1", shop.port), timeout=WITHIN_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answer = b""

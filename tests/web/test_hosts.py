@@ -1,4 +1,4 @@
-"""Pages of other people in a browser on this machine: what they send is refused, whichever port they try."""
+"""Pages of other sites in a browser on this machine: their requests are refused on every port."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""10,000 random malformed requests, repeatable from a seed: each gets a 4xx or a 200, none a 500, and the service lives on."""
+"""10,000 random malformed requests, repeatable from a seed: each gets a 4xx or a 200, none a 500, and the service keeps running."""
 
 import asyncio
 import random
@@ -38,7 +38,7 @@ def malformed(dice: random.Random) -> bytes:
 
 
 async def send(port: int, request: bytes) -> list[int]:
-    """The status codes that come back. Our side of the connection is closed after the request, so that nothing waits for the rest."""
+    """Returns the status codes. The client closes its sending side after the request, so that the service does not wait for more."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
@@ -46,7 +46,7 @@ async def send(port: int, request: bytes) -> list[int]:
         answer = await asyncio.wait_for(reader.read(), WITHIN_S)
     except TimeoutError:
         raise
-    except OSError:  # refused, and hung up on before all was sent
+    except OSError:  # refused and closed before everything was sent
         return []
     finally:
         writer.close()

@@ -1,4 +1,4 @@
-"""A kit with labs of the tests' own, and learners who work with it."""
+"""A labkit with test labs, and learners who work with it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,20 +22,20 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def content(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """labkit in this process takes the kit's labs too."""
+    """labkit in this process also uses the kit's labs."""
     monkeypatch.setattr(paths, "content", lambda: kit)
 
 
 @pytest.fixture
 def learner(labkit: Labkit, kit: Path, tmp_path: Path, content: None) -> Learner:
-    """In a workspace of her own; her stack was never started."""
+    """A learner in her own workspace. Her stack was never started."""
     init(tmp_path / "workshop", labkit.name)
     return Learner(labkit, kit, tmp_path / "workshop")
 
 
 @pytest.fixture
 def at_lab_7(learner: Learner) -> Learner:
-    """Where lab 7 starts, with an edit, a file of her own and a saga.yml that she has filled in."""
+    """A learner at the start of lab 7, with an edit, her own file and a completed saga.yml."""
     changes.replace(Workspace(learner.folder, "own"), Target(changes.START, 7), why="labkit lab 7 start")
     learner.write("services/orders/handlers.py", learner.read("services/orders/handlers.py") + "\nMINE = 1\n")
     learner.write("services/orders/mine.py", "MINE = 2\n")
@@ -46,7 +46,7 @@ def at_lab_7(learner: Learner) -> Learner:
 
 @pytest.fixture(scope="module")
 def seat(labkit_home: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learner]:
-    """A learner whose stack runs, one for all tests of a module."""
+    """A learner with a running stack, shared by all tests of a module."""
     labkit = Labkit(labkit_home, f"seat-{tmp_path_factory.getbasetemp().name[-4:]}".lower().replace("_", "-"))
     folder = tmp_path_factory.mktemp("seat")
     Learner(labkit, kit, folder)("init", "workshop")
@@ -60,7 +60,7 @@ def seat(labkit_home: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def died(learner: Learner) -> Callable[..., None]:
-    """Runs a command that is killed at a place, as by kill -9."""
+    """Runs a command that is killed at a given place, like kill -9."""
 
     def run(*arguments: str, at: str) -> None:
         assert learner(*arguments, ok=False, LABKIT_DIE_AT=at).returncode == -9

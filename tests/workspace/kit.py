@@ -1,4 +1,4 @@
-"""A labkit with labs of the tests' own: a copy of the package and its content, as a wheel would carry it."""
+"""A labkit with test labs: a copy of the package and its content, as in a wheel."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 
 def make(folder: Path) -> Path:
-    """labkit, services and compose as they are, and two small labs, 7 and 8, made of the services as they are."""
+    """labkit, services and compose unchanged, and two small labs, 7 and 8, made from these services."""
     for name in ("labkit", "services", "compose"):
         shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
     shutil.copytree(ROOT / "labs" / "01-run-the-application", folder / "labs" / "01-run-the-application", ignore=LEFT_OUT)
@@ -35,13 +35,13 @@ def make(folder: Path) -> Path:
 
 @dataclass
 class Screen:
-    """A terminal's other end."""
+    """The other end of a terminal."""
 
     keys: int
     seen: bytes = b""
 
     def shows(self, text: str, *, wait: bool = True) -> bool:
-        """Waits, unless told otherwise, until the text is there or nobody writes any more."""
+        """Whether the text appears. By default waits for it until all writers have closed the terminal."""
         while wait and text.encode() not in self.seen and self._read():
             pass
         return text.encode() in self.seen
@@ -53,7 +53,7 @@ class Screen:
     def _read(self) -> bool:
         try:
             more = os.read(self.keys, 65536)
-        except OSError:  # Linux' way to say that nobody has it open any more
+        except OSError:  # on Linux this means that all writers have closed it
             return False
         self.seen += more
         return bool(more)
@@ -87,7 +87,7 @@ class Learner:
         return done
 
     def at_terminal(self, *arguments: str, answer: str) -> str:
-        """What a terminal shows of a command that may ask, which is answered so."""
+        """The terminal output of a command that may ask a question, which gets this answer."""
         with self.terminal(*arguments) as screen:
             if screen.shows("[y/N]"):
                 screen.types(answer)
@@ -96,7 +96,7 @@ class Learner:
 
     @contextmanager
     def terminal(self, *arguments: str, columns: str = "80") -> "Iterator[Screen]":
-        """A command in a terminal, which must end with 0."""
+        """A command in a terminal, which must exit with 0."""
         keys, screen = pty.openpty()
         environment = {**self.labkit._environment(), "PYTHONPATH": str(self.kit), "COLUMNS": columns, "TERM": "xterm"}
         command = [sys.executable, "-m", "labkit", *arguments]
@@ -109,7 +109,7 @@ class Learner:
 
     @contextmanager
     def begun(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
-        """A command that goes on until it is interrupted; killed if it was not."""
+        """A command that runs until it is interrupted. It is killed if it was not."""
         with subprocess.Popen(
             [sys.executable, "-m", "labkit", *arguments],
             cwd=self.folder,
@@ -131,7 +131,7 @@ class Learner:
 
 
 def read_until(process: "subprocess.Popen[str]", text: str) -> str:
-    """The line that has the text in it. pytest's own time-out ends a wait that is in vain."""
+    """Returns the first line that contains the text. pytest's own time-out ends a wait in vain."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:

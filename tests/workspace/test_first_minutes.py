@@ -1,4 +1,4 @@
-"""A newcomer's first minutes on a stack that runs: one order, a store's prompt, what asks, and what says what to do now."""
+"""A newcomer's first minutes on a running stack: one order, a store's prompt, questions, and the next step."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_status_tells_what_starts_from_what_waits(seat: Learner) -> None:
 
 
 def test_a_check_that_fails_again_asks_whether_the_edit_is_saved(seat: Learner) -> None:
-    """And what was passed and fails now keeps the lab open."""
+    """A check that passed before and fails now keeps the lab open."""
     seat("lab", "1", "start", "--yes")
     unsaved = "No file has changed since the last check. Is your edit saved?"
     first = seat("lab", "1", "check", "1.8", ok=False).stdout

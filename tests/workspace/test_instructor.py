@@ -1,4 +1,4 @@
-"""What an instructor does: reset one stack or many, with or without the learners' files."""
+"""The instructor's commands: reset one stack or many, with or without the learners' files."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from tests.workspace.kit import Learner
 
 @pytest.fixture
 def two_seats(labkit_home: Path, kit: Path, tmp_path: Path) -> Iterator[list[Learner]]:
-    """Two learners with stacks of their own, the first with a service that does not do what it should."""
+    """Two learners with their own stacks. The first learner's service is faulty."""
     seats = []
     try:
         for n in (1, 2):
@@ -95,7 +95,7 @@ def test_what_is_lost_is_asked_on_a_terminal_and_no_is_the_default(at_lab_7: Lea
     os.write(keys, b"\n")
     assert process.wait(TIMEOUT) == 0
     seen = ""
-    with suppress(OSError):  # at its end; what is read at once may be only a part
+    with suppress(OSError):  # at its end; an earlier read may be partial
         while part := os.read(keys, 65536):
             seen += part.decode()
     os.close(keys)
@@ -105,7 +105,7 @@ def test_what_is_lost_is_asked_on_a_terminal_and_no_is_the_default(at_lab_7: Lea
     assert (at_lab_7.folder / "saga.yml").exists()
 
 
-@pytest.mark.soak  # many are reset in CI, and judged
+@pytest.mark.soak  # CI resets and judges many
 @pytest.mark.parametrize("form", ["--data", "--all"])
 def test_a_reset_leaves_a_stack_that_passes_lab_1(seat: Learner, form: str) -> None:
     seat("reset", "--workspace", "--yes")

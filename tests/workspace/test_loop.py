@@ -1,4 +1,4 @@
-"""The loop as a learner walks it, on a stack that runs: start, read, predict, inject, hint, solution, watch; and what each refuses."""
+"""The learner's loop on a running stack: start, read, predict, inject, hint, solution, watch; and what each refuses."""
 
 import json
 import signal
@@ -85,7 +85,7 @@ def test_a_failure_that_cannot_be_played_leaves_nothing(seat: Learner) -> None:
     seat("lab", "7", "reset", "--yes")  # and no customer 1
     done = seat("lab", "7", "inject", "7.2", ok=False)
     assert (seat.folder / ".labkit/progress.json").exists()
-    if done.returncode:  # an order of nobody may be taken all the same
+    if done.returncode:  # an order of an unknown customer may still be accepted
         assert not json.loads(seat("status", "--json").stdout)["faults"]
     seat("heal", "--all", ok=False)
 

@@ -1,4 +1,4 @@
-"""A learner's work is never lost: whatever replaces it keeps it first, also when it is killed in the middle."""
+"""A learner's work is never lost: every command that replaces it saves it first, even when killed half-way."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +116,7 @@ def test_a_file_of_the_learners_in_the_place_of_a_labs_is_kept(learner: Learner)
 
 
 def written(path: Path) -> tuple[int, int]:
-    """Which file it is and when it was changed; to read one changes the rest of its entry."""
+    """The file's identity and modification time; reading a file changes other parts of its entry."""
     found = path.stat()
     return found.st_ino, found.st_ctime_ns
 

@@ -1,4 +1,4 @@
-"""Progress: what counts as what, and what becomes of files that are not as labkit wrote them."""
+"""Progress: what counts towards it, and the handling of files that labkit did not write."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_a_renamed_lab_and_check_are_the_same_by_number(space: Workspace) -> Non
     judged(space, CheckVerdict("7.2", "pass"), CheckVerdict("7.17", "pass"))
     assert states(space)["7.2"] == PASSED
     judged(space, CheckVerdict("7.3", "pass"))
-    assert progress.load(space).lab(7).checks["7.17"].state == PASSED  # a check of another time
+    assert progress.load(space).lab(7).checks["7.17"].state == PASSED  # a check from another version
 
 
 @pytest.mark.parametrize(

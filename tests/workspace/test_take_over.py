@@ -1,4 +1,4 @@
-"""An edit becomes what runs: the services whose files it changes are started again, and no others."""
+"""Edits take effect: the services whose files changed are restarted, and no others."""
 
 import os
 import shutil
@@ -79,7 +79,7 @@ def test_an_edit_concerns_the_services_that_run_with_the_file(copy: Path, file: 
 
 
 BESIDE = [
-    # file beside the services or among them, what orders/app.py has of it
+    # a file next to the services or among them; how orders/app.py uses it
     ("rules.py", "import rules"),
     ("rules.py", "from rules import limit as most"),
     ("shop/rules.py", "from shop.rules import limit"),
@@ -137,7 +137,7 @@ def test_what_no_service_loads_is_in_no_digest(copy: Path, file: str) -> None:
 
 
 def test_a_file_put_in_place_with_an_older_time_is_compiled_again(tmp_path: Path) -> None:
-    """As `cp -p` and `mv` do; beside the services too."""
+    """As `cp -p` and `mv` do; also for files next to the services."""
     (tmp_path / ".labkit").mkdir()
     (tmp_path / "services").mkdir()
     said = []
@@ -169,7 +169,7 @@ def test_a_module_compiled_in_the_second_of_its_last_edit_is_compiled_again(tmp_
     package.mkdir()
     (package / "__init__.py").write_text("")
     said = []
-    for answer in (1, 2, 3):  # as quickly as a test writes them: same size, mostly the same second
+    for answer in (1, 2, 3):  # written as fast as possible: same size, usually the same second
         (package / "answer.py").write_text(f"print({answer})\n")
         sources.forget_unsafe_bytecode(tmp_path)
         done = subprocess.run([sys.executable, "-m", "services.answer"], capture_output=True, text=True, check=True, cwd=tmp_path)
@@ -228,7 +228,7 @@ def test_a_stopped_service_stays_stopped(stack: RunningStack, on_a_copy: Stack) 
 
 
 def test_a_view_whose_code_was_edited_is_built_anew(stack: RunningStack, on_a_copy: Stack, copy: Path) -> None:
-    """What the code before it wrote, right or wrong, is nothing to go on from."""
+    """The data that the old code wrote, right or wrong, is not reused."""
     ada = new_customer(stack.url("gateway"), "15.00")
     key = f"customerview:{ada}"
     wait_until(lambda: stack.redis.hexists(key, "name"), "the view has the customer")

@@ -1,5 +1,5 @@
-# Sourced once by the image's entry point, on a new database: runs provision.sql, with the files that its SOURCE lines name and the passwords
-# that its ${X_PASSWORD} stand for. (The mysql client's own SOURCE is switched off in newer versions.)
+# The image's entry point sources this script once, on a new database. It runs provision.sql, inserts the files that SOURCE lines name, and
+# replaces each ${X_PASSWORD} by the password. (Newer versions of the mysql client switch its own SOURCE off.)
 while IFS= read -r line; do
   if [[ $line == "SOURCE "* ]]; then
     file=${line#SOURCE }

@@ -1,6 +1,6 @@
-"""What messaging needs of a broker: publish, receive, acknowledge, hold. Each product has a module here and passes the same contract tests.
+"""The broker interface: publish, receive, acknowledge, hold. Each product has a module here and passes the same contract tests.
 
-Channels have partitions; a partition is a sequence of records at rising positions.
+Channels have partitions. A partition is a sequence of records at increasing positions.
 """
 
 import re
@@ -16,10 +16,10 @@ _POSITION = re.compile(r"[0-9]{1,20}(?:-[0-9]{1,20}){0,3}", re.ASCII)
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
-    """Where a record is within its partition.
+    """The position of a record within its partition.
 
-    What the numbers mean is known to the broker alone, which also says which position follows another. Everybody else compares positions
-    of one partition, and stores them as text: decimal numbers of up to 64 bits, joined by `-` and compared from the left.
+    Only the broker knows what the numbers mean and which position follows another. All other code compares positions of one partition and
+    stores them as text: decimal numbers of up to 64 bits, joined by `-` and compared from the left.
     """
 
     numbers: tuple[int, ...]
@@ -29,18 +29,18 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError for a text that is not a position."""
+        """Parse a position. Raises ValueError for a text that is not a position."""
         if not _POSITION.fullmatch(text):
             raise ValueError(f"not a position: {text[:80]!r}")
         return cls(tuple(map(int, text.split("-"))))
 
 
 class BrokerUnavailable(Exception):
-    """The broker cannot be reached or does not answer. Worth trying again for ever."""
+    """The broker cannot be reached or does not answer. Callers retry without limit."""
 
 
 class RecordRefused(Exception):
-    """The broker answers, and will never take this record: it is too large, or its channel has an impossible name."""
+    """The broker answers, but will never accept this record: it is too large, or its channel has an invalid name."""
 
 
 class OutgoingRecord(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class OutgoingRecord(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A record as received, at its `position`; whoever has taken it goes on at `next`."""
+    """A received record. Its position is `position`; after it, reading continues at `next`."""
 
     channel: str
     partition: int
@@ -59,7 +59,7 @@ class Record(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     unreadable: str | None = None
-    """Why the broker's client cannot give the record's contents."""
+    """Why the broker's client cannot read the record's contents; None when it can."""
 
     @property
     def place(self) -> Place:
@@ -68,41 +68,41 @@ class Record(msgspec.Struct, frozen=True):
 
 class Publisher(Protocol):
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
-        """Return when the broker has acknowledged all of them, in their order for each key.
+        """Publish records, in their order for each key. Returns when the broker has acknowledged all of them.
 
-        Raises BrokerUnavailable or RecordRefused; each of the records may then have been stored or not.
+        Raises BrokerUnavailable or RecordRefused. In that case any of the records may have been stored.
         """
 
     async def close(self) -> None: ...
 
 
 OpenPublisher = Callable[[], Coroutine[None, None, Publisher]]
-"""Raises BrokerUnavailable."""
+"""Opens a publisher. Raises BrokerUnavailable."""
 
 StartPositions = Callable[[Mapping[Place, Position], Mapping[str, str]], Coroutine[None, None, Mapping[Place, Position]]]
-"""Where to start reading, for a subscriber that stores its own positions. Its arguments: the assigned places, each with the end of its
-records, and the identity of each channel: a channel that was deleted and created again has another one. A place that is missing from its
-answer is read from its beginning."""
+"""Returns where to start reading, for a subscriber that stores its own positions. Its arguments are the end of each assigned partition and
+the identity of each channel; a channel that was deleted and created again has a new identity. A partition that is missing from the result
+is read from its beginning."""
 
 
 class Receiver(Protocol):
-    """One member of the group that is named after a subscriber."""
+    """One member of the consumer group of a subscriber."""
 
     async def receive(self, *, wait_ms: int, limit: int) -> list[Record]:
-        """Up to `limit` records, in order within each partition; an empty list after `wait_ms`.
+        """Returns up to `limit` records, in order within each partition, or an empty list after `wait_ms` milliseconds.
 
         Raises BrokerUnavailable, also when a channel was deleted and created again.
         """
 
     def acknowledge(self, positions: Mapping[Place, Position]) -> None:
-        """The subscriber needs nothing before these positions any more. The broker learns it with the next `receive`, at the latest by
-        `close`; losing it costs only redelivery."""
+        """Report that the subscriber has processed everything before these positions. The broker is informed with the next `receive`, or
+        with `close` at the latest. A lost acknowledgement costs only redelivery."""
 
     def hold(self, places: Collection[Place]) -> None:
-        """From the next `receive` on, return no records of these places, and resume those that were on hold before."""
+        """From the next `receive` on, return no records of these partitions, and resume all other partitions."""
 
     def is_assigned(self) -> bool:
-        """Does it have its partitions, or does it know that there are none for it?"""
+        """Returns whether the receiver has its partitions, or knows that it gets none."""
 
     async def close(self) -> None: ...
 
@@ -112,10 +112,10 @@ class Broker(Protocol):
         """Raises BrokerUnavailable when the broker does not answer."""
 
     async def publisher(self) -> Publisher:
-        """Raises BrokerUnavailable."""
+        """Open a publisher. Raises BrokerUnavailable."""
 
     async def receiver(self, subscriber: str, channels: Sequence[str], start: StartPositions | None = None) -> Receiver:
-        """Join the subscriber's group; missing channels are created. Without `start`, begin after what was acknowledged last.
+        """Join the subscriber's group and create missing channels. Without `start`, reading begins after the last acknowledged position.
 
         Raises BrokerUnavailable.
         """

@@ -1,1 +1,1 @@
-"""Message relays: they take the rows of an outbox to the broker. https://microservices.io/patterns/data/transactional-outbox.html"""
+"""Message relays send the rows of an outbox to the broker. https://microservices.io/patterns/data/transactional-outbox.html"""

@@ -1,8 +1,8 @@
-"""The relay (message relay, polling publisher with a hint): takes rows of an outbox to the broker, in order, at least once.
+"""The message relay: a polling publisher with a hint. It sends the rows of an outbox to the broker, in order, at least once.
 
-Rows are marked as published only after the broker has acknowledged them, so a crash at any point repeats and never loses. Rows are
-read in the order of their ids: an aggregate's events are written under the lock of its row, so their ids rise with their commits,
-and a row that becomes visible late belongs to another aggregate. https://microservices.io/patterns/data/polling-publisher.html
+A row is marked as published only after the broker has acknowledged it, so a crash at any point repeats messages and never loses them. Rows
+are read in the order of their ids. An aggregate's events are written under the lock of its row, so their ids increase with their commits; a
+row that becomes visible late belongs to another aggregate. https://microservices.io/patterns/data/polling-publisher.html
 """
 
 import asyncio
@@ -21,23 +21,23 @@ from services.workshop.armed import batch_size
 
 BATCH = 500
 BATCH_BYTES = 800_000
-BUSY, LINGER_S = 3, 0.010  # from so many rows in a batch on, let the next ones gather for a moment
+BUSY, LINGER_S = 3, 0.010  # after a batch with this many rows, let the next rows gather for a moment
 POLL_S = 0.5
-IN_VAIN = 3  # after so many polls in a row that found nothing, the next one waits: hints can be false
+IN_VAIN = 3  # after this many empty polls in a row, the next one waits: hints can be false
 RETRY_S = 0.1
 PUBLISHED = 1
-SET_ASIDE = 2  # the value of `published` for a row that no broker would take; readers look for 0
+SET_ASIDE = 2  # the value of `published` for a row that no broker accepts; readers look for 0
 
 _UNPUBLISHED = "SELECT id, destination, headers, payload FROM message WHERE published = 0 ORDER BY id LIMIT "
 _headers = msgspec.json.Decoder(dict[str, str])
 
 Row = tuple[str, str, str, str]
 Report = Callable[[str, bool, str], None]
-"""Takes note of a dependency of the relay: its name, whether it is available, and if not, why."""
+"""Records the state of a dependency: its name, whether it is available, and if not, why."""
 
 
 class PollingRelay:
-    """Relays one outbox. Of several relays of the same outbox one works and the others stand by."""
+    """Relays one outbox. Of several relays for the same outbox, one works and the others stand by."""
 
     def __init__(self, settings: MysqlSettings, open_publisher: OpenPublisher, report: Report = lambda *_: None) -> None:
         self._settings = settings
@@ -46,10 +46,10 @@ class PollingRelay:
         self._report = report
         self._stopping = False
         self.news = asyncio.Event()
-        """Set by the hint that there are new rows."""
+        """Set when a hint says that there are new rows."""
 
     def stop(self) -> None:
-        """Finish the batch in hand, mark it, and return from `run`."""
+        """Finish and mark the current batch, and return from `run`."""
         self._stopping = True
         self.news.set()
 
@@ -69,7 +69,7 @@ class PollingRelay:
                 log("broker unavailable", outbox=self._schema, error=describe(error))
                 await asyncio.sleep(RETRY_S)
             except Exception as error:
-                # Whatever it is (the database is away, its tables are not there yet), the rows wait and the relay tries again.
+                # Any other error (the database is away, its tables do not exist yet): the rows wait and the relay tries again.
                 self._report("mysql", False, describe(error))
                 log("outbox unavailable", outbox=self._schema, error=describe(error), expected=is_transient(error))
                 await asyncio.sleep(RETRY_S)
@@ -80,7 +80,7 @@ class PollingRelay:
                     connection.close()
 
     async def _lead(self, connection: Any) -> None:
-        """Wait until this is the one relay that works on this outbox; the lock goes with the connection."""
+        """Wait until this relay alone works on the outbox. The lock ends with the connection."""
         announced = False
         while not self._stopping:
             async with connection.cursor() as cursor:
@@ -119,7 +119,7 @@ class PollingRelay:
                 await cursor.execute(statement)
 
     async def _publish(self, publisher: Publisher, rows: Sequence[Row]) -> list[str]:
-        """Returns the statements that mark these rows; the broker has acknowledged them, or will never take them."""
+        """Publish rows. Returns the statements that mark them: the broker has acknowledged the rows, or will never accept them."""
         try:
             await publisher.publish([_record(row) for row in rows])
         except (RecordRefused, ValueError, KeyError) as error:
@@ -136,7 +136,7 @@ def _mark(rows: Sequence[Row], published: int) -> str:
 
 
 def _bounded(rows: Sequence[Row]) -> list[Row]:
-    """The first rows that together stay within one batch of the broker, at least one."""
+    """The leading rows that fit in one broker batch, at least one."""
     size = 0
     taken: list[Row] = []
     for row in rows:
@@ -148,10 +148,10 @@ def _bounded(rows: Sequence[Row]) -> list[Row]:
 
 
 def _record(row: Row) -> OutgoingRecord:
-    """Raises ValueError or KeyError for a row that is not a message."""
+    """Convert an outbox row. Raises ValueError or KeyError for a row that is not a message."""
     message_id, destination, headers_json, payload = row
     headers = _headers.decode(headers_json)
-    if not message_id:  # ids made by the database: the header is the relay's to add
+    if not message_id:  # the database assigns the ids: then the relay would have to add the header
         raise ValueError("the row has no id")
     key = headers.get(PARTITION_ID) or headers[ID]
     return OutgoingRecord(destination, key.encode(), record_value(headers_json, payload))

@@ -1,4 +1,4 @@
-"""Kafka as the broker: a channel is a topic, a position an offset, a subscriber a consumer group with static membership."""
+"""Kafka as the broker: a channel is a topic, a position is an offset, and a subscriber is a consumer group with static membership."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["Kafka", "KafkaSettings"]
 
 
 class Kafka:
-    """`instance` is this process's own name: restarted under it, a process gets its partitions back at once."""
+    """`instance` is the unique name of this process. A process restarted under the same name gets its partitions back immediately."""
 
     def __init__(self, settings: KafkaSettings, *, instance: str, partitions: int = 4) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""What all of Kafka's clients have in common: settings, time limits, and what an error means."""
+"""What all Kafka clients share: settings, time limits, and the meaning of errors."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from confluent_kafka import KafkaError, KafkaException
 from services.messaging.brokers import BrokerUnavailable, RecordRefused
 
 ANSWER_TIMEOUT_S = 5.0
-SILENT_MS = 6_000  # a network that was cut and is back may have lost an answer, for which the client would wait a minute
-METADATA_MS = 1_000  # how long new partitions and topics stay unseen
+SILENT_MS = 6_000  # a restored network may have lost an answer; by default the client would wait a minute for it
+METADATA_MS = 1_000  # how long new partitions and topics stay unnoticed
 REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.TOPIC_EXCEPTION, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 
 
 class KafkaSettings(msgspec.Struct, frozen=True):
-    """Where the broker is, and the account there; a broker without accounts needs no password."""
+    """The broker's address and the account on it. A broker without accounts needs no password."""
 
     bootstrap: str
     username: str | None = None
     password: str | None = None
 
     def client(self) -> dict[str, Any]:
-        """As Kafka's client wants them."""
+        """The settings in the form that Kafka's client expects."""
         address = {"bootstrap.servers": self.bootstrap}
         if self.password is None:
             return address
@@ -29,7 +29,7 @@ class KafkaSettings(msgspec.Struct, frozen=True):
         return {**address, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", **login}
 
     def quick_client(self, instance: str) -> dict[str, Any]:
-        """Settings of a client that notices within seconds what has changed."""
+        """Settings for a client that notices changes within seconds."""
         return {
             **self.client(),
             "client.id": instance,
@@ -44,7 +44,7 @@ class KafkaSettings(msgspec.Struct, frozen=True):
 
 
 def failure(error: Any) -> Exception:
-    """RecordRefused or BrokerUnavailable, for a KafkaError or the exception that carries one."""
+    """Returns RecordRefused or BrokerUnavailable for a KafkaError or an exception that carries one."""
     if isinstance(error, KafkaException):
         error = error.args[0]
     return RecordRefused(str(error)) if error.code() in REFUSALS else BrokerUnavailable(str(error))

@@ -1,4 +1,4 @@
-"""Publishing to Kafka. A thread waits for the acknowledgements."""
+"""Publishing to Kafka. A separate thread waits for the acknowledgements."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ class KafkaPublisher:
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "request.timeout.ms": SILENT_MS,
-                # the partitioner of Kafka's Java client, so that a key goes where a Java relay would send it
+                # The partitioner of Kafka's Java client sends a key to the same partition as a Java relay would.
                 "partitioner": "murmur2_random",
             }
         )
@@ -58,7 +58,7 @@ class KafkaPublisher:
             raise failure(failures[0])
 
     async def close(self) -> None:
-        """Give up what is not acknowledged yet."""
+        """Close the publisher. Unacknowledged records are abandoned."""
         self._closing = True
         self._producer.purge()
 

@@ -1,6 +1,6 @@
-"""Receiving from Kafka, as a static member of a consumer group.
+"""Receiving from Kafka as a static member of a consumer group.
 
-Kafka's client blocks: each receiver has a thread of its own, on which all calls of its client are made, one after another.
+Kafka's client blocks. Each receiver therefore has its own thread, which makes all calls to its client, one after another.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from services.messaging.brokers.kafka.client import ANSWER_TIMEOUT_S, KafkaSetti
 T = TypeVar("T")
 
 SESSION_TIMEOUT_MS = 6_000
-JOIN_SLICE_S = 0.02  # while it waits for its partitions
+JOIN_SLICE_S = 0.02  # while the receiver waits for its partitions
 CLOSE_S = 2.0
-UNREADABLE = {KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG}  # of one batch of records; the client would try for ever to read it
+UNREADABLE = {KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG}  # one batch of records is damaged; the client would retry it for ever
 
 
 def _at(offset: int) -> Position:
@@ -45,7 +45,7 @@ class KafkaReceiver:
                 "group.instance.id": f"{instance}.{subscriber}",
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "heartbeat.interval.ms": 1_500,
-                "max.poll.interval.ms": 24 * 3600 * 1000,  # a database that is away for an hour must not cost the membership
+                "max.poll.interval.ms": 24 * 3600 * 1000,  # a database outage of an hour must not cost the membership
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -73,7 +73,7 @@ class KafkaReceiver:
             missing = set(channels) - set(self._consumer.list_topics(timeout=ANSWER_TIMEOUT_S).topics)
             if missing:
                 topics.create(self._settings, sorted(missing), partitions)
-            # Asking for a committed offset waits just until the group's coordinator is there; joining before that costs 3 s.
+            # Asking for a committed offset waits until the group's coordinator is available. Joining before that costs 3 s.
             self._consumer.committed([TopicPartition(channels[0], 0)], timeout=ANSWER_TIMEOUT_S)
             if self._start is not None:
                 self._identities = topics.identities(self._settings, channels)
@@ -85,7 +85,7 @@ class KafkaReceiver:
         return await self._on_its_thread(lambda: [self._record(message) for message in self._poll(wait_ms / 1000, limit)])
 
     def _record(self, message: Message) -> Record:
-        """Raises BrokerUnavailable for a message that is an error, and when a topic was deleted and created again."""
+        """Convert a Kafka message. Raises BrokerUnavailable for an error, and when a topic was deleted and created again."""
         if (error := message.error()) is not None:
             if error.code() not in UNREADABLE or (message.offset() or 0) < 0:
                 raise failure(error)
@@ -97,7 +97,7 @@ class KafkaReceiver:
         return Record(*place, _at(offset), _at(offset + 1), _bytes(message.key()), _bytes(message.value()))
 
     def _unreadable(self, message: Message, error: KafkaError) -> Record:
-        """Step over it. The error names the first record of its batch, again and again until the last one has been stepped over."""
+        """Skip an unreadable record. The error names the first record of the batch, repeatedly, until the last one has been skipped."""
         place = message.topic() or "", message.partition() or 0
         offset = max(message.offset() or 0, self._next.get(place, 0))
         self._consumer.seek(TopicPartition(*place, offset + 1))
@@ -124,7 +124,7 @@ class KafkaReceiver:
         self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
 
     def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        """An offset that was not committed is committed again, unless a later one is waiting: there may be no other record to do it."""
+        """Queue a failed commit again, unless a later offset is already waiting: no further record may come to trigger it."""
         for place in places:
             if error is not None or place.error is not None:
                 self._to_commit.setdefault((place.topic, place.partition), place.offset)
@@ -142,9 +142,9 @@ class KafkaReceiver:
         return self._assigned
 
     def _on_assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
-        """Begin where the subscriber wants to.
+        """Start at the positions that the subscriber wants.
 
-        Here, before anything is fetched: a fetch that waits for records holds up every later question on its connection.
+        This happens before anything is fetched: a fetch that waits for records blocks every later request on its connection.
         """
         try:
             bounds = {(p.topic, p.partition): self._bounds(p) for p in assigned}
@@ -159,11 +159,11 @@ class KafkaReceiver:
                 consumer.assign(assigned)
             self._commit_what_is_behind(begins)
             self._assigned = True
-        except Exception as error:  # must not pass through Kafka's client, which is in the middle of a rebalance
+        except Exception as error:  # an exception must not pass through Kafka's client in the middle of a rebalance
             self._failure = error
 
     def _bounds(self, place: TopicPartition) -> tuple[int, int]:
-        """First and end offset; asks again while the broker is still finding out who leads what. Raises KafkaException."""
+        """Returns the first offset and the end offset. Retries while the broker is still electing leaders. Raises KafkaException."""
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while True:
             try:
@@ -174,7 +174,8 @@ class KafkaReceiver:
                 time.sleep(JOIN_SLICE_S)
 
     def _commit_what_is_behind(self, begins: Mapping[Place, int]) -> None:
-        """Records before the first one to take count as nobody's lag: they were deleted, or taken before a crash prevented the commit."""
+        """Commit the start positions, so that earlier records do not count as lag. Those were deleted, or processed before a crash
+        prevented the commit."""
         for place in self._consumer.committed([TopicPartition(*place) for place in begins], timeout=ANSWER_TIMEOUT_S):
             begin = begins[place.topic, place.partition]
             if max(place.offset, 0) < begin:
@@ -183,13 +184,14 @@ class KafkaReceiver:
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         self._assigned = False
         self._on_hold = frozenset()
-        # The client does the same after this callback, but asks for the group's protocol first, and holds Python's global lock meanwhile.
-        # A client that is being closed may never get an answer (librdkafka issue 4041), and the process would stand still for ever.
+        # The client also does this after the callback, but first asks for the group's protocol while it holds Python's global lock. A
+        # client that is being closed may never get an answer (librdkafka issue 4041), and the process would hang for ever.
         with suppress(KafkaException):
             consumer.unassign()
 
     async def close(self) -> None:
-        """Commit for the last time, and leave. What cannot be committed now is delivered again, and the subscriber knows it."""
+        """Commit a last time and leave the group. Records that cannot be committed now are redelivered, and the subscriber recognises
+        them."""
 
         def call() -> None:
             with suppress(KafkaException):

@@ -1,4 +1,4 @@
-"""Topics: creating them, and telling one from another of the same name. Kafka's admin client is imported when it is needed."""
+"""Create topics, and distinguish a topic from an earlier one of the same name. Kafka's admin client is imported only when needed."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from services.messaging.brokers.kafka.client import ANSWER_TIMEOUT_S, KafkaSetti
 
 
 def create(settings: KafkaSettings, names: Sequence[str], partitions: int) -> None:
-    """Create these topics, unless another service has done it meanwhile. Raises KafkaException."""
+    """Create these topics. A topic that another service has created meanwhile is not an error. Raises KafkaException."""
     from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
     admin = AdminClient({**settings.client(), "log_level": 0})
@@ -22,7 +22,7 @@ def create(settings: KafkaSettings, names: Sequence[str], partitions: int) -> No
 
 
 def identities(settings: KafkaSettings, names: Sequence[str]) -> dict[str, str]:
-    """The ids of these topics. Raises KafkaException."""
+    """Returns the id of each topic by its name. Raises KafkaException."""
     from confluent_kafka import TopicCollection
     from confluent_kafka.admin import AdminClient
 

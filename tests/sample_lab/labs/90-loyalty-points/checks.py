@@ -1,4 +1,4 @@
-"""A lab of the tests' own: each approved order earns its points once."""
+"""Checks of a test lab: each approved order earns its points once."""
 
 from labkit.checking import Trial, check
 from labkit.checking.invariants import I2, I4, I90

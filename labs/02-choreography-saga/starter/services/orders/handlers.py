@@ -1,4 +1,4 @@
-"""How the Order service reacts to what the Customer service says about an order's credit."""
+"""How the Order service reacts to the Customer service's decisions about credit."""
 
 from collections.abc import Sequence
 

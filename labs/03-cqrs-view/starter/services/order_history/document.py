@@ -1,4 +1,4 @@
-"""The document that a reader of the order history gets, made of the fields of a customer's view."""
+"""The document that the order history returns, built from the fields of a customer's view."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -24,7 +24,7 @@ class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def document_of(customer_id: int, fields: Mapping[str, str]) -> CustomerView:
-    """`fields` as the projection writes them: name, creditLimit, orderCount, approvedCents, order:<id>:state, order:<id>:total."""
+    """`fields` are those that the projection writes: name, creditLimit, orderCount, approvedCents, order:<id>:state, order:<id>:total."""
     parts: dict[str, dict[str, str]] = {}
     for field, value in fields.items():
         if field.startswith("order:"):

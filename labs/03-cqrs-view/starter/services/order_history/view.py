@@ -1,6 +1,6 @@
-"""The projection: what each event means for the view of its customer.
+"""The projection: the change that each event makes to the view of its customer.
 
-A field's value that begins with + is added to what is there (see project.lua), so the view can count.
+A value that begins with + is added to the stored value (see project.lua), so the view can count.
 """
 
 from collections.abc import Mapping

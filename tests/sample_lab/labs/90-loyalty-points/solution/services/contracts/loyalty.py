@@ -11,7 +11,7 @@ PACKAGE = "io.eventuate.examples.tram.ordersandcustomers.loyalty.domain"
 
 
 class Given(msgspec.Struct, frozen=True, rename="camel"):
-    """The payload of PointsGiven; the order's id travels as the aggregate id."""
+    """The payload of PointsGiven. The order's id travels as the aggregate id."""
 
     customer_id: AggregateId
     points: int
