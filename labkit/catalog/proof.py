@@ -9,6 +9,7 @@ from pathlib import Path
 from labkit import paths
 from labkit.catalog import diagram, trees
 from labkit.catalog.labs import Lab, Mutant
+from labkit.catalog.trees import Tree
 from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.stack import state
@@ -30,11 +31,8 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def become(self, *layers: Path) -> None:
-        """Make the folder contain the reference services, overlaid with the files of `layers`, which may be missing."""
-        wanted = trees.reference()
-        for layer in layers:
-            wanted |= trees.folder(layer)
+    def become(self, wanted: Tree) -> None:
+        """Make the folder contain these files and no others."""
         (self.folder / paths.OF_WORKSPACE).mkdir(parents=True, exist_ok=True)
         here = {path: content for path, content in trees.folder(self.folder).items() if not path.startswith(f"{paths.OF_WORKSPACE}/")}
         for path in trees.changed(here, wanted):

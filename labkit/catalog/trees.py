@@ -24,9 +24,8 @@ def starting_point(lab: Lab) -> Tree:
 
 
 def solved(lab: Lab) -> Tree:
-    """Return the solved lab: the reference, the starter's files beside the services, and the lab's solution on top."""
-    beside = {path: content for path, content in folder(lab.starter).items() if not in_services(path)}
-    return {**reference(), **beside, **folder(lab.solution)}
+    """Return the solved lab: the reference, the files that only the starter has, and the lab's solution on top."""
+    return {**folder(lab.starter), **reference(), **folder(lab.solution)}
 
 
 def exercise(lab: Lab) -> list[str]:

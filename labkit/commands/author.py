@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labkit import interrupts, paths
-from labkit.catalog import proof
+from labkit.catalog import proof, trees
 from labkit.catalog.labs import Lab, Mutant, all_labs, find_lab
 from labkit.catalog.proof import SEED, Files
 from labkit.catalog.run import judge
@@ -63,7 +63,7 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
     runtimes.refuse_unknown(runtime)
     taken = runtimes.choose(runtime, None).runtime
     files = Files(folder)
-    files.become()
+    files.become(trees.reference())
     with state.exclusive(STACK, "author test") as directory:
         lifecycle.take_down(directory, state.find(STACK), data=True)  # remains of a killed run
         try:
@@ -92,10 +92,10 @@ class Proof:
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
-            self._files.become(lab.solution if not lab.starter.is_dir() else lab.starter)
+            self._files.become(trees.starting_point(lab) if lab.starter.is_dir() else trees.solved(lab))
             if lab.starter.is_dir():
                 self._starter(lab, self._judged(lab, checks))
-            self._files.become(lab.solution)
+            self._files.become(trees.solved(lab))
             self._all_pass("solution", self._judged(lab, checks))
         self._variants(lab, [file for file in lab.variants if not only or file.stem in only])
         for mutant in lab.mutants:
@@ -126,7 +126,7 @@ class Proof:
         """Judge variants that can be applied together in one run, which is quicker. If that run fails, judge each one alone to find the
         cause."""
         while files:
-            self._files.become(lab.solution)
+            self._files.become(trees.solved(lab))
             together = []
             for file in files:
                 if self._files.fits(file):
@@ -145,14 +145,14 @@ class Proof:
             self._say(False, f"{name}: {error}")
             passed = False
         for file in together if not passed and len(together) > 1 else ():
-            self._files.become(lab.solution)
+            self._files.become(trees.solved(lab))
             self._files.patch(file)
             self._variant(lab, [file])
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
         file = proof.mutant_file(lab, mutant)
-        self._files.become(lab.solution)
+        self._files.become(trees.solved(lab))
         try:
             if file.suffix == ".sql":
                 outcomes = self._in_the_database(lab, checks, file)
@@ -200,7 +200,7 @@ class Proof:
         known, wanted = state.find(STACK), state.profile_of(lab.profile)
         if known is None or known.profile != wanted:
             lifecycle.take_down(self._directory, known, data=True)
-            self._files.become(lab.solution)
+            self._files.become(trees.solved(lab))
             self._brought(wanted)
 
     def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:

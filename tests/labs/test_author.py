@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.catalog import proof
+from labkit.catalog import proof, trees
 from labkit.catalog.labs import Lab, all_labs, find_lab
 from labkit.catalog.proof import Files
 from labkit.catalog.schema import read
@@ -115,14 +115,14 @@ def test_a_mistake_is_told(lab: Path, file: str, good: str, bad: str, said: str)
 
 def test_only_what_differs_is_written(tmp_path: Path) -> None:
     files = Files(tmp_path)
-    files.become()
+    files.become(trees.reference())
     handlers = tmp_path / "services/orders/handlers.py"
     assert handlers.read_text() == (ROOT / "services/orders/handlers.py").read_text()
     before = (tmp_path / "services/money.py").stat().st_mtime_ns
-    files.become(find_lab(2).starter)
+    files.become(trees.starting_point(find_lab(2)))
     assert "reject_unknown_customer" not in handlers.read_text()
     assert (tmp_path / "saga.yml").is_file()
-    files.become()
+    files.become(trees.reference())
     assert handlers.read_text() == (ROOT / "services/orders/handlers.py").read_text()
     assert not (tmp_path / "saga.yml").exists()
     assert (tmp_path / "services/money.py").stat().st_mtime_ns == before
