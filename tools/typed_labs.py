@@ -33,7 +33,12 @@ def _folders() -> Iterator[tuple[Path, list[Path]]]:
 
 def _is_typed(folder: Path, modules: list[Path]) -> bool:
     command = [sys.executable, "-m", "mypy", "--explicit-package-bases", "--no-error-summary", *map(str, modules)]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | {"MYPYPATH": str(folder)}, check=False).returncode == 0
+    return (
+        subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"MYPYPATH": os.pathsep.join(map(str, (folder, folder.with_name("starter"))))}, check=False
+        ).returncode
+        == 0
+    )
 
 
 if __name__ == "__main__":
