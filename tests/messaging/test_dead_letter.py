@@ -5,6 +5,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from services.messaging.brokers import Position, Record
 from services.messaging.dead_letter import ANNOUNCED, MAX_CAUSE, STORED, park
 from services.messaging.delivery import Delivery
@@ -48,6 +50,7 @@ def test_it_is_kept_as_it_came_and_told(schema: Schema) -> None:
     assert base64.b64decode(message["value"]) == raw
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate entry")  # MySQL warns of the row that is there already
 def test_a_second_time_changes_nothing(schema: Schema) -> None:
     one = delivery(Position((17,))), "wrong"
     assert parked(schema, one)
