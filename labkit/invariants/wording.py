@@ -39,8 +39,7 @@ def order_words(order_id: int | None, total: Any = None) -> str:
 
 def table(tables: Tables, name: str) -> str:
     """Return the place of a table that the evidence holds under this name: `SCHEMA.TABLE`."""
-    found = tables.row("SELECT schema_name || '.' || table_name FROM observed_tables WHERE name = ?", name)
-    return str(found[0]) if found else name
+    return tables.system.sources.get(name, name)
 
 
 def outbox(schema: str) -> str:
@@ -53,38 +52,28 @@ def inbox(schema: str) -> str:
 
 def outboxes(tables: Tables) -> str:
     """Return all outboxes as one place."""
-    schemas = tables.rows("SELECT DISTINCT schema_name FROM message_types WHERE schema_name IS NOT NULL ORDER BY schema_name")
-    return ", ".join(outbox(schema) for (schema,) in schemas)
+    return ", ".join(outbox(schema) for schema in sorted({each.schema for each in tables.system.types if each.schema}))
 
 
 def broker(tables: Tables) -> str:
     """Return the name of the server that carries the messages."""
-    return _server(tables, "is_broker", "the broker")
+    return tables.system.broker
 
 
 def view_store(tables: Tables) -> str:
     """Return the name of the server that holds the view."""
-    return _server(tables, "is_view", "the view's store")
-
-
-def _server(tables: Tables, part: str, otherwise: str) -> str:
-    found = tables.row(f"SELECT title FROM servers WHERE {part}")
-    return str(found[0]) if found else otherwise
+    return tables.system.title("view")
 
 
 def component(tables: Tables, schema: str | None) -> str | None:
     """Return the component that owns a schema."""
-    found = tables.row(
-        "SELECT sender FROM message_types WHERE schema_name = ? UNION ALL SELECT component FROM observed_tables WHERE schema_name = ?",
-        *(schema, schema),
-    )
-    return str(found[0]) if found else None
+    return tables.system.component(schema)
 
 
 def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
     """Return (component, the store that records what it has taken) for a subscriber."""
-    found = tables.row("SELECT component, store FROM subscriptions WHERE subscriber = ?", subscriber)
-    return (str(found[0]), str(found[1])) if found else (subscriber, subscriber)
+    found = tables.system.subscribers.get(subscriber)
+    return (found.component, found.store) if found else (subscriber, subscriber)
 
 
 # messages
@@ -92,8 +81,8 @@ def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
 
 def kind(tables: Tables, event: str | None) -> str:
     """Return event, command or reply."""
-    found = tables.row("SELECT kind FROM message_types WHERE event = ?", event)
-    return str(found[0]) if found else "event"
+    found = tables.system.type_of(event)
+    return found.kind if found else "event"
 
 
 def message_words(tables: Tables, event: str | None) -> str:
@@ -106,20 +95,19 @@ def message_words(tables: Tables, event: str | None) -> str:
 
 def that_tells(tables: Tables, change: str) -> str:
     """Return the message that announces a change such as `order stored`."""
-    found = tables.row("SELECT event FROM message_types WHERE tells = ?", change)
-    return str(found[0]) if found else "the message that tells of it"
+    found = tables.system.that_tells(change)
+    return found.event if found else "the message that tells of it"
 
 
 def answering(tables: Tables, answer: str) -> str:
     """Return the message that carries an answer: granted, refused, unknown customer."""
-    found = tables.row("SELECT event FROM message_types WHERE answers = ?", answer)
-    return str(found[0]) if found else answer
+    return next((each.event for each in tables.system.types if each.answers == answer), answer)
 
 
 def request(tables: Tables) -> str:
     """Return the message that asks for an answer about an order's credit."""
-    found = tables.row("SELECT event FROM reactions WHERE effect = 'answer'")
-    return str(found[0]) if found else "the message that asks for it"
+    found = tables.system.reaction("answer")
+    return found.event if found else "the message that asks for it"
 
 
 def answer_kind(tables: Tables) -> str:
@@ -133,8 +121,8 @@ def answered(tables: Tables) -> str:
 
 def decider(tables: Tables) -> str:
     """Return the component that decides an order."""
-    found = tables.row("SELECT component FROM reactions WHERE effect = 'decision'")
-    who = str(found[0]) if found else "its service"
+    found = tables.system.reaction("decision")
+    who = found.subscriber.component if found else "its service"
     return f"the saga of {who}" if answer_kind(tables) == "reply" else who
 
 
@@ -162,9 +150,7 @@ def has_answer(tables: Tables, order_id: int, answer: str) -> bool:
 
 def answers(tables: Tables, order_id: int) -> Facts:
     """Return what customers answered about an order's credit."""
-    senders = {event: (str(sender), str(schema)) for event, sender, schema in tables.rows(
-        "SELECT event, sender, schema_name FROM message_types WHERE answers IS NOT NULL"
-    )}  # fmt: skip
+    senders = {each.event: (each.sender, each.schema or "") for each in tables.system.types if each.answers}
     verb = answered(tables)
     found = [
         (f"{senders[m.event][0]} {verb} {m.event}", m.first.place if m.first else at(outbox(senders[m.event][1]), m.commit))
@@ -189,7 +175,7 @@ def common(tables: Tables, row: Mapping[str, Any]) -> "Words":
         found = tables.row("SELECT total FROM all_orders WHERE id = ?", order_id)
         total = found[0] if found else None
     order, customer = order_words(order_id, total), tables.customer(customer_id)
-    about = row.get("about") or next(iter(tables.row("SELECT about FROM channels WHERE channel = ?", row.get("channel")) or ()), None)
+    about = row.get("about") or tables.system.keys.get(row.get("channel") or "")
     subject = customer if about == "customer" and customer_id is not None else order if order_id is not None else "nobody known"
     return Words(
         {
