@@ -22,11 +22,11 @@ from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.wire import LATEST
 from labkit.evidence.collect import collect
 from labkit.evidence.quiescence import State, Watcher, wait
+from labkit.pass_fail_unknown import Verdict
 from labkit.stack import state
 from labkit.stack.model import Stack
 from labkit.system.profiles.choreography import CUSTOMER, ORDER, PROFILE
 from labkit.verdict.judge import judge
-from labkit.verdicts import Verdict
 
 SIZES = (1_000, 10_000, 100_000)
 CUSTOMERS = 100

@@ -9,7 +9,7 @@ LONGEST = 1000  # characters of an error's own message
 
 class ExitCode(IntEnum):
     """The exit code of a command. For a command that judges, FAIL is a verdict on the code and has no other cause; see
-    labkit/cli/ending.py."""
+    labkit/cli/error_boundary.py."""
 
     OK = 0
     FAIL = 1

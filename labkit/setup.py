@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import UserError
-from labkit.servers import archive, kafka, mysql, redis
+from labkit.servers import class_data_archive, kafka, mysql, redis
 from labkit.servers.cache import move_into_place, scratch_dir
 
 Tell = Callable[[str], None]
@@ -82,7 +82,7 @@ def prepare(tell: Tell) -> None:
     tell(f"          Java {broker.java_version}  {broker.java}")
     if kafka.archive(broker) is None:
         tell("          making its class-data archive, once (about 5 s) …")
-        if archive.make(broker, again=True) is None:
+        if class_data_archive.make(broker, again=True) is None:
             tell("          no archive could be made: Kafka will start about a second later each time")
     tell(f"  redis   {view.kind} {view.version}  {_shown(view.binary)}")
 

@@ -15,8 +15,8 @@ from services.messaging.brokers import Broker
 from services.messaging.consumer import Consumer
 from services.messaging.database import Database
 from services.messaging.events import EventHandlers
-from services.messaging.hint import HintSender
 from services.messaging.ids import IdGenerator
+from services.messaging.relay_hint import HintSender
 from services.messaging.sql_effects import SqlEffects
 from services.money import NoMoney, read_money
 from services.mysql.connection import TransientError

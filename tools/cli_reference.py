@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from labkit.cli import app
-from labkit.cli.ending import JUDGING
+from labkit.cli.error_boundary import JUDGING
 from labkit.cli.groups import SECTIONS
 from labkit.errors import ExitCode
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labkit.checking.lab_modules import beside
     from labkit.checking.records import Published
     from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
-    from labkit.checking.shared import SharedScene
+    from labkit.checking.shared_scene import SharedScene
     from labkit.checking.shop import Customer, Order
     from labkit.checking.trial import Trial
     from labkit.checking.waiting import until
@@ -37,7 +37,7 @@ _HOMES = {
     "labkit.checking.evidence": ("Evidence",),
     "labkit.checking.faults": ("Fault", "FaultSpec", "Wanted"),
     "labkit.checking.rules": ("APPROVED", "CANCELLED", "INSUFFICIENT_CREDIT", "PENDING", "UNKNOWN_CUSTOMER", "OrderOutcome"),
-    "labkit.checking.shared": ("SharedScene",),
+    "labkit.checking.shared_scene": ("SharedScene",),
     "labkit.checking.shop": ("Customer", "Order"),
     "labkit.checking.trial": ("Trial",),
     "labkit.checking.waiting": ("until",),

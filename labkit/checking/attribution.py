@@ -15,7 +15,7 @@ from labkit.faults import blame as faults_behind
 from labkit.faults.ledger import Ledger
 from labkit.stack import runtimes
 from labkit.stack.model import Stack
-from labkit.verdict.machine import Machine, machine_of
+from labkit.verdict.process_events import Machine, machine_of
 
 
 class Attribution:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from labkit.explanation import Explanation, Fact
-from labkit.verdicts import Verdict
+from labkit.pass_fail_unknown import Verdict
 
 
 class _Explained(Exception):

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
 from labkit.errors import UserError
 from labkit.explanation import Explanation
-from labkit.verdicts import Verdict
+from labkit.pass_fail_unknown import Verdict
 
 T = TypeVar("T")
 S = TypeVar("S")

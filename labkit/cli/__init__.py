@@ -12,6 +12,6 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    from labkit.cli import ending
+    from labkit.cli import error_boundary
 
-    return ending.run(app, arguments)
+    return error_boundary.run(app, arguments)

@@ -21,7 +21,7 @@ def prove(
     """On a stack of its own: the starter fails exactly its named checks, the solution and each right variant pass all, each mutant is
     caught by its check with its own message, anchors and commands of the guide exist, messages are as recorded. Exit code 0 if all of
     this holds, else 1."""
-    from labkit.cli.understood import misunderstood
+    from labkit.cli.line_check import misunderstood
     from labkit.commands.author import prove
 
     with say.document(as_json):

@@ -8,7 +8,7 @@ from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from labkit.cli.numbers import plain
+from labkit.cli.number_options import plain
 
 # a command or a group of commands: its module (labkit.cli.…), its line in the list, an example
 COMMANDS = {

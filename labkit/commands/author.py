@@ -15,12 +15,12 @@ from labkit.catalog.proof import SEED, Files
 from labkit.catalog.run import judge
 from labkit.checking.checks import Check, CheckResult
 from labkit.errors import ExitCode, UserError
+from labkit.pass_fail_unknown import Verdict
 from labkit.stack import lifecycle, runtimes, sources, sql, state
 from labkit.stack.component_table import Table
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 from labkit.terminal import say
-from labkit.verdicts import Verdict
 
 STACK = "author-test"
 

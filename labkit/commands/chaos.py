@@ -19,13 +19,13 @@ from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults import components, notes
+from labkit.pass_fail_unknown import Verdict
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
 from labkit.verdict.judge import Judgement, judge
 from labkit.verdict.text import as_json as judgement_as_json
 from labkit.verdict.text import as_text
-from labkit.verdicts import Verdict
 
 SHRINK_TRIES = 24
 READY_S = 10.0

@@ -130,7 +130,7 @@ def _show(stack: Stack, fault: Fault) -> None:
 
 
 def _now(stack: Stack, fault: Fault) -> str | None:
-    from labkit.faults.armed import not_met
+    from labkit.faults.service_faults import not_met
 
     if fault.verb == "barrier" and (missed := not_met(stack, fault)):
         return missed

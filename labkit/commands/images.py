@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit import docker_engine
 from labkit.errors import ExitCode
-from labkit.images import catalog, view
+from labkit.images import catalog, progress_display
 from labkit.images.catalog import Image
 from labkit.terminal import say
 
@@ -21,7 +21,7 @@ def build(*, database: str | None, fresh: bool, as_json: bool) -> ExitCode:
 
     begun = time.monotonic()
     found = docker_engine.find()
-    with view.make(quiet=as_json) as progress:
+    with progress_display.make(quiet=as_json) as progress:
         built = make(found, progress, database=database, fresh=fresh)
     if as_json:
         return _json({"images": [asdict(one) for one in built], "seconds": round(time.monotonic() - begun, 1)})
@@ -57,7 +57,7 @@ def pull(*, as_json: bool) -> ExitCode:
     found = docker_engine.find()
     missing = catalog.missing(catalog.chosen(found))
     if missing:
-        with view.make(quiet=as_json) as progress:
+        with progress_display.make(quiet=as_json) as progress:
             registry.pull(found, missing, progress)
     return show(as_json=as_json)
 
@@ -67,7 +67,7 @@ def export(file: Path, *, as_json: bool) -> ExitCode:
     from labkit.images import bundle
 
     found = docker_engine.find()
-    with view.make(quiet=as_json) as progress:
+    with progress_display.make(quiet=as_json) as progress:
         manifest = bundle.export(found, list(catalog.chosen(found).values()), file.absolute(), progress)
     if as_json:
         return _json(_without_layers(manifest))
@@ -82,7 +82,7 @@ def load(file: Path, *, as_json: bool) -> ExitCode:
 
     bundle.read(file)  # report a bad file even if no engine runs
     found = docker_engine.find()
-    with view.make(quiet=as_json) as progress:
+    with progress_display.make(quiet=as_json) as progress:
         manifest = bundle.load(found, file, progress)
     if as_json:
         return _json(_without_layers(manifest))

@@ -13,8 +13,8 @@ from labkit.catalog.run import chosen, judge
 from labkit.checking.checks import Check, CheckResult
 from labkit.errors import ExitCode, UserError
 from labkit.explanation import Explanation
+from labkit.pass_fail_unknown import Verdict, worst
 from labkit.terminal import say, screen
-from labkit.verdicts import Verdict, worst
 from labkit.workspace.predictions import compare_after_check
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     """Run all checks of a lab, or the checks `only`. Exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.faults import notes
     from labkit.stack import run_lock, state
-    from labkit.workspace import here, progress
+    from labkit.workspace import current, progress
     from labkit.workspace.edits import take_over
 
     lab = find_lab(number)
-    space = here.workspace_or_none()
+    space = current.workspace_or_none()
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
@@ -101,9 +101,9 @@ def _what_now(
 def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, as_json: bool, seed: int | None) -> ExitCode:
     """Check now, and again each time a file in the workspace is saved. Ends with Ctrl-C; returns the exit code of the last run."""
     from labkit import interrupts
-    from labkit.workspace import here, watching
+    from labkit.workspace import current, watching
 
-    space = here.workspace()
+    space = current.workspace()
     interrupts.on_termination()
     code = ExitCode.UNKNOWN
     try:

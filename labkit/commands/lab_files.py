@@ -9,7 +9,7 @@ from labkit.catalog.labs import Lab, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state, stores
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, here, progress, snapshots
+from labkit.workspace import change_report, changes, current, progress, snapshots
 from labkit.workspace.changes import Target
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.learner_folder import Workspace
@@ -19,7 +19,7 @@ from labkit.workspace.progress import Progress
 
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Put the workspace in the lab's initial state, on empty stores. Changes nothing if the workspace is already in that lab."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     if manifest_of(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
@@ -45,7 +45,7 @@ def _at_stake(stack_name: str, space: Workspace) -> str:
 
 def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Return code and data to the lab's initial state. Progress stays."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     if not say.confirmed(f"It throws away all customers, orders and messages of {stack_name}. Go on?", yes=yes):
         return ExitCode.OK
@@ -70,7 +70,7 @@ def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCod
 
 def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
     """Bring saved work back, after saving the current files."""
-    space = here.workspace()
+    space = current.workspace()
     kept = [snapshot for snapshot in snapshots.all_of(space) if snapshot.lab == number or snapshot.lab is None]
     if listing:
         for snapshot in snapshots.all_of(space):
@@ -106,7 +106,7 @@ def _restore_file(space: Workspace, number: int, path: str) -> ExitCode:
 
 def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool) -> ExitCode:
     """Show the solution, show how the learner's files differ from it, or apply it. A later pass counts as passed after the solution."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     if not trees.exercise(lab):
         say.line(f"Lab {number} has nothing to write: the workspace starts with all of it.")
         return ExitCode.OK

@@ -17,14 +17,14 @@ from labkit.faults.ledger import BY_HAND, Ledger, this_process
 from labkit.stack import runtimes, state
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
-from labkit.workspace import here, lab_status, predictions, progress
+from labkit.workspace import current, lab_status, predictions, progress
 from labkit.workspace.edits import take_over
 from labkit.workspace.progress import Progress
 
 
 def inject(stack_name: str, number: int, step_id: str | None, *, seed: int | None) -> ExitCode:
     """Play the failure. If the step has a prediction that is still open and the user can be asked, ask for it first."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     progress.refuse_unstarted(space, number)
     step = _step(lab, step_id, lab_status.of_lab(lab, progress.load(space)))
     stack = runtimes.load_running(stack_name)

@@ -3,13 +3,13 @@
 from labkit.catalog.labs import find_lab
 from labkit.errors import ExitCode
 from labkit.terminal import say, screen
-from labkit.workspace import here, lab_status, progress
+from labkit.workspace import current, lab_status, progress
 from labkit.workspace.progress import Progress
 
 
 def hint(number: int, step_id: str | None) -> ExitCode:
     """Show the step's next hint and the earlier ones."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     now = lab_status.of_lab(lab, progress.load(space))
     step = lab.step(step_id) if step_id else now.open_step
     if step is None:

@@ -13,7 +13,7 @@ from labkit.catalog.labs import all_labs, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack.state import profile_of
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, here, lab_status, learner_folder, progress
+from labkit.workspace import change_report, changes, current, lab_status, learner_folder, progress
 from labkit.workspace.changes import Target
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.lab_status import LabStatus
@@ -22,7 +22,7 @@ from labkit.workspace.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckReco
 
 def export(file: Path) -> ExitCode:
     """Write the progress to one file, for import into another workspace."""
-    space = here.workspace()
+    space = current.workspace()
     found = progress.load(space)
     with learner_folder.told_when_refused(file.parent):
         from labkit import paths
@@ -35,7 +35,7 @@ def export(file: Path) -> ExitCode:
 
 def load(file: Path, *, yes: bool) -> ExitCode:
     """Merge the progress that another workspace exported. A check that passed in either workspace counts as passed."""
-    space = here.workspace()
+    space = current.workspace()
     try:
         theirs = progress.read(file)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def merge(ours: Progress, theirs: Progress) -> None:
 
 def report(*, as_json: bool) -> ExitCode:
     """Print every lab and check: state, time, tries, hints, predictions, and the last failure of an open check."""
-    space = here.workspace()
+    space = current.workspace()
     known = progress.load(space)
     found = lab_status.of_all(known)
     strange = sorted(known.labs.keys() - {str(now.lab.number) for now in found}, key=lambda n: (len(n), n))
@@ -145,7 +145,7 @@ def _lab(now: LabStatus) -> dict[str, Any]:
 
 def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Start lab `number` as if all earlier labs were done: their open checks count as skipped."""
-    lab, space, command = find_lab(number), here.workspace(), f"labkit jump {number}"
+    lab, space, command = find_lab(number), current.workspace(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
     say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"

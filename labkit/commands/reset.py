@@ -15,7 +15,7 @@ from labkit import paths
 from labkit.errors import ExitCode, UserError
 from labkit.stack import state
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, here, learner_folder, progress
+from labkit.workspace import change_report, changes, current, learner_folder, progress
 from labkit.workspace.changes import Target
 from labkit.workspace.edits import source_for
 from labkit.workspace.empty_stack import empty_stack
@@ -33,7 +33,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     """Reset a stack. Data: empty tables, records and view, and restart the services. Workspace: restore the reference services and clear
     the progress. All: both, with a cold start of the servers. If interrupted, the next command finishes the reset."""
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
-    space = here.workspace() if what != DATA else None
+    space = current.workspace() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK

@@ -6,13 +6,13 @@ from labkit import interrupts
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, sources, state
 from labkit.terminal import say
-from labkit.workspace import here, watching
+from labkit.workspace import current, watching
 from labkit.workspace.edits import take_over
 
 
 def watch(stack_name: str) -> ExitCode:
     """Take edits over until Ctrl-C. A file that does not work is reported, and the watch continues."""
-    space = here.workspace()
+    space = current.workspace()
     interrupts.on_termination()
     runtimes.load_running(stack_name)
     say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")

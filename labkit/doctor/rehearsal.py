@@ -20,12 +20,12 @@ from labkit.checking.checks import CheckResult
 from labkit.doctor import examination, text
 from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READY
 from labkit.errors import ExitCode, UserError
+from labkit.pass_fail_unknown import Verdict, worst
 from labkit.stack import lifecycle, runtimes, state
 from labkit.stack.component_table import LiveTable, Table
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
 from labkit.terminal import say
-from labkit.verdicts import Verdict, worst
 
 STACK = "rehearsal"
 LAB = 1

@@ -42,6 +42,6 @@ def rows(stack: Stack, after: int) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def unanswered(stack: Stack) -> list[str]:
-    """Return the faults that planted a record, or tried to, without a known outcome. See labkit/faults/records.py."""
+    """Return the faults that planted a record, or tried to, without a known outcome. See labkit/faults/record_faults.py."""
     faults = Ledger(stack.directory).all()
     return [fault.id for fault in faults if fault.facts.get("attempts", 0) > len(fault.facts.get("planted", []))]

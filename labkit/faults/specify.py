@@ -9,7 +9,7 @@ from labkit import brokers
 from labkit.errors import ExitCode, UserError
 from labkit.faults import components, positions
 from labkit.faults.engine import FaultSpec, Wanted
-from labkit.faults.records import new_message_id, outbox_row, value_of, watches
+from labkit.faults.record_faults import new_message_id, outbox_row, value_of, watches
 from labkit.faults.targets import TIME, channel, short, subscribers, subscription
 from labkit.stack.model import Stack
 from labkit.system.model import Profile

@@ -18,9 +18,9 @@ from labkit.docker_engine import Engine, client
 from labkit.errors import UserError
 from labkit.images import debian, recipes, wheels
 from labkit.images.debian import Package, Suite
+from labkit.images.parallel_work import Work, timed
+from labkit.images.progress_display import Lines
 from labkit.images.recipes import BASE, KAFKA, MARIADB, MYSQL, REDIS, SERVICES, Recipe
-from labkit.images.view import Lines
-from labkit.images.work import Work, timed
 from labkit.servers.cache import cache_dir, remove_scratch, scratch_dir
 
 SCRATCH = "images"

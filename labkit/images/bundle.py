@@ -22,7 +22,7 @@ from labkit.docker_engine import Engine
 from labkit.errors import UserError
 from labkit.images import catalog
 from labkit.images.catalog import Image
-from labkit.images.work import Progress, Work, timed
+from labkit.images.parallel_work import Progress, Work, timed
 
 MAGIC = 0x184D2A5B  # one of the sixteen magic numbers of skippable frames (RFC 8878, section 3.1.2)
 HEADER_BYTES = 64 * 1024

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from labkit.errors import UserError
-from labkit.images.work import Work
+from labkit.images.parallel_work import Work
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR_VARIABLE = "LABKIT_DEBIAN_MIRROR"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.docker_engine import Engine, UnixConnection
 from labkit.errors import UserError
-from labkit.images import catalog, recipes, view, wheels
+from labkit.images import catalog, progress_display, recipes, wheels
 from labkit.images.catalog import Image
-from labkit.images.work import Progress, Work, timed
+from labkit.images.parallel_work import Progress, Work, timed
 from labkit.servers.cache import scratch_dir
 
 if TYPE_CHECKING:
-    from labkit.preparing import Preparing
+    from labkit.preparation_report import Preparing
 
 PYTHON = "python:3.13-slim"  # base of the services' image where a registry is reachable
 TRIES = 4
@@ -34,7 +34,7 @@ def get_missing(engine: Engine, images: Mapping[str, Image], told: "Preparing") 
     if not lacking:
         return
     told.preparing(f"images ({', '.join(image.reference for image in lacking)})")
-    with view.make() as progress:
+    with progress_display.make() as progress:
         pull(engine, lacking, progress)
 
 

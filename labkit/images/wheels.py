@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.errors import UserError
-from labkit.images.work import Work
+from labkit.images.parallel_work import Work
 
 PYTHON = "3.13"  # the version in the base image, and in the official image that services/Dockerfile can use
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}

@@ -19,7 +19,7 @@ from typing import Any
 from labkit import docker_engine, paths
 from labkit.account import Account
 from labkit.errors import Damaged, UserError
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.stack import accounts, compose, event_log, log_files, products
 from labkit.stack.model import Stack
 from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Seen

@@ -14,7 +14,7 @@ from typing import Protocol
 from labkit import paths
 from labkit.account import LOOPBACK
 from labkit.errors import Damaged, UserError
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.stack import (
     accounts,
     compose,

@@ -18,7 +18,7 @@ from typing import Any
 from labkit import paths
 from labkit.account import Account
 from labkit.errors import Damaged, UserError
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.servers import mysql
 from labkit.stack import event_log, installed, log_files, processes, products
 from labkit.stack.model import SUPERVISOR, Endpoint, Stack

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from labkit.account import Account
 from labkit.errors import UserError
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.stack.model import Stack
 
 NATIVE, DOCKER = "native", "docker"

@@ -15,12 +15,12 @@ from labkit.invariants import catalog
 from labkit.invariants.model import Invariant
 from labkit.invariants.narrowed import narrowed
 from labkit.invariants.witness import Witness, witness
+from labkit.pass_fail_unknown import Verdict, worst
 from labkit.system import find as profiles
 from labkit.verdict.finding import Finding
-from labkit.verdict.machine import Machine, machine_of
 from labkit.verdict.parked import parked_findings
+from labkit.verdict.process_events import Machine, machine_of
 from labkit.verdict.stillness import Rest, rest_of
-from labkit.verdicts import Verdict, worst
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
+from labkit.pass_fail_unknown import Verdict
 from labkit.terminal import colours, say, screen
 from labkit.trace import system
 from labkit.trace.delivery import RELAY
 from labkit.trace.system import System
 from labkit.verdict.judge import Judgement
 from labkit.verdict.text import as_text
-from labkit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -12,7 +12,7 @@ from labkit.explanation import Fact
 from labkit.invariants import wording
 from labkit.trace.tables import Tables
 from labkit.verdict.finding import Finding
-from labkit.verdict.machine import Machine
+from labkit.verdict.process_events import Machine
 
 LOOP = 20  # outbox rows about one order; a complete saga with a cancellation writes four
 TRACEBACK_LINES = 12

@@ -10,11 +10,11 @@ from typing import Any
 from labkit.explanation import LABEL, Explanation, as_lines, heading, labelled
 from labkit.explanation import as_data as explanation_as_data
 from labkit.invariants.witness import Witness
+from labkit.pass_fail_unknown import Verdict
 from labkit.terminal import screen
 from labkit.terminal.say import one_line
 from labkit.verdict.finding import Finding
 from labkit.verdict.judge import Judgement, Result, Standing
-from labkit.verdicts import Verdict
 
 MARKS = dict.fromkeys(Standing, "·") | {Standing(verdict.value): verdict.mark for verdict in Verdict}
 FORMAT = 1

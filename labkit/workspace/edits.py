@@ -5,7 +5,7 @@ from pathlib import Path
 from labkit.stack import lifecycle, runtimes, sources, state
 from labkit.stack.component_table import Quiet
 from labkit.stack.model import Stack
-from labkit.workspace import here, recovery
+from labkit.workspace import current, recovery
 
 
 def take_over(stack: Stack) -> list[str]:
@@ -30,7 +30,7 @@ def take_over(stack: Stack) -> list[str]:
 
 def source_for(stack: Stack) -> Path:
     """Return the folder that a stack's services should run from: the current workspace, or else their present folder."""
-    space = here.workspace_or_none()
+    space = current.workspace_or_none()
     return space.folder if space else stack.source
 
 

@@ -7,7 +7,7 @@ from labkit.catalog.labs import Lab, Step, find_lab
 from labkit.catalog.schema import Prediction
 from labkit.errors import ExitCode, UserError
 from labkit.terminal import say, screen
-from labkit.workspace import here, progress
+from labkit.workspace import current, progress
 from labkit.workspace.progress import LabRecord, Predicted, Progress
 
 
@@ -58,7 +58,7 @@ def compare_after_check(lab: Lab, record: LabRecord, passed: list[str]) -> None:
 
 def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode:
     """Ask, and record the answer. The right answer stays hidden until the failure has been played or the check has passed."""
-    lab, space = find_lab(number), here.workspace()
+    lab, space = find_lab(number), current.workspace()
     record = progress.load(space).lab(number)
     step = lab.step(step_id) if step_id else _next_question(lab, record)
     if step is None or step.predict is None:

@@ -125,7 +125,7 @@ class Kill:
                 expected=f"{field} = {expected}",
                 found=f"{field} = {shown}",
                 so=so,
-                next_step=f"see {CODE}/store.py and {CODE}/project.lua, which write what an event says",
+                next_step=f"see {CODE}/store.py and {CODE}/apply_event.lua, which write what an event says",
             )
 
 

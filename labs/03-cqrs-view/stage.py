@@ -283,7 +283,7 @@ class Stage:
                 found=f"{field} = {found}",
                 because=await self._parked(order.customer_id),
                 so=so,
-                next_step=f"which rule lets a state be written? see {CODE}/view.py and {CODE}/project.lua",
+                next_step=f"which rule lets a state be written? see {CODE}/view.py and {CODE}/apply_event.lua",
             )
         self._adds_up(document, when)
 

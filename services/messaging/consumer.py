@@ -1,9 +1,10 @@
 """The consumer processes the records of a subscriber's channels in order. No single record stops it.
 
-A polled batch is processed in one transaction. Records that are not messages are parked, in parallel where possible (see parking.py). While
-a fault is armed for the subscriber, or when a batch cannot be processed as a unit, each partition gets its own task (see lanes.py), so a
-failing message delays only its own partition. A message that still fails after a few tries is parked with its cause. Errors that are not
-about the message (the database or the broker is unavailable, a lock timed out) are retried for ever and park nothing.
+A polled batch is processed in one transaction. Records that are not messages are parked, in parallel where possible
+(unreadable_records.py). While a fault is armed for the subscriber, or when a batch cannot be processed as a unit, each partition gets its
+own task (see lanes.py), so a failing message delays only its own partition. A message that still fails after a few tries is parked with its
+cause. Errors that are not about the message (the database or the broker is unavailable, a lock timed out) are retried for ever and park
+nothing.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from services.messaging.delivery import Delivery, about_delivery, decode, place_
 from services.messaging.events import EventHandlers
 from services.messaging.lanes import Lanes
 from services.messaging.message import storable
-from services.messaging.parking import ParkingLot
+from services.messaging.unreadable_records import ParkingLot
 from services.workshop import gate
 from services.workshop.armed import armed
 from services.workshop.failpoint import failpoint

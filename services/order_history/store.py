@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 from services.messaging.brokers import Place, Position
 from services.order_history.document import CustomerView, document_of
 
-_PROJECT = Path(__file__).with_name("project.lua").read_text()
+_PROJECT = Path(__file__).with_name("apply_event.lua").read_text()
 _PARK = Path(__file__).with_name("park.lua").read_text()
 CUSTOMERS = "customerviews"
 _IDENTITY = ":identity"

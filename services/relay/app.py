@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
-from services.messaging.hint import HintListener
 from services.messaging.relay.polling import PollingRelay
+from services.messaging.relay_hint import HintListener
 from services.mysql.connection import MysqlSettings
 from services.settings import Settings
 from services.web import Health, service_app

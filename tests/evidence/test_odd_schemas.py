@@ -9,8 +9,8 @@ import pytest
 from labkit.evidence import binlog, database, mysql, table_files, unread
 from labkit.evidence.collect import note_changes
 from labkit.invariants import catalog
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Judgement, Standing, judge
-from labkit.verdicts import Verdict
 from tests.evidence.odd_schemas import STORIES, Case
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import PROFILE, in_soak

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labkit.errors import UserError
-from labkit.images import bundle, view
+from labkit.images import bundle, progress_display
 
 
 def archive(*members: tuple[str, bytes, bytes]) -> bytes:
@@ -56,7 +56,7 @@ def packed(path: Path, plain: bytes, *, compressed: bytes | None = None, **chang
 
 
 def checked(path: Path) -> None:
-    bundle.check(path, bundle.read(path, "amd64"), view.make(quiet=True))
+    bundle.check(path, bundle.read(path, "amd64"), progress_display.make(quiet=True))
 
 
 def test_a_bundle_that_is_right(tmp_path: Path) -> None:

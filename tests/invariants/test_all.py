@@ -7,8 +7,8 @@ import pytest
 from labkit.evidence import database
 from labkit.invariants import catalog
 from labkit.invariants.model import Invariant
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Standing, judge
-from labkit.verdicts import Verdict
 from tests.invariants.history import History
 from tests.invariants.judged import NOTHING, PASS, UNKNOWN, busy_shop, result, shop, standing
 

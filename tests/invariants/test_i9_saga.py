@@ -1,6 +1,6 @@
 from labkit.invariants import catalog
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Standing, judge
-from labkit.verdicts import Verdict
 from tests.invariants.history import ORCHESTRATION, History
 from tests.invariants.judged import FAIL, NOTHING, PASS, kinds, result, shop, standing
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Result, Standing, judge
-from labkit.verdicts import Verdict
 from tests.invariants.history import ORCHESTRATION, History
 from tests.invariants.judged import FAIL, PASS, result, shop, standing
 

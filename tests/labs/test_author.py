@@ -10,7 +10,7 @@ from labkit.catalog import proof, trees
 from labkit.catalog.labs import Lab, all_labs, find_lab
 from labkit.catalog.proof import Files
 from labkit.catalog.schema import read
-from labkit.cli.understood import misunderstood
+from labkit.cli.line_check import misunderstood
 from tests.running import ROOT, Labkit
 
 # Some mutants of each lab: those that once passed, and one for each other check. `make soak` proves all mutants. test_learner shows that

@@ -10,7 +10,7 @@ import pytest
 from labkit.checking import schedule
 from labkit.checking.checks import Check, CheckResult, Failed, NotJudged
 from labkit.checking.schedule import Meeting, run_checks
-from labkit.verdicts import Verdict
+from labkit.pass_fail_unknown import Verdict
 
 
 class World:

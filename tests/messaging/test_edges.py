@@ -11,7 +11,7 @@ import pytest
 
 from labkit.faults import control
 from labkit.faults.ledger import BY_HAND, Fault, Owner
-from services.messaging.hint import AT_ONCE, HintListener
+from services.messaging.relay_hint import AT_ONCE, HintListener
 from services.workshop.hits import Hits
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import pytest
 
 from labkit.account import LOOPBACK, Account
 from labkit.errors import UserError
-from labkit.servers import archive, kafka, mysql, redis
+from labkit.servers import class_data_archive, kafka, mysql, redis
 from tests.running import free_port, free_ports, unix_socket_accepts
 
 TIMEOUT_S = 60
@@ -174,7 +174,7 @@ def use_kafka(server: kafka.KafkaServer, made: Path | None, tmp_path: Path, *opt
 
 
 def send_one(port: int) -> int:
-    return archive.send_one(Account(LOOPBACK, port, LOGIN.user, LOGIN.password), "t")
+    return class_data_archive.send_one(Account(LOOPBACK, port, LOGIN.user, LOGIN.password), "t")
 
 
 @contextlib.contextmanager

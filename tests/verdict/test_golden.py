@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Judgement, judge
 from labkit.verdict.text import as_text
-from labkit.verdicts import Verdict
 from tests.verdict.stories import STORIES
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from labkit.evidence import database
+from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Judgement, Standing, judge
-from labkit.verdicts import Verdict
 from tests.invariants.history import CUSTOMERS, NOON, TOPICS, VIEW, History
 from tests.invariants.judged import shop
 

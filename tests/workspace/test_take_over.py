@@ -62,7 +62,7 @@ def test_every_module_that_a_service_imports_is_among_its_files(service: str) ->
         ("customers/handlers.py", {"customers"}),
         ("orders/handlers.py", {"orders"}),
         ("order_history/view.py", {"order-history"}),
-        ("order_history/project.lua", {"order-history"}),
+        ("order_history/apply_event.lua", {"order-history"}),
         ("gateway/openapi.json", {"gateway"}),
         ("messaging/relay/polling.py", {"relay"}),
         ("messaging/inbox.py", {"customers", "orders"}),

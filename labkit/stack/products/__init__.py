@@ -13,7 +13,7 @@ from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from labkit.account import Account
-    from labkit.preparing import Preparing
+    from labkit.preparation_report import Preparing
     from labkit.stack.model import Stack
 
 _CLASSES = {"mysql": "Mysql", "kafka": "Kafka", "redis": "Redis"}

@@ -5,8 +5,8 @@ from pathlib import Path
 from labkit import paths
 from labkit.account import Account
 from labkit.brokers.kafka.connection import KafkaConnection
-from labkit.preparing import Preparing
-from labkit.servers import archive, kafka
+from labkit.preparation_report import Preparing
+from labkit.servers import class_data_archive, kafka
 from labkit.stack.model import Stack
 from labkit.stack.products import Started
 from labkit.stack.runtime import NATIVE
@@ -33,7 +33,7 @@ class Kafka:
         kafka.prepare_data(found, data)
         if kafka.archive(found) is None:
             view.preparing("Kafka's class-data archive, which makes it start faster")
-            archive.make(found)
+            class_data_archive.make(found)
 
     def started(self, found: kafka.KafkaServer, stack: Stack, name: str, data: Path) -> Started:
         account, accounts = stack.account_of(name), stack.accounts

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from labkit.account import Account
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.servers import mysql
 from labkit.stack import sql
 from labkit.stack.accounts import MYSQL_ROOT, mysql_users

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labkit import paths
 from labkit.account import Account
-from labkit.preparing import Preparing
+from labkit.preparation_report import Preparing
 from labkit.servers import redis
 from labkit.stack import stores
 from labkit.stack.model import Stack

@@ -1,6 +1,6 @@
 """The projection: the change that each event makes to the view of its customer.
 
-A value that begins with + is added to the stored value (see project.lua), so the view can count.
+A value that begins with + is added to the stored value (see apply_event.lua), so the view can count.
 """
 
 from collections.abc import Mapping

@@ -12,9 +12,10 @@ import msgspec
 
 from labkit import brokers
 from labkit.errors import UserError
-from labkit.faults import armed, components, control, kill_points, positions
+from labkit.faults import components, control, kill_points, positions
 from labkit.faults.ledger import Fault, Ledger
 from labkit.faults.primitive import Facts, Primitive, Proof, nothing_left, nothing_to_undo
+from labkit.faults.service_faults import arm, disarm, probe
 from labkit.faults.targets import TIME, subscribers, subscription
 from labkit.stack import sql
 from labkit.stack.model import Stack
@@ -79,7 +80,7 @@ def watches(profile: Profile, channel: str, **match: object) -> list[dict[str, A
 def _plant_watched(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """Plant the records of the settings (`records`, or one record `times` times) and wait until each subscriber has taken them."""
     settings = fault.settings
-    facts = armed.arm(stack, ledger, fault)
+    facts = arm(stack, ledger, fault)
     planted: list[dict[str, Any]] = []
     for what in settings.get("records") or [settings] * settings.get("times", 1):
         _plant(stack, ledger, fault, planted, what)
@@ -137,7 +138,7 @@ def _past(stack: Stack, who: Subscription, planted: list[dict[str, Any]]) -> boo
 
 def _reorder(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """Hold one message until the other is taken. If both have the same key, a copy of the other overtakes in another partition."""
-    facts = armed.arm(stack, ledger, fault)
+    facts = arm(stack, ledger, fault)
     if fault.settings.get("value") is None:
         return facts
     settings = fault.settings
@@ -175,7 +176,7 @@ def _taken_in_order(stack: Stack, subscriber: str, early: str, late: str) -> str
 
 def _skip_poison(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     """Stop a subscriber that is stuck on the record, move it behind the record, and start it again."""
-    facts = armed.disarm(stack, ledger, fault)
+    facts = disarm(stack, ledger, fault)
     skipped = []
     for who in _all_subscribers(stack, fault):
         for place in fault.facts.get("planted", []):
@@ -228,11 +229,15 @@ def prove_tick(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 
 DUPLICATE = Primitive(
-    "duplicate", "publish an exact copy of a message", _plant_watched, armed.disarm, armed.probe, prove_planted, one_shot=True
+    "duplicate",
+    "publish an exact copy of a message",
+    _plant_watched,
+    disarm,
+    probe,
+    prove_planted,
+    one_shot=True,
 )
-REORDER = Primitive("reorder", "let one message be taken before another", _reorder, armed.disarm, armed.probe, prove_reorder)
-POISON = Primitive(
-    "poison", "publish a message that nobody can read", _plant_watched, _skip_poison, armed.probe, prove_planted, one_shot=True
-)
+REORDER = Primitive("reorder", "let one message be taken before another", _reorder, disarm, probe, prove_reorder)
+POISON = Primitive("poison", "publish a message that nobody can read", _plant_watched, _skip_poison, probe, prove_planted, one_shot=True)
 TRIM = Primitive("trim", "delete the older records of a channel, for good", _trim, nothing_to_undo, nothing_left, prove_trim, one_shot=True)
 TICK = Primitive("tick", "tell that time has passed", _tick, nothing_to_undo, nothing_left, prove_tick, one_shot=True)

@@ -4,7 +4,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from labkit.images.work import Progress
+from labkit.images.parallel_work import Progress
 from labkit.terminal import say
 
 SHOW_AFTER_S = 0.05  # steps that take less time get no line
