@@ -8,7 +8,7 @@ from bench import docker, durability, labs, machine
 from bench.docker import one_saga
 from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
-from labkit.load.generator import Load, Plan, Tally, run
+from labkit.load.generator import Load, LoadPlan, Tally, run
 
 SETTLE = 3.0  # seconds; memory directly after the start still includes what starting used
 CLIENTS = (1, 4, 16, 64)
@@ -42,7 +42,7 @@ def resetting(labkit: Labkit) -> list[Row]:
     say("labkit reset")
     resets, first = [], []
     for attempt in range(3):
-        load(labkit.status(), Plan(seconds=0.3, clients=4, customers=4, seed=attempt))
+        load(labkit.status(), LoadPlan(seconds=0.3, clients=4, customers=4, seed=attempt))
         status = labkit.status()
         start = time.perf_counter()
         labkit("reset", "--yes")
@@ -61,7 +61,7 @@ def memory(status: Status, when: str, goal: float | None) -> list[Row]:
     return [at_most(f"PSS of all {len(figures)} processes, {when}", sum(figures.values()), "MB", goal, 0), Row("", each)]
 
 
-def load(status: Status, plan: Plan, *, direct: bool = False) -> tuple[Tally, dict[str, float]]:
+def load(status: Status, plan: LoadPlan, *, direct: bool = False) -> tuple[Tally, dict[str, float]]:
     """Returns the tally, and each process's processor time per saga in milliseconds."""
     spent = dict.fromkeys(status.pids, 0.0)
 
@@ -84,7 +84,7 @@ def latency(status: Status) -> list[Row]:
     found: dict[bool, list[Tally]] = {True: [], False: []}
     for attempt in range(3):
         for direct in (True, False):
-            plan = Plan(seconds=2, clients=1, customers=10, seed=attempt, warm_up=0.3)
+            plan = LoadPlan(seconds=2, clients=1, customers=10, seed=attempt, warm_up=0.3)
             found[direct].append(load(status, plan, direct=direct)[0])
     rows = []
     for direct, p50_goal in ((True, 7.0), (False, 8.0)):
@@ -99,7 +99,7 @@ def throughput(status: Status) -> tuple[list[Row], float]:
     rows = []
     for clients in CLIENTS:
         say(f"{clients} clients")
-        tally, cpu = load(status, Plan(seconds=5, clients=clients, customers=200, seed=clients, warm_up=1))
+        tally, cpu = load(status, LoadPlan(seconds=5, clients=clients, customers=200, seed=clients, warm_up=1))
         last = clients == CLIENTS[-1]
         p50, p95 = tally.percentile(0.5) or 0.0, tally.percentile(0.95) or 0.0
         rows += [
@@ -119,7 +119,7 @@ def main() -> None:
         status = labkit.status()
         rows += memory(status, "idle", 420)
         say("warming up")
-        load(status, Plan(seconds=10, clients=CLIENTS[-1], customers=100))
+        load(status, LoadPlan(seconds=10, clients=CLIENTS[-1], customers=100))
         rows += latency(status)
         measured, rate = throughput(status)
         rows += measured

@@ -6,7 +6,7 @@ import time
 from bench.rows import Row, at_least, at_most, say
 from bench.stack import Labkit, Status, own_labkit
 from labkit import docker_engine
-from labkit.load.generator import Plan, run
+from labkit.load.generator import LoadPlan, run
 
 SETTLE = 3.0  # seconds
 CLIENTS = 64
@@ -40,8 +40,8 @@ def _rows(database: str, native_rate: float) -> list[Row]:
         restarts = [labkit.timed("restart", "orders") for _ in range(3)]
         time.sleep(SETTLE)
         memory = labkit.status().memory_mb
-        run(status.target(direct=False), Plan(seconds=8, clients=CLIENTS, customers=100))
-        tally = run(status.target(direct=False), Plan(seconds=5, clients=CLIENTS, customers=200, warm_up=1))
+        run(status.target(direct=False), LoadPlan(seconds=8, clients=CLIENTS, customers=100))
+        tally = run(status.target(direct=False), LoadPlan(seconds=5, clients=CLIENTS, customers=200, warm_up=1))
     p50 = tally.percentile(0.5) or 0.0
     return [
         at_most(f"Docker, {database}: up cold (no data)", cold, "s", digits=2),
@@ -64,4 +64,4 @@ def _to_first_saga(labkit: Labkit, status: Status, *command: str) -> float:
 
 
 def one_saga(status: Status) -> None:
-    run(status.target(direct=False), Plan(seconds=10, clients=1, customers=1, orders=1))
+    run(status.target(direct=False), LoadPlan(seconds=10, clients=1, customers=1, orders=1))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import pss_mb
-from labkit.load.generator import Target
+from labkit.load.generator import LoadTarget
 from labkit.system import find
 
 NAME = "bench"
@@ -27,9 +27,9 @@ class Status:
     connections: dict[str, Any]
     memory_mb: dict[str, float]
 
-    def target(self, *, direct: bool) -> Target:
+    def target(self, *, direct: bool) -> LoadTarget:
         mysql = self.connections["mysql"]
-        return Target(
+        return LoadTarget(
             orders_table=str(find.default().table("order")),
             customers_url=self.endpoints["customers" if direct else "gateway"],
             orders_url=self.endpoints["orders" if direct else "gateway"],

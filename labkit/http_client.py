@@ -12,7 +12,7 @@ class NoAnswer(Exception):
     """The server is unreachable or closed the connection before it answered. Whether it did what was asked is unknown."""
 
 
-class Client:
+class HttpClient:
     """Keeps connections to `url` alive, as many as there are simultaneous requests."""
 
     def __init__(self, url: str) -> None:

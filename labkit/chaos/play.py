@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from labkit.chaos.schedule import Event, Schedule
+from labkit.chaos.schedule import ChaosEvent, Schedule
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer
@@ -30,7 +30,7 @@ class Played:
     """The result: each event with its outcome, and the run's customers."""
 
     customers: list[int] = field(default_factory=list)
-    events: list[tuple[Event, str]] = field(default_factory=list)
+    events: list[tuple[ChaosEvent, str]] = field(default_factory=list)
     fired: int = 0
 
 
@@ -102,7 +102,7 @@ async def _one(run: Session, customer: int, total: Decimal, cancelled: bool, wro
 
 
 async def _event(
-    run: Session, schedule: Schedule, event: Event, started: float, played: Played, customers: list[Customer], tell: Tell
+    run: Session, schedule: Schedule, event: ChaosEvent, started: float, played: Played, customers: list[Customer], tell: Tell
 ) -> None:
     await asyncio.sleep(max(0.0, started + event.at - time.monotonic()))
     try:
@@ -135,7 +135,7 @@ async def _crashed(run: Session, fault: Fault, deadline: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def _order(run: Session, event: Event, customers: list[Customer], dice: random.Random) -> FaultSpec:
+def _order(run: Session, event: ChaosEvent, customers: list[Customer], dice: random.Random) -> FaultSpec:
     """Return the fault that an event specifies. Raises UserError."""
     match event.verb:
         case "crash":

@@ -33,7 +33,7 @@ KINDS = {"kill": 4, "crash": 5, "pause": 3, "stop": 1, "gate": 2, "delay": 1, "d
 
 
 @dataclass(frozen=True)
-class Event:
+class ChaosEvent:
     """A fault at `at` seconds that lasts `lasts` seconds. `target` is a component; it is empty for lock, duplicate and poison."""
 
     at: float
@@ -55,7 +55,7 @@ class Schedule:
     seed: int
     seconds: float
     rate: float
-    events: tuple[Event, ...]
+    events: tuple[ChaosEvent, ...]
 
 
 def candidates(profile: Profile) -> dict[str, tuple[str, ...]]:
@@ -75,7 +75,7 @@ def candidates(profile: Profile) -> dict[str, tuple[str, ...]]:
 def draw(seed: int, seconds: float, rate: float, profile: Profile, victims: Sequence[str] = ()) -> Schedule:
     """Draw a schedule. Equal arguments give equal schedules. Without `victims`, every component may be struck."""
     dice = random.Random(f"chaos {seed}")
-    events: list[Event] = []
+    events: list[ChaosEvent] = []
     free_from = dict.fromkeys(profile.components, 0.0)
     victims, may_strike = victims or profile.components, candidates(profile)
     at = SETTLE_S + dice.uniform(0, GAP_S[0])
@@ -89,22 +89,22 @@ def draw(seed: int, seconds: float, rate: float, profile: Profile, victims: Sequ
     return Schedule(seed, seconds, rate, tuple(events))
 
 
-def _event(dice: random.Random, at: float, free: Sequence[str], may_strike: Mapping[str, Sequence[str]]) -> Event | None:
+def _event(dice: random.Random, at: float, free: Sequence[str], may_strike: Mapping[str, Sequence[str]]) -> ChaosEvent | None:
     (verb,) = dice.choices(list(KINDS), weights=list(KINDS.values()))
     lasts = round(dice.uniform(*LAST_S), 2)
     at = round(at, 2)
     if verb not in may_strike:
-        return Event(at, verb, "", lasts)
+        return ChaosEvent(at, verb, "", lasts)
     possible = [name for name in free if name in may_strike[verb]]
     if not possible:
         return None
     target = dice.choice(possible)
     if verb == "crash":
-        return Event(at, verb, target, lasts, dice.choice(POINTS[target]), dice.randint(1, 5))
-    return Event(at, verb, target, lasts)
+        return ChaosEvent(at, verb, target, lasts, dice.choice(POINTS[target]), dice.randint(1, 5))
+    return ChaosEvent(at, verb, target, lasts)
 
 
-def only(schedule: Schedule, events: Sequence[Event]) -> Schedule:
+def only(schedule: Schedule, events: Sequence[ChaosEvent]) -> Schedule:
     """Return a schedule of these events alone. They follow each other without the pauses that the omitted events would leave."""
     at, moved = SETTLE_S, []
     for event in events:
@@ -127,7 +127,7 @@ def read(path: Path, profile: Profile) -> Schedule:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
     except ValueError as error:
         raise UserError(f"{path} is not a schedule: {error}.", "labkit chaos --seed 1", exit_code=ExitCode.USAGE) from None
-    return Schedule(found.seed, found.seconds, found.rate, tuple(Event(**msgspec.structs.asdict(event)) for event in found.events))
+    return Schedule(found.seed, found.seconds, found.rate, tuple(ChaosEvent(**msgspec.structs.asdict(event)) for event in found.events))
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from labkit.chaos.schedule import Event
+from labkit.chaos.schedule import ChaosEvent
 
-Fails = Callable[[Sequence[Event]], bool]
+Fails = Callable[[Sequence[ChaosEvent]], bool]
 
 
-def shrink(events: Sequence[Event], fails: Fails, *, tries: int) -> list[Event]:
+def shrink(events: Sequence[ChaosEvent], fails: Fails, *, tries: int) -> list[ChaosEvent]:
     """Return the smallest set of events found that still fails within `tries` tries; empty if the load fails without any. `fails` plays
     a set of events."""
     current, parts = list(events), 2

@@ -9,7 +9,7 @@ from labkit.evidence import database
 from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
 from labkit.trace.handler import handler_words
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.verdict.judge import Judgement, Standing, judge
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Evidence:
 
     def about_handler(self, service: str, event: str, message_id: str | None) -> str:
         """Return what happened to a message that was taken without effect, if the service's log shows it, and otherwise a question."""
-        return handler_words(Tables(self.connection), service, event, message_id)
+        return handler_words(EvidenceTables(self.connection), service, event, message_id)
 
     def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
         """Require that the invariants hold for these customers (ids) and that there was something to judge. Raises Failed with the first

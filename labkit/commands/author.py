@@ -17,20 +17,12 @@ from labkit.checking.checks import Check, CheckResult
 from labkit.errors import ExitCode, UserError
 from labkit.pass_fail_unknown import Verdict
 from labkit.stack import lifecycle, runtimes, sources, sql, state
-from labkit.stack.component_table import Table
+from labkit.stack.component_table import SilentTable
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 from labkit.terminal import say
 
 STACK = "author-test"
-
-
-class Silent(Table):
-    def preparing(self, what: str) -> None:
-        return
-
-    def show(self) -> None:
-        return
 
 
 def prove(
@@ -57,7 +49,7 @@ def prove(
 
 
 @contextmanager
-def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
+def _stack(folder: Path, runtime: str | None) -> "Iterator[LabProof]":
     """Yield a proof on a stack whose services run from `folder`. The stack and its data are removed at the end."""
     interrupts.on_termination()
     runtimes.refuse_unknown(runtime)
@@ -67,7 +59,7 @@ def _stack(folder: Path, runtime: str | None) -> "Iterator[Proof]":
     with state.exclusive(STACK, "author test") as directory:
         lifecycle.take_down(directory, state.find(STACK), data=True)  # remains of a killed run
         try:
-            yield Proof(directory, files, taken)
+            yield LabProof(directory, files, taken)
         finally:
             interrupts.ignore()
             lifecycle.take_down(directory, state.find(STACK), data=True)
@@ -77,7 +69,7 @@ def _words(outcome: CheckResult) -> str:
     return outcome.explanation.words if outcome.explanation else ""
 
 
-class Proof:
+class LabProof:
     """Proves labs on one running stack. Between two variants, only the services whose files differ are restarted."""
 
     def __init__(self, directory: Path, files: Files, runtime: str) -> None:
@@ -205,7 +197,7 @@ class Proof:
 
     def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:
         brought = lifecycle.bring_up(
-            self._directory, STACK, self._files.folder, Silent(), runtime=self._runtime, profile=profile, restart=restart
+            self._directory, STACK, self._files.folder, SilentTable(), runtime=self._runtime, profile=profile, restart=restart
         )
         return brought.stack
 

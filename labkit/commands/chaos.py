@@ -12,7 +12,7 @@ from pathlib import Path
 
 from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
-from labkit.chaos.schedule import Event, Schedule
+from labkit.chaos.schedule import ChaosEvent, Schedule
 from labkit.chaos.shrink import shrink
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
@@ -141,7 +141,7 @@ def _shrunk(stack: Stack, failed: PlayedSchedule, *, quiet: bool) -> PlayedSched
     if not quiet:
         say.line(f"\nIt failed. Looking for a shorter schedule that fails, {SHRINK_TRIES} tries at most:")
 
-    def fails(events: Sequence[Event]) -> bool:
+    def fails(events: Sequence[ChaosEvent]) -> bool:
         try:
             outcome = _played(stack, schedules.only(failed.schedule, events), quiet=True)
         except UserError as error:

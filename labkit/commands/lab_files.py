@@ -10,7 +10,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state, stores
 from labkit.terminal import say
 from labkit.workspace import change_report, changes, current, progress, snapshots
-from labkit.workspace.changes import Target
+from labkit.workspace.changes import WantedFiles
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.learner_folder import Workspace
 from labkit.workspace.manifest import manifest_of
@@ -53,7 +53,7 @@ def reset(stack_name: str, number: int, *, yes: bool) -> ExitCode:
 
 
 def _begin(stack_name: str, lab: Lab, command: str, space: Workspace) -> ExitCode:
-    change = changes.replace(space, Target(changes.START, lab.number), why=command)
+    change = changes.replace(space, WantedFiles(changes.START, lab.number), why=command)
 
     def started(progress: Progress) -> None:
         progress.lab(lab.number).started = time.time()
@@ -87,7 +87,7 @@ def restore(number: int, name: str | None, *, listing: bool) -> ExitCode:
         now = trees.digest(changes.current(space))  # choose the latest snapshot that differs from the current files
         name = next((snapshot for snapshot in reversed(own) if snapshot.digest != now), own[-1]).name
     snapshot = changes.named(space, name)
-    change = changes.replace(space, Target(changes.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
+    change = changes.replace(space, WantedFiles(changes.SNAPSHOT, snapshot.lab, name), why=f"labkit lab {number} restore")
     say.line(f"Your work of {snapshot.when} is back ({name}).")
     change_report.show(change)
     say.line(f"Next: labkit lab {snapshot.lab or number} check, which takes it over")
@@ -122,7 +122,7 @@ def solution(stack_name: str, number: int, *, diff: bool, apply: bool, yes: bool
 
     progress.change(space, seen)
     if apply:
-        change = changes.replace(space, Target(changes.SOLUTION, number), why=f"labkit lab {number} solution --apply")
+        change = changes.replace(space, WantedFiles(changes.SOLUTION, number), why=f"labkit lab {number} solution --apply")
         change_report.show(change)
         say.line(f"Next: labkit lab {number} check, which takes it over")
     else:

@@ -8,7 +8,7 @@ from collections import Counter
 
 from labkit.errors import ExitCode
 from labkit.faults import notes
-from labkit.load.generator import Load, Plan, Tally, Target, run
+from labkit.load.generator import Load, LoadPlan, LoadTarget, Tally, run
 from labkit.stack import run_lock, state
 from labkit.terminal import say
 
@@ -22,7 +22,7 @@ def load(
     stack = state.load(stack_name)
     notes.heal_left_behind(stack, to_errors=as_json)
     mysql = stack.observer
-    target = Target(
+    target = LoadTarget(
         orders_table=str(stack.profile.table("order")),
         customers_url=stack.url("customers" if direct else "gateway"),
         orders_url=stack.url("orders" if direct else "gateway"),
@@ -31,7 +31,7 @@ def load(
         mysql_user=mysql.user,
         mysql_password=mysql.password,
     )
-    plan = Plan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
+    plan = LoadPlan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
     with run_lock.load(stack, "labkit load"):
         tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
     if as_json:
@@ -75,7 +75,7 @@ async def _show(load: Load) -> None:
         say.progress("")
 
 
-def figures(plan: Plan, tally: Tally) -> dict[str, object]:
+def figures(plan: LoadPlan, tally: Tally) -> dict[str, object]:
     """Return the result as JSON data. Latencies are in milliseconds, null if no order finished."""
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
     return {
@@ -99,7 +99,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def text(plan: Plan, tally: Tally, *, through: str) -> str:
+def text(plan: LoadPlan, tally: Tally, *, through: str) -> str:
     how = f"{plan.rate:g} orders/s" if plan.rate else f"{plan.clients} {'client' if plan.clients == 1 else 'clients'}"
     lines = [
         f"{tally.finished} sagas in {tally.ended - tally.started:.1f} s: {tally.rate:.0f} sagas/s ({how}, {through}, seed {plan.seed})",

@@ -14,7 +14,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack.state import profile_of
 from labkit.terminal import say
 from labkit.workspace import change_report, changes, current, lab_status, learner_folder, progress
-from labkit.workspace.changes import Target
+from labkit.workspace.changes import WantedFiles
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.lab_status import LabStatus
 from labkit.workspace.progress import AFTER_SOLUTION, PASSED, SKIPPED, CheckRecord, Progress
@@ -151,7 +151,7 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
     if not say.confirmed(question, yes=yes):
         return ExitCode.OK
-    change = changes.replace(space, Target(changes.START, number), why=command)
+    change = changes.replace(space, WantedFiles(changes.START, number), why=command)
 
     def skip(found: Progress) -> None:
         for other in before:

@@ -16,7 +16,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack import state
 from labkit.terminal import say
 from labkit.workspace import change_report, changes, current, learner_folder, progress
-from labkit.workspace.changes import Target
+from labkit.workspace.changes import WantedFiles
 from labkit.workspace.edits import source_for
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.progress import Progress
@@ -38,7 +38,7 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     if not say.confirmed(f"Throw away {lost}?", yes=yes):
         return ExitCode.OK
     if space:
-        change_report.show(changes.replace(space, Target(changes.REFERENCE), why=f"labkit reset --{what}"))
+        change_report.show(changes.replace(space, WantedFiles(changes.REFERENCE), why=f"labkit reset --{what}"))
         aside = _forget_progress(space)
         say.line(f"Your progress starts over{f'; the old one is kept as {aside}' if aside else ''}.")
     if what == WORKSPACE:

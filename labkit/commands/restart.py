@@ -3,7 +3,7 @@
 from labkit.errors import ExitCode
 from labkit.faults import notes
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.component_table import Table
+from labkit.stack.component_table import ComponentTable
 from labkit.stack.model import no_component
 from labkit.terminal import say
 from labkit.workspace import recovery
@@ -18,7 +18,7 @@ def restart(stack_name: str, components: list[str]) -> ExitCode:
             raise no_component(profile, component, f"labkit restart {profile.services[0].name}")
     with state.exclusive(stack_name, f"restart {' '.join(components)}") as directory:
         stack = runtimes.load_running(stack_name)
-        with recovery.next_step_added(), Table() as table:
+        with recovery.next_step_added(), ComponentTable() as table:
             lifecycle.bring_up(
                 directory, stack_name, source_for(stack), table, runtime=stack.runtime, profile=stack.profile, restart=components
             )

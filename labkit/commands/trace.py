@@ -11,7 +11,7 @@ from labkit.plain_numbers import whole
 from labkit.terminal import say, screen
 from labkit.trace import render
 from labkit.trace.live import STORIES, evidence_of_now
-from labkit.trace.model import Mark
+from labkit.trace.model import HopMark
 
 FORMS = ("text", "json", "diagram", "mermaid")
 HOW_TO_FIND = {
@@ -35,9 +35,9 @@ def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence
     first = story.hops[0] if story.hops else None
     if (
         first is not None
-        and first.mark is Mark.MISSING
+        and first.mark is HopMark.MISSING
         and first.key in ("row", "outbox")
-        and len([h for h in story.hops if h.mark is Mark.OK]) == 0
+        and len([h for h in story.hops if h.mark is HopMark.OK]) == 0
     ):
         raise UserError(f"There is no {subject} {subject_id}.", HOW_TO_FIND[subject])
     match form:
@@ -50,7 +50,7 @@ def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence
         case _:
             say.line(render.as_text(story, screen.width(), datetime.fromisoformat(now[0]) if now else None))
     marks = {hop.mark for hop in story.hops}
-    return ExitCode.FAIL if Mark.MISSING in marks else ExitCode.UNKNOWN if Mark.UNREAD in marks else ExitCode.OK
+    return ExitCode.FAIL if HopMark.MISSING in marks else ExitCode.UNKNOWN if HopMark.UNREAD in marks else ExitCode.OK
 
 
 def _source(stack_name: str, evidence: Path | None) -> Any:

@@ -7,7 +7,7 @@ from labkit import interrupts, paths
 from labkit.errors import ExitCode, UserError
 from labkit.faults import notes
 from labkit.stack import accounts, lifecycle, products, runtimes, sources, state
-from labkit.stack.component_table import LiveTable, Table
+from labkit.stack.component_table import ComponentTable, LiveTable
 from labkit.stack.model import Stack
 from labkit.stack.readiness import NotReady
 from labkit.stack.runtime import WHAT_RUNS
@@ -58,7 +58,7 @@ def _bring_up(
     directory: Path, stack_name: str, services: Path | None, runtime: str, profile: Profile, open_wanted: bool
 ) -> lifecycle.Brought:
     source = services.absolute() if services else None
-    with LiveTable() if say.on_terminal() else Table() as table:
+    with LiveTable() if say.on_terminal() else ComponentTable() as table:
         try:
             return lifecycle.bring_up(directory, stack_name, source, table, runtime=runtime, profile=profile, open_wanted=open_wanted)
         except NotReady as error:

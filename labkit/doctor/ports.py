@@ -16,7 +16,7 @@ SHOWN = 60  # characters of a command
 
 
 @dataclass(frozen=True)
-class Holder:
+class PortHolder:
     """The holder of a port: the process, as far as this user may see it, and the stack or container that it belongs to."""
 
     pid: int | None = None
@@ -58,8 +58,8 @@ def _instead(wanted: Mapping[str, int], ours: Collection[str], directory: Path) 
         return {}
 
 
-def _held(component: str, port: int, holder: Holder | None, instead: int | None) -> Finding:
-    who = holder or Holder()
+def _held(component: str, port: int, holder: PortHolder | None, instead: int | None) -> Finding:
+    who = holder or PortHolder()
     facts = {"port": port, "component": component, "pid": who.pid, "command": who.command, "behind": who.behind, "instead": instead}
     sentence = f"Port {port} ({component}) is held by {who}"
     if instead is None:
@@ -68,11 +68,11 @@ def _held(component: str, port: int, holder: Holder | None, instead: int | None)
     return Finding(f"ports.{component}", NOTE, f"{sentence}. labkit up takes {instead}.", show, facts)
 
 
-def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
+def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, PortHolder]:
     import psutil
 
     containers = _containers(subject)
-    found = {number: Holder(behind=containers[number]) for number in numbers if number in containers}
+    found = {number: PortHolder(behind=containers[number]) for number in numbers if number in containers}
     with contextlib.suppress(psutil.Error, OSError):  # macOS shows this only to root
         for connection in psutil.net_connections("inet"):
             listens = connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
@@ -82,7 +82,7 @@ def _holders(subject: Subject, numbers: set[int]) -> Mapping[int, Holder]:
                     process = psutil.Process(connection.pid)
                     stack = processes.stack_of(process.pid)
                     behind = containers.get(number) or (f"stack {stack}" if stack else "")
-                    found[number] = Holder(process.pid, process.name(), shlex.join(process.cmdline()), behind)
+                    found[number] = PortHolder(process.pid, process.name(), shlex.join(process.cmdline()), behind)
     return found
 
 

@@ -22,7 +22,7 @@ from labkit.doctor.findings import BAD, CANNOT_TELL, EXIT_CODES, NOT_READY, READ
 from labkit.errors import ExitCode, UserError
 from labkit.pass_fail_unknown import Verdict, worst
 from labkit.stack import lifecycle, runtimes, state
-from labkit.stack.component_table import LiveTable, Table
+from labkit.stack.component_table import ComponentTable, LiveTable, SilentTable
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
 from labkit.terminal import say
@@ -90,7 +90,7 @@ def _up(directory: Path, result: Rehearsed, as_json: bool) -> Stack:
     assert result.runtime is not None
     _tell(f"A stack named {STACK!r} comes up {text.SPOKEN[result.runtime]}; your own is left alone.\n", as_json)
     begun = time.monotonic()
-    with _Silent() if as_json else LiveTable() if say.on_terminal() else Table() as table:
+    with SilentTable() if as_json else LiveTable() if say.on_terminal() else ComponentTable() as table:
         brought = lifecycle.bring_up(directory, STACK, None, table, runtime=result.runtime, profile=profiles.default())
     result.up_s = time.monotonic() - begun
     result.versions = {name: brought.stack[name].version for name in brought.stack.servers}
@@ -118,14 +118,6 @@ def _check(name: str, result: Rehearsed, as_json: bool) -> None:
     verdict = worst(o.verdict for o in outcomes)
     result.verdict = VERDICTS[verdict]
     result.why = next((f"{o.check.id} {o.sentence}" for o in outcomes if o.verdict is verdict and o.sentence), "")
-
-
-class _Silent(Table):
-    def preparing(self, what: str) -> None:
-        return
-
-    def show(self) -> None:
-        return
 
 
 def _tell(line: str, as_json: bool) -> None:

@@ -27,7 +27,7 @@ LINGER_S = 0.5  # idle time before the holder ends
 ENDING_S = 10.0  # time that the previous holder has to end
 
 
-class Holder:
+class FaultHolder:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._ledger = Ledger(stack.directory)
@@ -121,7 +121,7 @@ def main() -> None:
         if not _alone(file):
             return  # another holder runs
         record(stack)
-        Holder(stack).run()
+        FaultHolder(stack).run()
 
 
 def _alone(file: IO[str]) -> bool:

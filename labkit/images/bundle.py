@@ -22,7 +22,7 @@ from labkit.docker_engine import Engine
 from labkit.errors import UserError
 from labkit.images import catalog
 from labkit.images.catalog import Image
-from labkit.images.parallel_work import Progress, Work, timed
+from labkit.images.parallel_work import ImageProgress, Work, timed
 
 MAGIC = 0x184D2A5B  # one of the sixteen magic numbers of skippable frames (RFC 8878, section 3.1.2)
 HEADER_BYTES = 64 * 1024
@@ -36,7 +36,7 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
-def export(engine: Engine, images: Collection[Image], into: Path, progress: Progress) -> dict[str, Any]:
+def export(engine: Engine, images: Collection[Image], into: Path, progress: ImageProgress) -> dict[str, Any]:
     """Write the file. Returns its manifest. Raises UserError.
 
     The file is written under a temporary name and renamed when it is complete; an earlier file stays until then.
@@ -137,7 +137,7 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
     return manifest
 
 
-def check(file: Path, manifest: dict[str, Any], progress: Progress) -> None:
+def check(file: Path, manifest: dict[str, Any], progress: ImageProgress) -> None:
     """Verify the file's content: its checksum, its size, and that it is a `docker save` archive. Raises UserError."""
     import zstandard
 
@@ -190,7 +190,7 @@ def _refuse_strange_members(source: "_Bounded") -> None:
         raise ValueError("it has no manifest.json")
 
 
-def load(engine: Engine, file: Path, progress: Progress) -> dict[str, Any]:
+def load(engine: Engine, file: Path, progress: ImageProgress) -> dict[str, Any]:
     """Verify the file completely, then load its images into the engine. Returns the manifest. Raises UserError before any change."""
     import zstandard
 
@@ -290,7 +290,7 @@ class _Hashing:
         return self._hash.hexdigest()
 
 
-def _pump(source: Any, write: Callable[[bytes], object], tell: Callable[[int], None], progress: Progress) -> int:
+def _pump(source: Any, write: Callable[[bytes], object], tell: Callable[[int], None], progress: ImageProgress) -> int:
     """Copy until the end of the source. Returns the number of bytes."""
     done = 0
     while chunk := source.read(CHUNK):

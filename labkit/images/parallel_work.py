@@ -25,7 +25,7 @@ class Stopped(Exception):
     """The work was stopped on request. This is not an error by itself."""
 
 
-class Progress(Protocol):
+class ImageProgress(Protocol):
     """Receives the progress of the work. Several threads call it."""
 
     def state(self, task: str, what: str, done: int = 0, total: int = 0) -> None:
@@ -40,7 +40,7 @@ class Progress(Protocol):
 class Work:
     """Threads and processes that end together: at the first failure, at Ctrl-C, or when all are done."""
 
-    def __init__(self, progress: Progress, threads: int = 12) -> None:
+    def __init__(self, progress: ImageProgress, threads: int = 12) -> None:
         self.progress = progress
         self._pool = ThreadPoolExecutor(threads)
         self._stop = threading.Event()
@@ -147,7 +147,7 @@ class Work:
 
 
 @contextmanager
-def timed(progress: Progress, task: str, what: str) -> Iterator[None]:
+def timed(progress: ImageProgress, task: str, what: str) -> Iterator[None]:
     """Report the start of a step and, unless it fails, its end."""
     begun = time.monotonic()
     progress.state(task, what)

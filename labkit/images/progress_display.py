@@ -4,13 +4,13 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from labkit.images.parallel_work import Progress
+from labkit.images.parallel_work import ImageProgress
 from labkit.terminal import say
 
 SHOW_AFTER_S = 0.05  # steps that take less time get no line
 
 
-class Lines(Progress):
+class Lines(ImageProgress):
     """Plain text, or nothing with `quiet`."""
 
     def __init__(self, *, quiet: bool = False) -> None:

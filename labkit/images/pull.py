@@ -13,7 +13,7 @@ from labkit.docker_engine import Engine, UnixConnection
 from labkit.errors import UserError
 from labkit.images import catalog, progress_display, recipes, wheels
 from labkit.images.catalog import Image
-from labkit.images.parallel_work import Progress, Work, timed
+from labkit.images.parallel_work import ImageProgress, Work, timed
 from labkit.servers.cache import scratch_dir
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def get_missing(engine: Engine, images: Mapping[str, Image], told: "Preparing") 
         pull(engine, lacking, progress)
 
 
-def pull(engine: Engine, images: list[Image], progress: Progress) -> None:
+def pull(engine: Engine, images: list[Image], progress: ImageProgress) -> None:
     """Pull all of these images, or raise UserError. Ctrl-C also ends the pulls in the engine."""
     plain = {i.reference for i in images if i.kind != catalog.SERVICES or i.reference != recipes.load(recipes.SERVICES).image}
     services = next((i for i in images if i.reference not in plain), None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.trace.tables import Tables
+    from labkit.trace.tables import EvidenceTables
 
 TRACE_ORDER = "labkit trace order {order_id}"
 TRACE_CUSTOMER = "labkit trace customer {customer_id}"
@@ -59,7 +59,7 @@ class Invariant:
     sentence: str
     needs: tuple[str, ...]
     anomalies: Mapping[str, Anomaly]
-    details: "Callable[[Tables, dict[str, Any]], Details]"
+    details: "Callable[[EvidenceTables, dict[str, Any]], Details]"
     wants: tuple[str, ...] = ()
     rests_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ from typing import Any
 from labkit.explanation import Explanation, Fact
 from labkit.invariants.model import Anomaly, Invariant
 from labkit.invariants.wording import Words, common
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Witness(Explanation):
 
 def witness(connection: Any, invariant: Invariant, row: Mapping[str, Any]) -> Witness:
     """Return the explanation of a violation. It queries the evidence again, so use it only for the few violations that are shown."""
-    tables = Tables(connection)
+    tables = EvidenceTables(connection)
     anomaly: Anomaly = invariant.anomalies[row["kind"]]
     details = invariant.details(tables, dict(row))
     words = Words({**common(tables, row), **details.fields})

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from labkit.system import messaging
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 SHOWN = 5  # things of one kind in a sentence or a list of facts
 
@@ -37,7 +37,7 @@ def order_words(order_id: int | None, total: Any = None) -> str:
     return f"order {order_id} ({total})" if total is not None else f"order {order_id}"
 
 
-def table(tables: Tables, name: str) -> str:
+def table(tables: EvidenceTables, name: str) -> str:
     """Return the place of a table that the evidence holds under this name: `SCHEMA.TABLE`."""
     return tables.system.sources.get(name, name)
 
@@ -50,27 +50,27 @@ def inbox(schema: str) -> str:
     return f"{schema}.{messaging.INBOX}"
 
 
-def outboxes(tables: Tables) -> str:
+def outboxes(tables: EvidenceTables) -> str:
     """Return all outboxes as one place."""
     return ", ".join(outbox(schema) for schema in sorted({each.schema for each in tables.system.types if each.schema}))
 
 
-def broker(tables: Tables) -> str:
+def broker(tables: EvidenceTables) -> str:
     """Return the name of the server that carries the messages."""
     return tables.system.broker
 
 
-def view_store(tables: Tables) -> str:
+def view_store(tables: EvidenceTables) -> str:
     """Return the name of the server that holds the view."""
     return tables.system.title("view")
 
 
-def component(tables: Tables, schema: str | None) -> str | None:
+def component(tables: EvidenceTables, schema: str | None) -> str | None:
     """Return the component that owns a schema."""
     return tables.system.component(schema)
 
 
-def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
+def subscriber_of(tables: EvidenceTables, subscriber: str) -> tuple[str, str]:
     """Return (component, the store that records what it has taken) for a subscriber."""
     found = tables.system.subscribers.get(subscriber)
     return (found.component, found.store) if found else (subscriber, subscriber)
@@ -79,13 +79,13 @@ def subscriber_of(tables: Tables, subscriber: str) -> tuple[str, str]:
 # messages
 
 
-def kind(tables: Tables, event: str | None) -> str:
+def kind(tables: EvidenceTables, event: str | None) -> str:
     """Return event, command or reply."""
     found = tables.system.type_of(event)
     return found.kind if found else "event"
 
 
-def message_words(tables: Tables, event: str | None) -> str:
+def message_words(tables: EvidenceTables, event: str | None) -> str:
     """Return the name of an event, else `the command NAME` or `the reply NAME`."""
     if event is None:
         return "a message of no known type"
@@ -93,33 +93,33 @@ def message_words(tables: Tables, event: str | None) -> str:
     return event if known == "event" else f"the {known} {event}"
 
 
-def that_tells(tables: Tables, change: str) -> str:
+def that_tells(tables: EvidenceTables, change: str) -> str:
     """Return the message that announces a change such as `order stored`."""
     found = tables.system.that_tells(change)
     return found.event if found else "the message that tells of it"
 
 
-def answering(tables: Tables, answer: str) -> str:
+def answering(tables: EvidenceTables, answer: str) -> str:
     """Return the message that carries an answer: granted, refused, unknown customer."""
     return next((each.event for each in tables.system.types if each.answers == answer), answer)
 
 
-def request(tables: Tables) -> str:
+def request(tables: EvidenceTables) -> str:
     """Return the message that asks for an answer about an order's credit."""
     found = tables.system.reaction("answer")
     return found.event if found else "the message that asks for it"
 
 
-def answer_kind(tables: Tables) -> str:
+def answer_kind(tables: EvidenceTables) -> str:
     """Return the kind of message that carries an answer: `answer` for an event, `reply` for a reply to a command."""
     return "reply" if kind(tables, answering(tables, "granted")) == "reply" else "answer"
 
 
-def answered(tables: Tables) -> str:
+def answered(tables: EvidenceTables) -> str:
     return {"reply": "replied"}.get(answer_kind(tables), "answered")
 
 
-def decider(tables: Tables) -> str:
+def decider(tables: EvidenceTables) -> str:
     """Return the component that decides an order."""
     found = tables.system.reaction("decision")
     who = found.subscriber.component if found else "its service"
@@ -129,12 +129,12 @@ def decider(tables: Tables) -> str:
 # facts
 
 
-def limit(tables: Tables, customer_id: int | None) -> Facts:
+def limit(tables: EvidenceTables, customer_id: int | None) -> Facts:
     row = tables.row("SELECT credit_limit FROM all_customers WHERE id = ?", customer_id)
     return [(f"{tables.customer(customer_id)} may spend {row[0]}", table(tables, "customers"))] if row else []
 
 
-def became(tables: Tables, order_id: int, state: str | None) -> tuple[str, str]:
+def became(tables: EvidenceTables, order_id: int, state: str | None) -> tuple[str, str]:
     found = tables.row(
         "SELECT commit_no FROM order_steps WHERE order_id = ? AND state_after = ? AND state_before IS DISTINCT "
         "FROM state_after ORDER BY commit_no DESC",
@@ -143,12 +143,12 @@ def became(tables: Tables, order_id: int, state: str | None) -> tuple[str, str]:
     return f"order {order_id} became {state}", at(table(tables, "orders"), tables.commit(found[0]) if found else None)
 
 
-def has_answer(tables: Tables, order_id: int, answer: str) -> bool:
+def has_answer(tables: EvidenceTables, order_id: int, answer: str) -> bool:
     wanted = answering(tables, answer)
     return any(m.event == wanted for m in tables.messages(order_id))
 
 
-def answers(tables: Tables, order_id: int) -> Facts:
+def answers(tables: EvidenceTables, order_id: int) -> Facts:
     """Return what customers answered about an order's credit."""
     senders = {each.event: (each.sender, each.schema or "") for each in tables.system.types if each.answers}
     verb = answered(tables)
@@ -163,7 +163,7 @@ def answers(tables: Tables, order_id: int) -> Facts:
 # names that every template may use
 
 
-def common(tables: Tables, row: Mapping[str, Any]) -> "Words":
+def common(tables: EvidenceTables, row: Mapping[str, Any]) -> "Words":
     """Return the fields of a template that are available for every violation.
 
     They are the columns of the violation's row, and: order, customer, subject (the order or customer that the message is about), event,

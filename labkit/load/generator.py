@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from labkit.errors import UserError
-from labkit.http_client import Client, NoAnswer
+from labkit.http_client import HttpClient, NoAnswer
 
 if TYPE_CHECKING:
     import aiomysql
@@ -33,7 +33,7 @@ BATCH = 500  # ids per query
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """Where to post, and the database to read final states from."""
 
     customers_url: str
@@ -46,7 +46,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """Either `rate`, in orders per second, or `clients`, each of which waits for its order to end before it posts the next. Results
     exclude orders that end in the first `warm_up` seconds. `orders` ends the run after that many orders."""
 
@@ -94,7 +94,7 @@ class Load:
     """One run. `stop()` ends the posting early; outstanding orders still get time to finish. `on_open` and `on_close` are called at the
     start and the end of the measured time."""
 
-    def __init__(self, target: Target, plan: Plan) -> None:
+    def __init__(self, target: LoadTarget, plan: LoadPlan) -> None:
         self.tally = Tally()
         self.on_open: Callable[[], None] = lambda: None
         self.on_close: Callable[[], None] = lambda: None
@@ -111,7 +111,7 @@ class Load:
 
     async def run(self) -> Tally:
         """Run the load and return the measurements. Raises UserError if the stack does not answer."""
-        customers, self._orders = Client(self._target.customers_url), Client(self._target.orders_url)
+        customers, self._orders = HttpClient(self._target.customers_url), HttpClient(self._target.orders_url)
         self._customers = await _create_customers(customers, self._plan)
         watching = asyncio.create_task(self._watch())
         try:
@@ -275,7 +275,7 @@ class _Order:
     final: "asyncio.Future[str]"
 
 
-async def _create_customers(client: Client, plan: Plan) -> list[int]:
+async def _create_customers(client: HttpClient, plan: LoadPlan) -> list[int]:
     ids = []
     for number in range(plan.customers):
         body = f'{{"name":"Load {plan.seed}.{number}","creditLimit":{{"amount":{LIMIT}}}}}'
@@ -306,7 +306,7 @@ def _detail(answer: bytes) -> str:
         return answer[:200].decode(errors="replace")
 
 
-def run(target: Target, plan: Plan, *, watch: Callable[[Load], object] | None = None) -> Tally:
+def run(target: LoadTarget, plan: LoadPlan, *, watch: Callable[[Load], object] | None = None) -> Tally:
     """Run a load to its end. `watch` receives the Load as soon as it exists, inside its event loop, for live figures and for stop()."""
     import uvloop
 

@@ -27,7 +27,7 @@ def row(component: Component, state: str, seconds: float | None, name_width: int
     return f"{line}  {version}".rstrip()
 
 
-class Table:
+class ComponentTable:
     """Plain text. Prints each row once, in table order, as soon as the rows above it are ready."""
 
     def __init__(self) -> None:
@@ -66,14 +66,24 @@ class Table:
             if c.name in self.started
         ]
 
-    def __enter__(self) -> "Table":
+    def __enter__(self) -> "ComponentTable":
         return self
 
     def __exit__(self, *_: object) -> None:
         return
 
 
-class LiveTable(Table):
+class SilentTable(ComponentTable):
+    """Prints nothing; the caller reports the result."""
+
+    def preparing(self, what: str) -> None:
+        return
+
+    def show(self) -> None:
+        return
+
+
+class LiveTable(ComponentTable):
     """Live on a terminal: shows all rows and redraws them as they change."""
 
     def __init__(self) -> None:

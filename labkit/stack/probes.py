@@ -9,7 +9,7 @@ from pathlib import Path
 from labkit.account import Account
 from labkit.stack import products, provision, start_times
 from labkit.stack.model import Endpoint, Stack
-from labkit.stack.readiness import Probe, Waiting
+from labkit.stack.readiness import Awaited, Probe
 from labkit.stack.runtime import DOCKER, NATIVE, Runtime
 
 # Seconds, or more if earlier starts took longer (see start_times.py). MySQL and the broker recover first after a kill. The official MySQL
@@ -25,14 +25,14 @@ def probe_of(stack: Stack, name: str, *, timeout: float = 1.0) -> Probe:
     return partial(product.not_ready, product.account(stack, name), timeout)
 
 
-def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool = False) -> Waiting:
+def waiting_for(stack: Stack, runtime: Runtime, name: str, *, new_accounts: bool = False) -> Awaited:
     """Return how to wait for a component. With `new_accounts`, the probe of the database uses the access by which labkit creates the
     accounts.
     """
     probe = probe_of(stack, name)
     if name == "mysql" and new_accounts:
         probe = partial(mysql_first, runtime.first_access(stack))
-    return Waiting(name, runtime, probe, start_timeout(stack, name), tuple(stack.ports_of(name)), name in stack.services)
+    return Awaited(name, runtime, probe, start_timeout(stack, name), tuple(stack.ports_of(name)), name in stack.services)
 
 
 def start_timeout(stack: Stack, name: str) -> float:

@@ -19,7 +19,7 @@ Probe = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Awaited:
     """A component to wait for."""
 
     component: str
@@ -44,7 +44,7 @@ class NotReady(UserError):
     given up.
     """
 
-    def __init__(self, waiting: Waiting, seconds: float, why: str, end: End | None = None) -> None:
+    def __init__(self, waiting: Awaited, seconds: float, why: str, end: End | None = None) -> None:
         runtime, component = waiting.runtime, waiting.component
         said = runtime.said(component, LINES_KEPT)
         self.log = runtime.log(component, LINES_KEPT) if said is None else said
@@ -66,7 +66,7 @@ class NotReady(UserError):
         self.component, self.ended = component, end is not None
 
 
-def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
+def wait_all(waits: Iterable[Awaited], *, since: float, tell: Callable[[Ready], None], tick: Callable[[], None] = lambda: None) -> None:
     """Wait for all of these components in parallel. `since` is when they were started (epoch seconds).
 
     Raises NotReady or PortTaken for the first component that ended or took too long.
@@ -93,14 +93,14 @@ def wait_all(waits: Iterable[Waiting], *, since: float, tell: Callable[[Ready], 
         given_up.set()
 
 
-def _wait(waiting: Waiting, since: float, results: "queue.SimpleQueue[Ready | Exception]", given_up: threading.Event) -> None:
+def _wait(waiting: Awaited, since: float, results: "queue.SimpleQueue[Ready | Exception]", given_up: threading.Event) -> None:
     try:
         results.put(_ready(waiting, since, given_up))
     except Exception as error:  # the waiting thread raises it
         results.put(error)
 
 
-def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
+def _ready(waiting: Awaited, since: float, given_up: threading.Event) -> Ready:
     """Wait for one component. Raises NotReady, or PortTaken when it ended because another program has its port."""
     runtime, component, ran = waiting.runtime, waiting.component, False
     while True:
@@ -122,7 +122,7 @@ def _ready(waiting: Waiting, since: float, given_up: threading.Event) -> Ready:
             raise NotReady(waiting, seconds, why)
 
 
-def _port_taken(waiting: Waiting) -> str | None:
+def _port_taken(waiting: Awaited) -> str | None:
     """Return a sentence about the program that took one of the ports after they were chosen, perhaps briefly.
 
     Returns None when the component did not end for that reason.

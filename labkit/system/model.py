@@ -142,7 +142,7 @@ class Subscription:
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageType:
     """A type of message. `kind`: event, command or reply.
 
     `tells`: the change that the message announces, in whose transaction it must be written (see CHANGES); empty: none. `answers`: the
@@ -201,7 +201,7 @@ class Profile:
     broker: str  # name of the server that carries the messages
     channels: tuple[Channel, ...]
     subscriptions: tuple[Subscription, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[MessageType, ...]
     reactions: tuple[Reaction, ...]
     database: str = "mysql"  # name of the server with the services' tables
     view_store: str = "redis"  # name of the server with the view

@@ -1,10 +1,10 @@
 """What the evidence shows about a component's current condition: whether it runs, and its latest complaint."""
 
 from labkit.trace.model import Diagnosis, last_line
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def trouble(tables: Tables, component: str) -> Diagnosis | None:
+def trouble(tables: EvidenceTables, component: str) -> Diagnosis | None:
     """Return why a component does nothing at present; None if it runs, as far as the evidence shows."""
     found = tables.row(
         "SELECT event, exit_code, signal, happened, detail FROM environment WHERE component = ? AND event "
@@ -25,13 +25,13 @@ def trouble(tables: Tables, component: str) -> Diagnosis | None:
     return Diagnosis(f"{component} is not running: it ended{at}{by} ({how}){f': {detail}' if detail else ''}.", fix)
 
 
-def complaint(tables: Tables, component: str) -> str:
+def complaint(tables: EvidenceTables, component: str) -> str:
     """Return the component's latest complaint as the end of a sentence; empty if there is none."""
     found = tables.row("SELECT text FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", component)
     return f"; it last complained: {last_line(found[0]).rstrip('.')}" if found else ""
 
 
-def unreadable(tables: Tables, source: str, reason: str) -> Diagnosis:
+def unreadable(tables: EvidenceTables, source: str, reason: str) -> Diagnosis:
     """Return why the tables, the records or the view could not be read: the trouble of their server, or else the recorded reason."""
     server = tables.system.holders.get(source, source)
     return trouble(tables, server) or Diagnosis(f"{tables.system.title(source)} could not be read: {reason}.", "labkit status")

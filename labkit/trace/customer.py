@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from labkit.trace.delivery import published, unwritten, written
 from labkit.trace.model import Diagnosis, Story
 from labkit.trace.order_view import view_source
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ ORDERS_SHOWN = 12
 
 
 def customer_story(connection: "DuckDBPyConnection", customer_id: int) -> Story:
-    tables = Tables(connection)
+    tables = EvidenceTables(connection)
     walk = Walk(tables)
     row = tables.row("SELECT credit_limit FROM customers WHERE id = ?", customer_id)
     limit = row[0] if row else None

@@ -1,9 +1,9 @@
 """The likely reason why a received message had no effect: the handler that the service called for it, and Python's warnings."""
 
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def handler_words(tables: Tables, service: str, event: str, message_id: str | None) -> str:
+def handler_words(tables: EvidenceTables, service: str, event: str, message_id: str | None) -> str:
     """Return the end of a sentence about a service that took a message and did nothing with it, as far as the service's log shows."""
     called = tables.rows("SELECT DISTINCT handler FROM handlings WHERE component = ? AND message_id = ?", service, message_id)
     names = [str(name) for (name,) in called if name is not None]

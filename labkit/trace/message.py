@@ -8,7 +8,7 @@ from labkit.trace.delivery import RELAY, outbox, published, received
 from labkit.trace.model import Diagnosis, Message, Story
 from labkit.trace.order_view import view_position
 from labkit.trace.system import Subscriber
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def message_story(connection: "DuckDBPyConnection", message_id: str) -> Story:
-    tables = Tables(connection)
+    tables = EvidenceTables(connection)
     walk = Walk(tables)
     message = tables.message(message_id)
     about, customer_id = "", None

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 
-class Mark(Enum):
+class HopMark(Enum):
     OK = "✓"
     MISSING = "✗"
     WAITING = "·"
@@ -62,7 +62,7 @@ class Hop:
     """One step of the path. It ends in `lane`, a component or the broker. `origin` is the lane where it starts, if that is another one."""
 
     key: str  # request, row, outbox, relay, broker, consumer, effect, state, saga, view
-    mark: Mark
+    mark: HopMark
     text: str
     source: str = ""
     at: datetime | None = None
@@ -98,7 +98,7 @@ class Story:
 
     @property
     def first_missing(self) -> Hop | None:
-        return next((hop for hop in self.hops if hop.mark in (Mark.MISSING, Mark.UNREAD)), None)
+        return next((hop for hop in self.hops if hop.mark in (HopMark.MISSING, HopMark.UNREAD)), None)
 
     def of(self, *events: str) -> list[Hop]:
         """Return the hops of these messages."""
@@ -114,11 +114,11 @@ def last_line(cause: str) -> str:
 def facts_of(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:
     """Yield (fact, source) for each hop, as `because` shows them. A hop that is still waiting is not a fact."""
     for hop in hops:
-        if hop.mark is Mark.WAITING:
+        if hop.mark is HopMark.WAITING:
             continue
         text = hop.text
-        if hop.key == "outbox" and hop.mark is Mark.OK:
+        if hop.key == "outbox" and hop.mark is HopMark.OK:
             text = f"{hop.event} was written"
-        if hop.key == "broker" and hop.mark is Mark.OK:
+        if hop.key == "broker" and hop.mark is HopMark.OK:
             text = f"{hop.event} was published"
         yield text, hop.source

@@ -11,7 +11,7 @@ from labkit.trace.model import Diagnosis, Message, Story
 from labkit.trace.order_view import order_view
 from labkit.trace.saga import saga, why_pending
 from labkit.trace.system import CHANGE_TO, MessageType, Reaction
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ ENDS = {"APPROVED": ("APPROVED",), "REJECTED": ("REJECTED",), "CANCELLED": ("APP
 
 def story_of(connection: "DuckDBPyConnection", order_id: int) -> Story:
     """Return the story of an order. Hops that cannot be known are left out."""
-    return _OrderStory(Tables(connection), order_id).story()
+    return _OrderStory(EvidenceTables(connection), order_id).story()
 
 
 class _OrderStory:
-    def __init__(self, tables: Tables, order_id: int) -> None:
+    def __init__(self, tables: EvidenceTables, order_id: int) -> None:
         self._tables, self._system, self._id = tables, tables.system, order_id
         self._walk = Walk(tables)
         self._owner, self._source = self._system.owners["orders"], self._system.sources["orders"]

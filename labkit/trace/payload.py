@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 UNREADABLE = ("the event ", "the message ", "the record ")  # how a service's error starts when the published message is at fault
 SHOWN = 80  # characters of a payload in a message
@@ -13,7 +13,7 @@ KINDS: dict[str, type] = {"number": int, "money": Decimal, "text": str}  # by th
 _WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
 
 
-def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
+def published_wrongly(tables: EvidenceTables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
     """Return (publisher, what is wrong, payload) for a message that was parked for this cause.
 
     None if the message could be read, is in no outbox, or has a correct payload.
@@ -29,7 +29,7 @@ def published_wrongly(tables: Tables, message_id: str | None, cause: str) -> tup
     return (publisher, wrong, " ".join((payload or "").split())[:SHOWN]) if publisher and wrong else None
 
 
-def fields_of(tables: Tables, event: str | None) -> dict[str, str]:
+def fields_of(tables: EvidenceTables, event: str | None) -> dict[str, str]:
     """Return the fields that the payload of this message type must have, each with its form."""
     return dict(tables.rows("SELECT field, form FROM message_fields WHERE event = ? ORDER BY rowid", event))
 

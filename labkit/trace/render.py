@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.terminal import screen
 from labkit.terminal.say import one_line
-from labkit.trace.model import Hop, Mark, Story
+from labkit.trace.model import Hop, HopMark, Story
 
 KEYS = 8  # columns of a hop's name
 LANE_WIDTH, LEAST_LABEL = 15, 28  # widest lane, and narrowest label, in a diagram
@@ -103,7 +103,7 @@ def as_data(story: Story) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Step:
+class Arrow:
     """One arrow, or a note if both ends are the same lane."""
 
     source: str
@@ -112,13 +112,13 @@ class Step:
     is_missing: bool = False
 
 
-def steps(story: Story) -> Iterator[Step]:
+def steps(story: Story) -> Iterator[Arrow]:
     """Yield the hops as a sequence of arrows, without those that are still waiting."""
     for hop in story.hops:
-        missing = hop.mark is not Mark.OK
-        if hop.mark is Mark.WAITING or (hop.key == "relay" and not missing):
+        missing = hop.mark is not HopMark.OK
+        if hop.mark is HopMark.WAITING or (hop.key == "relay" and not missing):
             continue
-        yield Step(hop.origin or hop.lane, hop.lane, hop.text if missing else _arrived(hop), missing)
+        yield Arrow(hop.origin or hop.lane, hop.lane, hop.text if missing else _arrived(hop), missing)
 
 
 def _arrived(hop: Hop) -> str:
@@ -133,7 +133,7 @@ def _arrived(hop: Hop) -> str:
             return hop.text
 
 
-def _lanes(shown: Sequence[Step]) -> list[str]:
+def _lanes(shown: Sequence[Arrow]) -> list[str]:
     """Return the lanes in the order of their first use."""
     return list(dict.fromkeys(lane for step in shown for lane in (step.source, step.target)))
 
@@ -188,7 +188,7 @@ def _bars(at: dict[str, int]) -> str:
     return "".join(row)
 
 
-def _label(step: Step, at: dict[str, int], columns: int) -> Iterator[str]:
+def _label(step: Arrow, at: dict[str, int], columns: int) -> Iterator[str]:
     """Yield the lines of a label: to the right of its lane, wrapped as needed, and further left where space is short."""
     begin = max(2, min(min(at[step.source], at[step.target]) + 2, columns - LEAST_LABEL))
     text = one_line(f"{'✗ ' if step.is_missing else ''}{step.text}")
@@ -198,7 +198,7 @@ def _label(step: Step, at: dict[str, int], columns: int) -> Iterator[str]:
         yield "".join(row)
 
 
-def _arrow(step: Step, at: dict[str, int]) -> str:
+def _arrow(step: Arrow, at: dict[str, int]) -> str:
     a, b = at[step.source], at[step.target]
     row = list(_bars(at))
     low, high = min(a, b), max(a, b)

@@ -4,11 +4,11 @@ import json
 
 from labkit.system import messaging
 from labkit.trace.model import Diagnosis
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.trace.walk import Walk
 
 
-def why_pending(tables: Tables, order_id: int) -> str | None:
+def why_pending(tables: EvidenceTables, order_id: int) -> str | None:
     """Return what the saga shows about an order that is still PENDING after its answer; None without a saga, or if the saga is waiting."""
     row = tables.row("SELECT end_state, compensating, failed FROM saga_instances WHERE order_id = ? ORDER BY saga_id", order_id)
     if row is None or not any(row):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _OUTBOX = ("event", "channel", "schema", "published", "created", "key", "order_id", "customer_id")
 
 
-class Tables:
+class EvidenceTables:
     """The queries on one evidence database, in a file or in memory."""
 
     def __init__(self, connection: "DuckDBPyConnection") -> None:

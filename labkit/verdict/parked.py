@@ -9,7 +9,7 @@ from labkit.invariants import wording
 from labkit.system import messaging
 from labkit.trace.model import last_line
 from labkit.trace.payload import UNREADABLE, published_wrongly
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.verdict.finding import Finding
 
 TRACEBACK_LINES = 12
@@ -32,7 +32,7 @@ def parked_findings(connection: Any) -> tuple[Finding, ...]:
     groups: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
     for row in connection.execute(_PARKED).fetchall():
         groups.setdefault(row[0], {}).setdefault(kind_of(last_line(row[5])), []).append(row)
-    tables = Tables(connection)
+    tables = EvidenceTables(connection)
     return tuple(_finding(tables, subscriber, kind, rows) for subscriber, kinds in groups.items() for kind, rows in _told(kinds))
 
 
@@ -53,7 +53,7 @@ def _told(kinds: dict[str, list[tuple[Any, ...]]]) -> Iterator[tuple[str, list[t
         yield OTHERS, rest
 
 
-def _finding(tables: Tables, subscriber: str, kind: str, rows: list[tuple[Any, ...]]) -> Finding:
+def _finding(tables: EvidenceTables, subscriber: str, kind: str, rows: list[tuple[Any, ...]]) -> Finding:
     _, topic, _, _, message_id, cause, schema, event, order_id, customer_id = rows[0]
     exception = last_line(cause)
     service, _ = wording.subscriber_of(tables, subscriber)
@@ -93,7 +93,7 @@ def _place(row: tuple[Any, ...]) -> str:
     return f"{row[1].rpartition('.')[2]}, partition {row[2]}, offset {row[3]}"
 
 
-def _so(tables: Tables, service: str, event: str | None, topic: str, message_id: str | None, exception: str) -> str:
+def _so(tables: EvidenceTables, service: str, event: str | None, topic: str, message_id: str | None, exception: str) -> str:
     if event is not None and not exception.startswith(UNREADABLE):
         return f"what {service} does about {event} raised each time it was tried."
     if message_id is None:

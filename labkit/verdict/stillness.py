@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.explanation import Fact
 from labkit.invariants import wording
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.verdict.finding import Finding
 from labkit.verdict.process_events import Machine
 
@@ -44,7 +44,7 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
     moment = connection.execute("SELECT complete, reason, component FROM completeness WHERE source = 'moment'").fetchone()
     if outcome in ("still", "settled") and (moment is None or moment[0]):
         return Rest(True, (), notes=notes)
-    tables = Tables(connection)
+    tables = EvidenceTables(connection)
     open_now = _outstanding(tables)
     facts = tuple(fact for found in open_now.values() for fact in found)
     if outcome == "stuck":
@@ -163,7 +163,7 @@ def _stopped(connection: Any, run: dict[str, str], component: str, open_now: Map
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 
-def _moving(tables: Tables, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
+def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
     rate = f" ({run['stillness_rate']} a second)" if run.get("stillness_rate") else ""
     loops = tables.rows(
         "SELECT order_id, count(*) AS n, mode(event) FROM outbox WHERE order_id IS NOT NULL GROUP BY order_id "
@@ -200,7 +200,7 @@ def _moving(tables: Tables, run: dict[str, str], notes: tuple[str, ...]) -> Rest
     )
 
 
-def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
+def _repeating(tables: EvidenceTables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
     """Return the result for repeated publishing; None if the records do not show any."""
     row = tables.row(
         "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies FROM outbox o "
@@ -241,7 +241,7 @@ def _repeating(tables: Tables, run: dict[str, str], machine: Machine, notes: tup
     return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
 
 
-def _outstanding(tables: Tables) -> dict[str, list[Fact]]:
+def _outstanding(tables: EvidenceTables) -> dict[str, list[Fact]]:
     """Return the outstanding work in the last look, by condition."""
     found: dict[str, list[Fact]] = {}
     for condition, subject, detail in tables.rows(

@@ -1,12 +1,12 @@
 """How a command reports the files that it changed in a workspace."""
 
 from labkit.terminal import say
-from labkit.workspace.changes import Change
+from labkit.workspace.changes import ChangedFiles
 
 SHOWN_PATHS = 8
 
 
-def show(change: Change) -> None:
+def show(change: ChangedFiles) -> None:
     """Print which files changed and where the earlier work is."""
     if change.paths:
         more = len(change.paths) - SHOWN_PATHS

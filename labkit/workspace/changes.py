@@ -30,7 +30,7 @@ UNFINISHED = "changing.json"
 
 
 @dataclass(frozen=True)
-class Target:
+class WantedFiles:
     """What the files are to be replaced with: the starting point of `lab`, its solution, the snapshot `name`, or the reference services."""
 
     kind: str
@@ -50,7 +50,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedFiles:
     """The result: the paths that were written or removed, and the snapshot of the earlier work, if there was any."""
 
     paths: tuple[str, ...]
@@ -75,7 +75,7 @@ def edited(space: Workspace) -> bool:
     return trees.digest(current(space)) != manifest_of(space).digest
 
 
-def replace(space: Workspace, target: Target, *, why: str) -> Change:
+def replace(space: Workspace, target: WantedFiles, *, why: str) -> ChangedFiles:
     """Replace the files with the target's. Raises UserError; even then no work is lost, and the next command resumes the change."""
     with changing(space), told_when_refused(space.folder):
         since_interrupted = _finish(space)
@@ -86,21 +86,21 @@ def replace(space: Workspace, target: Target, *, why: str) -> Change:
         data = {"kind": target.kind, "lab": target.lab, "name": target.name, "why": why}
         paths.write(space.kept / UNFINISHED, json.dumps(data))
         kill_points.reached("intended")
-        return Change(tuple(_replace(space, target, wanted, now, why)), kept)
+        return ChangedFiles(tuple(_replace(space, target, wanted, now, why)), kept)
 
 
-def put_back(space: Workspace, path: str, *, why: str) -> Change:
+def put_back(space: Workspace, path: str, *, why: str) -> ChangedFiles:
     """Put one file back as labkit last provided it, or as in the reference, after saving the current one. Raises UserError."""
     with changing(space), told_when_refused(space.folder):
         _finish(space)
         lab = manifest_of(space).lab
-        tree = Target(REFERENCE if lab is None else START, lab).tree(space)
+        tree = WantedFiles(REFERENCE if lab is None else START, lab).tree(space)
         if path not in tree:
             raise UserError(f"labkit brought no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
         file = space.folder / path
         kept = snapshots.keep(space, current(space), lab=lab, why=why) if file.is_file() and file.read_bytes() != tree[path] else None
         trees.put(file, tree[path])
-        return Change((path,), kept)
+        return ChangedFiles((path,), kept)
 
 
 def finish(space: Workspace) -> None:
@@ -119,7 +119,7 @@ def _finish(space: Workspace) -> Snapshot | None:
     try:
         data: dict[str, Any] = user_files.json_of(intention)
         why = str(data["why"])
-        target = Target(data["kind"], data["lab"], data["name"])
+        target = WantedFiles(data["kind"], data["lab"], data["name"])
         wanted = target.tree(space)
     except (ValueError, KeyError, TypeError, UserError) as error:
         kept = snapshots.keep(space, current(space), lab=manifest_of(space).lab, why=f"{why}, interrupted")
@@ -149,7 +149,7 @@ def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
     """After an interruption, return whether any file matches neither the target nor a version that labkit already has."""
     known: dict[str, set[bytes]] = {path: {content} for path, content in wanted.items()}
     was = manifest_of(space)
-    for target in (Target(START, was.lab), Target(SOLUTION, was.lab), Target(REFERENCE)):
+    for target in (WantedFiles(START, was.lab), WantedFiles(SOLUTION, was.lab), WantedFiles(REFERENCE)):
         if target.lab is not None or target.kind == REFERENCE:
             with suppress(UserError):
                 for path, content in target.tree(space).items():
@@ -161,7 +161,7 @@ def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
     return any(content not in known.get(path, ()) for path, content in now.items())
 
 
-def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str) -> list[str]:
+def _replace(space: Workspace, target: WantedFiles, wanted: Tree, now: Tree, why: str) -> list[str]:
     """Replace the files and return the changed paths. Files saved by someone else in the meantime are saved as a snapshot first."""
     done: set[str] = set()
     for _ in range(TRIES):

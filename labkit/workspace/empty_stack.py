@@ -7,7 +7,7 @@ from pathlib import Path
 from labkit import interrupts
 from labkit.faults import notes
 from labkit.stack import lifecycle, provision, runtimes, state
-from labkit.stack.component_table import LiveTable, Quiet, Table
+from labkit.stack.component_table import ComponentTable, LiveTable, Quiet
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 from labkit.terminal import say
@@ -43,7 +43,7 @@ def empty_stack(name: str, source: Path | None, command: str, *, profile: Profil
             runs = False
         if not runs:
             say.line(f"{choice.why}\n")
-        view = Quiet() if runs and not cold else LiveTable() if say.on_terminal() else Table()
+        view = Quiet() if runs and not cold else LiveTable() if say.on_terminal() else ComponentTable()
         with view:
             lifecycle.bring_up(directory, name, source or (old.source if old else None), view, runtime=choice.runtime, profile=wanted)
         if not runs:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.chaos import schedule
-from labkit.chaos.schedule import Event
+from labkit.chaos.schedule import ChaosEvent
 from labkit.chaos.shrink import shrink
 from labkit.errors import UserError
 from tests.running import COMPONENTS, PROFILE
@@ -50,13 +50,13 @@ def test_a_file_keeps_all_of_it(tmp_path: Path) -> None:
         schedule.read(tmp_path / "s.json", PROFILE)
 
 
-def events(count: int) -> list[Event]:
-    return [Event(float(number), "kill", "orders", 1.0) for number in range(count)]
+def events(count: int) -> list[ChaosEvent]:
+    return [ChaosEvent(float(number), "kill", "orders", 1.0) for number in range(count)]
 
 
 @pytest.mark.parametrize("wanted", [[], [17], [3, 30], [0, 39], [5, 6, 7]])
 def test_what_does_not_matter_is_dropped(wanted: list[int]) -> None:
-    def fails(some: Sequence[Event]) -> bool:
+    def fails(some: Sequence[ChaosEvent]) -> bool:
         return {float(number) for number in wanted} <= {event.at for event in some}
 
     assert [event.at for event in shrink(events(40), fails, tries=500)] == wanted
@@ -65,7 +65,7 @@ def test_what_does_not_matter_is_dropped(wanted: list[int]) -> None:
 def test_it_stops_after_so_many_tries_with_something_that_fails() -> None:
     tried: list[int] = []
 
-    def fails(some: Sequence[Event]) -> bool:
+    def fails(some: Sequence[ChaosEvent]) -> bool:
         tried.append(len(some))
         return any(event.at == 17.0 for event in some)
 

@@ -23,7 +23,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from labkit.evidence import database
-from labkit.system.model import ANSWERS, Message, Profile
+from labkit.system.model import ANSWERS, MessageType, Profile
 from labkit.system.profiles import choreography, orchestration
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class History:
     def orchestrated(self) -> bool:
         return any(message.kind == "command" for message in self.profile.messages)
 
-    def type_of(self, event: str) -> Message:
+    def type_of(self, event: str) -> MessageType:
         return next(message for message in self.profile.messages if message.name == event)
 
     def announce(self, change: str, *, order_id: int | None = None, customer_id: int | None = None) -> None:

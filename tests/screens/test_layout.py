@@ -6,7 +6,7 @@ import pytest
 
 from labkit.terminal import say, screen
 from labkit.trace import render
-from labkit.trace.model import Hop, Mark, Story
+from labkit.trace.model import Hop, HopMark, Story
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,18 @@ def test_marks_have_colours_where_there_are_colours(
 
 
 HOPS = (
-    Hop("row", Mark.OK, "orders 17, now PENDING", "", lane="orders"),
-    Hop("outbox", Mark.OK, "OrderCreated 000001a20f52fb23-0df5850200000000", "", lane="relay", origin="orders", event="OrderCreated"),
-    Hop("broker", Mark.OK, "Order, partition 1, offset 31", "", lane="Kafka", origin="relay", event="OrderCreated"),
+    Hop("row", HopMark.OK, "orders 17, now PENDING", "", lane="orders"),
+    Hop("outbox", HopMark.OK, "OrderCreated 000001a20f52fb23-0df5850200000000", "", lane="relay", origin="orders", event="OrderCreated"),
+    Hop("broker", HopMark.OK, "Order, partition 1, offset 31", "", lane="Kafka", origin="relay", event="OrderCreated"),
     Hop(
         "consumer",
-        Mark.MISSING,
+        HopMark.MISSING,
         "OrderEventConsumer stands at offset 29, 2 behind; the group has no member",
         "",
         lane="customers",
         origin="Kafka",
     ),
-    Hop("view", Mark.OK, "PENDING, as it should be", "", lane="order-history", origin="Kafka"),
+    Hop("view", HopMark.OK, "PENDING, as it should be", "", lane="order-history", origin="Kafka"),
 )
 STORY = Story("Order 17", 4, 'customer 4 "Ada"', None, "PENDING", "", HOPS, None)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from labkit.system.model import Profile
-from labkit.trace.model import Mark, Story
+from labkit.trace.model import HopMark, Story
 from labkit.trace.order import story_of
 from tests.invariants.history import CHOREOGRAPHY, ORCHESTRATION, History
 
@@ -160,7 +160,7 @@ def test_an_approved_order_misses_nothing(profile: Profile) -> None:
     begin = ["request", "row", "outbox", "broker", "consumer", "effect", "outbox", "broker", "consumer", "state"]
     end = ["saga"] if profile is ORCHESTRATION else ["outbox", "broker", "view"]
     assert [hop.key for hop in story.hops] == begin + end
-    assert {hop.mark for hop in story.hops} == {Mark.OK}
+    assert {hop.mark for hop in story.hops} == {HopMark.OK}
 
 
 @BY
@@ -194,7 +194,7 @@ def test_a_saga_under_way_is_only_waited_for() -> None:
     history = shop(ORCHESTRATION)
     history.order(9, 4, "12.34")
     (saga,) = (hop for hop in story_of(history.con, 9).hops if hop.key == "saga")
-    assert (saga.mark, saga.text, saga.source) == (Mark.WAITING, f"saga {SAGA} is in step 1", "order_db.saga_instance")
+    assert (saga.mark, saga.text, saga.source) == (HopMark.WAITING, f"saga {SAGA} is in step 1", "order_db.saga_instance")
 
 
 def test_the_end_of_a_cancelled_order_is_the_release_of_its_credit() -> None:

@@ -27,7 +27,7 @@ def test_a_command_that_nobody_takes_ends_in_a_crossed_arrow() -> None:
     history.order(9, 4, "12.34")
     story = story_of(history.con, 9)
     assert [step for step in render.steps(story) if step.is_missing] == [
-        render.Step("Kafka", "customers", "customerCommandDispatcher has not received it", True)
+        render.Arrow("Kafka", "customers", "customerCommandDispatcher has not received it", True)
     ]
     assert "✗" in render.as_diagram(story, 100).split("\n")[-2]
 

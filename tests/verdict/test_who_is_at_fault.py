@@ -8,7 +8,7 @@ import pytest
 from labkit.evidence import handlers
 from labkit.trace.order import story_of
 from labkit.trace.payload import fault_of, fields_of
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 from labkit.verdict.judge import Judgement, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
 from tests.invariants.judged import result, shop
@@ -110,7 +110,7 @@ ORDER = {"orderDetails": {"customerId": 4, "orderTotal": {"amount": 12.34}}}
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_event(event: str | None, payload: Any, fault: str | None) -> None:
-    assert fault_of(fields_of(Tables(History().con), event), json.dumps(payload)) == fault
+    assert fault_of(fields_of(EvidenceTables(History().con), event), json.dumps(payload)) == fault
 
 
 @pytest.mark.parametrize("payload", ["", "{", "[" * 5000, '{"customerId": 1e99999999999999999999}'])

@@ -8,7 +8,7 @@ import pytest
 from labkit import paths
 from labkit.commands.init import init
 from labkit.workspace import changes
-from labkit.workspace.changes import Target
+from labkit.workspace.changes import WantedFiles
 from labkit.workspace.learner_folder import Workspace
 from tests.running import Labkit
 from tests.workspace import kit as kits
@@ -36,7 +36,7 @@ def learner(labkit: Labkit, kit: Path, tmp_path: Path, content: None) -> Learner
 @pytest.fixture
 def at_lab_7(learner: Learner) -> Learner:
     """A learner at the start of lab 7, with an edit, her own file and a completed saga.yml."""
-    changes.replace(Workspace(learner.folder, "own"), Target(changes.START, 7), why="labkit lab 7 start")
+    changes.replace(Workspace(learner.folder, "own"), WantedFiles(changes.START, 7), why="labkit lab 7 start")
     learner.write("services/orders/handlers.py", learner.read("services/orders/handlers.py") + "\nMINE = 1\n")
     learner.write("services/orders/mine.py", "MINE = 2\n")
     learner.write("saga.yml", "steps: [mine]\n")

@@ -9,7 +9,7 @@ from labkit.catalog import trees
 from labkit.catalog.trees import Tree
 from labkit.faults import kill_points
 from labkit.workspace import changes, snapshots
-from labkit.workspace.changes import Target
+from labkit.workspace.changes import WantedFiles
 from labkit.workspace.learner_folder import Workspace
 from tests.workspace.kit import Learner
 
@@ -76,14 +76,14 @@ def test_what_is_saved_while_files_are_replaced_is_kept_too(at_lab_7: Learner, m
             at_lab_7.write("services/orders/handlers.py", "SAVED = 'meanwhile'\n")
 
     monkeypatch.setattr(kill_points, "reached", save)
-    changes.replace(space_of(at_lab_7), Target(changes.START, 8), why="labkit lab 8 start")
+    changes.replace(space_of(at_lab_7), WantedFiles(changes.START, 8), why="labkit lab 8 start")
     assert kept(at_lab_7)[0] == before
     assert kept(at_lab_7)[-1]["services/orders/handlers.py"] == b"SAVED = 'meanwhile'\n"
     assert work(at_lab_7)["services/orders/handlers.py"] == trees.reference()["services/orders/handlers.py"]
 
 
 def test_a_lab_starts_with_the_reference_and_its_starter_alone(at_lab_7: Learner) -> None:
-    changes.replace(space_of(at_lab_7), Target(changes.START, 8), why="labkit lab 8 start")
+    changes.replace(space_of(at_lab_7), WantedFiles(changes.START, 8), why="labkit lab 8 start")
     found = trees.of_workspace(at_lab_7.folder, ["saga.yml"])
     expected = trees.reference()
     assert trees.changed(expected, found) == ["services/order_history/view.py"]
@@ -95,21 +95,21 @@ def test_what_was_not_edited_is_not_kept_and_nothing_is_kept_twice(learner: Lear
     space = space_of(learner)
     for _ in range(2):
         for lab in (7, 8):
-            assert changes.replace(space, Target(changes.START, lab), why="start").kept is None
+            assert changes.replace(space, WantedFiles(changes.START, lab), why="start").kept is None
     learner.write("services/orders/handlers.py", "MINE = 1\n")
     names = set()
     for _ in range(2):
-        change = changes.replace(space, Target(changes.START, 8), why="start")
+        change = changes.replace(space, WantedFiles(changes.START, 8), why="start")
         assert change.kept is not None
         names.add(change.kept.name)
-        changes.replace(space, Target(changes.SNAPSHOT, 8, change.kept.name), why="restore")
+        changes.replace(space, WantedFiles(changes.SNAPSHOT, 8, change.kept.name), why="restore")
     assert len(names) == 1
     assert len(kept(learner)) == 1
 
 
 def test_a_file_of_the_learners_in_the_place_of_a_labs_is_kept(learner: Learner) -> None:
     learner.write("saga.yml", "my own\n")
-    change = changes.replace(space_of(learner), Target(changes.START, 7), why="start")
+    change = changes.replace(space_of(learner), WantedFiles(changes.START, 7), why="start")
     assert change.kept is not None
     assert change.kept.files()["saga.yml"] == b"my own\n"
     assert learner.read("saga.yml") == "steps: []\n"
@@ -124,7 +124,7 @@ def written(path: Path) -> tuple[int, int]:
 def test_only_what_differs_is_written(at_lab_7: Learner) -> None:
     untouched = at_lab_7.folder / "services/customers/handlers.py"
     before = written(untouched)
-    change = changes.replace(space_of(at_lab_7), Target(changes.START, 8), why="start")
+    change = changes.replace(space_of(at_lab_7), WantedFiles(changes.START, 8), why="start")
     assert written(untouched) == before
     assert change.paths == ("saga.yml", "services/order_history/view.py", "services/orders/handlers.py", "services/orders/mine.py")
 
@@ -183,6 +183,6 @@ def test_snapshots_hold_no_compiled_modules(at_lab_7: Learner) -> None:
     compiled = at_lab_7.folder / "services/orders/__pycache__/mine.cpython-313.pyc"
     compiled.parent.mkdir(exist_ok=True)
     compiled.write_bytes(b"x")
-    changes.replace(space_of(at_lab_7), Target(changes.START, 8), why="start")
+    changes.replace(space_of(at_lab_7), WantedFiles(changes.START, 8), why="start")
     assert not [path for tree in kept(at_lab_7) for path in tree if "__pycache__" in path]
     assert Path(at_lab_7.folder / "services/orders/handlers.py").is_file()

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from labkit.brokers.kafka.batches import readable
-from labkit.brokers.kafka.wire import EARLIEST, LATEST, Client, Topic, error_of, string
+from labkit.brokers.kafka.wire import EARLIEST, LATEST, Topic, WireClient, error_of, string
 from labkit.brokers.model import Behind, Bounds, Group, Place, Position
 
 FETCH, OFFSET_FETCH, DESCRIBE_GROUPS, LIST_GROUPS = 1, 9, 15, 16
@@ -17,7 +17,7 @@ READ_COMMITTED = 1
 FETCHED = 1 << 16  # bytes of a partition in one answer; the first batch is always complete
 
 
-class KafkaConnection(Client):
+class KafkaConnection(WireClient):
     def channels(self) -> dict[str, int]:
         return {topic.name: topic.partitions for topic in self.topics()}
 

@@ -62,7 +62,7 @@ class Reader:
         return self._data[self._at - length : self._at].decode()
 
 
-class Client:
+class WireClient:
     """One connection to Kafka.
 
     Raises OSError if the broker does not answer in time, ValueError if the answer is an error (after retries, for a temporary one).

@@ -4,10 +4,10 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import kind, request, table
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     is_order, order_id = row["kind"] == "no_order", row["order_id"]
     where = "in its outbox"
     if row["offset_no"] is not None:

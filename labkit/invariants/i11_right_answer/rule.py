@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answer_kind, answering, answers, at, component, decider, inbox, outbox, request, table
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 RIGHT = {
     "refused_though_free": "granted",
@@ -15,11 +15,11 @@ RIGHT = {
 """The right answer for each kind of violation."""
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     return _cause(tables, row) if row["kind"] in ("no_cause", "wrong_cause") else _answer(tables, row)
 
 
-def _answer(tables: Tables, row: dict[str, Any]) -> Details:
+def _answer(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     commit, sender = tables.commit(row["commit_no"]), component(tables, row["schema_name"]) or "its service"
     fields = {"beside": "", "sender": sender}
     if right := RIGHT.get(row["kind"]):
@@ -37,7 +37,7 @@ def _answer(tables: Tables, row: dict[str, Any]) -> Details:
     return Details(fields, facts)
 
 
-def _cause(tables: Tables, row: dict[str, Any]) -> Details:
+def _cause(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     kind, who = answer_kind(tables), decider(tables)
     component, subscriber, place = _receiver(tables)
     commit = tables.commit(row["commit_no"])
@@ -56,14 +56,14 @@ def _cause(tables: Tables, row: dict[str, Any]) -> Details:
     return Details({"because_of": reason, "awaited": awaited}, [*facts, *answers(tables, row["order_id"])], so)
 
 
-def _receiver(tables: Tables) -> tuple[str, str, str]:
+def _receiver(tables: EvidenceTables) -> tuple[str, str, str]:
     """Return (component, subscriber, inbox) of the service that takes the answers."""
     found = tables.row("SELECT component, subscriber, schema_name FROM reactions WHERE effect = 'decision'")
     component, subscriber, schema = found or ("its service", "nobody", "its schema")
     return component, subscriber, inbox(schema)
 
 
-def _apart(tables: Tables, order_id: int, component: str, subscriber: str, place: str) -> Facts:
+def _apart(tables: EvidenceTables, order_id: int, component: str, subscriber: str, place: str) -> Facts:
     found = tables.rows(
         "SELECT event, commit_no FROM inbox_inserts WHERE order_id = ? AND subscriber = ? ORDER BY commit_no", order_id, subscriber
     )

@@ -4,12 +4,12 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, at, kind, outbox, table
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 STATES = {"order approved": "APPROVED", "order rejected": "REJECTED", "order cancelled": "CANCELLED"}
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     event, order_id, customer_id = row["event"], row["order_id"], row["customer_id"]
     name, never = "orders", "there is no such order"
     match row["tells"]:

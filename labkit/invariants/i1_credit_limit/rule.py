@@ -5,10 +5,10 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, at, joined, limit, table
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     customer, commit_no, reservations = row["customer_id"], row["worst_commit"], table(tables, "reservations")
     if commit_no is None:
         held = tables.rows("SELECT order_id, amount, NULL FROM reservations WHERE customer_id = ? ORDER BY order_id", customer)

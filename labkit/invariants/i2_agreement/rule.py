@@ -7,10 +7,10 @@ from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import Facts, answered, answers, at, became, has_answer, joined, table, that_tells
 from labkit.trace.model import facts_of
 from labkit.trace.order import story_of
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     order_id, kind = row["order_id"], row["kind"]
     place = table(tables, "reservations")
     held = tables.rows("SELECT customer_id, amount FROM reservations WHERE order_id = ? ORDER BY customer_id", order_id)
@@ -36,7 +36,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     return Details(fields, [became(tables, order_id, "APPROVED"), *reservations])
 
 
-def _amounts(tables: Tables, customer_id: int | None) -> dict[str, Any]:
+def _amounts(tables: EvidenceTables, customer_id: int | None) -> dict[str, Any]:
     limit, reserved, approved = tables.row(
         "SELECT c.credit_limit, (SELECT coalesce(sum(amount), 0) FROM reservations WHERE customer_id = c.id),"
         " (SELECT coalesce(sum(total), 0) FROM all_orders WHERE customer_id = c.id AND state = 'APPROVED')"
@@ -47,7 +47,7 @@ def _amounts(tables: Tables, customer_id: int | None) -> dict[str, Any]:
     return {"credit_limit": limit, "available": limit - reserved, "should_be": limit - approved}
 
 
-def _without_reservation(tables: Tables, order_id: int, place: str) -> tuple[Facts, str]:
+def _without_reservation(tables: EvidenceTables, order_id: int, place: str) -> tuple[Facts, str]:
     gone = tables.rows(
         "SELECT before, commit_no FROM reservation_steps WHERE order_id = ? AND before IS NOT NULL AND after IS NULL ORDER BY commit_no",
         order_id,
@@ -62,7 +62,7 @@ def _without_reservation(tables: Tables, order_id: int, place: str) -> tuple[Fac
     return [(f"no credit is reserved for order {order_id}", place)], so
 
 
-def _contradiction(tables: Tables, order_id: int, state: str) -> str:
+def _contradiction(tables: EvidenceTables, order_id: int, state: str) -> str:
     if not has_answer(tables, order_id, "granted"):
         return "customers reserved credit for an order that it refused."
     if has_answer(tables, order_id, "refused"):

@@ -7,10 +7,10 @@ from labkit.invariants.wording import Facts, answers, became, table
 from labkit.system import messaging
 from labkit.trace.model import facts_of
 from labkit.trace.order import story_of
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     kind, order_id, orders = row["kind"], row["order_id"], table(tables, "orders")
     asked = _request(tables, row)
     match kind:
@@ -35,7 +35,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
             return Details({}, [*asked, (f"order {order_id} is there", orders)])
 
 
-def _request(tables: Tables, row: dict[str, Any]) -> Facts:
+def _request(tables: EvidenceTables, row: dict[str, Any]) -> Facts:
     found = tables.row("SELECT method, path, status, outcome FROM requests WHERE id = ?", row["request_id"])
     if found is None:
         return []
@@ -45,14 +45,14 @@ def _request(tables: Tables, row: dict[str, Any]) -> Facts:
     return [(text, f"request {row['request_id']} of the scenario")]
 
 
-def _cancelling(tables: Tables, order_id: int) -> str:
+def _cancelling(tables: EvidenceTables, order_id: int) -> str:
     found = tables.row(
         "SELECT method, path, status FROM requests WHERE operation = 'cancel_order' AND order_id = ? AND outcome = 'ok'", order_id
     )
     return f"{found[0]} {found[1]} was answered with {found[2]}" if found else f"the scenario sent no POST /orders/{order_id}/cancel"
 
 
-def _pending(tables: Tables, order_id: int) -> Details:
+def _pending(tables: EvidenceTables, order_id: int) -> Details:
     story = story_of(tables.connection, order_id)
     hops = [hop for hop in story.hops if hop.key not in ("view", "outbox")]
     missing = [hop for hop in story.hops if hop.mark.value == "✗" and hop.key == "outbox"]

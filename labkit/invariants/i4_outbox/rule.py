@@ -4,10 +4,10 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import at, broker, outbox, outboxes
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     message_id, kind = row["message_id"], row["kind"]
     place = f"{row['channel']}, partition {row['partition_no']}, offset {row['offset_no']}"
     if kind == "unpublished":
@@ -20,7 +20,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     return Details({}, facts)
 
 
-def _unpublished(tables: Tables, row: dict[str, Any]) -> Details:
+def _unpublished(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     message, place = tables.message(row["message_id"]), outbox(row["schema_name"])
     facts = [
         (f"{row['event'] or 'the message'} {row['message_id']} was written", at(place, message.commit if message else None)),

@@ -4,10 +4,10 @@ from typing import Any
 
 from labkit.invariants.model import TRACE_MESSAGE, Anomaly, Details, Invariant
 from labkit.invariants.wording import at
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     facts = []
     for message_id, event, partition, offset, key in (
         (row["before_id"], row["before_event"], row["before_partition"], row["before_offset"], row["before_key"]),

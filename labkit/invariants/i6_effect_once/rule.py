@@ -5,12 +5,12 @@ from typing import Any
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import SHOWN, Facts, answer_kind, at, inbox, message_words, outbox, subscriber_of, table
 from labkit.trace.handler import handler_words
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 EFFECT_WORDS = {"release": "the release of the order's credit", "decision": "the end of the order"}
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     service, schema = subscriber_of(tables, row["subscriber"])
     words = EFFECT_WORDS.get(row["effect"]) or f"{_a(answer_kind(tables))} about the order's credit"
     names = _answers(tables, row)
@@ -25,7 +25,7 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def _published(tables: Tables, row: dict[str, Any]) -> Facts:
+def _published(tables: EvidenceTables, row: dict[str, Any]) -> Facts:
     message = tables.message(row["message_id"])
     if not message or not message.first:
         return []
@@ -33,14 +33,14 @@ def _published(tables: Tables, row: dict[str, Any]) -> Facts:
     return [(f"{row['event']} was published{copies}", ", ".join(copy.place for copy in message.copies[:SHOWN]))]
 
 
-def _received(tables: Tables, row: dict[str, Any], service: str, schema: str) -> tuple[str, str]:
+def _received(tables: EvidenceTables, row: dict[str, Any], service: str, schema: str) -> tuple[str, str]:
     place = f"{inbox(schema)}, {row['subscriber']}"
     if row["received_commit"] is None:
         return f"{service} never noted it as received", place
     return f"{service} noted it as received", at(place, tables.commit(row["received_commit"]))
 
 
-def _effects(tables: Tables, row: dict[str, Any], schema: str, words: str, names: list[str]) -> Facts:
+def _effects(tables: EvidenceTables, row: dict[str, Any], schema: str, words: str, names: list[str]) -> Facts:
     place = {"release": table(tables, "reservations"), "decision": table(tables, "orders")}.get(row["effect"]) or outbox(schema)
     commits = (row["effect_commits"] or [])[:SHOWN]
     if not commits:
@@ -49,7 +49,7 @@ def _effects(tables: Tables, row: dict[str, Any], schema: str, words: str, names
     return [(f"{name} was committed", at(place, tables.commit(commit))) for name, commit in zip(named, commits, strict=False)]
 
 
-def _answers(tables: Tables, row: dict[str, Any]) -> list[str]:
+def _answers(tables: EvidenceTables, row: dict[str, Any]) -> list[str]:
     """Return the answers that make up the effect."""
     if row["effect"] != "answer":
         return []

@@ -6,12 +6,12 @@ from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
 from labkit.invariants.wording import table, that_tells, view_store
 from labkit.trace.model import facts_of
 from labkit.trace.order import story_of
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 CHANGES = {"APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLED": "order cancelled"}
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     customer_id, order_id, kind = row["customer_id"], row["order_id"], row["kind"]
     key = f"{view_store(tables)}, customerview:{customer_id}"
     fields = {"source": that_tells(tables, "customer stored")}

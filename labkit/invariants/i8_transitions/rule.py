@@ -4,10 +4,10 @@ from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import at, inbox, subscriber_of, table
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     order_id, orders = row["order_id"], table(tables, "orders")
     steps = tables.rows(
         "SELECT commit_no, state_before, state_after FROM order_steps WHERE order_id = ? AND state_before IS "

@@ -5,10 +5,10 @@ from typing import Any
 from labkit.invariants.model import Anomaly, Details, Invariant
 from labkit.invariants.wording import answering, answers, has_answer, table
 from labkit.system import messaging
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     order_id = row["order_id"]
     ended = "in an error" if row["failed"] else "after running backwards" if row["compensating"] else "without running backwards"
     facts = [

@@ -17,7 +17,7 @@ from labkit.system.customers_and_orders import (
     TABLES,
     VIEWS,
 )
-from labkit.system.model import Channel, Form, Message, Profile, Reaction, Subscription
+from labkit.system.model import Channel, Form, MessageType, Profile, Reaction, Subscription
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
 ORDER = Channel(f"{PACKAGE}.orders.domain.Order", "Order", "order")
@@ -44,14 +44,14 @@ PROFILE = Profile(
         Subscription("order-history", FOR_THE_VIEW, (ORDER, CUSTOMER), "redis"),
     ),
     messages=(
-        Message("CustomerCreated", CUSTOMER, "customers", tells="customer stored", fields=OF_A_CUSTOMER),
-        Message("OrderCreated", ORDER, "orders", tells="order stored", fields=OF_AN_ORDER),
-        Message("CustomerCreditReserved", CUSTOMER, "customers", tells="credit reserved", answers="granted", fields=OF_AN_ANSWER),
-        Message("CustomerCreditReservationFailed", CUSTOMER, "customers", answers="refused", fields=OF_AN_ANSWER),
-        Message("CustomerValidationFailed", CUSTOMER, "customers", answers="unknown customer", fields=OF_AN_ANSWER),
-        Message("OrderApproved", ORDER, "orders", tells="order approved", fields=OF_AN_ORDER),
-        Message("OrderRejected", ORDER, "orders", tells="order rejected", fields=OF_AN_ORDER),
-        Message("OrderCancelled", ORDER, "orders", tells="order cancelled", fields=OF_AN_ORDER),
+        MessageType("CustomerCreated", CUSTOMER, "customers", tells="customer stored", fields=OF_A_CUSTOMER),
+        MessageType("OrderCreated", ORDER, "orders", tells="order stored", fields=OF_AN_ORDER),
+        MessageType("CustomerCreditReserved", CUSTOMER, "customers", tells="credit reserved", answers="granted", fields=OF_AN_ANSWER),
+        MessageType("CustomerCreditReservationFailed", CUSTOMER, "customers", answers="refused", fields=OF_AN_ANSWER),
+        MessageType("CustomerValidationFailed", CUSTOMER, "customers", answers="unknown customer", fields=OF_AN_ANSWER),
+        MessageType("OrderApproved", ORDER, "orders", tells="order approved", fields=OF_AN_ORDER),
+        MessageType("OrderRejected", ORDER, "orders", tells="order rejected", fields=OF_AN_ORDER),
+        MessageType("OrderCancelled", ORDER, "orders", tells="order cancelled", fields=OF_AN_ORDER),
     ),
     reactions=(
         Reaction(FOR_CUSTOMERS, "OrderCreated", "answer", then=ANSWERS),

@@ -17,7 +17,7 @@ from labkit.system.customers_and_orders import (
     TABLES,
     VIEWS,
 )
-from labkit.system.model import Channel, Form, Message, Profile, Reaction, Subscription
+from labkit.system.model import Channel, Form, MessageType, Profile, Reaction, Subscription
 
 SAGA = "io.eventuate.examples.tram.sagas.customersandorders.orders.sagas.CreateOrderSaga"
 COMMANDS = Channel("customerService", "customerService")
@@ -41,10 +41,10 @@ PROFILE = Profile(
         Subscription("orders", FOR_THE_SAGA, (REPLIES,), ORDER_DB),
     ),
     messages=(
-        Message("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command", fields=OF_THE_COMMAND),
-        Message("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted", kind="reply"),
-        Message("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused", kind="reply"),
-        Message("CustomerNotFound", REPLIES, "customers", answers="unknown customer", kind="reply"),
+        MessageType("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command", fields=OF_THE_COMMAND),
+        MessageType("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted", kind="reply"),
+        MessageType("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused", kind="reply"),
+        MessageType("CustomerNotFound", REPLIES, "customers", answers="unknown customer", kind="reply"),
     ),
     reactions=(
         Reaction(FOR_CUSTOMERS, "ReserveCredit", "answer", then=REPLIED),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from labkit.system.customers_and_orders import OF_KAFKA, OF_MYSQL, RELAY
-from labkit.system.model import Channel, Column, Form, Message, ObservedTable, Service, Subscription
+from labkit.system.model import Channel, Column, Form, MessageType, ObservedTable, Service, Subscription
 from labkit.system.profiles import choreography
 from labkit.system.profiles.choreography import ORDER
 
@@ -39,5 +39,5 @@ PROFILE = replace(
     tables=(*SHOP.tables, POINTS_TABLE),
     channels=(*SHOP.channels, POINTS),
     subscriptions=(*SHOP.subscriptions, Subscription("loyalty", "orderPoints", (ORDER,), SCHEMA)),
-    messages=(*SHOP.messages, Message("PointsGiven", POINTS, "loyalty", fields={"points": Form.NUMBER})),
+    messages=(*SHOP.messages, MessageType("PointsGiven", POINTS, "loyalty", fields={"points": Form.NUMBER})),
 )

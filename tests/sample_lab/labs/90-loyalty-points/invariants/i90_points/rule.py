@@ -3,12 +3,12 @@
 from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
-from labkit.trace.tables import Tables
+from labkit.trace.tables import EvidenceTables
 
 TABLE = "loyalty_db.points"
 
 
-def _details(tables: Tables, row: dict[str, Any]) -> Details:
+def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     found = tables.rows("SELECT points FROM points WHERE order_id = ?", row["order_id"])
     facts = [(f"{points} points are given for order {row['order_id']}", TABLE) for (points,) in found]
     return Details({}, facts or [(f"no points are given for order {row['order_id']}", TABLE)])
