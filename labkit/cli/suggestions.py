@@ -51,14 +51,13 @@ def _lab_of(words: Sequence[str]) -> str | None:
 
 def _lab_of_workspace() -> str:
     from labkit.errors import UserError
-    from labkit.workspace import learner_folder
-    from labkit.workspace.manifest import manifest_of
+    from labkit.workspace import learner_folder, manifest
 
     try:
         space = learner_folder.find()
     except UserError:
         space = None
-    return str((manifest_of(space).lab if space else None) or 1)
+    return str((manifest.read(space).lab if space else None) or 1)
 
 
 def _closest(word: str, known: Sequence[str]) -> str | None:

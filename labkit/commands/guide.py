@@ -22,7 +22,7 @@ def guide(number: int | None, *, to: Path | None) -> ExitCode:
     if not wanted:
         raise UserError("No lab has a guide.", "labkit labs")
     path = (to or paths.home() / "guide" / (f"lab-{number}.html" if number else "labs.html")).absolute()
-    with learner_folder.told_when_refused(path.parent):
+    with learner_folder.write_errors_explained(path.parent):
         paths.write(path, page([now for now in found if now.lab.number in wanted]))
     opened = to is None and _has_screen() and webbrowser.open(path.as_uri())
     say.line(f"The guide is {'open in your browser: ' if opened else 'in '}{path}")

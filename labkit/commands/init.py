@@ -1,6 +1,5 @@
 """labkit init: make the learner's folder."""
 
-import json
 import shlex
 from pathlib import Path
 
@@ -8,8 +7,8 @@ from labkit import paths
 from labkit.catalog import trees
 from labkit.errors import ExitCode, UserError
 from labkit.terminal import say
-from labkit.workspace import changes, learner_folder
-from labkit.workspace.learner_folder import Workspace, told_when_refused
+from labkit.workspace import changes, learner_folder, manifest
+from labkit.workspace.learner_folder import Workspace, write_errors_explained
 
 NOTES = """# Notes
 
@@ -22,10 +21,10 @@ def init(folder: Path, stack_name: str) -> ExitCode:
     labkit's own files and leave all others unchanged."""
     folder = folder.expanduser().absolute()
     space = Workspace(folder, stack_name)
-    if (folder / paths.OF_WORKSPACE / "workspace.json").exists() or (folder / paths.OF_WORKSPACE / "laid.json").exists():
+    if (folder / paths.OF_WORKSPACE / "workspace.json").exists() or manifest.path_of(space).exists():
         return _again(folder, stack_name)
     _refuse(folder)
-    with told_when_refused(folder):
+    with write_errors_explained(folder):
         (folder / paths.OF_WORKSPACE).mkdir(parents=True, exist_ok=True)
         reference = trees.reference()
         for path, content in reference.items():
@@ -33,7 +32,7 @@ def init(folder: Path, stack_name: str) -> ExitCode:
         trees.put(folder / ".gitignore", b"__pycache__/\n")
         if not (folder / "notes.md").exists():
             trees.put(folder / "notes.md", NOTES.encode())
-        paths.write(space.kept / "laid.json", json.dumps({"lab": None, "beside": [], "digest": trees.digest(reference)}))
+        manifest.write(space, manifest.Manifest(digest=trees.digest(reference)))
     learner_folder.write(space)  # must be last: if init is interrupted earlier, the folder is not yet a workspace and init can run again
     say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
     if stack_name != "default":

@@ -69,11 +69,11 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
 def _beside(space: "Workspace | None") -> dict[str, str]:
     """Return the digests of the files that the lab placed beside the services, for those that exist."""
     from labkit.catalog import trees
-    from labkit.workspace.manifest import manifest_of
+    from labkit.workspace import manifest
 
     if space is None:
         return {}
-    found = trees.of_workspace(space.folder, manifest_of(space).beside)
+    found = trees.of_workspace(space.folder, manifest.read(space).beside)
     return {path: trees.digest({path: content}) for path, content in found.items() if not trees.in_services(path)}
 
 

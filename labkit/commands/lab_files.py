@@ -9,18 +9,17 @@ from labkit.catalog.labs import Lab, find_lab
 from labkit.errors import ExitCode, UserError
 from labkit.stack import runtimes, state, stores
 from labkit.terminal import say
-from labkit.workspace import change_report, changes, current, progress, snapshots
+from labkit.workspace import change_report, changes, current, manifest, progress, snapshots
 from labkit.workspace.changes import WantedFiles
 from labkit.workspace.empty_stack import empty_stack
 from labkit.workspace.learner_folder import Workspace
-from labkit.workspace.manifest import manifest_of
 from labkit.workspace.progress import Progress
 
 
 def start(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Put the workspace in the lab's initial state, on empty stores. Changes nothing if the workspace is already in that lab."""
     lab, space = find_lab(number), current.workspace()
-    if manifest_of(space).lab == number and progress.load(space).lab(number).started is not None:
+    if manifest.read(space).lab == number and progress.load(space).lab(number).started is not None:
         say.line(f"You are in lab {number} already, so nothing was changed. To start it over: labkit lab {number} reset")
         runs = (stack := state.find(stack_name)) is not None and runtimes.of_stack(stack).running()
         say.line(f"Next: labkit lab {number}" if runs else "Next: labkit up")

@@ -24,7 +24,7 @@ def export(file: Path) -> ExitCode:
     """Write the progress to one file, for import into another workspace."""
     space = current.workspace()
     found = progress.load(space)
-    with learner_folder.told_when_refused(file.parent):
+    with learner_folder.write_errors_explained(file.parent):
         from labkit import paths
 
         paths.write(file.absolute(), json.dumps(msgspec.to_builtins(found) | {"format": progress.FORMAT}, indent=1) + "\n")

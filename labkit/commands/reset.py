@@ -56,8 +56,8 @@ def _forget_progress(space: learner_folder.Workspace) -> str | None:
     if not progress.load(space).labs:
         return None
     aside = f"progress.until-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    with learner_folder.told_when_refused(space.folder):
-        paths.write(space.kept / aside, progress.path_of(space).read_text(encoding="utf-8"))
+    with learner_folder.write_errors_explained(space.folder):
+        paths.write(space.labkit_folder / aside, progress.path_of(space).read_text(encoding="utf-8"))
     progress.replace(space, Progress())
     return aside
 

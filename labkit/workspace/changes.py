@@ -1,7 +1,7 @@
 """Replacing a workspace's files with a lab's files, without ever losing work.
 
 A change has four steps. labkit saves the current files as a snapshot, writes the target to `changing.json`, replaces the files one by one
-(each atomically), and records the result in `laid.json`. If a change is interrupted, the next command in the workspace resumes it from
+(each atomically), and records the result in `manifest.json`. If a change is interrupted, the next command in the workspace resumes it from
 `changing.json`, after saving any edits made since. A file is replaced only if its content is still the content that was saved.
 """
 
@@ -19,9 +19,8 @@ from labkit.catalog.trees import Tree
 from labkit.errors import ExitCode, UserError
 from labkit.faults import kill_points
 from labkit.terminal import say
-from labkit.workspace import snapshots
-from labkit.workspace.learner_folder import Workspace, changing, told_when_refused
-from labkit.workspace.manifest import manifest_of
+from labkit.workspace import manifest, snapshots
+from labkit.workspace.learner_folder import Workspace, changing, write_errors_explained
 from labkit.workspace.snapshots import Snapshot
 
 START, SOLUTION, SNAPSHOT, REFERENCE = "start", "solution", "snapshot", "reference"
@@ -67,33 +66,33 @@ def named(space: Workspace, name: str) -> Snapshot:
 
 def current(space: Workspace) -> Tree:
     """Return the current state of the files that labkit would replace."""
-    return trees.of_workspace(space.folder, manifest_of(space).beside)
+    return trees.of_workspace(space.folder, manifest.read(space).beside)
 
 
 def edited(space: Workspace) -> bool:
     """Return whether the files contain work that labkit did not put there."""
-    return trees.digest(current(space)) != manifest_of(space).digest
+    return trees.digest(current(space)) != manifest.read(space).digest
 
 
 def replace(space: Workspace, target: WantedFiles, *, why: str) -> ChangedFiles:
     """Replace the files with the target's. Raises UserError; even then no work is lost, and the next command resumes the change."""
-    with changing(space), told_when_refused(space.folder):
+    with changing(space), write_errors_explained(space.folder):
         since_interrupted = _finish(space)
         wanted = target.tree(space)
         now = _current(space, wanted)
-        kept = snapshots.keep(space, now, lab=manifest_of(space).lab, why=why) if _is_work(space, now) else since_interrupted
+        kept = snapshots.keep(space, now, lab=manifest.read(space).lab, why=why) if _is_work(space, now) else since_interrupted
         kill_points.reached("kept")
         data = {"kind": target.kind, "lab": target.lab, "name": target.name, "why": why}
-        paths.write(space.kept / UNFINISHED, json.dumps(data))
+        paths.write(space.labkit_folder / UNFINISHED, json.dumps(data))
         kill_points.reached("intended")
         return ChangedFiles(tuple(_replace(space, target, wanted, now, why)), kept)
 
 
 def put_back(space: Workspace, path: str, *, why: str) -> ChangedFiles:
     """Put one file back as labkit last provided it, or as in the reference, after saving the current one. Raises UserError."""
-    with changing(space), told_when_refused(space.folder):
+    with changing(space), write_errors_explained(space.folder):
         _finish(space)
-        lab = manifest_of(space).lab
+        lab = manifest.read(space).lab
         tree = WantedFiles(REFERENCE if lab is None else START, lab).tree(space)
         if path not in tree:
             raise UserError(f"labkit brought no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
@@ -105,14 +104,14 @@ def put_back(space: Workspace, path: str, *, why: str) -> ChangedFiles:
 
 def finish(space: Workspace) -> None:
     """Resume an interrupted change and report it."""
-    if (space.kept / UNFINISHED).exists():
-        with changing(space), told_when_refused(space.folder):
+    if (space.labkit_folder / UNFINISHED).exists():
+        with changing(space), write_errors_explained(space.folder):
             _finish(space)
 
 
 def _finish(space: Workspace) -> Snapshot | None:
     """Resume an interrupted change, if there is one. Return the snapshot of what was edited since, if anything was."""
-    intention = space.kept / UNFINISHED
+    intention = space.labkit_folder / UNFINISHED
     if not intention.exists():
         return None
     why = "a change"
@@ -122,12 +121,12 @@ def _finish(space: Workspace) -> Snapshot | None:
         target = WantedFiles(data["kind"], data["lab"], data["name"])
         wanted = target.tree(space)
     except (ValueError, KeyError, TypeError, UserError) as error:
-        kept = snapshots.keep(space, current(space), lab=manifest_of(space).lab, why=f"{why}, interrupted")
+        kept = snapshots.keep(space, current(space), lab=manifest.read(space).lab, why=f"{why}, interrupted")
         intention.unlink()
         say.problem(f"`{why}` was interrupted and cannot be finished: {error}\nThe files as they are were kept as {kept.name}.")
         return kept
     now = _current(space, wanted)
-    kept_too = snapshots.keep(space, now, lab=manifest_of(space).lab, why=f"{why}, interrupted") if _is_new(space, now, wanted) else None
+    kept_too = snapshots.keep(space, now, lab=manifest.read(space).lab, why=f"{why}, interrupted") if _is_new(space, now, wanted) else None
     _replace(space, target, wanted, now, why)
     too = f" What you edited since is kept as {kept_too.name}." if kept_too else ""
     say.problem(f"`{why}` was interrupted; its change of the files is finished now.{too}")
@@ -136,19 +135,19 @@ def _finish(space: Workspace) -> Snapshot | None:
 
 def _current(space: Workspace, wanted: Mapping[str, bytes]) -> Tree:
     """Return all files that could be replaced or removed."""
-    return trees.of_workspace(space.folder, {*manifest_of(space).beside, *(path for path in wanted if not trees.in_services(path))})
+    return trees.of_workspace(space.folder, {*manifest.read(space).beside, *(path for path in wanted if not trees.in_services(path))})
 
 
 def _is_work(space: Workspace, now: Tree) -> bool:
     """Return whether `now` contains work that labkit did not put there. Files beside the services that labkit never wrote are the
     learner's."""
-    return bool(now) and trees.digest(now) != manifest_of(space).digest
+    return bool(now) and trees.digest(now) != manifest.read(space).digest
 
 
 def _is_new(space: Workspace, now: Tree, wanted: Tree) -> bool:
     """After an interruption, return whether any file matches neither the target nor a version that labkit already has."""
     known: dict[str, set[bytes]] = {path: {content} for path, content in wanted.items()}
-    was = manifest_of(space)
+    was = manifest.read(space)
     for target in (WantedFiles(START, was.lab), WantedFiles(SOLUTION, was.lab), WantedFiles(REFERENCE)):
         if target.lab is not None or target.kind == REFERENCE:
             with suppress(UserError):
@@ -168,14 +167,14 @@ def _replace(space: Workspace, target: WantedFiles, wanted: Tree, now: Tree, why
         if _replaced(space, wanted, now, done):
             break
         now = _current(space, wanted)
-        snapshots.keep(space, now, lab=manifest_of(space).lab, why=f"{why}, saved meanwhile")
+        snapshots.keep(space, now, lab=manifest.read(space).lab, why=f"{why}, saved meanwhile")
     else:
         raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then the same command again")
     beside = tuple(path for path in wanted if not trees.in_services(path))
     digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # restored work is the learner's own
-    paths.write(space.kept / "laid.json", json.dumps({"lab": target.lab, "beside": beside, "digest": digest}))
-    kill_points.reached("laid")
-    (space.kept / UNFINISHED).unlink(missing_ok=True)
+    manifest.write(space, manifest.Manifest(target.lab, beside, digest))
+    kill_points.reached("manifest")
+    (space.labkit_folder / UNFINISHED).unlink(missing_ok=True)
     return sorted(done)
 
 

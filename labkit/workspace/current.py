@@ -10,7 +10,7 @@ from labkit.workspace.learner_folder import Workspace
 def workspace_or_none() -> Workspace | None:
     """Return the workspace, or None outside of one. An interrupted change of its files is finished first."""
     found = learner_folder.find()
-    if found and (found.kept / changes.UNFINISHED).exists():
+    if found and (found.labkit_folder / changes.UNFINISHED).exists():
         changes.finish(found)
     return found
 

@@ -1,6 +1,6 @@
 """The learner's folder, made by `labkit init`. labkit writes `services/`, the files that a lab provides, and `.labkit/`:
 
-    workspace.json   the stack that runs from this folder   laid.json     the current lab, and what labkit wrote for it
+    workspace.json   the stack that runs from this folder   manifest.json the current lab, and what labkit wrote for it
     progress.json    see progress.py                        snapshots/    saved work, see snapshots.py
     changing.json    a change of the files is in progress   lock          held by the command that changes the files
 
@@ -28,7 +28,7 @@ class Workspace:
     stack: str
 
     @property
-    def kept(self) -> Path:
+    def labkit_folder(self) -> Path:
         return self.folder / OF_WORKSPACE
 
 
@@ -66,12 +66,12 @@ def _read(folder: Path) -> Workspace:
 def write(space: Workspace) -> None:
     from labkit import paths
 
-    with told_when_refused(space.folder):
-        paths.write(space.kept / "workspace.json", json.dumps({"format": FORMAT, "stack": space.stack}) + "\n")
+    with write_errors_explained(space.folder):
+        paths.write(space.labkit_folder / "workspace.json", json.dumps({"format": FORMAT, "stack": space.stack}) + "\n")
 
 
 @contextmanager
-def told_when_refused(folder: Path) -> Iterator[None]:
+def write_errors_explained(folder: Path) -> Iterator[None]:
     """Turn a refusal of the file system into a UserError: the user can fix it."""
     try:
         yield
@@ -86,7 +86,7 @@ def changing(space: Workspace) -> Iterator[None]:
     """Hold the workspace's lock, so that only one command changes its files. Raises UserError if another command holds it."""
     import fcntl
 
-    with told_when_refused(space.folder), (space.kept / "lock").open("a") as file:
+    with write_errors_explained(space.folder), (space.labkit_folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

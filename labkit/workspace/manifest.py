@@ -1,9 +1,10 @@
-"""What labkit last put into a workspace, `.labkit/laid.json`: the current lab, and the digest that reveals the learner's edits."""
+"""What labkit last put into a workspace, `.labkit/manifest.json`: the current lab, and the digest that reveals the learner's edits."""
 
-from dataclasses import dataclass
-from pathlib import PurePath
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
 
-from labkit import user_files
+from labkit import paths, user_files
 from labkit.workspace.learner_folder import Workspace
 
 
@@ -16,10 +17,18 @@ class Manifest:
     digest: str = ""
 
 
-def manifest_of(space: Workspace) -> Manifest:
+def path_of(space: Workspace) -> Path:
+    return space.labkit_folder / "manifest.json"
+
+
+def write(space: Workspace, manifest: Manifest) -> None:
+    paths.write(space.labkit_folder / "manifest.json", json.dumps(asdict(manifest)))
+
+
+def read(space: Workspace) -> Manifest:
     """Return the workspace's manifest. If it cannot be read, all files count as the learner's work."""
     try:
-        data = user_files.json_of(space.kept / "laid.json")
+        data = user_files.json_of(path_of(space))
         beside = tuple(map(str, data["beside"]))
         if any(PurePath(path).is_absolute() or ".." in PurePath(path).parts for path in beside):
             return Manifest()  # labkit does not write such paths and must not touch files outside the workspace

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from labkit.catalog.labs import Step
 from labkit.stack import state
+from labkit.workspace import manifest
 from labkit.workspace.lab_status import NOT_STARTED, STARTED, LabStatus
 from labkit.workspace.learner_folder import Workspace
-from labkit.workspace.manifest import manifest_of
 
 
 def first(stack_name: str = "default") -> str:
@@ -38,7 +38,7 @@ def of_labs(found: Sequence[LabStatus], space: Workspace | None) -> str:
     open_ones = [now for now in found if now.state in (NOT_STARTED, STARTED)]
     if not open_ones:
         return "labkit report; every lab is done"
-    at = manifest_of(space).lab
+    at = manifest.read(space).lab
     current = next((now for now in open_ones if now.lab.number == at and now.state == STARTED), open_ones[0])
     return of_lab(current) if current.state == NOT_STARTED else f"labkit lab {current.lab.number}"
 

@@ -16,7 +16,7 @@ import msgspec
 from labkit import paths, user_files
 from labkit.errors import ExitCode, UserError
 from labkit.terminal import say
-from labkit.workspace.learner_folder import Workspace, told_when_refused
+from labkit.workspace.learner_folder import Workspace, write_errors_explained
 
 FORMAT = 2
 PASSED: Final = "passed"
@@ -100,7 +100,7 @@ class CheckVerdict(_Record):
 
 
 def path_of(space: Workspace) -> Path:
-    return space.kept / "progress.json"
+    return space.labkit_folder / "progress.json"
 
 
 def load(space: Workspace | None) -> Progress:
@@ -138,8 +138,8 @@ def read(path: Path) -> Progress:
 
 def _from_copy(space: Workspace, what: str) -> Progress:
     """Replace a damaged file with its previous copy. The damaged file is set aside, never removed."""
-    path, copy = path_of(space), space.kept / "progress.previous.json"
-    with told_when_refused(space.folder):
+    path, copy = path_of(space), space.labkit_folder / "progress.previous.json"
+    with write_errors_explained(space.folder):
         aside = path.with_name(f"progress.broken-{time.strftime('%Y%m%d-%H%M%S')}.json")
         try:
             found = read(copy)
@@ -181,7 +181,7 @@ def _from_1(passed: Mapping[str, float | None]) -> Progress:
 
 def change(space: Workspace, act: Callable[[Progress], None]) -> Progress:
     """Read, change and write the progress under a lock. Raises UserError if it cannot be written."""
-    with told_when_refused(space.folder), paths.locked(space.kept / "progress.lock"):
+    with write_errors_explained(space.folder), paths.locked(space.labkit_folder / "progress.lock"):
         progress = load(space)
         act(progress)
         _write(space, progress)
@@ -191,14 +191,14 @@ def change(space: Workspace, act: Callable[[Progress], None]) -> Progress:
 def _write(space: Workspace, progress: Progress) -> None:
     path = path_of(space)
     if path.exists():
-        paths.write(space.kept / "progress.previous.json", path.read_text(encoding="utf-8"))
+        paths.write(space.labkit_folder / "progress.previous.json", path.read_text(encoding="utf-8"))
     progress.format = FORMAT
     paths.write(path, json.dumps(msgspec.to_builtins(progress) | {"format": FORMAT}, indent=1) + "\n")
 
 
 def replace(space: Workspace, progress: Progress) -> None:
     """Replace all of the progress."""
-    with told_when_refused(space.folder), paths.locked(space.kept / "progress.lock"):
+    with write_errors_explained(space.folder), paths.locked(space.labkit_folder / "progress.lock"):
         _write(space, progress)
 
 

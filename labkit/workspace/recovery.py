@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labkit.stack.readiness import NotReady
-from labkit.workspace import learner_folder
-from labkit.workspace.manifest import manifest_of
+from labkit.workspace import learner_folder, manifest
 
 
 def after(error: NotReady, again: str) -> str:
@@ -18,7 +17,7 @@ def after(error: NotReady, again: str) -> str:
     space = learner_folder.find()
     if space is None:
         return f"git checkout {mistake.missing}, then {again}"
-    return f"labkit lab {manifest_of(space).lab or 1} restore {mistake.missing}, then {again}"
+    return f"labkit lab {manifest.read(space).lab or 1} restore {mistake.missing}, then {again}"
 
 
 @contextmanager

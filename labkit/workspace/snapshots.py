@@ -47,7 +47,7 @@ def keep(space: Workspace, tree: Tree, *, lab: int | None, why: str) -> Snapshot
         if old.digest == digest and old.lab == lab:
             return old
     made = time.time()
-    root = space.kept / "snapshots"
+    root = space.labkit_folder / "snapshots"
     name = _free_name(root, f"lab-{lab}" if lab is not None else "work", made)
     aside = root / f".{name}.{os.getpid()}"
     for path, content in tree.items():
@@ -67,7 +67,7 @@ def _free_name(root: Path, stem: str, made: float) -> str:
 def all_of(space: Workspace) -> list[Snapshot]:
     """Return the snapshots, oldest first. A snapshot with an unreadable description is skipped; its files stay."""
     found = []
-    for path in (space.kept / "snapshots").glob("*/snapshot.json"):
+    for path in (space.labkit_folder / "snapshots").glob("*/snapshot.json"):
         if path.parent.name.startswith("."):
             continue
         try:

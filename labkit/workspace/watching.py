@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from labkit.stack import sources
+from labkit.workspace import manifest
 from labkit.workspace.learner_folder import Workspace
-from labkit.workspace.manifest import manifest_of
 
 LOOK_S = 0.2
 
@@ -29,7 +29,7 @@ def saves(space: Workspace) -> Iterator[None]:
 
 def _looks(space: Workspace) -> dict[str, tuple[int, int]]:
     found = sources.looks(space.folder)
-    for path in manifest_of(space).beside:
+    for path in manifest.read(space).beside:
         with suppress(OSError):
             seen = (space.folder / path).stat()
             found[path] = (seen.st_mtime_ns, seen.st_size)

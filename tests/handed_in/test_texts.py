@@ -56,7 +56,7 @@ MARK = json.dumps({"time": 1.5, "kafka": {"orders": [0, 1]}, "binlog": {"file": 
 def take_progress(path: Path) -> None:
     """Does what `progress import` and then `report` do."""
     space = Workspace(path.parent / "space", "own")
-    space.kept.mkdir(parents=True, exist_ok=True)
+    space.labkit_folder.mkdir(parents=True, exist_ok=True)
     try:
         theirs = progress.read(path)
     except ValueError as error:

@@ -13,7 +13,7 @@ from labkit.workspace.changes import WantedFiles
 from labkit.workspace.learner_folder import Workspace
 from tests.workspace.kit import Learner
 
-PLACES = ("kept", "intended", "replacing", "laid")
+PLACES = ("kept", "intended", "replacing", "manifest")
 COMMANDS = (
     ("lab", "8", "start"),
     ("lab", "7", "reset", "--yes"),

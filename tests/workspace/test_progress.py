@@ -98,7 +98,7 @@ def test_a_file_of_an_older_format_is_read_and_written_anew(space: Workspace, ol
     written = json.loads(progress.path_of(space).read_text())
     assert written["format"] == progress.FORMAT
     assert written["labs"]["7"]["checks"]["7.2"].get("when") == passed
-    assert json.loads((space.kept / "progress.previous.json").read_text()) == old
+    assert json.loads((space.labkit_folder / "progress.previous.json").read_text()) == old
 
 
 def test_a_file_of_a_later_labkit_is_not_touched(learner: Learner, space: Workspace) -> None:
@@ -120,7 +120,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
     done = learner("labs")
     assert "the progress from before the last change is used" in done.stderr
     assert "1 of 2 passed" in done.stdout
-    assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == [broken]
+    assert [path.read_text() for path in space.labkit_folder.glob("progress.broken-*.json")] == [broken]
     assert "cannot be read" not in learner("labs").stderr
 
 
@@ -128,7 +128,7 @@ def test_without_a_copy_progress_begins_anew_and_nothing_is_lost(learner: Learne
     progress.path_of(space).write_text("{")
     done = learner("labs")
     assert "your progress starts over, your files are as they were" in done.stderr
-    assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == ["{"]
+    assert [path.read_text() for path in space.labkit_folder.glob("progress.broken-*.json")] == ["{"]
 
 
 @as_root
