@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from labkit.errors import UserError
-from labkit.system.find import DEFAULT
+from labkit.system import DEFAULT
 from labkit.user_files import Wrong, yaml_of
 
 CHECK_ID = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")

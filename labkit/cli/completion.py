@@ -175,10 +175,10 @@ def _faults(given: _Given) -> Found:
     import os
 
     from labkit.faults.ledger import Ledger
-    from labkit.stack import state
+    from labkit.stack import stack_names
 
     name = given.values.get("name") or os.environ.get("LABKIT_NAME") or "default"
-    return [(str(fault.id), fault.said) for fault in Ledger(state.directory_of(name)).open()]
+    return [(str(fault.id), fault.said) for fault in Ledger(stack_names.directory_of(name)).open()]
 
 
 def _snapshots(_: _Given) -> Found:

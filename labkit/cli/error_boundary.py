@@ -88,10 +88,10 @@ def _take_stack_of_workspace() -> None:
         with suppress(UserError):  # the command that needs the workspace reports it
             found = learner_folder.find()
             if found and found.stack != "default":
-                from labkit.stack import state
+                from labkit.stack import stack_names
 
                 os.environ["LABKIT_NAME"] = found.stack
-                state.means(found.stack)
+                stack_names.set_default(found.stack)
 
 
 def _stopped() -> int:

@@ -20,7 +20,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import Scenario, collect
 from labkit.faults import components, notes
 from labkit.pass_fail_unknown import Verdict
-from labkit.stack import runtimes, state
+from labkit.stack import runtimes, stack_names
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
 from labkit.verdict.judge import Judgement, judge
@@ -84,7 +84,7 @@ def chaos(
 
 def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bool) -> ExitCode:
     """Report the verdict unknown, with the reason that prevented judging and the command that repeats the seed."""
-    again = f"labkit chaos --seconds {wanted.seconds:g} --rate {wanted.rate:g} --seed {wanted.seed}{state.named(stack.name)}"
+    again = f"labkit chaos --seconds {wanted.seconds:g} --rate {wanted.rate:g} --seed {wanted.seed}{stack_names.named(stack.name)}"
     if as_json:
         reason = {"verdict": "unknown", "reason": error.message, "next": error.next_step}
         say.raw(json.dumps({**reason, "schedule": asdict(wanted)}, indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ from pathlib import Path
 from labkit.errors import Damaged, ExitCode
 from labkit.faults import engine
 from labkit.faults.ledger import Ledger
-from labkit.stack import lifecycle, runtimes, state
+from labkit.stack import lifecycle, runtimes, stack_names, state
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
 from labkit.terminal import say
@@ -15,7 +15,7 @@ from labkit.terminal import say
 
 def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
     """Stop every process of the stack, including processes that another command started. The data stays unless `data` is set."""
-    directory = state.directory_of(stack_name)
+    directory = stack_names.directory_of(stack_name)
     if not directory.is_dir():
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
         return ExitCode.OK
@@ -30,7 +30,7 @@ def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
     if data:
         say.line(f"{stack_name} is down and its data is gone.")
     elif ran:
-        say.line(f"{stack_name} is down. Its data is kept: `labkit up{state.named(stack_name)}` brings it back.")
+        say.line(f"{stack_name} is down. Its data is kept: `labkit up{stack_names.named(stack_name)}` brings it back.")
     else:
         say.line(f"{stack_name} was down already.")
     return ExitCode.OK

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from labkit.checking.checks import Failed
 from labkit.checking.shop import Shop
 from labkit.errors import ExitCode, UserError
-from labkit.stack import runtimes, state
+from labkit.stack import runtimes, stack_names
 from labkit.stack.model import Stack
 from labkit.terminal import say
 
@@ -41,7 +41,7 @@ def order(stack_name: str, total: str, *, customer: int | None, limit: str | Non
         say.line(f'Customer {placed.customer} "{NAME}" may spend {limit}.')
     took = f"still PENDING after {PATIENCE_S:g} s" if placed.state == "PENDING" else f"{placed.state} after {placed.seconds:.2f} s"
     say.line(f"Order {placed.order} for {total} of customer {placed.customer}: {took}.")
-    say.line(f"Next: labkit trace order {placed.order}{state.named(stack_name)}")
+    say.line(f"Next: labkit trace order {placed.order}{stack_names.named(stack_name)}")
     return ExitCode.OK
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from labkit import interrupts, paths
 from labkit.errors import ExitCode, UserError
 from labkit.faults import notes
-from labkit.stack import accounts, lifecycle, products, runtimes, sources, state
+from labkit.stack import accounts, lifecycle, products, runtimes, sources, stack_names, state
 from labkit.stack.component_table import ComponentTable, LiveTable
 from labkit.stack.model import Stack
 from labkit.stack.readiness import NotReady
@@ -47,7 +47,7 @@ def _profile(wanted: str | None, old: Stack | None) -> Profile:
     data."""
     if old is None or wanted in (None, old.profile.name):
         return old.profile if old else state.profile_of(wanted)
-    asked, named = state.profile_of(wanted), state.named(old.name)
+    asked, named = state.profile_of(wanted), stack_names.named(old.name)
     raise UserError(
         f"The stack {old.name!r} has the profile {old.profile.name}, and its stores hold what that needs.",
         f"labkit down --data{named}, then labkit up --profile {asked.name}{named}; or another stack beside it: --name other",
@@ -122,4 +122,4 @@ def _enumerated(stack: Stack, names: "frozenset[str] | list[str]") -> str:
 
 
 def _command(words: str, name: str) -> str:
-    return f"labkit {words}{state.named(name)}"
+    return f"labkit {words}{stack_names.named(name)}"

@@ -13,7 +13,7 @@ from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import ASK_TIMEOUT, Subject, containers_of
 from labkit.errors import Damaged
 from labkit.faults.ledger import Ledger
-from labkit.stack import compose, lifecycle, processes, state
+from labkit.stack import compose, lifecycle, processes, stack_names, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, WHAT_RUNS
 
@@ -33,7 +33,7 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
     folders = sorted(paths.home().glob("stacks/*/"))
     for directory in folders:
         name = directory.name
-        option = state.named(name)
+        option = stack_names.named(name)
         if at_work := _at_work(directory):
             yield Finding(f"stack.{name}.lock", NOTE, f"{at_work} is at work on the stack {name!r}.")
         if intent := lifecycle.reset_intent(directory):

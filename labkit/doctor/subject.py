@@ -10,7 +10,7 @@ from typing import Any
 from labkit import docker_engine as engines
 from labkit.docker_engine import Engine, NoEngine
 from labkit.errors import Damaged, UserError
-from labkit.stack import processes, runtimes, state
+from labkit.stack import processes, runtimes, stack_names, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NATIVE
 from labkit.system import find as profiles
@@ -62,7 +62,7 @@ def look(name: str, wanted: str | None) -> Subject:
     """Collect what the doctor examines. Raises UserError for an invalid stack name or runtime."""
     wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     runtimes.refuse_unknown(wanted)
-    directory, stack, damaged = state.directory_of(name), None, False
+    directory, stack, damaged = stack_names.directory_of(name), None, False
     try:
         stack = state.find(name)
     except Damaged:

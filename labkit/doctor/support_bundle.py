@@ -20,7 +20,7 @@ from labkit import __version__, paths
 from labkit.doctor import examination, text
 from labkit.errors import Damaged, UserError
 from labkit.redaction import redact
-from labkit.stack import accounts, installed, products, runtimes, state, status
+from labkit.stack import accounts, installed, products, runtimes, stack_names, state, status
 from labkit.stack.runtime import NATIVE, Runtime
 
 LINES = 2000  # of each log
@@ -40,8 +40,8 @@ Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and the functio
 def collect(name: str) -> bytes:
     """Return the support file. Parts that cannot be collected are left out and named in about.txt. Raises UserError for an invalid stack
     name."""
-    state.directory_of(name)
-    clean = _without(accounts.secrets_of(state.directory_of(name)), redact.anonymous())
+    stack_names.directory_of(name)
+    clean = _without(accounts.secrets_of(stack_names.directory_of(name)), redact.anonymous())
     buffer, missing, inside = io.BytesIO(), list[str](), list[str]()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for part, read in _parts(name, missing):
@@ -122,7 +122,7 @@ def _parts(name: str, missing: list[str]) -> Iterator[Part]:
     yield from _doctor(name)
     yield "versions.json", lambda: _json(_versions())
     yield "environment.txt", _environment
-    directory = state.directory_of(name)
+    directory = stack_names.directory_of(name)
     yield "stack.json", lambda: _text(directory / "stack.json")
     yield "plan.json", lambda: _json(_plan(directory / "plan.json"))
     yield "compose.env", lambda: _text(directory / "compose.env")

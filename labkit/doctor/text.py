@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from labkit.doctor.examination import Examination
 from labkit.doctor.findings import BAD, MARKS, NOT_READY, OK, READY, UNKNOWN, Finding
-from labkit.stack import state
+from labkit.stack import stack_names
 from labkit.stack.runtime import DOCKER, NATIVE
 
 SPOKEN = {DOCKER: "in containers (Docker)", NATIVE: "as processes on this machine"}
@@ -35,7 +35,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def conclusion(examination: Examination) -> Iterator[str]:
-    option = state.named(examination.subject.name)
+    option = stack_names.named(examination.subject.name)
     bad = [finding for finding in examination.findings if finding.verdict == BAD]
     unknown = [finding for finding in examination.findings if finding.verdict == UNKNOWN]
     if examination.verdict == READY:

@@ -6,7 +6,7 @@ import time
 from labkit.errors import UserError
 from labkit.faults import engine
 from labkit.faults.ledger import Fault, Ledger
-from labkit.stack import state
+from labkit.stack import stack_names
 from labkit.stack.model import Stack
 from labkit.terminal import say
 
@@ -18,7 +18,7 @@ def notes(stack: Stack) -> list[str]:
 
 def _note(stack: Stack, fault: Fault) -> str:
     ago = _ago(time.time() - fault.made)
-    name = state.named(stack.name)
+    name = stack_names.named(stack.name)
     if engine.left_behind_one(stack, fault):
         return f"Fault {fault.id} was left behind by {fault.owner.command}, {ago} ago: {fault.said}. labkit heal {fault.id}{name}"
     if fault.by_hand:

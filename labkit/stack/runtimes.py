@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit import docker_engine
 from labkit.errors import ExitCode, UserError
-from labkit.stack import state
+from labkit.stack import stack_names, state
 from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, NAMES, NATIVE, Runtime
 from labkit.system.model import Profile
@@ -29,7 +29,7 @@ def choose(wanted: str | None, old: Stack | None) -> Choice:
     wanted = wanted or os.environ.get("LABKIT_RUNTIME") or None
     if old is not None:
         if wanted not in (None, old.runtime):
-            named = state.named(old.name)
+            named = stack_names.named(old.name)
             raise UserError(
                 f"The stack {old.name!r} has its data in the {old.runtime} runtime.",
                 f"labkit down --data{named}, then labkit up --runtime {wanted}{named}; or another stack beside it: --name other",
@@ -77,5 +77,5 @@ def load_running(name: str) -> Stack:
     """Return the stack as it was last brought up. Raises UserError when there is none, or nothing of it runs."""
     stack = state.load(name)
     if not of_stack(stack).running():
-        raise UserError(f"The stack {name!r} does not run.", f"labkit up{state.named(name)}")
+        raise UserError(f"The stack {name!r} does not run.", f"labkit up{stack_names.named(name)}")
     return stack

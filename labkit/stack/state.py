@@ -11,7 +11,6 @@ Only its user can read it.
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -22,32 +21,25 @@ from typing import Any
 
 from labkit import paths
 from labkit.errors import Damaged, ExitCode, UserError
+from labkit.stack import stack_names
 from labkit.stack.model import Component, Endpoint, Stack
 from labkit.stack.runtime import NAMES
+from labkit.system import DEFAULT
 from labkit.system import find as profiles
 from labkit.system.model import Profile
 
 FILE = "stack.json"
-_meant = ["default"]  # the stack of commands without --name
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
-
-
-def directory_of(name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        message = f"{name!r} is not a name for a stack: use up to 31 small letters, digits, - and _."
-        raise UserError(message, "labkit up --name mine", exit_code=ExitCode.USAGE)
-    return paths.home() / "stacks" / name
 
 
 def find(name: str) -> Stack | None:
     """Return the stack as it was last brought up, or None."""
-    return read(directory_of(name))
+    return read(stack_names.directory_of(name))
 
 
 def read(directory: Path) -> Stack | None:
     """Return the stack of this directory, or None."""
     name, path = directory.name, directory / FILE
-    repair = f"labkit down{named(name)}, then labkit up{named(name)}"
+    repair = f"labkit down{stack_names.named(name)}, then labkit up{stack_names.named(name)}"
     try:
         data = paths.read_json(path, dict, repair)
     except FileNotFoundError:
@@ -64,14 +56,14 @@ def read(directory: Path) -> Stack | None:
 def _stack(directory: Path, data: dict[str, Any]) -> Stack:
     parts = [{**c, "endpoint": Endpoint(**{**c["endpoint"], "port": int(c["endpoint"]["port"])})} for c in data["components"]]
     components = tuple(Component(**part) for part in parts)
-    profile = profile_of(data.get("profile", profiles.DEFAULT))
+    profile = profile_of(data.get("profile", DEFAULT))
     return Stack(**{**data, "directory": directory, "profile": profile, "source": Path(data["source"]), "components": components})
 
 
 def profile_of(name: str | None) -> Profile:
     """Return the profile of this name, or the default profile. Raises UserError when there is none of this name."""
     labs = paths.content() / "labs"
-    found = profiles.profile(name or profiles.DEFAULT, labs)
+    found = profiles.profile(name or DEFAULT, labs)
     if found is None:
         known = ", ".join(profiles.names(labs))
         raise UserError(f"There is no profile {name!r}; there are {known}.", "labkit up --help", exit_code=ExitCode.USAGE)
@@ -92,21 +84,11 @@ def find_whole(name: str) -> Stack | None:
         return None
 
 
-def named(name: str) -> str:
-    """Return the option to append to a command for this stack, or "" when the command uses this stack by default."""
-    return "" if name == _meant[0] else f" --name {name}"
-
-
-def means(name: str) -> None:
-    """Set the default stack of the commands typed here. The workspace defines it."""
-    _meant[:] = [name]
-
-
 def load(name: str) -> Stack:
     """Return the stack as it was last brought up. Raises UserError when there is none."""
     stack = find(name)
     if stack is None:
-        raise UserError(f"There is no stack {name!r}.", f"labkit up{named(name)}")
+        raise UserError(f"There is no stack {name!r}.", f"labkit up{stack_names.named(name)}")
     return stack
 
 
@@ -133,7 +115,7 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
     """Let one command change the stack at a time. Raises UserError that names the command that holds the lock."""
     import fcntl
 
-    directory = directory_of(name)
+    directory = stack_names.directory_of(name)
     try:
         paths.make_private(directory)
     except OSError as error:

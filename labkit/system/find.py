@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from labkit.system import DEFAULT
 from labkit.system.model import Profile
 
-DEFAULT = "choreography"
 _FOLDER = Path(__file__).parent / "profiles"
 _LABS = "*/profile.py"
 

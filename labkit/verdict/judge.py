@@ -16,7 +16,7 @@ from labkit.invariants.model import Invariant
 from labkit.invariants.narrowed import narrowed
 from labkit.invariants.witness import Witness, witness
 from labkit.pass_fail_unknown import Verdict, worst
-from labkit.system import find as profiles
+from labkit.system import DEFAULT
 from labkit.verdict.finding import Finding
 from labkit.verdict.parked import parked_findings
 from labkit.verdict.process_events import Machine, machine_of
@@ -77,7 +77,7 @@ def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | No
 
 def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None, needed: set[str]) -> Judgement:
     run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
-    profile = run.get("profile", profiles.DEFAULT)
+    profile = run.get("profile", DEFAULT)
     if invariants is None:
         invariants = catalog.of_profile(profile)
     machine, parked = machine_of(connection), parked_findings(connection)

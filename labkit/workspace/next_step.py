@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.catalog.labs import Step
-from labkit.stack import state
+from labkit.stack import stack_names
 from labkit.workspace import manifest
 from labkit.workspace.lab_status import NOT_STARTED, STARTED, LabStatus
 from labkit.workspace.learner_folder import Workspace
@@ -14,7 +14,7 @@ from labkit.workspace.learner_folder import Workspace
 
 def first(stack_name: str = "default") -> str:
     """Return the first command for a user without a workspace, including how to reach labkit if the shell does not find it."""
-    return f"{_reach()}labkit init workshop{state.named(stack_name)}"
+    return f"{_reach()}labkit init workshop{stack_names.named(stack_name)}"
 
 
 def _reach() -> str:
