@@ -71,15 +71,15 @@ class Docker:
         with self._lock:
             if time.monotonic() - self._looked > FRESH:
                 query = json.dumps({"label": [f"com.docker.compose.project={self._project}"]})
-                found = self._ask(f"/containers/json?all=1&filters={docker_engine.quoted(query)}")
+                found = self._get(f"/containers/json?all=1&filters={docker_engine.quoted(query)}")
                 self._seen_then = {c["Labels"]["com.docker.compose.service"]: c for c in found}
                 self._looked = time.monotonic()
             return self._seen_then
 
-    def _ask(self, path: str) -> Any:
+    def _get(self, path: str) -> Any:
         """GET from the engine's API. Raises NoEngine when the engine has stopped answering."""
         try:
-            return docker_engine.ask(self._engine.host, path, timeout=ANSWER_TIMEOUT)
+            return docker_engine.get(self._engine.host, path, timeout=ANSWER_TIMEOUT)
         except TimeoutError:
             raise docker_engine.silent(str(self._engine.socket)) from None
         except (ConnectionError, FileNotFoundError) as error:
@@ -87,10 +87,10 @@ class Docker:
                 docker_engine.STOPPED, f"The Docker engine does not answer any more: {error}.", "labkit doctor"
             ) from None
 
-    def _tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """POST to the engine's API, without the docker SDK, whose import takes longer than the request. Raises Refused and NoEngine."""
         try:
-            return docker_engine.tell(self._engine.host, path, body, timeout=DONE_TIMEOUT)
+            return docker_engine.post(self._engine.host, path, body, timeout=DONE_TIMEOUT)
         except TimeoutError:
             raise docker_engine.silent(str(self._engine.socket)) from None
         except OSError as error:
@@ -153,7 +153,7 @@ class Docker:
             return 0.0
 
     def _inspect(self, container_id: str) -> Any:
-        return self._ask(f"/containers/{container_id}/json")
+        return self._get(f"/containers/{container_id}/json")
 
     def _end_of(self, container_id: str) -> End | None:
         state = self._inspect(container_id)["State"]
@@ -169,7 +169,7 @@ class Docker:
     def _memory_of(self, name: str) -> int | None:
         with suppress(OSError):  # the container may just have ended
             path = f"/containers/{self._id(name)}/stats?stream=false&one-shot=true"
-            usage = self._ask(path)["memory_stats"]
+            usage = self._get(path)["memory_stats"]
             cache = usage["stats"].get("inactive_file", usage["stats"].get("total_inactive_file", 0))
             return int(usage["usage"]) - int(cache)
         return None
@@ -237,7 +237,7 @@ class Docker:
             begun = time.monotonic()
             for pause in (0.0, PROCESSOR_S):
                 time.sleep(pause)
-                used.append(int(self._ask(path)["cpu_stats"]["cpu_usage"]["total_usage"]))
+                used.append(int(self._get(path)["cpu_stats"]["cpu_usage"]["total_usage"]))
             return (used[1] - used[0]) / 1e9 / (time.monotonic() - begun) * 100
         return None
 
@@ -290,7 +290,7 @@ class Docker:
         subnet that the engine chose, and configures that subnet.
         """
         label = f"com.docker.compose.project={project}"
-        if kept and self._ask(f"/networks?filters={docker_engine.quoted(json.dumps({'label': [label]}))}"):
+        if kept and self._get(f"/networks?filters={docker_engine.quoted(json.dumps({'label': [label]}))}"):
             return kept
         trial = self._api.create_network(f"{project}-trial", labels={"com.docker.compose.project": project})
         try:
@@ -349,7 +349,7 @@ class Docker:
             raise compose.explained(str(reason), self._directory) from None
 
     def _on(self, name: str, verb: str) -> Any:
-        return self._tell(f"/containers/{self._id(name)}/{verb}")
+        return self._post(f"/containers/{self._id(name)}/{verb}")
 
     def _id(self, name: str) -> str:
         return str(self._containers()[name]["Id"])
@@ -415,7 +415,7 @@ class Docker:
         for network, had in self._inspect(self._id(name))["NetworkSettings"]["Networks"].items():
             kept = {"network": network, "aliases": had["Aliases"] or [], "address": had["IPAddress"]}
             paths.write(self._cut_note(name), json.dumps(kept))
-            self._tell(f"/networks/{docker_engine.quoted(network)}/disconnect", {"Container": self._id(name)})
+            self._post(f"/networks/{docker_engine.quoted(network)}/disconnect", {"Container": self._id(name)})
 
     def _cut_note(self, name: str) -> Path:
         return self._directory / "cut" / f"{name}.json"
@@ -441,7 +441,7 @@ class Docker:
         if not self._containers()[name]["NetworkSettings"]["Networks"]:
             endpoint = {"Aliases": had["aliases"], **({"IPAMConfig": {"IPv4Address": had["address"]}} if had["address"] else {})}
             network = docker_engine.quoted(had["network"])
-            self._tell(f"/networks/{network}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
+            self._post(f"/networks/{network}/connect", {"Container": self._id(name), "EndpointConfig": endpoint})
         self._cut_note(name).unlink(missing_ok=True)
 
     def down(self, *, data: bool) -> None:
