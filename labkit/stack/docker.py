@@ -22,7 +22,7 @@ from labkit.errors import Damaged, UserError
 from labkit.preparing import Preparing
 from labkit.stack import accounts, compose, event_log, log_files, products
 from labkit.stack.model import Stack
-from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, End, Seen
+from labkit.stack.runtime import CUT, DOCKER, FAILED, PAUSED, RUNNING, STOPPED, ComponentStatus, End
 from labkit.system.model import Profile
 
 # Seconds that a service may take to end by itself.
@@ -44,7 +44,7 @@ EVENTS = {"start": "start", "die": "end", "pause": "pause", "unpause": "unpause"
 class Docker:
     name = DOCKER
     extra: Sequence[str] = ()
-    refused: Mapping[str, UserError] = {}
+    unsupported: Mapping[str, UserError] = {}
 
     def __init__(self, directory: Path, profile: Profile) -> None:
         self._directory = directory
@@ -121,10 +121,10 @@ class Docker:
     def runs(self, component: str) -> bool:
         return component in self.running()
 
-    def holds_ports(self) -> set[str]:
+    def stopped_holding_ports(self) -> set[str]:
         return {name for name, container in self._containers().items() if container["State"] in RUNS and self._waits(name)}
 
-    def look(self) -> dict[str, Seen]:
+    def status(self) -> dict[str, ComponentStatus]:
         try:
             containers = self._containers()
         except docker_engine.NoEngine as error:
@@ -133,18 +133,18 @@ class Docker:
             containers = {}
         return dict(zip(self._names, self._each(self._names, lambda name: self._seen(containers.get(name))), strict=True))
 
-    def _seen(self, container: dict[str, Any] | None) -> Seen:
+    def _seen(self, container: dict[str, Any] | None) -> ComponentStatus:
         if container is None:
-            return Seen(STOPPED)
+            return ComponentStatus(STOPPED)
         name = container["Labels"]["com.docker.compose.service"]
         if container["State"] in RUNS and self._waits(name):
-            return Seen(STOPPED)
+            return ComponentStatus(STOPPED)
         if container["State"] not in RUNS:
             end = self._end_of(container["Id"])
-            return Seen(STOPPED if end is None or end.asked_for else FAILED)
+            return ComponentStatus(STOPPED if end is None or end.asked_for else FAILED)
         state = self._inspect(container["Id"])["State"]
         uptime = time.time() - max(_epoch(state["StartedAt"]), self._began_again(name))
-        return Seen(_halted(container) or RUNNING, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
+        return ComponentStatus(_halted(container) or RUNNING, state["Pid"], max(0.0, uptime), state.get("Health", {}).get("Status", ""))
 
     def _began_again(self, name: str) -> float:
         try:
@@ -174,7 +174,7 @@ class Docker:
             return int(usage["usage"]) - int(cache)
         return None
 
-    def is_ours(self, component: str, port: int) -> bool:
+    def owns_port(self, component: str, port: int) -> bool:
         return True  # the engine assigns a port to one container only, and refuses a port in use
 
     def last_end(self, component: str, since: float) -> End | None:
@@ -192,7 +192,7 @@ class Docker:
         announced = [event for event in event_log.read(self._directory) if event["time"] >= since]
         return sorted([*announced, *map(_event, found)], key=lambda event: float(event["time"]))
 
-    def unwatched(self, since: float) -> str | None:
+    def why_events_missing(self, since: float) -> str | None:
         """Detect lost events: a container was started since then, and the engine has no event of that start."""
         started = {event["component"] for event in self.events(since) if event["event"] == "start"}
         for name, container in self._containers().items():
@@ -212,7 +212,7 @@ class Docker:
                 return text.decode(errors="replace").splitlines()
         return log_files.lines(log_files.of(self._directory, component), count)
 
-    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+    def process_log(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
         with suppress(docker_engine.NoEngine, OSError):
             container = self._containers().get(component)
             if container and (since := self._start_of(container, ended)) is not None:
@@ -230,7 +230,7 @@ class Docker:
         starts = [e["time"] for e in self.events(ended - REMEMBERED) if e["event"] == "start" and e["component"] == name]
         return next((began for began in reversed(starts) if began <= ended), None)
 
-    def processor(self, component: str) -> float | None:
+    def processor_percent(self, component: str) -> float | None:
         with suppress(docker_engine.NoEngine, docker_engine.Refused, OSError, KeyError, ZeroDivisionError):
             path = f"/containers/{self._id(component)}/stats?stream=false&one-shot=true"
             used: list[int] = []
@@ -249,7 +249,7 @@ class Docker:
 
     # bringing up
 
-    def wake(self) -> set[str]:
+    def resume_halted(self) -> set[str]:
         with suppress(docker_engine.NoEngine):
             self.unpause(self._names)
             self.join(self._names)
@@ -259,7 +259,7 @@ class Docker:
         docker_engine.find()
         compose.check_version()
 
-    def clear(self) -> None:
+    def end_leftovers(self) -> None:
         """Nothing to do: compose takes over what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
@@ -309,7 +309,7 @@ class Docker:
     def start(self, names: Collection[str]) -> float:
         since = time.time()
         containers = self._containers()
-        waiting = [name for name in names if name in self.holds_ports() and self._are_current([containers[name]])]
+        waiting = [name for name in names if name in self.stopped_holding_ports() and self._are_current([containers[name]])]
         self._each(waiting, self._begin_again)  # their containers run, so compose would leave them alone
         others = [name for name in names if name not in waiting]
         for name in others:
@@ -333,7 +333,7 @@ class Docker:
         labels = [container["Labels"] for container in containers]
         return all(hashes.get(of["com.docker.compose.service"]) == of.get("com.docker.compose.config-hash") for of in labels)
 
-    def check(self) -> None:
+    def check_supervisor(self) -> None:
         """Nothing to check: the engine supervises the containers."""
 
     # ending and disturbing

@@ -22,7 +22,7 @@ from labkit.preparing import Preparing
 from labkit.servers import mysql
 from labkit.stack import event_log, installed, log_files, processes, products
 from labkit.stack.model import SUPERVISOR, Endpoint, Stack
-from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, End, Seen
+from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, ComponentStatus, End
 from labkit.system.model import Profile
 
 SERVICE_GRACE = 4.0  # seconds that a service may take to end by itself
@@ -138,7 +138,7 @@ class _Place:
 class Native:
     name = NATIVE
     extra: Sequence[str] = (SUPERVISOR,)
-    refused: Mapping[str, UserError] = {
+    unsupported: Mapping[str, UserError] = {
         "cut": UserError(
             "The native runtime cannot cut a component off the network: its processes share this machine's.",
             "labkit fault pause COMPONENT, or a stack on Docker: labkit up --name docker --runtime docker",
@@ -160,18 +160,18 @@ class Native:
     def runs(self, component: str) -> bool:
         return processes.running(self._directory, component) is not None
 
-    def holds_ports(self) -> set[str]:
+    def stopped_holding_ports(self) -> set[str]:
         return set()
 
-    def look(self) -> dict[str, Seen]:
+    def status(self) -> dict[str, ComponentStatus]:
         return {name: self._seen(name) for name in (*self._names, SUPERVISOR)}
 
-    def _seen(self, name: str) -> Seen:
+    def _seen(self, name: str) -> ComponentStatus:
         process = processes.running(self._directory, name)
         if process is None:
             end = self.last_end(name, 0.0)
-            return Seen(STOPPED if end is None or end.asked_for or self._was_announced(name) else FAILED)
-        return Seen(PAUSED if process.paused() else RUNNING, process.pid, process.uptime())
+            return ComponentStatus(STOPPED if end is None or end.asked_for or self._was_announced(name) else FAILED)
+        return ComponentStatus(PAUSED if process.paused() else RUNNING, process.pid, process.uptime())
 
     def _was_announced(self, name: str) -> bool:
         """Whether labkit ended the component. It may have used force because the component took too long."""
@@ -183,7 +183,7 @@ class Native:
         sizes = {name: processes.memory(process.pid) for name, process in running.items() if process}
         return {name: size for name, size in sizes.items() if size is not None}
 
-    def is_ours(self, component: str, port: int) -> bool:
+    def owns_port(self, component: str, port: int) -> bool:
         process = processes.running(self._directory, component)
         return process is None or processes.listens(process, port)
 
@@ -210,7 +210,7 @@ class Native:
         first = next((place for place, event in enumerate(events) if event["time"] >= since), len(events))
         return events[first:]
 
-    def unwatched(self, since: float) -> str | None:
+    def why_events_missing(self, since: float) -> str | None:
         watched = False
         for event in event_log.read(self._directory):
             if event["component"] == SUPERVISOR:
@@ -228,7 +228,7 @@ class Native:
     def log(self, component: str, count: int | None) -> list[str]:
         return log_files.lines(log_files.of(self._directory, component), count)
 
-    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+    def process_log(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
         later: int | None = None
         for event in self._latest(component, START_EVENTS):
             if event["event"] != "start":
@@ -241,22 +241,22 @@ class Native:
             later = begin
         return None  # no start was recorded
 
-    def processor(self, component: str) -> float | None:
+    def processor_percent(self, component: str) -> float | None:
         process = processes.running(self._directory, component)
-        return processes.processor(process.pid) if process else None
+        return processes.processor_percent(process.pid) if process else None
 
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
         return log_files.follow({name: log_files.of(self._directory, name) for name in components})
 
-    def wake(self) -> set[str]:
-        processes.mend_records(self._directory, (*self._names, SUPERVISOR))
+    def resume_halted(self) -> set[str]:
+        processes.correct_records(self._directory, (*self._names, SUPERVISOR))
         self.unpause(self._names)
         return self.running()
 
     def refuse_unusable(self) -> None:
         self._find()
 
-    def clear(self) -> None:
+    def end_leftovers(self) -> None:
         processes.stop(dict.fromkeys(processes.marked(self._directory), STRAY_GRACE))
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
@@ -331,7 +331,7 @@ class Native:
                 env={**passed_on, processes.MARKER: str(self._directory), "LABKIT_COMPONENT": SUPERVISOR},
             )
 
-    def check(self) -> None:
+    def check_supervisor(self) -> None:
         """Raises UserError when the new supervisor has ended."""
         if self._spawned and self._spawned.poll() is not None:
             log = self.log(SUPERVISOR, 8)
@@ -385,7 +385,7 @@ class Native:
         return {name: process for name, process in running.items() if process.send(number)}
 
     def cut(self, names: Collection[str]) -> None:
-        raise self.refused["cut"]
+        raise self.unsupported["cut"]
 
     def join(self, names: Collection[str]) -> None:
         """Nothing to do: this runtime never cuts components off."""

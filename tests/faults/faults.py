@@ -120,7 +120,7 @@ class Faults:
 
     def is_frozen(self, component: str) -> bool:
         """Asks the kernel; for a container, asks the engine, which may freeze it in different ways."""
-        seen = self.stack.runtime.look()[component]
+        seen = self.stack.runtime.status()[component]
         return seen.state == PAUSED if isinstance(self.stack.runtime, Docker) else state_of(seen.pid or 0) == "T"
 
     def heal_all(self) -> None:
