@@ -55,7 +55,7 @@ def of(name: str, directory: Path, profile: Profile) -> Runtime:
         from labkit.stack.docker import Docker
 
         return Docker(directory, profile)
-    from labkit.stack.native import Native
+    from labkit.stack.native.runtime import Native
 
     return Native(directory, profile)
 

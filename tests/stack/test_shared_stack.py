@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.stack import compose
-from labkit.stack.native import Native
+from labkit.stack.native.runtime import Native
 from tests.conftest import RunningStack
 from tests.running import PROFILE, is_alive, wait_until
 

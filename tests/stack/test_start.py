@@ -9,7 +9,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.evidence import environment, last_words
 from labkit.stack import event_log, log_files, start_times
 from labkit.stack.complaints import complains_of_port, complaint
-from labkit.stack.native import Native
+from labkit.stack.native.runtime import Native
 from tests.running import PROFILE
 
 
