@@ -13,7 +13,7 @@ from labkit.evidence import quiescence
 from labkit.evidence.quiescence import Watcher
 from labkit.faults.ledger import Ledger
 from labkit.stack import state as states
-from labkit.stack.docker import Docker
+from labkit.stack.docker.runtime import Docker
 from labkit.stack.runtime import PAUSED, End
 from labkit.stack.transactions import Transaction
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
