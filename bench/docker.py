@@ -23,7 +23,7 @@ def usable() -> docker_engine.Engine | None:
 
 def rows(found: docker_engine.Engine, native_rate: float) -> list[Row]:
     """The rows of each database whose image is present. `native_rate` (sagas/s) is this run's native rate with 64 clients."""
-    here = {tag for image in docker_engine.ask(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
+    here = {tag for image in docker_engine.get(found.host, "/images/json", timeout=10) for tag in image["RepoTags"] or []}
     return [row for database in DATABASES if DATABASES[database][0] in here for row in _rows(database, native_rate)]
 
 

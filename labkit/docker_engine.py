@@ -62,7 +62,7 @@ def find() -> Engine:
     if not host.startswith("unix://"):
         raise NoEngine(REMOTE, f"The Docker engine at {host} is not reached by a socket of this machine.", "unset DOCKER_HOST")
     try:
-        answer = ask(host, "/version")
+        answer = get(host, "/version")
     except PermissionError:
         raise NoEngine(
             DENIED, f"You may not use the Docker engine's socket {host}.", "sudo usermod -aG docker $USER, then log in again"
@@ -116,7 +116,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
+def get(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
     """GET from the engine's API. Returns the JSON answer. Raises OSError when there is no answer or an error status."""
     status, answer = _request(host, "GET", path, None, timeout)
     if status != 200:
@@ -124,7 +124,7 @@ def ask(host: str, path: str, *, timeout: float = PING_TIMEOUT) -> Any:
     return answer
 
 
-def tell(host: str, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
+def post(host: str, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
     """POST to the engine's API. Status 304 (already in that state) counts as success. Raises Refused, or OSError without an answer."""
     status, answer = _request(host, "POST", path, body, timeout)
     if status >= 400:
@@ -175,7 +175,7 @@ def quoted(text: str) -> str:
 
 def memory_mb(engine: Engine) -> float:
     """Return the memory of the engine's machine, which may be a virtual one, in megabytes."""
-    return float(ask(engine.host, "/info", timeout=10.0)["MemTotal"]) / 1e6
+    return float(get(engine.host, "/info", timeout=10.0)["MemTotal"]) / 1e6
 
 
 def compose_version() -> str:

@@ -211,7 +211,7 @@ class RunningStack:
     def begun_since(self, moment: float) -> set[str]:
         """The components restarted since `moment` (time.monotonic()). A restarted service in a container keeps its process."""
         while True:  # repeat until the look was fast enough to be exact
-            before, seen, after = time.monotonic(), self.runtime.look(), time.monotonic()
+            before, seen, after = time.monotonic(), self.runtime.status(), time.monotonic()
             uptimes = {name: component.uptime_s or 0.0 for name, component in seen.items()}
             begun = {name for name, uptime in uptimes.items() if before - uptime > moment}
             if begun == {name for name, uptime in uptimes.items() if after - uptime > moment}:

@@ -88,7 +88,7 @@ def machine_since(stack: Stack, since: float, stalls: Sequence[environment.Event
     with closing(database.new()) as connection:
         database.insert(connection, "environment", [event.row() for event in events])
         database.insert(connection, "last_words", last_words.rows(runtime, stack.services, since, seen))
-        database.set_complete(connection, "environment", runtime.unwatched(since))
+        database.set_complete(connection, "environment", runtime.why_events_missing(since))
         return machine_of(connection)
 
 

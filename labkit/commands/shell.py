@@ -5,8 +5,9 @@ import sys
 from typing import NoReturn
 
 from labkit.errors import ExitCode, UserError
-from labkit.stack import native, processes, products, runtimes, state, store_prompt
+from labkit.stack import processes, products, runtimes, state, store_prompt
 from labkit.stack.model import Stack
+from labkit.stack.native import plan
 from labkit.stack.runtime import NATIVE, Runtime
 from labkit.stack.store_prompt import Looks
 from labkit.terminal import say
@@ -42,7 +43,7 @@ def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
     login = product.shell_environment(stack, component) if product else {}
     command = runtime.shell(component, login)
     if stack.runtime == NATIVE:
-        entry = native.planned(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
+        entry = plan.load(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
         say.problem(f"{component} is a process of this machine: a shell in its folder, with its environment. exit ends it.")
         os.chdir(entry["cwd"])
         own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # the user's own processes carry no marker

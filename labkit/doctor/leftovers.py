@@ -133,8 +133,8 @@ def _labelled(subject: Subject) -> Iterator[tuple[str, str, dict[str, str]]]:
     for container in subject.answers.containers:
         yield "container", str(container["Names"][0]).lstrip("/"), dict(container["Labels"])
     query = docker_engine.quoted(json.dumps({"label": [compose.DIRECTORY_LABEL]}))
-    networks: list[Any] = docker_engine.ask(subject.engine.host, f"/networks?filters={query}", timeout=ASK_TIMEOUT)
-    volumes: dict[str, Any] = docker_engine.ask(subject.engine.host, f"/volumes?filters={query}", timeout=ASK_TIMEOUT)
+    networks: list[Any] = docker_engine.get(subject.engine.host, f"/networks?filters={query}", timeout=ASK_TIMEOUT)
+    volumes: dict[str, Any] = docker_engine.get(subject.engine.host, f"/volumes?filters={query}", timeout=ASK_TIMEOUT)
     for network in networks:
         yield "network", network["Name"], network["Labels"]
     for volume in volumes["Volumes"] or []:

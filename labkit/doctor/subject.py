@@ -86,9 +86,9 @@ def _ask(found: Engine) -> Answers | None:
     """Return the engine's answers, or None if it answers nothing beyond its version."""
     try:
         asked = time.time()
-        info = engines.ask(found.host, "/info", timeout=ASK_TIMEOUT)
+        info = engines.get(found.host, "/info", timeout=ASK_TIMEOUT)
         answered = time.time()
-        return Answers(info, tuple(engines.ask(found.host, "/containers/json?all=1", timeout=ASK_TIMEOUT)), asked, answered)
+        return Answers(info, tuple(engines.get(found.host, "/containers/json?all=1", timeout=ASK_TIMEOUT)), asked, answered)
     except OSError:
         return None
 

@@ -314,7 +314,7 @@ def _surroundings(collection: Collection, scenario: Scenario, stillness: Stillne
     begun = max(since, scenario.since)
     events = [*environment.with_ports(stack, runtime, environment.events(runtime, begun, spans)), *scenario.stalls, *stalls.found]
     database.insert(connection, "environment", [event.row() for event in events])
-    database.set_complete(connection, "environment", runtime.unwatched(begun))
+    database.set_complete(connection, "environment", runtime.why_events_missing(begun))
     found, planted = faults.rows(stack, collection.begin.ledger if collection.begin else 0)
     database.insert(connection, "faults", found)
     found_there = set(connection.execute("SELECT topic, partition_no, offset_no FROM planted_records").fetchall())

@@ -24,7 +24,7 @@ def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
     for component in TAKERS:
         lines = runtime.log(component, LINES)
         _insert(connection, "handlings", component, list(handled(lines)))
-        own = runtime.said(component, LINES)  # only the current process: an earlier one may have run other code
+        own = runtime.process_log(component, LINES)  # only the current process: an earlier one may have run other code
         _insert(connection, "warnings", component, [(text,) for text in warned(lines if own is None else own)])
 
 

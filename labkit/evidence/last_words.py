@@ -21,7 +21,7 @@ def rows(runtime: Runtime, components: Collection[str], since: float, events: Se
         ends = [e.happened for e in events if e.component == name and e.event == "end" and not e.by_labkit][-ENDS:]
         processes: list[float | None] = [*ends, *([] if ends and not runtime.runs(name) else [None])]
         for ended in processes:
-            words = complaints.complaint(runtime.said(name, complaints.LINES, ended) or [])
+            words = complaints.complaint(runtime.process_log(name, complaints.LINES, ended) or [])
             if words is not None and (words.at is None or words.at >= since - CLOCKS_APART_S):
                 about = {"component": name, "said": words.at and utc(words.at), "ended": ended and utc(ended)}
                 found.append({**about, "message_id": words.message_id, "text": words.text})

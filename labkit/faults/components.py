@@ -7,7 +7,7 @@ from labkit.errors import UserError
 from labkit.stack import complaints, probes, processes, runtimes
 from labkit.stack.model import Stack
 from labkit.stack.readiness import wait_all
-from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, End, Seen
+from labkit.stack.runtime import ALIVE, CUT, NATIVE, PAUSED, RUNNING, ComponentStatus, End
 
 SHOW_S = 5.0  # seconds until the effect on a component is visible
 LOOK_S = 0.005
@@ -15,19 +15,19 @@ LOOK_S = 0.005
 
 def refuse(stack: Stack, verb: str, name: str) -> None:
     """Raise UserError with the reason and an alternative when this runtime does not support the verb."""
-    refusal = runtimes.of_stack(stack).refused.get(verb)
+    refusal = runtimes.of_stack(stack).unsupported.get(verb)
     if refusal is not None:
         next_step = (refusal.next_step or "").replace("COMPONENT", name)
         raise UserError(refusal.message, next_step, exit_code=refusal.exit_code, details=refusal.details)
 
 
-def seen(stack: Stack, name: str) -> Seen:
-    return runtimes.of_stack(stack).look()[name]
+def status(stack: Stack, name: str) -> ComponentStatus:
+    return runtimes.of_stack(stack).status()[name]
 
 
 def state(stack: Stack, name: str) -> str:
     """Return RUNNING, PAUSED, CUT, STOPPED or FAILED of labkit.stack.runtime."""
-    return seen(stack, name).state
+    return status(stack, name).state
 
 
 def works(stack: Stack, name: str) -> bool:
@@ -44,7 +44,7 @@ def identity(stack: Stack, name: str) -> str | None:
     if stack.runtime == NATIVE:
         process = processes.running(stack.directory, name)
         return f"{process.pid} {process.start}" if process else None
-    pid = seen(stack, name).pid
+    pid = status(stack, name).pid
     return str(pid) if pid else None
 
 
@@ -121,7 +121,7 @@ def ended_again(stack: Stack, name: str, since: float) -> tuple[str, bool] | Non
         return None
     if (taken := complaints.port_taken(stack, runtime, name)) is not None:
         return f"it could not start: {taken}", True
-    words = complaints.complaint(runtime.said(name, complaints.LINES) or [])
+    words = complaints.complaint(runtime.process_log(name, complaints.LINES) or [])
     return f"it ended {end}" + (f": {words.last_line.rstrip('.')}" if words else ""), False
 
 

@@ -111,7 +111,7 @@ def await_disarmed(stack: Stack, targets: Iterable[str], generation: int) -> Non
             await_acknowledgement(stack, waiting, generation)
             return
         except NotAcknowledged as late:
-            seen = runtimes.of_stack(stack).look()
+            seen = runtimes.of_stack(stack).status()
             silent = {name: why for name, why in late.targets.items() if seen[name].state in (RUNNING, CUT)}
             down = {name for name in waiting if seen[name].state not in (RUNNING, CUT)}
             if silent and not down:
@@ -137,7 +137,7 @@ def await_acknowledgement(stack: Stack, targets: Iterable[str], generation: int,
 
 
 def _refuse_down(stack: Stack, targets: Iterable[str]) -> None:
-    seen = runtimes.of_stack(stack).look()
+    seen = runtimes.of_stack(stack).status()
     down = {
         name: f"is {_STATES.get(seen[name].state, seen[name].state)}" for name in sorted(targets) if seen[name].state not in (RUNNING, CUT)
     }

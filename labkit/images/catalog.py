@@ -92,7 +92,7 @@ def _reference(kind: str, there: Mapping[str, Any]) -> str:
 def _on(found: Engine) -> dict[str, str]:
     """Return the engine's images: name to id."""
     try:
-        listed = docker_engine.ask(found.host, "/images/json", timeout=ASK_TIMEOUT)
+        listed = docker_engine.get(found.host, "/images/json", timeout=ASK_TIMEOUT)
     except OSError as error:
         raise UserError(f"The Docker engine does not say which images it has: {error}", "labkit doctor") from None
     return {
@@ -105,7 +105,7 @@ def _describe(found: Engine, kind: str, reference: str, there: Mapping[str, str]
     if identity is None:
         return Image(kind, reference, present=False, built=False, description=reference)
     try:
-        details = docker_engine.ask(found.host, f"/images/{identity}/json", timeout=ASK_TIMEOUT)
+        details = docker_engine.get(found.host, f"/images/{identity}/json", timeout=ASK_TIMEOUT)
     except OSError as error:
         raise UserError(f"The Docker engine does not say what {reference} is: {error}", "labkit doctor") from None
     labels = details["Config"].get("Labels") or {}

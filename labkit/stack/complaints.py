@@ -106,7 +106,7 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
     Considers the process that ended at `ended` (epoch seconds), by default the last process.
     """
     numbers, is_service = stack.ports_of(component), stack[component].kind == "service"
-    lines = runtime.said(component, LINES, ended)
+    lines = runtime.process_log(component, LINES, ended)
     complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], *numbers)
     if (complains or lines is None or not is_service) and not runtime.runs(component) and (held := ports.first_held(numbers)) is not None:
         return f"its port {held} is held by {ports.holder(held)}"
@@ -115,13 +115,13 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
 
 def doing(runtime: Runtime, component: str) -> str | None:
     """Return a phrase that says what a component does that runs without progress, or None when that is unknown."""
-    lines = runtime.said(component, LINES)
+    lines = runtime.process_log(component, LINES)
     if lines is None:
         return None
-    uses = runtime.processor(component)
+    uses = runtime.processor_percent(component)
     busy = "" if uses is None else f", and uses {uses:.0f} % of a processor"
-    seen = runtime.look().get(component)
-    since = "" if seen is None or seen.uptime_s is None else f" {seen.uptime_s:.0f} s ago"
+    status = runtime.status().get(component)
+    since = "" if status is None or status.uptime_s is None else f" {status.uptime_s:.0f} s ago"
     words = complaint(lines)
     what = f"complained last of {words.last_line.rstrip('.')}; it" if words else "has complained of nothing since it" if lines else None
     return f"{component} {what or 'has said nothing since it'} was started{since}{busy}"

@@ -101,16 +101,16 @@ def _bring_up(
         take_down(directory, old, data=True)
         old = intent = None
     running = runtimes.of(runtime, directory, profile)
-    alive = running.wake()
+    alive = running.resume_halted()
     if not alive:
-        running.clear()  # a killed labkit may have started components without recording them
+        running.end_leftovers()  # a killed labkit may have started components without recording them
     source = (wanted_source or (old.source if old and alive & services else paths.content())).absolute()
     if runtime == DOCKER:
         compose.refuse_paths(source, directory, paths.compose_directory())
     provision.statements(source, profile)  # raises UserError when `source` is not a folder of services
     versions = running.prepare(alive, view)
     accounts.settle(directory, profile, open_wanted=open_wanted)
-    stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.holds_ports())
+    stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.stopped_holding_ports())
     if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
         # The program that took a store's port may have received its password from clients of the store.
         accounts.settle(directory, profile, draw_anew=True)
@@ -156,7 +156,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
         view.ready(ready)
 
     def tick() -> None:
-        runtime.check()
+        runtime.check_supervisor()
         view.tick()
 
     def wait_for(names: Collection[str], since: float) -> None:

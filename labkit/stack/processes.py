@@ -158,7 +158,7 @@ def record(directory: Path, name: str, process: Process) -> None:
     paths.write(directory / "processes" / name, f"{process.pid} {process.start}")
 
 
-def mend_records(directory: Path, names: Iterable[str]) -> None:
+def correct_records(directory: Path, names: Iterable[str]) -> None:
     """Correct the records from what runs, where a record is lost or names an earlier process: the supervisor relies on them. A full disk is
     tolerated.
     """
@@ -280,7 +280,7 @@ def _listens_by_psutil(process: Process, port: int) -> bool:
     return any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in found)
 
 
-def processor(pid: int) -> float | None:
+def processor_percent(pid: int) -> float | None:
     """Return the use of one processor in percent, measured over PROCESSOR_S."""
     import psutil
 

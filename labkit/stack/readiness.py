@@ -46,8 +46,8 @@ class NotReady(UserError):
 
     def __init__(self, waiting: Awaited, seconds: float, why: str, end: End | None = None) -> None:
         runtime, component = waiting.runtime, waiting.component
-        said = runtime.said(component, LINES_KEPT)
-        self.log = runtime.log(component, LINES_KEPT) if said is None else said
+        own = runtime.process_log(component, LINES_KEPT)
+        self.log = runtime.log(component, LINES_KEPT) if own is None else own
         self.mistake = complaints.mistake("\n".join(self.log)) if end is not None and waiting.is_service else None
         log = self.log[-LAST_LINES:]
         details = [f"last lines of its log (labkit logs {component}):", *(f"  {line}" for line in log)] if log else []
@@ -107,7 +107,7 @@ def _ready(waiting: Awaited, since: float, given_up: threading.Event) -> Ready:
         running = runtime.runs(component)
         ran = ran or running
         why = waiting.probe() if running else "it does not run"
-        if why is None and not runtime.is_ours(component, waiting.ports[0]):
+        if why is None and not runtime.owns_port(component, waiting.ports[0]):
             why = f"another program answers on its port {waiting.ports[0]}"  # our process will soon notice the conflict and end
         seconds = time.time() - since
         if why is None:
@@ -129,7 +129,7 @@ def _port_taken(waiting: Awaited) -> str | None:
     """
     if (held := ports.first_held(waiting.ports)) is not None:
         return f"Port {held}, which was free for {waiting.component}, is held by {ports.holder(held)}."
-    lines = waiting.runtime.said(waiting.component, complaints.COMPLAINTS) or []
+    lines = waiting.runtime.process_log(waiting.component, complaints.COMPLAINTS) or []
     if complaints.complains_of_port(lines, *waiting.ports) and complaints.mistake("\n".join(lines)) is None:
         return f"A port that was free for {waiting.component} was held by another program when it started."
     return None

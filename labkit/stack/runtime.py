@@ -20,8 +20,8 @@ ALIVE = frozenset({RUNNING, PAUSED, CUT})
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A component's current state: RUNNING, PAUSED, CUT (off the network), STOPPED (ended on request, or never started) or FAILED.
+class ComponentStatus:
+    """What a component does now. `state` is RUNNING, PAUSED, CUT (off the network), STOPPED (ended on request, or never started) or FAILED.
 
     `pid` is the pid on this machine, if it is visible there. `health` is the result of the engine's own health check.
     """
@@ -61,7 +61,7 @@ class Runtime(Protocol):
 
     name: str
     extra: Sequence[str]  # what `status` shows besides the components
-    refused: Mapping[str, UserError]  # the verbs that it does not support, with the reason and an alternative
+    unsupported: Mapping[str, UserError]  # the verbs that it does not support, with the reason and an alternative
 
     # inspecting
 
@@ -71,16 +71,16 @@ class Runtime(Protocol):
     def runs(self, component: str) -> bool:
         """Whether one component runs. Cheap, because it is called often."""
 
-    def holds_ports(self) -> set[str]:
+    def stopped_holding_ports(self) -> set[str]:
         """Return the components that do not run but still occupy their ports."""
 
-    def look(self) -> dict[str, Seen]:
-        """Return the current state of every component and of `extra`."""
+    def status(self) -> dict[str, ComponentStatus]:
+        """Return the current status of every component and of `extra`."""
 
     def memory(self) -> dict[str, int]:
         """Return the memory of each running component in bytes: private memory and a share of shared memory."""
 
-    def is_ours(self, component: str, port: int) -> bool:
+    def owns_port(self, component: str, port: int) -> bool:
         """Whether this component answers on the port. Also True when that is unknown."""
 
     def last_end(self, component: str, since: float) -> End | None:
@@ -95,8 +95,8 @@ class Runtime(Protocol):
         Events are start, end, adopt, pause, unpause, oom, and stop. labkit writes stop when it is about to end a component.
         """
 
-    def unwatched(self, since: float) -> str | None:
-        """Return why some events since then are unknown, as a sentence without a full stop, or None."""
+    def why_events_missing(self, since: float) -> str | None:
+        """Return why some events since then are missing, as a sentence without a full stop, or None."""
 
     def halted(self) -> dict[str, str]:
         """Return the running components that cannot work: PAUSED or CUT."""
@@ -104,13 +104,13 @@ class Runtime(Protocol):
     def log(self, component: str, count: int | None) -> list[str]:
         """Return the last `count` log lines, or all."""
 
-    def said(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
+    def process_log(self, component: str, count: int, ended: float | None = None) -> list[str] | None:
         """Return the last `count` lines of one process: the component's last process, or the one that ended at `ended` (epoch seconds).
 
         Returns None when it is unknown where the process's lines begin.
         """
 
-    def processor(self, component: str) -> float | None:
+    def processor_percent(self, component: str) -> float | None:
         """Return the use of one processor in percent, or None when it is unknown. Measures for a moment."""
 
     def follow(self, components: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -118,13 +118,13 @@ class Runtime(Protocol):
 
     # bringing up
 
-    def wake(self) -> set[str]:
+    def resume_halted(self) -> set[str]:
         """Continue paused components and rejoin cut ones. Returns the running components."""
 
     def refuse_unusable(self) -> None:
         """Raises UserError when nothing could be started now."""
 
-    def clear(self) -> None:
+    def end_leftovers(self) -> None:
         """End what an interrupted command left. Called when no known component runs."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
@@ -142,7 +142,7 @@ class Runtime(Protocol):
     def start(self, names: Collection[str]) -> float:
         """Start these components in parallel. Returns the start time (epoch seconds) without waiting for them."""
 
-    def check(self) -> None:
+    def check_supervisor(self) -> None:
         """Raises UserError when the process that supervises the components has ended."""
 
     # ending and disturbing

@@ -52,10 +52,10 @@ _SPOKEN = {DOCKER: "This stack runs in containers.", NATIVE: "This stack runs as
 def of(name: str, directory: Path, profile: Profile) -> Runtime:
     """Return the runtime of a stack with this profile's components. Cheap: does not access the engine."""
     if name == DOCKER:
-        from labkit.stack.docker import Docker
+        from labkit.stack.docker.runtime import Docker
 
         return Docker(directory, profile)
-    from labkit.stack.native import Native
+    from labkit.stack.native.runtime import Native
 
     return Native(directory, profile)
 

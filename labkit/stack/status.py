@@ -7,7 +7,7 @@ from labkit.account import Account
 from labkit.docker_engine import NoEngine
 from labkit.stack import accounts, probes, runtimes
 from labkit.stack.model import SUPERVISOR, Stack
-from labkit.stack.runtime import RUNNING, UNKNOWN, Seen
+from labkit.stack.runtime import RUNNING, UNKNOWN, ComponentStatus
 
 PROBE_TIMEOUT, STARTING_S = 1.0, 15.0  # seconds
 STARTING, NOT_READY = "starting", "not ready"
@@ -18,9 +18,9 @@ def facts(stack: Stack) -> dict[str, Any]:
     runtime = runtimes.of_stack(stack)
     reason = None
     try:
-        seen, memory = runtime.look(), runtime.memory()
+        seen, memory = runtime.status(), runtime.memory()
     except NoEngine as silent:
-        seen, memory, reason = dict.fromkeys((*stack.names, *runtime.extra), Seen(UNKNOWN)), {}, silent
+        seen, memory, reason = dict.fromkeys((*stack.names, *runtime.extra), ComponentStatus(UNKNOWN)), {}, silent
     missing = _missing(stack, [name for name in stack.names if seen[name].state == RUNNING])
     components = [_component(stack, name, seen[name], memory.get(name), missing.get(name)) for name in (*stack.names, *runtime.extra)]
     mysql = stack.mysql
@@ -52,7 +52,7 @@ def _login(account: Account) -> dict[str, str | None]:
     return {"user": account.user if account.password else None, "password": account.password or None}
 
 
-def _component(stack: Stack, name: str, seen: Seen, memory: int | None, missing: str | None) -> dict[str, Any]:
+def _component(stack: Stack, name: str, seen: ComponentStatus, memory: int | None, missing: str | None) -> dict[str, Any]:
     """Return one component. `missing` says why it is not ready; a component that has not run for long is reported as starting."""
     is_component = name in stack.names
     unready = STARTING if seen.uptime_s is None or seen.uptime_s < STARTING_S else NOT_READY

@@ -13,7 +13,7 @@ from labkit.evidence import quiescence
 from labkit.evidence.quiescence import Watcher
 from labkit.faults.ledger import Ledger
 from labkit.stack import state as states
-from labkit.stack.docker import Docker
+from labkit.stack.docker.runtime import Docker
 from labkit.stack.runtime import PAUSED, End
 from labkit.stack.transactions import Transaction
 from tests.e2e.shop import eventually, new_customer, new_order, order_state
@@ -120,7 +120,7 @@ class Faults:
 
     def is_frozen(self, component: str) -> bool:
         """Asks the kernel; for a container, asks the engine, which may freeze it in different ways."""
-        seen = self.stack.runtime.look()[component]
+        seen = self.stack.runtime.status()[component]
         return seen.state == PAUSED if isinstance(self.stack.runtime, Docker) else state_of(seen.pid or 0) == "T"
 
     def heal_all(self) -> None:

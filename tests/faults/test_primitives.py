@@ -216,10 +216,10 @@ def test_a_component_cannot_be_cut_off_natively(faults: Faults) -> None:
 def test_a_component_is_cut_off_the_network_and_back_again(stack: RunningStack, faults: Faults, component: str) -> None:
     pid = stack.pid(component)
     cut = faults("cut", component)
-    assert stack.runtime.look()[component].state == CUT
+    assert stack.runtime.status()[component].state == CUT
     faults.fires(cut)
     faults.heal(cut)
-    assert stack.runtime.look()[component].state == RUNNING
+    assert stack.runtime.status()[component].state == RUNNING
     assert stack.pid(component) == pid
     faults.becomes(faults.order(), "APPROVED")
 

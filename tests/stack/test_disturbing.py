@@ -38,7 +38,7 @@ def states(stack: RunningStack) -> dict[str, str]:
 
 def looked_at(stack: RunningStack) -> dict[str, str]:
     """The states that the runtime reports."""
-    seen = stack.runtime.look()
+    seen = stack.runtime.status()
     return {name: seen[name].state for name in COMPONENTS}
 
 
@@ -62,7 +62,7 @@ def test_killed_shown_as_failed_and_repaired_by_up(stack: RunningStack, componen
     end = stack.runtime.last_end(component, begun)
     assert end is not None
     assert end.signal == 9
-    assert stack.runtime.look()[component].state == FAILED
+    assert stack.runtime.status()[component].state == FAILED
     broken = stack.labkit.status()
     assert not broken["ready"]
     assert [c["state"] for c in broken["components"] if c["name"] == component] == ["failed"]

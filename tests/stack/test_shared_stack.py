@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.stack import compose
-from labkit.stack.native import Native
+from labkit.stack.native.runtime import Native
 from tests.conftest import RunningStack
 from tests.running import PROFILE, is_alive, wait_until
 
@@ -97,7 +97,7 @@ def test_the_stack_outlives_its_supervisor_and_up_brings_a_new_one(stack: Runnin
 
 @pytest.mark.both_runtimes
 def test_restart_begins_one_anew_on_the_same_endpoint(stack: RunningStack) -> None:
-    wait_until(lambda: all((seen.uptime_s or 0.0) > 0.5 for seen in stack.runtime.look().values()), "all have run for a while")
+    wait_until(lambda: all((seen.uptime_s or 0.0) > 0.5 for seen in stack.runtime.status().values()), "all have run for a while")
     endpoints = {c["name"]: c["endpoint"] for c in stack.labkit.status()["components"]}
     begun = time.monotonic()
     stack.restart("order-history")

@@ -9,7 +9,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.evidence import environment, last_words
 from labkit.stack import event_log, log_files, start_times
 from labkit.stack.complaints import complains_of_port, complaint
-from labkit.stack.native import Native
+from labkit.stack.native.runtime import Native
 from tests.running import PROFILE
 
 
@@ -89,10 +89,10 @@ def lived(directory: Path, *lives: tuple[float, str, float | None]) -> Native:
 
 def test_only_the_words_of_this_process_count(tmp_path: Path) -> None:
     native = lived(tmp_path, (1.0, "ImportError: gone\n", 2.0), (3.0, "second\nKeyError\n", 4.0), (5.0, "", None))
-    assert native.said("customers", 10) == []
-    assert native.said("customers", 10, ended=2.0) == ["ImportError: gone"]
-    assert native.said("customers", 1, ended=4.0) == ["KeyError"]
-    assert native.said("orders", 10) is None
+    assert native.process_log("customers", 10) == []
+    assert native.process_log("customers", 10, ended=2.0) == ["ImportError: gone"]
+    assert native.process_log("customers", 1, ended=4.0) == ["KeyError"]
+    assert native.process_log("orders", 10) is None
 
 
 def test_each_end_is_told_with_its_own_last_words_and_nothing_of_before_the_mark(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_each_end_is_told_with_its_own_last_words_and_nothing_of_before_the_mark
 def test_a_log_that_was_put_aside_is_read_from_its_beginning(tmp_path: Path) -> None:
     native = lived(tmp_path, (1.0, "long ago\n" * 100, 2.0), (3.0, "", None))
     log_files.of(tmp_path, "customers").write_text("new\n")
-    assert native.said("customers", 10) == ["new"]
+    assert native.process_log("customers", 10) == ["new"]

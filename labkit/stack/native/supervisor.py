@@ -43,7 +43,7 @@ class Supervisor:
         self.children: dict[int, str] = {}
         self.adopted: dict[str, tuple[int, str]] = {}
         self.closing = False
-        self.untold = b""
+        self.pending = b""
         self.wake, wake_write = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(wake_write, False)
@@ -52,8 +52,8 @@ class Supervisor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self.note_process("supervisor", os.getpid())
-        self.tell("start", "supervisor", os.getpid())
+        self.record_process("supervisor", os.getpid())
+        self.record_event("start", "supervisor", os.getpid())
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -62,28 +62,28 @@ class Supervisor:
     def close(self, *_: object) -> None:
         self.closing = True
 
-    def tell(self, event: str, component: str, pid: int, **facts: object) -> None:
+    def record_event(self, event: str, component: str, pid: int, **facts: object) -> None:
         line = {"time": round(time.time(), 3), "event": event, "component": component, "pid": pid, **facts}
-        self.untold += (json.dumps(line) + "\n").encode()
-        self.tell_the_rest()
+        self.pending += (json.dumps(line) + "\n").encode()
+        self.write_pending()
 
-    def tell_the_rest(self) -> None:
+    def write_pending(self) -> None:
         """Write the pending events, as far as the disk has room. The rest is retried later, so that a full disk does not end the
         supervisor.
 
         Opens the file each time, because it may have been removed or replaced.
         """
-        if not self.untold:
+        if not self.pending:
             return
         with contextlib.suppress(OSError):
             events = os.open(os.path.join(self.directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                while self.untold:
-                    self.untold = self.untold[os.write(events, self.untold) :]
+                while self.pending:
+                    self.pending = self.pending[os.write(events, self.pending) :]
             finally:
                 os.close(events)
 
-    def note_process(self, component: str, pid: int) -> None:
+    def record_process(self, component: str, pid: int) -> None:
         """Record this process as that of `component`.
 
         If that fails, remove the record: a missing record is better than a wrong one, because labkit then finds the process by its
@@ -117,7 +117,7 @@ class Supervisor:
         for component in components:
             if self.runs(component):
                 self.adopted[component] = self.recorded(component)
-                self.tell("adopt", component, self.adopted[component][0])
+                self.record_event("adopt", component, self.adopted[component][0])
 
     def plan(self) -> dict[str, dict[str, object]]:
         with open(os.path.join(self.directory, "plan.json")) as file:
@@ -132,7 +132,7 @@ class Supervisor:
             if component not in plan:
                 return f"unknown component {component}"
         for component in components:
-            self.bury(component)
+            self.reap_dead(component)
             if component not in self.children.values() and not self.runs(component):
                 self.adopted.pop(component, None)
                 self.spawn(component, plan[component])
@@ -143,13 +143,13 @@ class Supervisor:
         if self.size(log) > LOG_LIMIT:
             with contextlib.suppress(OSError):
                 os.replace(log, f"{log}.1")
-        said_before = self.size(log)
+        log_from = self.size(log)
         pid = os.fork()
         if pid == 0:
-            self.become(component, how, log)
+            self.execute(component, how, log)
         self.children[pid] = component
-        self.note_process(component, pid)  # the caller finds the process at once
-        self.tell("start", component, pid, log_from=said_before)  # earlier text in the log is from other processes
+        self.record_process(component, pid)  # the caller finds the process at once
+        self.record_event("start", component, pid, log_from=log_from)  # earlier text in the log is from other processes
 
     def size(self, path: str) -> int:
         try:
@@ -157,7 +157,7 @@ class Supervisor:
         except OSError:
             return 0
 
-    def become(self, component: str, how: dict[str, object], log: str) -> None:
+    def execute(self, component: str, how: dict[str, object], log: str) -> None:
         """In the child: record the process, then execute the component. Never returns."""
         try:
             os.setsid()
@@ -168,7 +168,7 @@ class Supervisor:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            self.note_process(component, os.getpid())  # repeated here in case the parent is killed now
+            self.record_process(component, os.getpid())  # repeated here in case the parent is killed now
             os.chdir(str(how["cwd"]))
             argv, environment = how["argv"], how["env"]
             assert isinstance(argv, list)
@@ -187,7 +187,7 @@ class Supervisor:
                     break
                 self.ended(pid, status)
 
-    def bury(self, component: str) -> None:
+    def reap_dead(self, component: str) -> None:
         """Reap a dead process whose last threads still exist. Before they end it cannot be reaped, and it would count as running."""
         for pid in [pid for pid, name in self.children.items() if name == component and not start_time(pid)]:
             with contextlib.suppress(ChildProcessError):
@@ -196,16 +196,16 @@ class Supervisor:
     def ended(self, pid: int, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         how = {"exit_code": code} if code >= 0 else {"signal": -code}
-        self.tell("end", self.children.pop(pid, "?"), pid, **how)
+        self.record_event("end", self.children.pop(pid, "?"), pid, **how)
 
-    def look_after_adopted(self) -> None:
+    def check_adopted(self) -> None:
         for component, (pid, start) in list(self.adopted.items()):
             found = start_time(pid)
             if not found or (":" in found and found != start):
                 del self.adopted[component]
-                self.tell("end", component, pid, exit_code=None)  # only a parent learns the exit code
+                self.record_event("end", component, pid, exit_code=None)  # only a parent learns the exit code
 
-    def answer(self) -> None:
+    def answer_command(self) -> None:
         connection, _ = self.listener.accept()
         with connection:
             connection.settimeout(COMMAND_TIMEOUT)
@@ -220,17 +220,17 @@ class Supervisor:
     def run(self) -> None:
         self.listener.listen(8)
         while not (self.closing and not self.children and not self.adopted):
-            timeout = ADOPTED_INTERVAL if self.adopted or self.untold else None
+            timeout = ADOPTED_INTERVAL if self.adopted or self.pending else None
             ready, _, _ = select.select([self.listener.fileno(), self.wake], [], [], timeout)
-            self.tell_the_rest()
+            self.write_pending()
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
             self.reap()
-            self.look_after_adopted()
+            self.check_adopted()
             if self.listener.fileno() in ready:
-                self.answer()
-        self.tell("end", "supervisor", os.getpid(), exit_code=0)
+                self.answer_command()
+        self.record_event("end", "supervisor", os.getpid(), exit_code=0)
 
 
 def main() -> None:
