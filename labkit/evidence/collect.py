@@ -28,8 +28,8 @@ from labkit.evidence import (
     table_files,
     unread,
 )
+from labkit.evidence.binlog.replication import Position
 from labkit.evidence.quiescence import State, Stillness, Watcher, Wave
-from labkit.evidence.replication import Position
 from labkit.evidence.worker import StoreGone, Worker
 from labkit.faults import blame
 from labkit.stack import complaints as last_said

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.brokers.model import Place
-from labkit.evidence.binlog import first_word
+from labkit.evidence.binlog.statements import first_word
 from labkit.stack import accounts, sql
 from labkit.stack.model import Stack
 from labkit.system.model import Profile

@@ -11,8 +11,8 @@ from labkit import brokers
 from labkit.account import Account
 from labkit.brokers.model import Positions
 from labkit.evidence import messages
-from labkit.evidence.packets import packet
-from labkit.evidence.replication import Position
+from labkit.evidence.binlog.packets import packet
+from labkit.evidence.binlog.replication import Position
 from labkit.evidence.table_files import LONGEST, TableFiles, milliseconds, number, optional, plain, quoted
 from labkit.stack import sql
 from labkit.system import messaging

@@ -14,10 +14,11 @@ from typing import Any
 
 from labkit import brokers
 from labkit.brokers.model import Bounds, Connection, Place, Position
-from labkit.evidence import faults, redis, replication
+from labkit.evidence import faults, redis
+from labkit.evidence.binlog import replication
+from labkit.evidence.binlog.application_writes import wrote_application_tables
 from labkit.evidence.environment import utc
 from labkit.evidence.mysql import position_of
-from labkit.evidence.own_writes import touched
 from labkit.stack import runtimes, sql, transactions
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
@@ -254,7 +255,7 @@ class Watcher:
         """
         if self._log is not None:
             seen, own = self._log
-            if position == seen or (seen < position and not touched(self.stack, seen, position)):
+            if position == seen or (seen < position and not wrote_application_tables(self.stack, seen, position)):
                 self._log = position, own
                 return own
         self._log = position, position

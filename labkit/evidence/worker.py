@@ -104,7 +104,7 @@ def _answer(task: dict[str, Any], output: TextIO) -> None:
             say(progress=read)
             told = read
 
-    from labkit.evidence.replication import BinlogUnreadable
+    from labkit.evidence.binlog.replication import BinlogUnreadable
 
     try:
         say(done=TASKS[task.pop("task")](tell=tell, **task))
@@ -128,11 +128,11 @@ def _binlog(
     tell: Callable[[int], None], account: dict[str, Any], profile: str, start: dict[str, Any], stop: dict[str, Any], folder: str
 ) -> dict[str, Any]:
     from labkit.account import Account
-    from labkit.evidence import binlog
-    from labkit.evidence.replication import Position
+    from labkit.evidence.binlog import reader
+    from labkit.evidence.binlog.replication import Position
     from labkit.stack import state
 
-    reading = binlog.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), tell)
+    reading = reader.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), tell)
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.evidence import binlog, database, mysql, table_files, unread
+from labkit.evidence import database, mysql, table_files, unread
+from labkit.evidence.binlog import reader
 from labkit.evidence.collect import note_changes
 from labkit.invariants import catalog
 from labkit.verdict.judge import Judgement, Standing, judge
@@ -44,7 +45,7 @@ def judged(case: Case, folder: Path) -> Judgement:
         database.set_complete(connection, "tables", next(iter(tables.missing), not_read))
         changes = folder / "changes"
         changes.mkdir()
-        reading = binlog.read(case.server.observer, PROFILE, start, tables.position, changes)
+        reading = reader.read(case.server.observer, PROFILE, start, tables.position, changes)
         note_changes(connection, PROFILE, reading.reason, tables.unfit, unread.reason(table_files.load(connection, changes), PROFILE))
         connection.execute(
             "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"
