@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labkit.evidence import database, table_files
-from labkit.evidence.binlog import events, reader
+from labkit.evidence.binlog import events, reader, transactions
 from labkit.evidence.binlog.replication import BinlogUnreadable, Position, packets
 from labkit.evidence.binlog.row_decoder import decoder
 from labkit.evidence.binlog.table_map import TableMap, table_map
@@ -105,6 +105,16 @@ def test_the_reader_stops_exactly_where_it_is_told(server: DatabaseServer, chang
     server.run("INSERT INTO customer_db.customer (name, amount) VALUES ('out', 1.00)")
     _, ask = changes(start, stop)
     assert ask("SELECT after_name FROM customer_changes") == [("in",)]
+
+
+def test_progress_counts_each_change_once(server: DatabaseServer, tmp_path: Path) -> None:
+    start, counts = server.position(), list[int]()
+    rows = ", ".join(["('many', 1.00)"] * transactions.PROGRESS)
+    for _ in range(3):
+        server.run(f"INSERT INTO customer_db.customer (name, amount) VALUES {rows}")
+    reading = reader.read(server.observer, PROFILE, start, server.position(), tmp_path, counts.append)
+    assert counts == [transactions.PROGRESS] * 3
+    assert sum(counts) == reading.changes
 
 
 def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseServer, changes: Any) -> None:

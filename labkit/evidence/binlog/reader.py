@@ -38,7 +38,7 @@ def read(
 ) -> Reading:
     """Write the changes from `start` up to exactly `stop` into files in `folder`, one file for each table and named after it.
 
-    `progress` receives the number of changes read so far. Raises BinlogUnreadable if the log no longer holds `start`, OSError if
+    `progress` receives the number of changes since its last call. Raises BinlogUnreadable if the log no longer holds `start`, OSError if
     the server is gone.
     """
     with TableFiles(folder, ("transactions", "binlog_statements", *changes.tables(profile))) as files:

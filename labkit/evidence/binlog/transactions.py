@@ -10,7 +10,7 @@ from labkit.evidence.binlog.events import SECOND
 from labkit.evidence.binlog.statements import rolls_back_to_savepoint, savepoint_name, xa_parts
 from labkit.evidence.table_files import TableFile, TableFiles
 
-PROGRESS = 1000  # transactions between two progress reports
+PROGRESS = 1000  # changes between two progress reports
 
 Pending = list[tuple[TableFile, str]]
 """The changes of a transaction: the file that each is written to, and its line."""
@@ -20,7 +20,7 @@ Pending = list[tuple[TableFile, str]]
 class Transactions:
     """The transactions read so far. Committed changes go into the files; all other changes stay here.
 
-    `note` receives a reason why changes are missing. `progress` receives the number of changes.
+    `note` receives a reason why changes are missing. `progress` receives the number of changes since its last call.
     """
 
     files: TableFiles
@@ -30,6 +30,7 @@ class Transactions:
     changes: int = 0
     pending: Pending = field(default_factory=list)  # changes of the current transaction
     time: tuple[int, int] = (0, SECOND)  # commit time of the current transaction in microseconds, 0 if unknown; its precision
+    _reported: int = 0
     _savepoints: dict[str, int] = field(default_factory=dict)  # number of pending changes at each savepoint
     _branch: str = ""  # the current XA transaction
     _prepared: dict[str, Pending] = field(default_factory=dict)  # XA transactions that are prepared and not yet ended
@@ -52,8 +53,9 @@ class Transactions:
         self.changes = change
         self.pending.clear()
         self.time = (0, SECOND)
-        if commit % PROGRESS == 0:
-            self.progress(change)
+        if change - self._reported >= PROGRESS:
+            self.progress(change - self._reported)
+            self._reported = change
 
     def discard(self) -> None:
         """Drop a transaction that never committed because it was rolled back or the server crashed."""
