@@ -8,7 +8,7 @@ import pytest
 
 from labkit.evidence import database, mysql, table_files, unread
 from labkit.evidence.binlog import reader
-from labkit.evidence.collect import note_changes
+from labkit.evidence.collection.over_time import note_changes
 from labkit.invariants import catalog
 from labkit.verdict.judge import Judgement, Standing, judge
 from labkit.verdicts import Verdict
