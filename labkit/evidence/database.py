@@ -46,7 +46,9 @@ def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyCo
     connection.execute("SET TimeZone = 'UTC'")
     with together(connection):
         connection.execute(schema(profile or find.default()))
-        connection.execute(f"CREATE MACRO position_text(position) AS {brokers.positions(profile or find.default()).sql}")
+        positions = brokers.positions(profile or find.default())
+        connection.execute(f"CREATE MACRO position_text(position) AS {positions.sql}")
+        connection.execute(f"CREATE MACRO position_words(position) AS '{positions.noun} ' || position_text(position)")
         set_fact(connection, "format", str(FORMAT))
         set_fact(connection, "profile", (profile or find.default()).name)
         flows.write(connection, profile or find.default())

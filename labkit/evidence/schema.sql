@@ -208,7 +208,7 @@ CREATE TABLE records (
   topic VARCHAR,                -- full name
   channel VARCHAR,              -- short name of the topic
   partition_no INTEGER,         -- partition
-  offset_no HUGEINT,            -- position within the partition, which defines the order; position_text(offset_no) is the form for people
+  offset_no HUGEINT,            -- position within the partition, which defines the order; position_words(offset_no) is the form for people: offset 17
   message_index INTEGER,        -- index of the message in its record, from 0
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID

@@ -32,7 +32,7 @@ UNION ALL
 SELECT appended, 'relay', 'record', coalesce(event, 'no message') || ' published', order_id, customer_id FROM records
 UNION ALL
 SELECT appended, (SELECT title FROM servers WHERE is_broker) || ' ' || channel || ' ' || partition_no, 'record',
-  coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
+  coalesce(event, 'no message') || ', ' || position_words(offset_no), order_id, customer_id
 FROM records
 UNION ALL
 SELECT i.received, coalesce((SELECT any_value(s.component) FROM subscriptions s WHERE s.subscriber = i.subscriber), i.subscriber),

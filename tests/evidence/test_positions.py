@@ -36,4 +36,5 @@ def test_what_is_no_position_is_named_and_its_row_stays(tmp_path: Path) -> None:
 def test_people_see_what_the_broker_calls_a_position() -> None:
     connection = database.new(profile=PROFILE)
     connection.execute("INSERT INTO view_positions (position) VALUES (17), (NULL)")
-    assert connection.execute("SELECT position_text(position) FROM view_positions").fetchall() == [("17",), (None,)]
+    shown = connection.execute("SELECT position_text(position), position_words(position) FROM view_positions").fetchall()
+    assert shown == [("17", "offset 17"), (None, None)]
