@@ -59,7 +59,7 @@ def collect(
             if "binlog" in sources:
                 over_time.read(collection)
             replies.resolve(connection)
-            with database.together(connection):
+            with database.in_one_transaction(connection):
                 surroundings.insert(collection, stillness, stalls)
                 facts.insert(collection, stillness, started)
                 database.finish(connection)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit.evidence import database, faults, partitions, table_files, unread
+from labkit.evidence import database, faults, partitions, table_files, unconverted
 from labkit.evidence.binlog.replication import Position
 from labkit.evidence.collection.model import STORES, Collection
 from labkit.evidence.worker import StoreGone
@@ -27,7 +27,7 @@ def read(collection: Collection) -> None:
 
 def _clear(collection: Collection) -> None:
     connection = collection.connection
-    with database.together(connection):
+    with database.in_one_transaction(connection):
         connection.execute("DELETE FROM completeness WHERE source IN ('tables', 'records', 'groups', 'view')")
         for table in {
             *(table for source in STORES for table in database.SOURCES[source]),
@@ -71,7 +71,7 @@ def _load(collection: Collection, source: str, folder: Path) -> None:
         component = profile.broker if store == "broker" else store
         database.set_complete(connection, source, f"{component} could not be read: {gone}", component)
         return
-    not_read = unread.reason(table_files.load(connection, folder), profile)
+    not_read = unconverted.reason(table_files.load(connection, folder), profile)
     if source == "tables":
         _note_tables(collection, result)
     database.set_complete(connection, source, not_read)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from labkit.evidence import database, replay, table_files, unread
+from labkit.evidence import database, replay, table_files, unconverted
 from labkit.evidence.collection.model import Collection
 from labkit.evidence.worker import StoreGone
 from labkit.system.model import Profile
@@ -34,7 +34,7 @@ def read(collection: Collection) -> None:
         database.set_complete(connection, "binlog", why, None if gone.unreadable else "mysql")
         return
     collection.tell("loading the changes")
-    not_read = unread.reason(table_files.load(connection, folder), profile)
+    not_read = unconverted.reason(table_files.load(connection, folder), profile)
     note_changes(connection, profile, result["reason"], collection.unfit, not_read)
 
 
