@@ -21,7 +21,9 @@ from labkit.brokers.kafka import library
 from labkit.brokers.kafka.connection import KafkaConnection
 from labkit.brokers.kafka.wire import LATEST
 from labkit.evidence.collect import collect
-from labkit.evidence.quiescence import State, Watcher, wait
+from labkit.evidence.quiescence.model import State
+from labkit.evidence.quiescence.wait import wait
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.pass_fail_unknown import Verdict
 from labkit.stack import state
 from labkit.stack.model import Stack
@@ -91,7 +93,7 @@ def stack_of(labkit: Labkit) -> Stack:
 def at_rest(labkit: Labkit) -> None:
     """Wait until the stack is at rest; building the view takes time."""
     with Watcher(stack_of(labkit)) as watcher:
-        stillness = wait(watcher, moving_for=600.0)
+        stillness = wait(watcher, moving_for_s=600.0)
     if stillness.state is not State.SETTLED:
         sys.exit(f"the stack does not come to rest: {stillness}")
 

@@ -6,7 +6,7 @@ consecutive numbers of 64 bits, or the ids of a Redis stream, two numbers of 64 
 
 A position is an int here and a HUGEINT in the evidence, because Python, SQL and JSON all order integers in the same way. 128 bits hold both
 numbers of a stream's id (the first is shifted left by 64), and Kafka's offsets remain the familiar numbers. `Positions.written` returns the
-form for people and files. SQL has the macro `position_text` for it, which the broker defines.
+form for people and files. SQL has macros for it, which the broker defines: `position_text` (`17`) and `position_words` (`offset 17`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

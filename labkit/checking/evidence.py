@@ -65,7 +65,7 @@ class Evidence:
 
     def _judged(self, invariants: Sequence[Invariant], about: Iterable[int]) -> Judgement:
         own = set(about)
-        with database.together(self.connection):
+        with database.in_one_transaction(self.connection):
             self.connection.execute("DELETE FROM scope")
             self.connection.execute("DELETE FROM requests")
             database.insert(self.connection, "scope", [{"customer_id": customer} for customer in sorted(own)])

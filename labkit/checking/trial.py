@@ -30,9 +30,12 @@ from labkit.checking.schedule import Meeting, current_check
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
 from labkit.checking.waiting import LOOK_S
-from labkit.evidence import environment, quiescence
-from labkit.evidence.collect import Scenario, collect
-from labkit.evidence.quiescence import Watcher
+from labkit.evidence import environment
+from labkit.evidence.collect import collect
+from labkit.evidence.collection.model import Scenario
+from labkit.evidence.quiescence import pending_orders
+from labkit.evidence.quiescence.wait import wait
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.faults.ledger import Fault
 from labkit.invariants.catalog import Invariant, find
 
@@ -222,7 +225,7 @@ class Trial:
     def _wait_for_stillness(self) -> None:
         self.say("waiting until all stands still")
         with Watcher(self.stack) as watcher:
-            quiescence.wait(watcher, quiescence.orders_of(self._customers))
+            wait(watcher, pending_orders.of_customers(self._customers))
 
     # judging
 

@@ -17,7 +17,8 @@ from labkit.chaos.shrink import shrink
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
-from labkit.evidence.collect import Scenario, collect
+from labkit.evidence.collect import collect
+from labkit.evidence.collection.model import Scenario
 from labkit.faults import components, notes
 from labkit.pass_fail_unknown import Verdict
 from labkit.stack import runtimes, stack_names

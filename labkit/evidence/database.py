@@ -44,9 +44,11 @@ def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyCo
 
     connection = duckdb.connect(":memory:" if path is None else str(path), config=_config())
     connection.execute("SET TimeZone = 'UTC'")
-    with together(connection):
+    with in_one_transaction(connection):
         connection.execute(schema(profile or find.default()))
-        connection.execute(f"CREATE MACRO position_text(position) AS {brokers.positions(profile or find.default()).sql}")
+        positions = brokers.positions(profile or find.default())
+        connection.execute(f"CREATE MACRO position_text(position) AS {positions.sql}")
+        connection.execute(f"CREATE MACRO position_words(position) AS '{positions.noun} ' || position_text(position)")
         set_fact(connection, "format", str(FORMAT))
         set_fact(connection, "profile", (profile or find.default()).name)
         flows.write(connection, profile or find.default())
@@ -54,7 +56,7 @@ def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyCo
 
 
 @contextmanager
-def together(connection: "DuckDBPyConnection") -> Iterator[None]:
+def in_one_transaction(connection: "DuckDBPyConnection") -> Iterator[None]:
     """Run many small statements in one transaction: separately, each would wait for the disk."""
     connection.execute("BEGIN")
     try:
@@ -141,9 +143,9 @@ def _refuse_part_of_a_file(connection: "DuckDBPyConnection", path: Path) -> None
 
     found = connection.execute("SELECT block_size, total_blocks FROM pragma_database_size()").fetchone()
     assert found is not None
-    whole, size = HEADERS + int(found[0]) * int(found[1]), path.stat().st_size
-    if size < whole:
-        raise duckdb.IOException(f"it has {size:,} of {whole:,} bytes")
+    expected, size = HEADERS + int(found[0]) * int(found[1]), path.stat().st_size
+    if size < expected:
+        raise duckdb.IOException(f"it has {size:,} of {expected:,} bytes")
 
 
 def profile_of(connection: "DuckDBPyConnection") -> Profile:
@@ -176,8 +178,8 @@ def insert(connection: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[
     """
     for row in rows:
         columns = ", ".join(f'"{name}"' for name in row)
-        places = ", ".join("?" * len(row))
-        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", list(row.values()))
+        placeholders = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({placeholders})", list(row.values()))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ def write(connection: "DuckDBPyConnection", profile: Profile) -> None:
     for table, row in _rows(profile):
         tables.setdefault(table, []).append(row)
     for table, rows in tables.items():
-        places = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
-        connection.execute(f"INSERT INTO {table} VALUES {places}", [value for row in rows for value in row])
+        placeholders = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+        connection.execute(f"INSERT INTO {table} VALUES {placeholders}", [value for row in rows for value in row])
 
 
 def _rows(profile: Profile) -> Iterator[tuple[str, list[Any]]]:

@@ -24,8 +24,8 @@ def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
     for component in TAKERS:
         lines = runtime.log(component, LINES)
         _insert(connection, "handlings", component, list(handled(lines)))
-        own = runtime.process_log(component, LINES)  # only the current process: an earlier one may have run other code
-        _insert(connection, "warnings", component, [(text,) for text in warned(lines if own is None else own)])
+        current = runtime.process_log(component, LINES)  # only the current process: an earlier one may have run other code
+        _insert(connection, "warnings", component, [(text,) for text in warned(lines if current is None else current)])
 
 
 def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
@@ -34,12 +34,12 @@ def handled(lines: Iterable[str]) -> Iterable[tuple[str, str | None]]:
         if '"handled"' not in line:
             continue
         try:
-            said = json.loads(line)
+            entry = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(said, dict) and said.get("event") == "handled" and isinstance(said.get("message_id"), str):
-            handler = said.get("handler")
-            yield said["message_id"], handler if isinstance(handler, str) else None
+        if isinstance(entry, dict) and entry.get("event") == "handled" and isinstance(entry.get("message_id"), str):
+            handler = entry.get("handler")
+            yield entry["message_id"], handler if isinstance(handler, str) else None
 
 
 def warned(lines: Iterable[str]) -> list[str]:

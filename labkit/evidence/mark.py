@@ -5,7 +5,7 @@ from pathlib import Path
 
 from labkit import brokers, user_files
 from labkit.brokers.model import Place, Position
-from labkit.evidence import replication
+from labkit.evidence.binlog import replication
 from labkit.system.model import Profile
 
 

@@ -108,7 +108,7 @@ class Wire:
             usual = _usual_headers.decode(headers)
         except _UNREADABLE:
             return self._unusual(headers, payload)
-        order_id, customer_id, total = _told(payload)
+        order_id, customer_id, total = _named_in(payload)
         aggregate = _number(usual.aggregate_id)
         match self._about.get(usual.aggregate_type):
             case "order":
@@ -126,7 +126,7 @@ class Wire:
             h = _headers.decode(headers)
         except _UNREADABLE:
             return About()
-        order_id, customer_id, total = _told(payload)
+        order_id, customer_id, total = _named_in(payload)
         aggregate = _number(h.aggregate_id)
         match self._about.get(h.aggregate_type or ""):
             case "order":
@@ -139,7 +139,7 @@ class Wire:
         return About(h.id, h.key, full, event, h.aggregate_type, aggregate, order_id, customer_id, total, saga_id, h.reply_to)
 
 
-def _told(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
+def _named_in(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
     """Return the order, the customer and the total that a payload names."""
     try:
         p = _payload.decode(payload)
@@ -155,7 +155,7 @@ def _told(payload: bytes | str) -> tuple[int | None, int | None, str | None]:
 
 def order_of(payload: bytes | str) -> int | None:
     """Return the order that a JSON document names."""
-    return _told(payload)[0]
+    return _named_in(payload)[0]
 
 
 def of_record(value: bytes | None) -> list[tuple[msgspec.Raw, str]]:
@@ -210,8 +210,8 @@ def short_type(full: str) -> str:
 @lru_cache(maxsize=10_000)
 def money(text: str) -> str | None:
     """Return the text if it is an amount that fits DECIMAL(38,2), else None."""
-    whole, _, part = text.removeprefix("-").partition(".")
-    return text if 0 < len(whole) <= 36 and (whole + part).isdecimal() and text.isascii() else None
+    units, _, cents = text.removeprefix("-").partition(".")
+    return text if 0 < len(units) <= 36 and (units + cents).isdecimal() and text.isascii() else None
 
 
 def _number(text: str | None) -> int | None:

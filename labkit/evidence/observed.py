@@ -37,7 +37,7 @@ def ddl(tables: Sequence[ObservedTable]) -> str:
 def _create(name: str, meaning: str, columns: Sequence[tuple[str, str, str]]) -> str:
     last = len(columns) - 1
     width = max(len(f"{column} {kind}") for column, kind, _ in columns) + 2
-    lines = [f"  {f'{column} {kind}' + (',' if at < last else ''):{width}}-- {said}" for at, (column, kind, said) in enumerate(columns)]
+    lines = [f"  {f'{column} {kind}' + (',' if at < last else ''):{width}}-- {text}" for at, (column, kind, text) in enumerate(columns)]
     return f"-- {meaning}\nCREATE TABLE {name} (\n" + "\n".join(lines) + "\n);\n"
 
 

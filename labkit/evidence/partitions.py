@@ -24,7 +24,7 @@ Spans = dict[Place, tuple[Position, Position]]
 def read(connection: "DuckDBPyConnection", stack: Stack, begin: Mark | None) -> Spans:
     """Insert the partitions and groups into the evidence. Return the spans to read."""
     profile = stack.profile
-    own, subscribers = profile.own_channels, {each.subscriber for each in profile.subscriptions}
+    channels, subscribers = profile.own_channels, {each.subscriber for each in profile.subscriptions}
     try:
         with brokers.of(stack).connect(ANSWER_S) as broker:
             bounds = broker.bounds(broker.channels())
@@ -35,14 +35,14 @@ def read(connection: "DuckDBPyConnection", stack: Stack, begin: Mark | None) -> 
             database.set_complete(connection, source, f"{profile.broker} could not be read: {error}", profile.broker)
         return {}
     marks = begin.positions if begin else {}
-    with database.together(connection):
+    with database.in_one_transaction(connection):
         for place, of in bounds.items():
             mark = marks.get(place, LOWEST)
             row = {"topic": place[0], "partition_no": place[1], "log_start": of.start, "log_end": of.end, "mark": mark}
             database.insert(connection, "partitions", [row])
-            if place[0] in own and (gap := _gap(profile, place, of, mark)):
+            if place[0] in channels and (gap := _gap(profile, place, of, mark)):
                 database.set_complete(connection, "records", gap)
-        for topic in (own & {topic for topic, _ in marks}) - {topic for topic, _ in bounds}:
+        for topic in (channels & {topic for topic, _ in marks}) - {topic for topic, _ in bounds}:
             database.set_complete(connection, "records", f"the topic {profile.short(topic)} was deleted after the mark")
         for group in groups:
             _group_rows(connection, profile, group, bounds, lags[group.id])

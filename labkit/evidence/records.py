@@ -16,7 +16,7 @@ def read(
     starts: Mapping[Place, Position],
     ends: Mapping[Place, Position],
     folder: Path,
-    tell: Callable[[int], None] = lambda records: None,
+    progress: Callable[[int], None] = lambda records: None,
     unanswered: Collection[str] = (),
 ) -> int:
     """Write the records of each place from its start up to its end. Note which of them the `unanswered` faults planted.
@@ -32,7 +32,7 @@ def read(
                     place = f"{quoted(record.channel)},{record.partition},{record.position}"
                     files["planted_records"].add(f"{record.planted_by},{place},")
             count += len(batch)
-            tell(len(batch))
+            progress(len(batch))
     return count
 
 
@@ -48,8 +48,8 @@ def _write(record: Record, wire: messages.Wire, file: TableFile) -> None:
     for index, (headers, payload) in enumerate(found):
         about = wire.about(headers, payload)
         ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
-        said = f"{optional(about.message_id)},{optional(about.type)},{optional(about.event)},{optional(about.aggregate_type)}"
+        identity = f"{optional(about.message_id)},{optional(about.type)},{optional(about.event)},{optional(about.aggregate_type)}"
         usual = about.destination == topic and about.key == key
         texts = f"{'' if usual else quoted(bytes(headers)[:LONGEST].decode(errors='replace'))},{quoted(payload)}"
         saga = f"{optional(about.saga_id)},{optional(about.reply_to)}"
-        file.add(f"{head},{index},{optional(key)},{said},{ids},{about.total or ''},{saga},{texts},,{appended}")
+        file.add(f"{head},{index},{optional(key)},{identity},{ids},{about.total or ''},{saga},{texts},,{appended}")

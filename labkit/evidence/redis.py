@@ -93,14 +93,14 @@ def writes(redis: Redis) -> tuple[str, int]:
     info = redis.ask("INFO", "everything").decode()
     run = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
     count = 0
-    for command, said in re.findall(r"^cmdstat_([^:]+):(\S+)", info, re.MULTILINE):
+    for command, counts in re.findall(r"^cmdstat_([^:]+):(\S+)", info, re.MULTILINE):
         if command not in READS:
-            numbers = dict(part.split("=", 1) for part in said.split(","))
+            numbers = dict(part.split("=", 1) for part in counts.split(","))
             count += int(numbers["calls"]) - int(numbers.get("failed_calls", 0))
     return run[1] if run else "", count
 
 
-def read(account: Account, positions: Positions, folder: Path, tell: Callable[[int], None] = lambda orders: None) -> int:
+def read(account: Account, positions: Positions, folder: Path, progress: Callable[[int], None] = lambda orders: None) -> int:
     """Write the view, its positions and its dead letters. `positions` is the broker's notation for positions.
 
     Returns the number of customers. Keys that are not part of a view, or do not have its layout, are ignored. Raises OSError.
@@ -115,7 +115,7 @@ def read(account: Account, positions: Positions, folder: Path, tell: Callable[[i
                 if fields is not None:
                     customer = key[len(VIEW) :]
                     seen.add(customer)
-                    tell(_view(customer, fields, customer in listed, files))
+                    progress(_view(customer, fields, customer in listed, files))
             for key in keys:
                 if key.startswith(POSITIONS):
                     _positions(key, redis.ask_all([("HGETALL", key)], ())[0], positions, files)

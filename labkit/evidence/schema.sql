@@ -208,7 +208,7 @@ CREATE TABLE records (
   topic VARCHAR,                -- full name
   channel VARCHAR,              -- short name of the topic
   partition_no INTEGER,         -- partition
-  offset_no HUGEINT,            -- position within the partition, which defines the order; position_text(offset_no) is the form for people
+  offset_no HUGEINT,            -- position within the partition, which defines the order; position_words(offset_no) is the form for people: offset 17
   message_index INTEGER,        -- index of the message in its record, from 0
   key VARCHAR,                  -- the record's key as text
   message_id VARCHAR,           -- header ID
@@ -322,21 +322,21 @@ CREATE TABLE environment (
   detail VARCHAR                -- further detail, such as the length of a stall
 );
 
--- Each look at all positions during the wait for stillness, see quiescence.
-CREATE TABLE waves (
-  wave INTEGER,                 -- 1, 2, 3 …
+-- The samples of all positions that were taken until the stack was still.
+CREATE TABLE samples (
+  sample INTEGER,               -- 1, 2, 3 …
   started TIMESTAMP,            -- labkit's clock, microseconds
   ended TIMESTAMP,              -- labkit's clock, microseconds
   binlog_file VARCHAR,          -- MySQL's position
   binlog_position BIGINT,       -- MySQL's position
   redis_writes BIGINT,          -- Redis: number of writing commands since its start
   records_added BIGINT,         -- the broker: number of records that all partitions have ever received
-  moved BOOLEAN                 -- a position differs from the previous wave
+  moved BOOLEAN                 -- a position differs from the previous sample
 );
 
--- The unfinished work in each wave. The stack is still only if a wave has none.
+-- The unfinished work in each sample. The stack is still only if a sample has none.
 CREATE TABLE outstanding (
-  wave INTEGER,                 -- see waves
+  sample INTEGER,               -- see samples
   condition VARCHAR,            -- outbox, lag, transaction, gate, paused, unreadable
   subject VARCHAR,              -- a schema, group, account, component
   detail VARCHAR,               -- a sentence without a full stop

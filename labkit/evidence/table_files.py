@@ -95,7 +95,7 @@ class TableFiles:
 
 
 @dataclass(frozen=True)
-class Unread:
+class Unconverted:
     """Values that do not fit the type of their column in the evidence. They are NULL there."""
 
     table: str
@@ -105,16 +105,16 @@ class Unread:
     count: int
 
 
-def load(connection: "DuckDBPyConnection", folder: Path) -> list[Unread]:
+def load(connection: "DuckDBPyConnection", folder: Path) -> list[Unconverted]:
     """Load every file of a folder into the table of its name. Times are in microseconds since 1970, bytes in hexadecimal digits.
 
     Every row is loaded, whatever its fields contain. Returns the values that could not be converted.
     """
-    unread = []
+    unconverted = []
     for path in sorted(folder.glob("*.csv")):
         if path.stat().st_size:
-            unread += load_table(connection, path.stem, path)
-    return unread
+            unconverted += load_table(connection, path.stem, path)
+    return unconverted
 
 
 _COLUMNS = """
@@ -128,7 +128,8 @@ _FORMAT = (
 
 
 MONEY = "DECIMAL(38,2)"
-# Placeholders for a text that is not a value of its column's type, until `_unread` finds them. Checking each text twice would be too slow.
+# Placeholders for a text that is not a value of its column's type, until `_unconverted` finds them. Checking each text twice would be too
+# slow.
 _WRONG_NUMBER, _WRONG_MONEY = f"({SMALLEST})::BIGINT", f"(-{'9' * 36}.99)::{MONEY}"
 _FORMS = {
     "BIGINT": f"CASE WHEN {{0}} IS NOT NULL THEN coalesce(TRY_CAST({{0}} AS BIGINT), {_WRONG_NUMBER}) END",
@@ -144,12 +145,12 @@ _FORMS = {
 _WRONG = {"BIGINT": _WRONG_NUMBER, "HUGEINT": _WRONG_NUMBER, MONEY: _WRONG_MONEY}
 
 
-def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> list[Unread]:
+def load_table(connection: "DuckDBPyConnection", table: str, path: Path) -> list[Unconverted]:
     columns: list[tuple[str, str]] = connection.execute(_COLUMNS, [table]).fetchall()
     values = ", ".join(_FORMS.get(type, f"TRY_CAST({{0}} AS {type})").format(f'"{name}"') for name, type in columns)
     file = _file(columns)
     connection.execute(f"INSERT INTO {table} SELECT {values} FROM {file}", [str(path)])
-    return [unread for name, type in columns if type in _WRONG for unread in _unread(connection, table, name, type, file, path)]
+    return [each for name, type in columns if type in _WRONG for each in _unconverted(connection, table, name, type, file, path)]
 
 
 def _file(columns: Sequence[tuple[str, str]]) -> str:
@@ -158,7 +159,7 @@ def _file(columns: Sequence[tuple[str, str]]) -> str:
     return f"read_csv(?, columns = {{{names}}}, {_FORMAT})"
 
 
-def _unread(connection: "DuckDBPyConnection", table: str, name: str, type: str, file: str, path: Path) -> Iterator[Unread]:
+def _unconverted(connection: "DuckDBPyConnection", table: str, name: str, type: str, file: str, path: Path) -> Iterator[Unconverted]:
     wrong = f'"{name}" = {_WRONG[type]}'
     if connection.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is None:
         return
@@ -167,4 +168,4 @@ def _unread(connection: "DuckDBPyConnection", table: str, name: str, type: str, 
     ).fetchone()
     if found is not None and found[1]:
         connection.execute(f'UPDATE {table} SET "{name}" = NULL WHERE {wrong}')
-        yield Unread(table, name, type, str(found[0]), int(found[1]))
+        yield Unconverted(table, name, type, str(found[0]), int(found[1]))

@@ -34,12 +34,12 @@ class Worker:
     def __init__(self, store: str, profile: Profile) -> None:
         """`store` is mysql, broker or redis."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH", "")]))}
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "labkit.evidence.worker", store, profile.broker_server.product],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._complaints,
+            stderr=self._stderr,
             text=True,
             env=environment,
             start_new_session=True,  # Ctrl-C is for labkit, which ends its workers
@@ -51,7 +51,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
-        self._complaints.close()
+        self._stderr.close()
 
     def begin(self, task: str, **arguments: Any) -> None:
         assert self._process.stdin is not None
@@ -61,22 +61,22 @@ class Worker:
         except BrokenPipeError:
             pass  # `result` reports how the process ended
 
-    def result(self, tell: Callable[[int], None] = lambda count: None) -> dict[str, Any]:
+    def result(self, progress: Callable[[int], None] = lambda count: None) -> dict[str, Any]:
         """Wait for the current task and return its answer. Raises StoreGone."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             answer = json.loads(line)
             if "progress" in answer:
-                tell(answer["progress"])
+                progress(answer["progress"])
             elif "done" in answer:
                 done: dict[str, Any] = answer["done"]
                 return done
             else:
                 raise StoreGone(answer["error"], answer["unreadable"])
         code = self._process.wait()
-        self._complaints.seek(0)
-        said = self._complaints.read().decode(errors="replace").strip().splitlines()
-        raise StoreGone(f"the process that read it ended with exit code {code}" + (f": {said[-1]}" if said else ""), unreadable=True)
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        raise StoreGone(f"the process that read it ended with exit code {code}" + (f": {lines[-1]}" if lines else ""), unreadable=True)
 
 
 def main() -> None:
@@ -92,52 +92,52 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any], output: TextIO) -> None:
-    read, told = 0, 0
+    total, reported = 0, 0
 
-    def say(**answer: Any) -> None:
+    def send(**answer: Any) -> None:
         print(json.dumps(answer), file=output, flush=True)
 
-    def tell(count: int) -> None:
-        nonlocal read, told
-        read += count
-        if read - told >= PROGRESS:
-            say(progress=read)
-            told = read
+    def progress(count: int) -> None:
+        nonlocal total, reported
+        total += count
+        if total - reported >= PROGRESS:
+            send(progress=total)
+            reported = total
 
-    from labkit.evidence.replication import BinlogUnreadable
+    from labkit.evidence.binlog.replication import BinlogUnreadable
 
     try:
-        say(done=TASKS[task.pop("task")](tell=tell, **task))
+        send(done=TASKS[task.pop("task")](progress=progress, **task))
     except BinlogUnreadable as error:
-        say(error=str(error), unreadable=True)
+        send(error=str(error), unreadable=True)
     except (OSError, ValueError) as error:
-        say(error=str(error), unreadable=False)
+        send(error=str(error), unreadable=False)
 
 
-def _tables(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
+def _tables(progress: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
     from labkit.account import Account
     from labkit.evidence import mysql
     from labkit.stack import state
 
-    tables = mysql.read(Account(**account), state.profile_of(profile), Path(folder), tell)
+    tables = mysql.read(Account(**account), state.profile_of(profile), Path(folder), progress)
     place = {"file": tables.position.file, "offset": tables.position.offset}
     return {"position": place, "kind": tables.kind, "version": tables.version, "missing": tables.missing, "unfit": tables.unfit}
 
 
 def _binlog(
-    tell: Callable[[int], None], account: dict[str, Any], profile: str, start: dict[str, Any], stop: dict[str, Any], folder: str
+    progress: Callable[[int], None], account: dict[str, Any], profile: str, start: dict[str, Any], stop: dict[str, Any], folder: str
 ) -> dict[str, Any]:
     from labkit.account import Account
-    from labkit.evidence import binlog
-    from labkit.evidence.replication import Position
+    from labkit.evidence.binlog import reader
+    from labkit.evidence.binlog.replication import Position
     from labkit.stack import state
 
-    reading = binlog.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), tell)
+    reading = reader.read(Account(**account), state.profile_of(profile), Position(**start), Position(**stop), Path(folder), progress)
     return {"commits": reading.commits, "changes": reading.changes, "reason": reading.reason}
 
 
 def _records(
-    tell: Callable[[int], None],
+    progress: Callable[[int], None],
     account: dict[str, Any],
     profile: str,
     starts: list[Any],
@@ -157,17 +157,17 @@ def _records(
 
     found = state.profile_of(profile)
     broker, wire = brokers.reached(found, Account(**account)), Wire(found)
-    return {"records": records.read(broker, wire, positions(starts), positions(ends), Path(folder), tell, unanswered)}
+    return {"records": records.read(broker, wire, positions(starts), positions(ends), Path(folder), progress, unanswered)}
 
 
-def _view(tell: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
+def _view(progress: Callable[[int], None], account: dict[str, Any], profile: str, folder: str) -> dict[str, Any]:
     from labkit import brokers
     from labkit.account import Account
     from labkit.evidence import redis
     from labkit.stack import state
 
     positions = brokers.positions(state.profile_of(profile))
-    return {"customers": redis.read(Account(**account), positions, Path(folder), tell)}
+    return {"customers": redis.read(Account(**account), positions, Path(folder), progress)}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"tables": _tables, "binlog": _binlog, "records": _records, "view": _view}

@@ -151,8 +151,8 @@ def _behind(walk: Walk, event: str, message: Message, subscriber: Subscriber) ->
         return f"{name} has not received it", f"{walk.system.broker}'s consumer groups", known or untaken
     committed, lag, members, _ = group
     source = f"group {name}, {first.channel}, partition {first.partition}"
-    stands = f"stands at offset {committed}" if committed is not None else "has taken nothing of this partition yet"
-    if committed is not None and committed > first.offset:
+    stands = "has taken nothing of this partition yet" if committed is None else f"stands at {tables.position_words(committed)}"
+    if first.is_before(committed):
         passed = Diagnosis(
             f"{service} acknowledged {event} and did nothing with it: its offset was committed before the work, or its handler is missing.",
             logs,

@@ -77,9 +77,9 @@ def _subscriber(walk: Walk, message: Message, subscriber: Subscriber) -> None:
     assert message.first
     source = f"{walk.system.title('view')}, {messaging.POSITIONS}{subscriber.name}"
     at = view_position(walk, message.first)
-    if at is not None and at > message.first.offset:
+    if message.first.is_before(at):
         walk.ok("consumer", f"{service} took it", source, **lanes)
         return
-    stands = f"stands at offset {at}" if at is not None else "has taken nothing of this partition yet"
+    stands = "has taken nothing of this partition yet" if at is None else f"stands at {walk.tables.position_words(at)}"
     why = trouble(walk.tables, service) or Diagnosis(f"{service} has not reached it yet.", f"labkit logs {service}")
     walk.stop("consumer", f"{service} {stands}", source, why, **lanes)

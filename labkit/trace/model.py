@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from labkit.brokers.model import Position
+
 
 class HopMark(Enum):
     OK = "✓"
@@ -21,14 +23,19 @@ class Copy:
     topic: str
     channel: str
     partition: int
-    offset: int
+    position: Position
+    position_words: str  # for people: offset 17
     appended: datetime | None
     planted: bool
     key: str | None = None
 
     @property
     def place(self) -> str:
-        return f"{self.channel}, partition {self.partition}, offset {self.offset}"
+        return f"{self.channel}, partition {self.partition}, {self.position_words}"
+
+    def is_before(self, position: Position | None) -> bool:
+        """Whether whoever continues at this position has taken the record. None: it has taken nothing of the partition."""
+        return position is not None and self.position < position
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from labkit.brokers.model import Position
 from labkit.system.customers_and_orders import VIEW_KEY
 from labkit.trace.components import trouble
 from labkit.trace.delivery import parked
@@ -17,10 +18,10 @@ def view_source(walk: Walk, customer_id: int | None) -> str:
     return f"{walk.system.title('view')}, {VIEW_KEY}{customer_id}"
 
 
-def view_position(walk: Walk, copy: Copy) -> int | None:
-    """Return the next offset that the view takes in a record's partition."""
+def view_position(walk: Walk, copy: Copy) -> Position | None:
+    """Return where the view continues in a record's partition."""
     found = walk.tables.row("SELECT position FROM view_positions WHERE topic = ? AND partition_no = ?", copy.topic, copy.partition)
-    return None if found is None else int(found[0])
+    return None if found is None else found[0]
 
 
 def order_view(
@@ -56,8 +57,8 @@ def _why_not(walk: Walk, keeper: Subscriber, message: Message, first: Copy) -> D
     if known := trouble(walk.tables, service) or trouble(walk.tables, keeper.store):
         return known
     at = view_position(walk, first)
-    if at is None or at <= first.offset:
-        stands = f"stands at offset {at}" if at is not None else "has taken nothing"
+    if not first.is_before(at):
+        stands = "has taken nothing" if at is None else f"stands at {walk.tables.position_words(at)}"
         return Diagnosis(f"{service} has not reached {event} yet: of {first.channel}, partition {first.partition} it {stands}.", logs)
     who = handler_words(walk.tables, service, event, message.id).removesuffix("?")
     what = f"{who}, and which fields does it write?" if who.startswith("which") else who

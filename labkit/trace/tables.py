@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from labkit.brokers.model import Position
 from labkit.trace import system
 from labkit.trace.model import Copy, Message
 
@@ -99,14 +100,16 @@ class EvidenceTables:
     def _copies(self, column: str, value: object, about: dict[str, dict[str, Any]]) -> dict[str, list[Copy]]:
         """Return the records of these messages by message id. Add each message that is in no outbox to `about`."""
         copies: dict[str, list[Copy]] = {}
-        query = f"""SELECT r.message_id, r.event, r.channel, r.topic, r.partition_no, r.offset_no, r.appended, p.topic IS NOT NULL, r.key,
-            r.order_id, r.customer_id
+        query = f"""SELECT r.message_id, r.event, r.channel, r.topic, r.partition_no, r.offset_no, position_words(r.offset_no), r.appended,
+            p.topic IS NOT NULL, r.key, r.order_id, r.customer_id
           FROM records r LEFT JOIN planted_records p ON p.topic = r.topic AND p.partition_no = r.partition_no AND p.offset_no = r.offset_no
           WHERE r.{column} = ? ORDER BY r.partition_no, r.offset_no"""
-        for message_id, event, channel, topic, partition, offset, appended, planted, key, order_id, customer_id in self.rows(query, value):
+        for message_id, event, channel, topic, partition, position, words, appended, planted, key, order_id, customer_id in self.rows(
+            query, value
+        ):
             if message_id is None:
                 continue
-            copies.setdefault(message_id, []).append(Copy(topic, channel, partition, offset, appended, planted, key))
+            copies.setdefault(message_id, []).append(Copy(topic, channel, partition, position, words, appended, planted, key))
             unwritten = (event, channel, None, False, None, key, order_id, customer_id)
             about.setdefault(message_id, dict(zip(_OUTBOX, unwritten, strict=True)))
         return copies
@@ -120,7 +123,12 @@ class EvidenceTables:
             found.setdefault(message_id, {})[subscriber] = value
         return found
 
-    def group(self, group: str, copy: Copy) -> tuple[int | None, int, int, str] | None:
+    def position_words(self, position: Position) -> str:
+        """Return a position for people: `offset 17`."""
+        ((words,),) = self.rows("SELECT position_words(?::HUGEINT)", position)
+        return str(words)
+
+    def group(self, group: str, copy: Copy) -> tuple[Position | None, int, int, str] | None:
         """Return (committed, lag, members, state) of a group on a record's partition."""
         found = self.row(
             "SELECT committed, lag, members, state FROM group_offsets WHERE group_id = ? AND topic = ? AND partition_no = ?",

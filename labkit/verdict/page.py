@@ -89,8 +89,8 @@ def _witnessed(judgement: Judgement) -> set[int]:
 
 def _points(connection: Any, orders: set[int]) -> tuple[list[Point], int]:
     timeline = _TIMELINE.read_text(encoding="utf-8").rstrip().removesuffix(";")
-    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL AND lane IS NOT NULL").fetchone()
-    where = "seen IS NOT NULL AND lane IS NOT NULL"
+    (count,) = connection.execute(f"SELECT count(*) FROM ({timeline}) WHERE seen IS NOT NULL").fetchone()
+    where = "seen IS NOT NULL"
     values: list[object] = []
     if count > EVENTS and orders:
         where += " AND (order_id IN (SELECT unnest(?)) OR customer_id IN (SELECT customer_id FROM orders WHERE id IN (SELECT unnest(?))))"

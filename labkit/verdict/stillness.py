@@ -245,7 +245,8 @@ def _outstanding(tables: EvidenceTables) -> dict[str, list[Fact]]:
     """Return the outstanding work in the last look, by condition."""
     found: dict[str, list[Fact]] = {}
     for condition, subject, detail in tables.rows(
-        "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
+        "SELECT condition, subject, detail FROM outstanding WHERE sample = (SELECT max(sample) FROM samples)"
+        " ORDER BY condition, subject, detail"
     ):
         place = PLACES.get(condition, condition).format(broker=wording.broker(tables))
         found.setdefault(condition, []).append(Fact(detail or f"{condition} of {subject}", place))
@@ -255,7 +256,8 @@ def _outstanding(tables: EvidenceTables) -> dict[str, list[Fact]]:
 def _who_is_stuck(connection: Any) -> tuple[str, str]:
     """Return the stuck component and its outstanding work. Both come from the same condition, so that no other component is blamed."""
     rows = connection.execute(
-        "SELECT condition, subject, detail FROM outstanding WHERE wave = (SELECT max(wave) FROM waves) ORDER BY condition, subject, detail"
+        "SELECT condition, subject, detail FROM outstanding WHERE sample = (SELECT max(sample) FROM samples)"
+        " ORDER BY condition, subject, detail"
     ).fetchall()
     for condition in ("paused", "lag", "outbox", "transaction"):
         for found, subject, detail in rows:

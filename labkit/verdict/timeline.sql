@@ -19,17 +19,24 @@ UNION ALL
 SELECT t.committed, 'customers', 'write', 'customer ' || id || ' may spend ' || after_credit_limit, NULL, id
 FROM customer_commits JOIN transactions t USING (commit_no) WHERE op <> 'delete'
 UNION ALL
-SELECT created, (SELECT any_value(m.sender) FROM message_types m WHERE m.schema_name = o.schema_name), 'event', coalesce(event, 'message') || ' written',
+SELECT created,
+  coalesce(
+    (SELECT any_value(m.sender) FROM message_types m WHERE m.schema_name = o.schema_name),
+    (SELECT any_value(t.component) FROM observed_tables t WHERE t.schema_name = o.schema_name),
+    o.schema_name
+  ),
+  'event', coalesce(event, 'message') || ' written',
   order_id, customer_id
 FROM outbox o
 UNION ALL
 SELECT appended, 'relay', 'record', coalesce(event, 'no message') || ' published', order_id, customer_id FROM records
 UNION ALL
 SELECT appended, (SELECT title FROM servers WHERE is_broker) || ' ' || channel || ' ' || partition_no, 'record',
-  coalesce(event, 'no message') || ', offset ' || offset_no, order_id, customer_id
+  coalesce(event, 'no message') || ', ' || position_words(offset_no), order_id, customer_id
 FROM records
 UNION ALL
-SELECT i.received, (SELECT any_value(s.component) FROM subscriptions s WHERE s.subscriber = i.subscriber), 'received', 'received ' || coalesce(o.event, i.message_id),
+SELECT i.received, coalesce((SELECT any_value(s.component) FROM subscriptions s WHERE s.subscriber = i.subscriber), i.subscriber),
+  'received', 'received ' || coalesce(o.event, i.message_id),
   o.order_id, o.customer_id
 FROM inbox i LEFT JOIN outbox o ON o.id = i.message_id
 UNION ALL

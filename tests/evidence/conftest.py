@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.evidence import quiescence
-from labkit.evidence.quiescence import Watcher
+from labkit.evidence.quiescence.wait import wait
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.stack import state
 from labkit.stack.model import Stack
 from tests.running import Labkit, RunningStack
@@ -44,7 +44,7 @@ def shop(running_shop: RunningStack) -> RunningStack:
 def at_rest(described: Stack) -> None:
     """Waits until the work that earlier tests started has ended."""
     with Watcher(described) as watcher:
-        quiescence.wait(watcher)
+        wait(watcher)
 
 
 @pytest.fixture

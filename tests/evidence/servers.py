@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 
 from labkit.account import LOOPBACK, Account
-from labkit.evidence.replication import Position
+from labkit.evidence.binlog.replication import Position
 from labkit.servers import mysql
 from labkit.stack import provision, sql
 from labkit.stack.accounts import ADMIN, OBSERVER, mysql_users, settle

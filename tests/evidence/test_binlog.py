@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from labkit.evidence import binlog, database, table_files
-from labkit.evidence.replication import BinlogUnreadable, Position
-from labkit.evidence.row_format import TableMap, decoder, table_map
+from labkit.evidence import database, table_files
+from labkit.evidence.binlog import events, reader, transactions
+from labkit.evidence.binlog.replication import BinlogUnreadable, Position, packets
+from labkit.evidence.binlog.row_decoder import decoder
+from labkit.evidence.binlog.table_map import TableMap, table_map
 from labkit.system.profiles.choreography import ORDER
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import PROFILE, wait_until
@@ -25,11 +27,11 @@ def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture
-def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[binlog.Reading, Ask]]:
+def changes(server: DatabaseServer, tmp_path: Path) -> Callable[..., tuple[reader.Reading, Ask]]:
     """Reads the binlog from a position to its end, into an evidence database for queries."""
 
-    def read(start: Position, stop: Position | None = None) -> tuple[binlog.Reading, Ask]:
-        reading = binlog.read(server.observer, PROFILE, start, stop or server.position(), tmp_path)
+    def read(start: Position, stop: Position | None = None) -> tuple[reader.Reading, Ask]:
+        reading = reader.read(server.observer, PROFILE, start, stop or server.position(), tmp_path)
         connection = database.new()
         table_files.load(connection, tmp_path)
         return reading, lambda query: connection.execute(query).fetchall()
@@ -101,9 +103,18 @@ def test_the_reader_stops_exactly_where_it_is_told(server: DatabaseServer, chang
     server.run("INSERT INTO customer_db.customer (name, amount) VALUES ('in', 1.00)")
     stop = server.position()
     server.run("INSERT INTO customer_db.customer (name, amount) VALUES ('out', 1.00)")
-    reading, ask = changes(start, stop)
+    _, ask = changes(start, stop)
     assert ask("SELECT after_name FROM customer_changes") == [("in",)]
-    assert reading.end == stop
+
+
+def test_progress_counts_each_change_once(server: DatabaseServer, tmp_path: Path) -> None:
+    start, counts = server.position(), list[int]()
+    rows = ", ".join(["('many', 1.00)"] * transactions.PROGRESS)
+    for _ in range(3):
+        server.run(f"INSERT INTO customer_db.customer (name, amount) VALUES {rows}")
+    reading = reader.read(server.observer, PROFILE, start, server.position(), tmp_path, counts.append)
+    assert counts == [transactions.PROGRESS] * 3
+    assert sum(counts) == reading.changes
 
 
 def test_outbox_and_inbox_rows_come_without_the_relays_marks(server: DatabaseServer, changes: Any) -> None:
@@ -202,17 +213,15 @@ def test_column_types_that_a_learner_may_add(server: DatabaseServer) -> None:
 
 
 def _first_row(server: DatabaseServer, start: Position, wanted: list[str]) -> tuple[Any, ...]:
-    from labkit.evidence.replication import packets
-
     checksum, found = 0, None
     with packets(server.observer, start) as stream:
         for packet in stream:
-            if packet[5] == binlog.FORMAT_DESCRIPTION:
-                checksum = 4 if packet[-5] == 1 else 0
-            elif packet[5] == binlog.TABLE_MAP:
-                found = table_map(packet[binlog.BODY + 8 : len(packet) - checksum])
-            elif packet[5] in binlog.WRITES:
+            if packet[5] == events.FORMAT_DESCRIPTION:
+                checksum = events.checksum_size(packet)
+            elif packet[5] == events.TABLE_MAP:
+                found = table_map(packet[events.BODY + 8 : len(packet) - checksum])
+            elif packet[5] in events.WRITES:
                 assert isinstance(found, TableMap)
-                at = binlog.BODY + 8 + (2 if packet[5] >= 30 else 0) + 1 + (len(found.columns) + 7) // 8
+                at = events.BODY + 8 + (2 if packet[5] >= 30 else 0) + 1 + (len(found.columns) + 7) // 8
                 return decoder(found, wanted)(packet, at)[0]
     raise AssertionError("no row in the log")

@@ -19,8 +19,10 @@ from confluent_kafka import Producer
 from labkit import brokers
 from labkit.errors import UserError
 from labkit.evidence import database
-from labkit.evidence.collect import Scenario, collect
-from labkit.evidence.quiescence import Watcher, Wave
+from labkit.evidence.collect import collect
+from labkit.evidence.collection.model import Scenario
+from labkit.evidence.quiescence.model import Sample
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.stack.model import Stack
 from tests.e2e.shop import ORDER_CHANNEL, new_customer, new_order, request, settled
 from tests.running import ROOT, RunningStack, wait_until
@@ -156,16 +158,16 @@ def test_somebody_who_writes_all_the_time_is_named(
     running_shop: RunningStack, described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is a commit between any two reads, however slow the disk is."""
-    look = Watcher.look
+    sample = Watcher.sample
     with running_shop.transaction() as cursor:
 
-        def write_and_look(watcher: Watcher) -> Wave:
+        def write_and_sample(watcher: Watcher) -> Sample:
             cursor.execute("INSERT INTO customer_db.customer (name, amount) VALUES ('Mallory', 1.00)")
             cursor.connection.commit()
-            return look(watcher)
+            return sample(watcher)
 
-        monkeypatch.setattr(Watcher, "look", write_and_look)
-        with evidence(described, tmp_path, moving_for=1.5) as ask:
+        monkeypatch.setattr(Watcher, "sample", write_and_sample)
+        with evidence(described, tmp_path, moving_for_s=1.5) as ask:
             assert "moment" in gaps(ask)
             assert "the account admin" in gaps(ask)["moment"]
             assert ask("SELECT value FROM facts WHERE name = 'stillness'") == [("moving",)]

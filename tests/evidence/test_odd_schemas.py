@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.evidence import binlog, database, mysql, table_files, unread
-from labkit.evidence.collect import note_changes
+from labkit.evidence import database, mysql, table_files, unconverted
+from labkit.evidence.binlog import reader
+from labkit.evidence.collection.over_time import note_changes
 from labkit.invariants import catalog
 from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Judgement, Standing, judge
@@ -40,12 +41,12 @@ def judged(case: Case, folder: Path) -> Judgement:
     tables = mysql.read(case.server.observer, PROFILE, folder)
     connection = database.new()
     try:
-        not_read = unread.reason(table_files.load(connection, folder), PROFILE)
+        not_read = unconverted.reason(table_files.load(connection, folder), PROFILE)
         database.set_complete(connection, "tables", next(iter(tables.missing), not_read))
         changes = folder / "changes"
         changes.mkdir()
-        reading = binlog.read(case.server.observer, PROFILE, start, tables.position, changes)
-        note_changes(connection, PROFILE, reading.reason, tables.unfit, unread.reason(table_files.load(connection, changes), PROFILE))
+        reading = reader.read(case.server.observer, PROFILE, start, tables.position, changes)
+        note_changes(connection, PROFILE, reading.reason, tables.unfit, unconverted.reason(table_files.load(connection, changes), PROFILE))
         connection.execute(
             "INSERT INTO records BY NAME SELECT topic, channel, 0 AS partition_no, row_number() OVER (ORDER BY commit_no) - 1 AS offset_no,"
             " message_id, event, aggregate_id, order_id, customer_id, key, 0 AS message_index FROM outbox_changes WHERE op = 'insert'"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labkit.evidence import database, unread
+from labkit.evidence import database, unconverted
 from labkit.evidence.table_files import TableFiles, load, quoted
 from labkit.faults.targets import channel
 from tests.running import PROFILE
@@ -28,7 +28,7 @@ def test_positions_of_128_bits_keep_their_values_and_their_order(tmp_path: Path)
 def test_what_is_no_position_is_named_and_its_row_stays(tmp_path: Path) -> None:
     write(tmp_path, ["17", quoted("seventeen")])
     connection = database.new(profile=PROFILE)
-    reason = unread.reason(load(connection, tmp_path), PROFILE)
+    reason = unconverted.reason(load(connection, tmp_path), PROFILE)
     assert reason == "column position of view_positions has 'seventeen' in 1 row, which is not a position of the broker's"
     assert connection.execute("SELECT position FROM view_positions ORDER BY partition_no").fetchall() == [(17,), (None,)]
 
@@ -36,4 +36,5 @@ def test_what_is_no_position_is_named_and_its_row_stays(tmp_path: Path) -> None:
 def test_people_see_what_the_broker_calls_a_position() -> None:
     connection = database.new(profile=PROFILE)
     connection.execute("INSERT INTO view_positions (position) VALUES (17), (NULL)")
-    assert connection.execute("SELECT position_text(position) FROM view_positions").fetchall() == [("17",), (None,)]
+    shown = connection.execute("SELECT position_text(position), position_words(position) FROM view_positions").fetchall()
+    assert shown == [("17", "offset 17"), (None, None)]

@@ -9,17 +9,21 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from labkit.evidence import quiescence
-from labkit.evidence.quiescence import State, Stillness, Watcher, Wave
+from labkit.evidence.quiescence import pending_orders
+from labkit.evidence.quiescence import wait as waiting
+from labkit.evidence.quiescence.model import Sample, State, Stillness
+from labkit.evidence.quiescence.pending_orders import PendingOrders
+from labkit.evidence.quiescence.rows import rows as rows_of
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.stack import sql
 from labkit.stack.model import Stack
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, settled
 from tests.running import RunningStack, wait_until
 
 
-def wait(stack: Stack, own: Any = quiescence.all_orders, **options: Any) -> Stillness:
+def wait(stack: Stack, orders: PendingOrders = pending_orders.of_all_customers, **options: Any) -> Stillness:
     with Watcher(stack) as watcher:
-        return quiescence.wait(watcher, own, **options)
+        return waiting.wait(watcher, orders, **options)
 
 
 def conditions(seen: Stillness) -> dict[str, str]:
@@ -30,13 +34,13 @@ def conditions(seen: Stillness) -> dict[str, str]:
 def blocked_by(stack: Stack, **expected: str) -> Stillness:
     """The final result, when nothing else is outstanding. Until then, a service with work may also appear blocked for a while."""
     with Watcher(stack) as watcher:
-        wait_until(lambda: list(_pairs(watcher.look())) == [*expected.items()], f"nothing but {expected} is outstanding")
-        stillness = quiescence.wait(watcher, blocked_for=1.0)
+        wait_until(lambda: list(_pairs(watcher.sample())) == [*expected.items()], f"nothing but {expected} is outstanding")
+        stillness = waiting.wait(watcher, blocked_for_s=1.0)
     assert (stillness.state, list(_pairs(stillness))) == (State.BLOCKED, [*expected.items()])
     return stillness
 
 
-def _pairs(seen: Stillness | Wave) -> Iterator[tuple[str, str]]:
+def _pairs(seen: Stillness | Sample) -> Iterator[tuple[str, str]]:
     return ((o.condition, o.subject) for o in seen.outstanding)
 
 
@@ -55,10 +59,10 @@ def test_an_order_that_nothing_will_move(running_shop: RunningStack, described: 
     running_shop.sql("INSERT INTO order_db.orders (id, customer_id, amount, state, version) VALUES (4100, 7000, 1.00, 'PENDING', 0)")
     stillness = wait(described)
     assert (stillness.state, stillness.pending) == (State.PENDING, (4100,))
-    assert stillness.seconds >= quiescence.PENDING_FOR
+    assert stillness.waited_s >= waiting.PENDING_FOR_S
     assert wait(described, expected=lambda order: order == 4100).state is State.SETTLED
-    assert wait(described, quiescence.orders_of([8000])).state is State.SETTLED
-    assert wait(described, quiescence.orders_of([7000])).state is State.PENDING
+    assert wait(described, pending_orders.of_customers([8000])).state is State.SETTLED
+    assert wait(described, pending_orders.of_customers([7000])).state is State.PENDING
     running_shop.sql("DELETE FROM order_db.orders WHERE id = 4100")
 
 
@@ -103,21 +107,21 @@ def test_a_transaction_in_hand(running_shop: RunningStack, described: Stack) -> 
         order = new_order(running_shop.url("orders"), customer, "12.34")
         wait_until(running_shop.somebody_waits_for_a_lock, "the handler waits for the lock")
         # between two attempts to get the lock it has no transaction
-        stillness = eventually(lambda: wait(described, blocked_for=1.0), lambda seen: {"lag", "transaction"} <= set(conditions(seen)))
+        stillness = eventually(lambda: wait(described, blocked_for_s=1.0), lambda seen: {"lag", "transaction"} <= set(conditions(seen)))
         assert stillness.state is State.BLOCKED
         assert conditions(stillness)["transaction"] == "customers"
     assert settled(running_shop.url("orders"), order) == ("APPROVED", None)
 
 
-def test_what_one_look_happens_to_meet_is_not_stuck(running_shop: RunningStack, described: Stack) -> None:
+def test_what_a_single_sample_happens_to_find_is_not_stuck(running_shop: RunningStack, described: Stack) -> None:
     """A service's own short query after a long stillness. Here that query is the first that stillness cannot outlast."""
     account = described.mysql_as("order_service")
 
     def unanswered(*_: Any) -> list[int]:
         raise OSError("no answer yet")
 
-    def met_now_and_then(wave: Wave, seconds: float) -> None:
-        if seconds >= 1.5 and len(met) % 2 == 0:
+    def met_now_and_then(sample: Sample, waited_s: float) -> None:
+        if waited_s >= 1.5 and len(met) % 2 == 0:
             connection = sql.connect(host=account.host, port=account.port, user=account.user, password=account.password)
             connection.begin()
             with connection.cursor() as cursor:
@@ -126,11 +130,11 @@ def test_what_one_look_happens_to_meet_is_not_stuck(running_shop: RunningStack, 
         elif len(met) % 2:
             met[-1].close()
             met.append(None)
-        seen.extend(o.condition for o in wave.outstanding)
+        seen.extend(o.condition for o in sample.outstanding)
 
     met: list[Any] = []
     seen: list[str] = []
-    stillness = wait(described, unanswered, tell=met_now_and_then, blocked_for=1.0, moving_for=3.0)
+    stillness = wait(described, unanswered, tell=met_now_and_then, blocked_for_s=1.0, moving_for_s=3.0)
     assert "transaction" in seen
     assert stillness.state is State.MOVING
 
@@ -197,60 +201,60 @@ def test_a_consumer_that_polls_a_stream_writes_nothing(running_shop: RunningStac
         polling.start()
         try:
             before = rounds
-            assert wait(described, moving_for=5.0).state is State.SETTLED
+            assert wait(described, moving_for_s=5.0).state is State.SETTLED
             assert rounds > before
             with Watcher(described) as watcher:
-                first = watcher.look()
+                first = watcher.sample()
                 server.xadd("polled", {"payload": "{}"})
-                assert watcher.look().positions != first.positions
+                assert watcher.sample().positions != first.positions
         finally:
             over.set()
             polling.join()
             server.delete("polled")
 
 
-def test_the_first_look_at_rest_follows_the_last_movement_at_once(running_shop: RunningStack, described: Stack) -> None:
+def test_the_first_sample_at_rest_follows_the_last_movement_at_once(running_shop: RunningStack, described: Stack) -> None:
     """The limit is generous; the benchmark reports the exact figure."""
     placed_order(running_shop)
     seen: list[Any] = []
     with Watcher(described) as watcher:
-        quiescence.wait(watcher, tell=lambda wave, _: seen.append(wave))
+        waiting.wait(watcher, tell=lambda sample, _: seen.append(sample))
     changes = [i for i in range(1, len(seen)) if seen[i].positions != seen[i - 1].positions or seen[i - 1].outstanding]
     last = max(changes, default=0)
     assert not seen[last].outstanding
-    assert seen[-1].steady - seen[last].steady >= quiescence.APART
+    assert seen[-1].monotonic_s - seen[last].monotonic_s >= waiting.APART_S
 
 
-def test_waves_with_news_are_kept_for_the_evidence(running_shop: RunningStack, described: Stack) -> None:
+def test_samples_that_differ_are_stored_in_the_evidence(running_shop: RunningStack, described: Stack) -> None:
     assert wait(described).state is State.SETTLED
     with Watcher(described) as watcher:
         for _ in range(5):
-            watcher.look()
-        assert len(watcher.waves) == 2
+            watcher.sample()
+        assert len(watcher.samples) == 2
         placed_order(running_shop)
-        wait_until(_moved(watcher), "a wave has moved")
-        quiescence.wait(watcher)
-        rows = [row for table, row in quiescence.rows(watcher) if table == "waves"]
-    assert [row["wave"] for row in rows] == list(range(1, len(rows) + 1))
+        wait_until(_moved(watcher), "a position has moved")
+        waiting.wait(watcher)
+        rows = [row for table, row in rows_of(watcher) if table == "samples"]
+    assert [row["sample"] for row in rows] == list(range(1, len(rows) + 1))
     assert not rows[-1]["moved"]
 
 
 def _moved(watcher: Watcher) -> Callable[[], bool]:
-    def look() -> bool:
-        watcher.look()
+    def moved() -> bool:
+        watcher.sample()
         return watcher.moved[-1]
 
-    return look
+    return moved
 
 
-def test_time_in_which_labkit_did_not_look_is_not_stillness(running_shop: RunningStack, described: Stack) -> None:
-    """A long gap between two looks, as on a suspended laptop, does not count as blocked time."""
+def test_time_without_samples_is_not_stillness(running_shop: RunningStack, described: Stack) -> None:
+    """A long gap between two samples, as on a suspended laptop, does not count as blocked time."""
     wait(described)
     kill(running_shop, "relay")
     new_order(running_shop.url("orders"), new_customer(running_shop.url("customers")), "1.00")
     with Watcher(described) as watcher:
         paused = iter([2.5])
-        stillness = quiescence.wait(watcher, tell=lambda wave, _: time.sleep(next(paused, 0)), blocked_for=2.0)
-        waves = watcher.waves
+        stillness = waiting.wait(watcher, tell=lambda sample, _: time.sleep(next(paused, 0)), blocked_for_s=2.0)
+        samples = watcher.samples
     assert stillness.state is State.BLOCKED
-    assert waves[-1].steady - waves[0].steady > 3.0
+    assert samples[-1].monotonic_s - samples[0].monotonic_s > 3.0

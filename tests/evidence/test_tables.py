@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.evidence import binlog, database, mysql, replay, table_files
+from labkit.evidence import database, mysql, replay, table_files
+from labkit.evidence.binlog import reader
 from labkit.system.profiles.choreography import CUSTOMER
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import PROFILE, wait_until
@@ -105,7 +106,7 @@ def test_tables_and_position_belong_together_while_others_write(server: Database
             folder = tmp_path / str(attempt)
             folder.mkdir()
             tables = mysql.read(server.observer, PROFILE, folder)
-            binlog.read(server.observer, PROFILE, start, tables.position, folder)
+            reader.read(server.observer, PROFILE, start, tables.position, folder)
             connection = database.new()
             table_files.load(connection, folder)
             differences.append(replay.difference(connection, PROFILE))
@@ -123,7 +124,7 @@ def test_a_change_that_is_missing_is_found(server: DatabaseServer, tmp_path: Pat
     server.run("INSERT INTO order_db.orders (id, customer_id, amount, state) VALUES (5, 1, 1.00, 'PENDING'), (6, 1, 1.00, 'PENDING')")
     server.run("SET sql_log_bin = 0", "UPDATE order_db.orders SET state = 'APPROVED' WHERE id = 6")
     tables = mysql.read(server.observer, PROFILE, tmp_path)
-    binlog.read(server.observer, PROFILE, start, tables.position, tmp_path)
+    reader.read(server.observer, PROFILE, start, tables.position, tmp_path)
     connection = database.new()
     table_files.load(connection, tmp_path)
     connection.execute("DELETE FROM customers; DELETE FROM reservations")

@@ -9,8 +9,9 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from labkit.commands.fault import facts
-from labkit.evidence import quiescence
-from labkit.evidence.quiescence import Watcher
+from labkit.evidence.quiescence import pending_orders
+from labkit.evidence.quiescence.wait import wait
+from labkit.evidence.quiescence.watcher import Watcher
 from labkit.faults.ledger import Ledger
 from labkit.stack import state as states
 from labkit.stack.docker.runtime import Docker
@@ -142,7 +143,7 @@ class Faults:
     def rest(self) -> None:
         """Waits until work of earlier tests has ended: a message in transit would count as a hit of this test's fault."""
         with Watcher(states.load(self.labkit.name)) as watcher:
-            quiescence.wait(watcher, quiescence.orders_of([]))
+            wait(watcher, pending_orders.of_customers([]))
 
 
 def holders(labkit: Labkit) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 from labkit.system.model import Profile
 from labkit.trace.model import HopMark, Story
 from labkit.trace.order import story_of
-from tests.invariants.history import CHOREOGRAPHY, ORCHESTRATION, History
+from tests.invariants.history import CHOREOGRAPHY, CUSTOMERS, ORCHESTRATION, History
 
 SAGA = "0000019d47ef7a09-0242ac1200060000"  # the saga of order 9
 PROFILES = {"choreography": CHOREOGRAPHY, "orchestration": ORCHESTRATION}
@@ -120,6 +120,25 @@ def test_the_first_missing_hop_and_why(profile: Profile, stage: Callable[[Histor
     history = shop(profile)
     stage(history)
     assert_missing(history, missing, cause.format(asking=asking(history), answer=history.answering("granted")))
+
+
+def test_positions_of_two_numbers_are_ordered_and_written_as_the_broker_does() -> None:
+    history = shop(CHOREOGRAPHY)
+    history.order(9, 4, "12.34")
+    position = 1_795_792_504_382 << 64  # as the id of a Redis stream's entry
+    history.con.execute("UPDATE records SET offset_no = ? WHERE event = 'OrderCreated'", [position])
+    ((topic, partition),) = history.con.execute("SELECT topic, partition_no FROM records WHERE event = 'OrderCreated'").fetchall()
+    words = "'entry ' || (position // 18446744073709551616)::VARCHAR || '-' || (position % 18446744073709551616)::VARCHAR"
+    history.con.execute(f"CREATE OR REPLACE MACRO position_words(position) AS {words}")
+    history.add("group_offsets", group_id=CUSTOMERS, topic=topic, partition_no=partition, committed=position, lag=1, members=1)
+    waiting = story_of(history.con, 9)
+    history.con.execute("UPDATE group_offsets SET committed = committed + 1")
+    passed = story_of(history.con, 9)
+    assert waiting.first_missing
+    assert waiting.first_missing.text == f"{CUSTOMERS} stands at entry 1795792504382-0, 1 behind"
+    assert passed.first_missing
+    assert passed.first_missing.text == f"{CUSTOMERS} went past it (it stands at entry 1795792504382-1) without noting it as received"
+    assert any("entry 1795792504382-0" in hop.text for hop in passed.hops)
 
 
 @pytest.mark.parametrize(

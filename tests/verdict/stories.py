@@ -159,10 +159,10 @@ def a_handler_that_never_returns() -> History:
     history.order(17, 4, "12.34")
     history.reserve(17)
     database.set_fact(history.con, "stillness", "stuck")
-    history.add("waves", wave=1)
+    history.add("samples", sample=1)
     history.add(
         "outstanding",
-        wave=1,
+        sample=1,
         condition="lag",
         subject=ORDERS,
         detail="customerServiceEvents stands at offset 1 of Customer, partition 2, 1 behind",
@@ -178,9 +178,9 @@ def a_relay_that_never_marks() -> History:
         history.repeat("OrderCreated", 17)
     history.con.execute("update outbox set published = false where event = 'OrderCreated'")
     database.set_fact(history.con, "stillness", "repeating")
-    history.add("waves", wave=1)
+    history.add("samples", sample=1)
     waits = "1 message waits in the outbox of order_db to be published by the relay"
-    history.add("outstanding", wave=1, condition="outbox", subject="order_db", detail=waits)
+    history.add("outstanding", sample=1, condition="outbox", subject="order_db", detail=waits)
     return history
 
 

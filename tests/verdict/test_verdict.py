@@ -29,8 +29,8 @@ def outcome(history: History, name: str, **facts: str) -> None:
 
 
 def open_now(history: History, condition: str, subject: str, detail: str) -> None:
-    history.add("waves", wave=1)
-    history.add("outstanding", wave=1, condition=condition, subject=subject, detail=detail)
+    history.add("samples", sample=1)
+    history.add("outstanding", sample=1, condition=condition, subject=subject, detail=detail)
 
 
 def failed(judgement: Judgement) -> set[str]:
@@ -187,7 +187,7 @@ def test_stuck_because_a_service_was_killed_or_suspended_is_unknown() -> None:
         outcome(history, "stuck")
         open_now(history, "lag", CUSTOMERS, "OrderEventConsumer stands at offset 0 of Order, partition 1, 1 behind")
     happened(killed, "customers", "end", signal=9)
-    suspended.add("outstanding", wave=1, condition="paused", subject="customers", detail="customers is paused")
+    suspended.add("outstanding", sample=1, condition="paused", subject="customers", detail="customers is paused")
     assert verdict_of(killed) == (Verdict.UNKNOWN, ["disturbed"])
     assert verdict_of(suspended) == (Verdict.UNKNOWN, ["disturbed"])
 

@@ -1,24 +1,21 @@
-"""What moved between two looks, and which process moves it."""
+"""What moved between two samples, and which process moves it."""
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from labkit.brokers.model import Place
-from labkit.evidence.binlog import first_word
+from labkit.evidence.binlog.statements import first_word
+from labkit.evidence.quiescence.model import Sample
 from labkit.stack import accounts, sql
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
 
-if TYPE_CHECKING:
-    from labkit.evidence.quiescence import Wave
-
-LOOKED_FOR_S = 2.0
+WATCHED_S = 2.0
 WRITING = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "COMMIT", "CALL", "TRUNCATE", "ALTER", "CREATE", "DROP", "RENAME", "XA"}
 OF_THE_SERVER = {"root", "system user", "event_scheduler", "unauthenticated user"}
 
 
-def between(before: "Wave", after: "Wave", profile: Profile) -> str:
+def describe(before: Sample, after: Sample, profile: Profile) -> str:
     """Describe in a few words what moved; empty if nothing did."""
     if before.positions == after.positions:
         return ""
@@ -30,15 +27,15 @@ def between(before: "Wave", after: "Wave", profile: Profile) -> str:
         if more:
             moved.append(f"{profile.short(topic)} got {more} records")
     if before.committed != after.committed:
-        groups = [group for group, places in after.committed.items() if before.committed.get(group) != places]
+        groups = [group for group, positions in after.committed.items() if before.committed.get(group) != positions]
         moved.append(f"{', '.join(groups) or 'groups'} went on")
     if before.redis != after.redis:
         moved.append("Redis was written to")
     return ", ".join(moved) or "the logs' beginnings moved"
 
 
-def _added(wave: "Wave", place: Place) -> int:
-    return wave.bounds[place].added if place in wave.bounds else 0
+def _added(sample: Sample, place: Place) -> int:
+    return sample.bounds[place].added if place in sample.bounds else 0
 
 
 def writer(stack: Stack) -> str | None:
@@ -48,7 +45,7 @@ def writer(stack: Stack) -> str | None:
     other connected accounts. None if there is none or MySQL does not answer.
     """
     known = {*accounts.mysql_users(stack.profile), *OF_THE_SERVER} - {accounts.ADMIN}
-    deadline, connected = time.monotonic() + LOOKED_FOR_S, set[str]()
+    deadline, connected = time.monotonic() + WATCHED_S, set[str]()
     try:
         with sql.connected(stack.mysql) as cursor:
             while time.monotonic() < deadline:  # repeat: some clients open a new connection for each statement
@@ -67,8 +64,8 @@ def writer(stack: Stack) -> str | None:
     return f"perhaps the account {min(connected)}" if connected else None
 
 
-def rate(waves: Sequence["Wave"]) -> str | None:
+def rate(samples: Sequence[Sample]) -> str | None:
     """Return the number of records a second that the broker received meanwhile."""
-    if len(waves) < 2 or waves[-1].steady <= waves[0].steady:
+    if len(samples) < 2 or samples[-1].monotonic_s <= samples[0].monotonic_s:
         return None
-    return f"{(waves[-1].added - waves[0].added) / (waves[-1].steady - waves[0].steady):.1f}"
+    return f"{(samples[-1].added - samples[0].added) / (samples[-1].monotonic_s - samples[0].monotonic_s):.1f}"

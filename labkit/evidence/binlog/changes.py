@@ -18,8 +18,8 @@ A missing row is (). Values are already fields of a line, empty for NULL, except
 
 
 @dataclass(frozen=True)
-class Change:
-    """How the changes of one table are stored."""
+class ChangeFormat:
+    """How the changes of one table become lines of the evidence."""
 
     table: str
     columns: tuple[str, ...]
@@ -28,13 +28,13 @@ class Change:
     raw: frozenset[str] = frozenset()
 
 
-Wanted = Mapping[tuple[str, str], Change]
-"""Changes by schema and table."""
+Wanted = Mapping[tuple[str, str], ChangeFormat]
+"""The format of changes by schema and table."""
 
 
 def wanted(profile: Profile) -> Wanted:
     """Return the tables whose changes are stored: the observed tables, and the outbox and inbox of each schema."""
-    outbox, inbox = _outbox(messages.Wire(profile)), Change("inbox_changes", ("consumer_id", "message_id"), _inbox, updates=False)
+    outbox, inbox = _outbox(messages.Wire(profile)), ChangeFormat("inbox_changes", ("consumer_id", "message_id"), _inbox, updates=False)
     return {
         **{(table.schema, table.table): _observed(table) for table in profile.tables},
         **{(schema, messaging.OUTBOX): outbox for schema in profile.schemas},
@@ -47,7 +47,7 @@ def tables(profile: Profile) -> tuple[str, ...]:
     return (*map(observed.changes_of, profile.tables), "outbox_changes", "inbox_changes")
 
 
-def _observed(table: ObservedTable) -> Change:
+def _observed(table: ObservedTable) -> ChangeFormat:
     codes = [_codes(column) for column in table.followed]
     nothing = "," * (len(codes) - 1)
 
@@ -59,7 +59,7 @@ def _observed(table: ObservedTable) -> Change:
     def line(_: str, before: Values, after: Values) -> str:
         return f"{values(before)},{values(after)}"
 
-    return Change(observed.changes_of(table), tuple(column.source for column in table.followed), line)
+    return ChangeFormat(observed.changes_of(table), tuple(column.source for column in table.followed), line)
 
 
 def _codes(column: Column) -> dict[Any, str]:
@@ -72,16 +72,16 @@ def _codes(column: Column) -> dict[Any, str]:
 _BODY = frozenset({"destination", "headers", "payload"})
 
 
-def _outbox(wire: messages.Wire) -> Change:
+def _outbox(wire: messages.Wire) -> ChangeFormat:
     def line(schema: str, before: Values, after: Values) -> str:
         message_id, destination, headers, payload = before or after
         about = wire.about(headers or b"", payload or b"")
         topic = (destination or b"").decode(errors="replace")
         ids = f"{number(about.aggregate_id)},{number(about.order_id)},{number(about.customer_id)}"
-        told = f"{optional(about.key)},{optional(about.saga_id)},{optional(about.reply_to)}"
-        return f"{schema},{message_id},{quoted(topic)},{quoted(wire.channel(topic))},{optional(about.event)},{ids},{told}"
+        more = f"{optional(about.key)},{optional(about.saga_id)},{optional(about.reply_to)}"
+        return f"{schema},{message_id},{quoted(topic)},{quoted(wire.channel(topic))},{optional(about.event)},{ids},{more}"
 
-    return Change("outbox_changes", ("id", *sorted(_BODY)), line, updates=False, raw=_BODY)
+    return ChangeFormat("outbox_changes", ("id", *sorted(_BODY)), line, updates=False, raw=_BODY)
 
 
 def _inbox(schema: str, before: Values, after: Values) -> str:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.account import Account
-from labkit.evidence.packets import packet
+from labkit.evidence.binlog.packets import packet
 from labkit.stack import sql
 
 READ_BUFFER = 1 << 20
 TIMEOUT = 30.0  # seconds that the server may stay silent
 COM_BINLOG_DUMP = 0x12
 NON_BLOCKING = 1  # the server ends the stream at the end of the log instead of waiting
-HEADER = 20  # bytes of a packet before the event's body: the OK byte and 19 bytes of event header
 PURGED_OR_GONE = 1236  # ER_MASTER_FATAL_ERROR_READING_BINLOG
 
 

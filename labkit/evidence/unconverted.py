@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from labkit.evidence import observed
-from labkit.evidence.table_files import MONEY, Unread
+from labkit.evidence.table_files import MONEY, Unconverted
 from labkit.system.model import ObservedTable, Profile
 
 LONGEST = 60  # characters of a value that are shown
@@ -14,14 +14,14 @@ _WANTED = {
 }
 
 
-def reason(found: Iterable[Unread], profile: Profile) -> str | None:
+def reason(found: Iterable[Unconverted], profile: Profile) -> str | None:
     """Return a sentence without a full stop about the first such column; None if all values could be read."""
-    for unread in found:
-        table = _observed(unread.table, profile)
-        column = _stored(table, unread.column.removeprefix("before_").removeprefix("after_")) if table else unread.column
-        rows = "1 row" if unread.count == 1 else f"{unread.count} rows"
-        what = _WANTED[unread.type]
-        return f"column {column} of {table or unread.table} has {unread.text[:LONGEST]!r} in {rows}, which is not {what}"
+    for values in found:
+        table = _observed(values.table, profile)
+        column = _stored(table, values.column.removeprefix("before_").removeprefix("after_")) if table else values.column
+        rows = "1 row" if values.count == 1 else f"{values.count} rows"
+        what = _WANTED[values.type]
+        return f"column {column} of {table or values.table} has {values.text[:LONGEST]!r} in {rows}, which is not {what}"
     return None
 
 
