@@ -127,7 +127,7 @@ def _port_taken(component: str, name: str, happened: datetime | None, taken: str
     return Finding(
         kind="disturbed",
         is_failure=False,
-        title=f"{name} does not run",
+        title=f"{name} is not running",
         sentence=sentence,
         because=because,
         next_step="labkit up, which gives it another port",

@@ -99,7 +99,7 @@ def _stuck(
         finding = Finding(
             kind="disturbed",
             is_failure=False,
-            title=f"{component} does not run",
+            title=f"{component} is not running",
             sentence=f"{_capital(why)}; {stopped}.",
             because=facts,
             next_step="labkit up",
@@ -159,7 +159,7 @@ def _stopped(connection: Any, run: dict[str, str], component: str, open_now: Map
         [component],
     ).fetchone()
     if last is None and component in run.get("down", "").split():
-        return f"{component} does not run, and did not when this began"
+        return f"{component} is not running, and was not when this began"
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 

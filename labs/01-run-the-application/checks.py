@@ -188,7 +188,7 @@ async def nobody_waits(lab: Orders) -> None:
         seen = await trial.state(order)
         if seen != PENDING:
             raise Failed(
-                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, who alone knows its credit, does not run.",
+                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, which alone knows its credit, is not running.",
                 expected="PENDING until customers has answered",
                 found=str(seen),
                 so="orders decided about the credit by itself.",

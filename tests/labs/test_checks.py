@@ -75,7 +75,7 @@ def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop:
     try:
         with workshop.begun("lab", "2", "check", "2.3", "--watch") as process:
             read_until(process, "1 passed in ")
-            read_until(process, "checked again when you save. Ctrl-C ends it.")
+            read_until(process, "checks run again when you save. Ctrl-C stops.")
             workshop.write(file, good + "\nsyntax error\n")
             read_until(process, "customers ended at once: SyntaxError in services/customers/handlers.py, line ")
             workshop.write(file, (ROOT / "labs/02-choreography-saga/starter" / file).read_text())

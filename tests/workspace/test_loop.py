@@ -42,7 +42,7 @@ def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> Non
     before = pids(seat)
     said = seat("lab", "7", "start").stdout
     assert "Changed in your workspace: saga.yml, services/orders/handlers.py." in said
-    assert f"All customers, orders and messages are gone; the services run from {seat.folder}." in said
+    assert f"All customers, orders and messages are deleted; the services run from {seat.folder}." in said
     assert said.splitlines()[-1] == "Next: labkit lab 7"
     assert customers(seat) == 0
     after = pids(seat)
@@ -53,7 +53,7 @@ def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> Non
     new_customer(seat)
     seat.write("services/orders/handlers.py", seat.read("services/orders/handlers.py") + "\n# edited\n")
     again = seat("lab", "7", "start").stdout
-    assert again.startswith("You are in lab 7 already, so nothing was changed.")
+    assert again.startswith("You are already in lab 7, so nothing was changed.")
     assert again.splitlines()[-1] == "Next: labkit lab 7"
     assert customers(seat) == 1
     assert seat.read("services/orders/handlers.py").endswith("# edited\n")
@@ -155,7 +155,7 @@ def test_init_makes_an_editable_copy_once(learner: Learner, tmp_path: Path) -> N
     desk = Learner(learner.labkit, learner.kit, tmp_path)
     learner.write("services/orders/handlers.py", "mine\n")
     said = desk("init", "workshop").stdout
-    assert "is a workspace already; none of its files was touched" in said
+    assert "is already a workspace; none of its files was touched" in said
     assert learner.read("services/orders/handlers.py") == "mine\n"
     (learner.folder / ".labkit/workspace.json").write_text("{")
     broken = learner("labs", ok=False)
@@ -173,7 +173,7 @@ def test_init_refuses_what_is_somebody_elses(learner: Learner, tmp_path: Path) -
     done = desk("init", "full", ok=False)
     assert "is not empty: it has thesis.txt" in done.stderr
     assert list((tmp_path / "full").iterdir()) == [tmp_path / "full" / "thesis.txt"]
-    assert "lies inside the workspace" in learner("init", "inner", ok=False).stderr
+    assert "is inside the workspace" in learner("init", "inner", ok=False).stderr
 
 
 def test_an_init_that_was_interrupted_is_done_again(learner: Learner, tmp_path: Path) -> None:
