@@ -20,7 +20,7 @@ _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
 _LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
 _NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
-AFTERWARDS = ", until a later commit put it right"  # depends on which order was cancelled
+AFTERWARDS = ", until a later commit corrected it"  # depends on which order was cancelled
 _PART = re.compile(r"^# (.+)$", re.MULTILINE)
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 

@@ -53,7 +53,7 @@ def _outbox(walk: Walk, message: Message, about: str) -> None:
     elif all(copy.planted for copy in message.copies):
         walk.ok("outbox", "in no outbox: labkit planted it", "the ledger", lane=RELAY)
     else:
-        past = Diagnosis("This message was published past the outbox.", "labkit verify")
+        past = Diagnosis("This message bypassed the outbox.", "labkit verify")
         walk.stop("outbox", "in no outbox", "outboxes", past, lane=RELAY)
 
 

@@ -110,7 +110,7 @@ async def everything_is_up(lab: Orders) -> None:
                 expected="it takes a message that is published now",
                 found="it did not",
                 because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
-                so="its health tells of something else than its work.",
+                so="its health reports something other than its work.",
                 next_step=f"labkit logs {name}",
             )
 

@@ -119,7 +119,7 @@ async def _refuses_to_cancel(trial: Trial, order: Order, state: OrderOutcome) ->
         raise Failed(
             f"Order {order.id} ({order.total:.2f}) was {state}, and cancelling it was accepted.",
             expected="409: only an APPROVED order can be cancelled",
-            found=f"{status}, and the order is {await trial.state(order)}",
+            found=f"{status}, but the order is {await trial.state(order)}",
             so="orders cancels without looking at the order's state: only an APPROVED order has a reservation to give back.",
             next_step="which states may be cancelled? see Order.cancelled in services/orders/domain.py",
         )

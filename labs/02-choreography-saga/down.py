@@ -121,7 +121,7 @@ class Down:
         for record in await self.trial.broker.since(before):
             if record.order_id in [order.id for order in orders]:
                 raise Failed(
-                    f"Kafka holds {record.event} of order {record.order_id}, and the relay did not run: it was published past the outbox.",
+                    f"Kafka holds {record.event} of order {record.order_id}, and the relay did not run: it bypassed the outbox.",
                     expected="no record while the relay is down",
                     found=record.place,
                     because=[Fact("the relay was down before the order was placed", f"the ledger, fault {relay.id}")],
