@@ -33,7 +33,7 @@ def an_id(value: Any, at: str) -> None:
 
 def text(value: Any, at: str) -> None:
     if not isinstance(value, str):
-        _refuse(at, value, "a text")
+        _refuse(at, value, "a string")
 
 
 def number(value: Any, at: str) -> None:
@@ -85,7 +85,7 @@ def or_null(field: Field) -> Field:
 
 
 _MAY_BE_ABSENT: list[Field] = []
-_EXPECTED: dict[Field, str] = {an_id: "a whole number from 1 to 2^63-1", text: "a text", number: "a number"}
+_EXPECTED: dict[Field, str] = {an_id: "a whole number from 1 to 2^63-1", text: "a string", number: "a number"}
 _MONEY = thing(amount=number)
 _EXPECTED[_MONEY] = 'an amount, {"amount": 12.34}'
 _CUSTOMER = thing(customerId=an_id, name=text, creditLimit=_MONEY)

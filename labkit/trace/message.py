@@ -39,7 +39,7 @@ def _missing(walk: Walk, message_id: str) -> None:
         if reason := walk.tables.unread(source):
             walk.unread("outbox", source, reason, lane=RELAY)
             return
-    nothing = Diagnosis(f"Nothing has the id {message_id}.", "labkit events")
+    nothing = Diagnosis(f"No message has the id {message_id}.", "labkit events")
     walk.stop("outbox", "no outbox and no topic holds this id", f"outboxes, {walk.system.broker}", nothing, lane=RELAY)
 
 

@@ -43,7 +43,7 @@ def _why_wrong(state: str, ended: bool, compensating: bool, failed: bool) -> str
     if failed:
         return "The saga ended in an error: a compensation failed, or a reply arrived that no step expects."
     if not ended:
-        return f"The order is {state}, and its saga has not ended: the orchestrator left it in the middle."
+        return f"The order is {state}, but its saga has not ended: the orchestrator did not finish it."
     if state == "PENDING":
         return "The saga has ended, and its last step did not end the order."
     if compensating and state != "REJECTED":

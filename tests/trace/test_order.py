@@ -127,7 +127,7 @@ def test_the_first_missing_hop_and_why(profile: Profile, stage: Callable[[Histor
     [
         (running_backwards, "state", "The saga is compensating, and its compensation has not rejected the order yet."),
         (saga_ended_alone, "state", "The saga has ended, and its last step did not end the order."),
-        (saga_left_open, "saga", "The order is APPROVED, and its saga has not ended: the orchestrator left it in the middle."),
+        (saga_left_open, "saga", "The order is APPROVED, but its saga has not ended: the orchestrator did not finish it."),
         (saga_failed, "saga", "The saga ended in an error: a compensation failed, or a reply arrived that no step expects."),
         (
             compensated_though_approved,

@@ -63,7 +63,7 @@ def verified(stack: RunningStack, *options: str) -> tuple[int, dict[str, Any]]:
 def judged_undisturbed(stack: RunningStack, *options: str) -> "subprocess.CompletedProcess[str]":
     """The verdict of a labkit that did not lose the processor for a second meanwhile, which would excuse missing work."""
     return eventually(
-        lambda: stack.labkit("verify", "--json", *options, ok=False), lambda done: "labkit stood still" not in done.stdout, within_s=120
+        lambda: stack.labkit("verify", "--json", *options, ok=False), lambda done: "labkit stalled" not in done.stdout, within_s=120
     )
 
 
