@@ -114,7 +114,7 @@ def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> 
             raise _Wrong("is empty", "JSON", "nothing")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if not re.fullmatch(r"application/(.+\+)?json", kind):
-            raise _Wrong(f"is {shown_text(kind) or 'of no content type'}", "content-type: application/json", shown_bytes(content))
+            raise _Wrong(f"is {shown_text(kind) or 'without a content type'}", "content-type: application/json", shown_bytes(content))
         found = decoded(content)
         if route is not None:
             (match, (_, _, field, same, _)) = route
@@ -128,7 +128,7 @@ def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> 
             f"The answer to {method} {path} {wrong.sentence}.",
             expected=wrong.expected,
             found=wrong.found,
-            so="whoever called cannot read it.",
+            so="the caller cannot read it.",
             next_step=f"what does it answer? see {where}" if where else "labkit logs gateway",
         ) from None
 
@@ -141,11 +141,11 @@ def decoded(content: bytes | str) -> Any:
         plain = content if isinstance(content, str) else content.decode()
         found = json.loads(plain, parse_float=Decimal, parse_constant=_no_number)
     except RecursionError:
-        raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content)) from None
+        raise _Wrong("is nested too deeply", f"JSON of at most {DEEPEST} levels", shown_bytes(content)) from None
     except (ValueError, ArithmeticError) as error:
         raise _Wrong(f"is not JSON ({shown_text(str(error))})", "JSON", shown_bytes(content)) from None
     if _deeper_than(found, DEEPEST):
-        raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content))
+        raise _Wrong("is nested too deeply", f"JSON of at most {DEEPEST} levels", shown_bytes(content))
     return found
 
 

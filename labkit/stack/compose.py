@@ -191,7 +191,7 @@ def lines_of(command: list[str], directory: Path) -> Iterator[tuple[str, str]]:
 def explained(said: str, directory: Path) -> UserError:
     """Turn the output of the engine or compose into one sentence and a next step."""
     said = said.strip()
-    last = said.splitlines()[-1] if said else "it said nothing"
+    last = said.splitlines()[-1] if said else "no output"
     low = said.lower()
     if "port is already allocated" in low or "address already in use" in low:
         return PortTaken(f"A port was taken by another program in the meantime: {last}", "labkit up, which takes the next free one")

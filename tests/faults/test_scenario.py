@@ -104,7 +104,7 @@ def test_a_wait_that_is_in_vain_says_what_it_saw(model: Stack, faults: Faults) -
             async def look() -> str:
                 return "PENDING"
 
-            with pytest.raises(NotJudged, match=r"until it is approved; what was seen last is 'PENDING'"):
+            with pytest.raises(NotJudged, match=r"until it is approved; last seen: 'PENDING'"):
                 await until("it is approved", look, lambda seen: seen == "APPROVED", within_s=0.1)
 
     asyncio.run(played())

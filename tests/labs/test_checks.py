@@ -153,7 +153,7 @@ def test_what_labkit_has_not_brought_back_is_not_judged(workshop: Learner, stack
     assert marker.exists()
     assert done.returncode == 2, done.stdout
     assert not [c for c in checks.values() if c["verdict"] == "fail"], done.stdout
-    assert checks["1.7"]["sentence"].startswith("labkit has not brought back what it took away: customers: it does not answer")
+    assert checks["1.7"]["sentence"].startswith("labkit has not restored what it stopped: customers: it does not answer")
 
 
 def test_a_service_that_does_not_start_is_told_as_json_too(workshop: Learner, stack: RunningStack) -> None:

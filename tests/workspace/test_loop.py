@@ -248,7 +248,7 @@ def test_the_tour_shows_the_learners_own_file_and_line(at_lab_7: Learner) -> Non
     lines = at_lab_7.read("services/orders/handlers.py").splitlines()
     number = next(n for n, line in enumerate(lines, 1) if "# TODO: this is lab 7's" in line)
     assert f"1 of 2  services/orders/handlers.py:{number}\n" in said
-    assert "This is what is to be mended." in said
+    assert "This is what to repair." in said
     at_lab_7.write("services/orders/handlers.py", "all mine\n")
     assert "labs/07-a-lab/starter/services/orders/handlers.py:" in at_lab_7("lab", "7", "tour").stdout
 
