@@ -113,6 +113,6 @@ def _prove_cut(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 
 KILL = Primitive("kill", "end a component at once (SIGKILL)", _end, _start, _runs, _prove_ended)
-STOP = Primitive("stop", "stop a component in order (SIGTERM)", _end, _start, _runs, _prove_ended)
+STOP = Primitive("stop", "stop a component gracefully (SIGTERM)", _end, _start, _runs, _prove_ended)
 PAUSE = Primitive("pause", "freeze a component", _pause, _unpause, _goes_on, _prove_paused)
 CUT = Primitive("cut", "cut a component off the network", _cut, _join, _is_joined, _prove_cut)
