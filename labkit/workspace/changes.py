@@ -170,7 +170,7 @@ def _replace(space: Workspace, target: Target, wanted: Tree, now: Tree, why: str
         now = _current(space, wanted)
         snapshots.keep(space, now, lab=manifest_of(space).lab, why=f"{why}, saved meanwhile")
     else:
-        raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then the same command again")
+        raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then run the same command again")
     beside = tuple(path for path in wanted if not trees.in_services(path))
     digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # restored work is the learner's own
     paths.write(space.kept / "laid.json", json.dumps({"lab": target.lab, "beside": beside, "digest": digest}))

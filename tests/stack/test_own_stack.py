@@ -292,6 +292,6 @@ def test_a_changed_schema_is_brought_to_the_database(services: Path, stack: Runn
         schema.write("\nCREATE TABEL IF NOT EXISTS nonsense (id BIGINT PRIMARY KEY);\n")
     done = stack.labkit("up", ok=False)
     assert done.returncode == 1
-    assert "The tables of the services could not be made: " in done.stderr
+    assert "The tables of the services could not be created: " in done.stderr
     assert "CREATE TABEL IF NOT EXISTS nonsense" in done.stderr
     stack.sql("drop table order_db.saga_instance")

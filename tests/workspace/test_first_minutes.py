@@ -101,7 +101,7 @@ def test_a_deleted_file_is_named_with_the_way_back(seat: Learner) -> None:
     (seat.folder / APP).unlink()
     done = seat("restart", "orders", ok=False)
     assert f"{APP} is missing" in done.stderr.splitlines()[0], done.stderr
-    assert last_line(done.stderr) == f"Next: labkit lab 7 restore {APP}, then the same again"
+    assert last_line(done.stderr) == f"Next: labkit lab 7 restore {APP}, then run the same command again"
     assert f"{APP} is as the lab provides it." in seat("lab", "7", "restore", APP).stdout
     seat("restart", "orders")
 
