@@ -70,7 +70,7 @@ def test_no_stack_of_that_name_is_told(learner: Learner) -> None:
 def test_a_reset_of_the_workspace_keeps_files_notes_and_the_old_progress(at_lab_7: Learner) -> None:
     at_lab_7("lab", "7", "hint")
     said = at_lab_7("reset", "--workspace", "--yes").stdout
-    assert "Your earlier work is kept" in said
+    assert "Your earlier work is saved" in said
     assert "the old progress is saved as progress.until-" in said
     assert not (at_lab_7.folder / "saga.yml").exists()
     assert at_lab_7.read("notes.md") == "what I think\n"

@@ -138,7 +138,7 @@ def test_jump_begins_a_lab_as_if_those_before_were_done(seat: Learner) -> None:
 def test_a_lab_that_was_never_started_is_not_judged(learner: Learner) -> None:
     done = learner("lab", "7", "check", ok=False)
     assert done.returncode == 254
-    assert done.stderr.splitlines() == ["Lab 7 was never started here, so nothing is judged.", "Next: labkit lab 7 start"]
+    assert done.stderr.splitlines() == ["Lab 7 was not started here, so nothing is judged.", "Next: labkit lab 7 start"]
     assert not (learner.folder / ".labkit/progress.json").exists()
 
 
@@ -207,7 +207,7 @@ def test_predict_refuses_an_answer_that_is_none_and_asks_nobody_without_a_termin
     assert learner("lab", "7", "predict", "--answer", "4", ok=False).returncode == 254
     done = learner("lab", "7", "predict", ok=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (254, "Next: labkit lab 7 predict 7.2 --answer NUMBER")
-    assert "asks nothing" in learner("lab", "7", "predict", "7.3").stdout
+    assert "has no questions" in learner("lab", "7", "predict", "7.3").stdout
     assert "has no step 7.9" in learner("lab", "7", "predict", "7.9", ok=False).stderr
 
 

@@ -127,7 +127,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
 def test_without_a_copy_progress_begins_anew_and_nothing_is_lost(learner: Learner, space: Workspace) -> None:
     progress.path_of(space).write_text("{")
     done = learner("labs")
-    assert "your progress starts over, your files are as they were" in done.stderr
+    assert "your progress starts over, your files are unchanged" in done.stderr
     assert [path.read_text() for path in space.kept.glob("progress.broken-*.json")] == ["{"]
 
 
