@@ -43,7 +43,7 @@ RULE = Invariant(
         ),
         "apart": Anomaly(
             "{What} in one transaction, and {event} of {subject} was written in another.",
-            "a crash between the two leaves a change without its {message}, or a {message} without its change: "
+            "a crash between the two leaves the change without its {message}, or the {message} without its change: "
             "the two belong in one transaction.",
             TRACE_MESSAGE,
         ),
