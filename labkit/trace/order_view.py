@@ -58,7 +58,7 @@ def _why_not(walk: Walk, keeper: Subscriber, message: Message, first: Copy) -> D
     at = view_position(walk, first)
     if at is None or at <= first.offset:
         stands = f"stands at offset {at}" if at is not None else "has taken nothing"
-        return Diagnosis(f"{service} has not reached {event} yet: of {first.channel}, partition {first.partition} it {stands}.", logs)
+        return Diagnosis(f"{service} has not reached {event} yet: it {stands} in {first.channel}, partition {first.partition}.", logs)
     who = handler_words(walk.tables, service, event, message.id).removesuffix("?")
     what = f"{who}, and which fields does it write?" if who.startswith("which") else who
     return Diagnosis(f"{service} took {event} and the view does not show it: {what}", logs)

@@ -43,7 +43,7 @@ RULE = Invariant(
             TRACE_MESSAGE,
         ),
         "no_customer": Anomaly(
-            "{Event} is about customer {customer_id} ({where}), and there is no such customer.",
+            "{Event} is about customer {customer_id} ({where}), but there is no such customer.",
             "the {message} was sent before the customer was committed, and the customer was rolled back: "
             "{message} and customer belong in one transaction.",
             TRACE_MESSAGE,

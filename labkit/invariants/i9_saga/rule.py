@@ -14,7 +14,7 @@ def _details(tables: Tables, row: dict[str, Any]) -> Details:
     facts = [
         *answers(tables, order_id),
         (f"the saga ended {ended}", f"{row['schema_name']}.{messaging.SAGAS}, {row['saga_type'].rpartition('.')[2]}"),
-        (f"order {order_id} is {row['state'] or 'not there'}", table(tables, "orders")),
+        (f"order {order_id} is {row['state'] or 'missing'}", table(tables, "orders")),
     ]
     so = ""
     if row["kind"] == "compensated_but_approved" and has_answer(tables, order_id, "granted"):
