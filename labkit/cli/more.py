@@ -78,7 +78,7 @@ def doctor(
     name: Name = "default",
 ) -> int:
     """Check everything that a stack needs, and report each problem with the command that fixes it. Changes nothing, except with --rehearse,
-    which starts a stack of its own, runs lab 1 and removes the stack. Exit code 0 ready, 1 not ready, 2 unknown."""
+    which starts a stack of its own, runs lab 1 and removes the stack. Exit code 0 ready, 1 not ready, 2 cannot tell."""
     from labkit.commands.doctor import doctor
 
     return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
