@@ -1,9 +1,9 @@
-# make up      the stack, from nothing: Python environment, servers, everything running
+# make up      starts the stack from nothing: Python environment, servers, services
 # make test    all tests, on real servers
-# make lint    style, types, dead code, and who may import whom
+# make lint    style, types, dead code and import rules
 # make bench   one table of start-up, checks, memory, latency and throughput
 # make bench-evidence   how long evidence takes to collect, at 1,000, 10,000 and 100,000 orders
-# make readme  the transcripts of README.md, recorded anew
+# make readme  the transcripts of README.md, recorded again
 # make cli-reference   docs/cli.md, written from the command line
 # make soak    the long repetitions
 
@@ -18,7 +18,7 @@ endif
 # As on a learner's machine: compiled modules are kept. Without them each command takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Paths stay relative: make cannot take the space in "my projects/labkit".
+# Paths stay relative: make cannot handle the space in "my projects/labkit".
 BIN := .venv/bin
 STAMP := .venv/installed
 
@@ -28,7 +28,7 @@ up: setup
 setup: $(STAMP)
 	$(BIN)/labkit setup
 
-# The servers of the native runtime, also where Docker answers.
+# The servers of the native runtime, even if Docker answers.
 native: $(STAMP)
 	$(BIN)/labkit setup --runtime native
 
@@ -57,7 +57,7 @@ readme: native
 cli-reference: $(STAMP)
 	$(BIN)/python -m tools.cli_reference
 
-# The last line: all tests that use a stack, the long repetitions too, on Docker; nothing to do where no engine answers.
+# The last line runs all tests that use a stack on Docker, including the long repetitions. It does nothing where no engine answers.
 soak: native
 	$(BIN)/python -m pytest -m soak $(ARGS)
 	LABKIT_TEST_RUNTIME=docker $(BIN)/python -m pytest -m docker $(ARGS) || [ $$? = 5 ]

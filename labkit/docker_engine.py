@@ -60,7 +60,7 @@ def find() -> Engine:
     """Return the engine that the docker command would use. Raises NoEngine."""
     host = _host()
     if not host.startswith("unix://"):
-        raise NoEngine(REMOTE, f"The Docker engine at {host} is not reached by a socket of this machine.", "unset DOCKER_HOST")
+        raise NoEngine(REMOTE, f"The Docker engine at {host} is not reached through a socket on this machine.", "unset DOCKER_HOST")
     try:
         answer = get(host, "/version")
     except PermissionError:
@@ -79,18 +79,18 @@ def _nobody(host: str, error: OSError) -> NoEngine:
     path = host.removeprefix("unix://")
     if isinstance(error, TimeoutError):
         return silent(path)
-    why = "no socket" if isinstance(error, FileNotFoundError) else "nobody answers"
+    why = "no socket" if isinstance(error, FileNotFoundError) else "no answer"
     if isinstance(error, FileNotFoundError) and not shutil.which("docker"):
         return NoEngine(
             MISSING, f"No Docker engine is installed (no docker command, no socket at {host}).", "https://docs.docker.com/engine/install"
         )
     start = "open -a Docker" if Path("/Applications/Docker.app").exists() else "sudo systemctl start docker, or start Docker Desktop"
-    return NoEngine(STOPPED, f"No Docker engine answers ({why} at {path if why == 'nobody answers' else host}).", start)
+    return NoEngine(STOPPED, f"No Docker engine answers ({why} at {path if why == 'no answer' else host}).", start)
 
 
 def silent(socket_path: str) -> NoEngine:
-    message = f"The Docker engine does not answer: it takes the connection at {socket_path} and says nothing."
-    return NoEngine(SILENT, message, "wait, or restart Docker (sudo systemctl restart docker), then the same again")
+    message = f"The Docker engine does not answer: it accepts the connection at {socket_path} but sends nothing."
+    return NoEngine(SILENT, message, "wait, or restart Docker (sudo systemctl restart docker), then run the same command again")
 
 
 def _host() -> str:

@@ -35,7 +35,7 @@ def _from_environment(name: str) -> Path | None:
     try:
         return Path(value).expanduser().absolute()
     except RuntimeError:  # ~ of a user without a home
-        raise UserError(f"{name} is {value}, and there is no such home directory.", f"export {name}=DIR, a folder of yours") from None
+        raise UserError(f"{name} is {value}, but there is no such home directory.", f"export {name}=DIR, a folder of yours") from None
 
 
 def _platform_directory(function: str) -> Path:

@@ -147,7 +147,7 @@ def _install(missing: Sequence[str], *, assume_yes: bool, tell: Tell) -> None:
         return
     installer = _installer()
     if installer is None:
-        raise UserError(f"Missing on this machine: {', '.join(missing)}, and no package manager that labkit knows.", _by_hand(missing))
+        raise UserError(f"Missing on this machine: {', '.join(missing)}. It has no package manager that labkit knows.", _by_hand(missing))
     command = _command(installer, missing)
     tell(f"missing: {', '.join(missing)}")
     tell(f"installing: {' '.join(command)}")

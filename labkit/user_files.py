@@ -142,9 +142,9 @@ def _composed(text: str) -> Any:
         for event in events:
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise Wrong("anchors and aliases are not taken here; write it out", line)
+                raise Wrong("anchors and aliases are not supported here; write it out", line)
             if getattr(event, "tag", None):
-                raise Wrong(f"tags such as {event.tag} are not taken here", line)
+                raise Wrong(f"tags such as {event.tag} are not supported here", line)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
             if depth > DEEPEST:
@@ -172,7 +172,7 @@ def _value(node: Any) -> Any:
             if not isinstance(key, yaml.ScalarNode):
                 raise Wrong("a name has to be plain text", line)
             if key.value == "<<" and not key.style:
-                raise Wrong("merge keys (<<) are not taken here; write it out", line)
+                raise Wrong("merge keys (<<) are not supported here; write it out", line)
             if key.value in found:
                 raise Wrong(f"a second {key.value[:80]}", line)
             found[key.value] = _value(value)

@@ -17,18 +17,18 @@ HEAD = """# The command line
 
 <!-- Written by `make cli-reference` from the command line itself. Do not edit this page. -->
 
-Every command explains itself: `labkit up --help`. Options follow the command's name, in any order. What stands in brackets may be left out.
+Every command explains itself: `labkit up --help`. Options follow the command's name, in any order. Parts in brackets are optional.
 """
 
 # explained once, because many commands have them
 SHARED = ("--json", "--name", "--yes")
 
 EXIT_CODES = {
-    ExitCode.OK: "The command did its work. Of a command that judges: *pass*.",
-    ExitCode.FAIL: "Of a command that judges: *fail*. Of any other: it cannot be done, and the message says what to do.",
-    ExitCode.UNKNOWN: "Of a command that judges: *unknown*. Something keeps it from judging, and the message says what.",
+    ExitCode.OK: "The command did its work. For a command that judges: *pass*.",
+    ExitCode.FAIL: "For a command that judges: *fail*. For any other: it cannot be done, and the message says what to do next.",
+    ExitCode.UNKNOWN: "For a command that judges: *unknown*. Something prevents a verdict, and the message says what.",
     ExitCode.INTERRUPTED: "The command was interrupted.",
-    ExitCode.USAGE: "Wrong words: there is no such command, option, lab or component.",
+    ExitCode.USAGE: "Usage error: there is no such command, option, lab or component.",
     ExitCode.INTERNAL: "labkit itself failed, or its output could not be written.",
 }
 

@@ -20,7 +20,7 @@ _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])[0-9a-f]{16}-[0-9a-f]{16}(?!\w)|\d+(?:[.:]\d+)*")
 _LIST = re.compile(r"(N for order N)(?:(?:, | and )(?:N for order N|N more))+")
 _NAME = re.compile(r'([Cc]ustomer N) "[^"]*"')
-AFTERWARDS = ", until a later commit put it right"  # depends on which order was cancelled
+AFTERWARDS = ", until a later commit corrected it"  # depends on which order was cancelled
 _PART = re.compile(r"^# (.+)$", re.MULTILINE)
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -44,7 +44,7 @@ class Files:
     def patch(self, file: Path) -> None:
         """Apply a patch. Raises UserError if it no longer applies to the solution."""
         if why := self._patched(file):
-            raise UserError(f"{file} does not fit the solution any more.", "make it anew", details=why)
+            raise UserError(f"{file} no longer applies to the solution.", "make it again", details=why)
 
     def fits(self, file: Path) -> bool:
         """Return whether a patch applies to the current files."""
@@ -54,10 +54,10 @@ class Files:
         """Run `patch` and return its output if it failed; empty if it succeeded. Raises UserError if `patch` is not installed."""
         program = shutil.which("patch")
         if program is None:
-            raise UserError("`patch` is not installed, and mutants are patches.", "install it")
+            raise UserError("`patch` is not installed, but mutants are patches.", "install it")
         command = [program, "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-", "-d", str(self.folder), "-i", str(file), *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.splitlines() or ["it said nothing"] if done.returncode else []
+        return done.stdout.splitlines() or ["no output"] if done.returncode else []
 
 
 def statements(file: Path) -> tuple[list[str], list[str]]:
@@ -80,10 +80,10 @@ def problems(lab: Lab, misunderstood: Misunderstood) -> Iterator[str]:
     checks = [check.id for check in lab.checks()]
     for name, ids in (("given", lab.given), ("steps", [step.id for step in lab.steps]), ("mutants", [m.caught_by for m in lab.mutants])):
         yield from (f"lab.yaml: {name} names {an_id}, which no check has" for an_id in ids if an_id not in checks)
-    yield from (f"check {an_id} leads nowhere: no step has it" for an_id in checks if an_id not in [step.id for step in lab.steps])
+    yield from (f"check {an_id} belongs to no step" for an_id in checks if an_id not in [step.id for step in lab.steps])
     for step in lab.steps:
         if step.hints and len(step.hints) != 3:
-            yield f"step {step.id} has {len(step.hints)} hints; there are three levels"
+            yield f"step {step.id} has {len(step.hints)} hints; a step needs three"
         if step.inject is not None:
             try:
                 lab.injection(step)
@@ -103,7 +103,7 @@ def _anchors(lab: Lab) -> Iterator[str]:
         if path is None:
             yield f"tour: there is no {stop.file}"
         elif (count := path.read_text(encoding="utf-8").count(stop.anchor)) != 1:
-            yield f"tour: {stop.anchor!r} stands {count} times in {stop.file}, not once"
+            yield f"tour: {stop.anchor!r} occurs {count} times in {stop.file}, not once"
 
 
 def _guide(lab: Lab, checks: Iterable[str], misunderstood: Misunderstood) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _guide(lab: Lab, checks: Iterable[str], misunderstood: Misunderstood) -> Ite
         return
     text, profile = lab.guide.read_text(encoding="utf-8"), state.profile_of(lab.profile)
     if diagram.drawn(text, profile) != text:
-        yield f"guide.md: a picture is not what the stack is; `labkit author test {lab.number} --record` draws it anew"
+        yield f"guide.md: a picture does not match the stack; `labkit author test {lab.number} --record` redraws it"
     headings = [line for line in _CODE.sub("", text).splitlines() if line.startswith("## ")]
     for check in checks:
         if not any(re.search(rf"(?<!\d){re.escape(check)}(?!\d)", heading) for heading in headings):

@@ -91,7 +91,7 @@ def read(path: Path) -> LabYaml:
 
 
 def _wrong(path: Path, line: int, what: str) -> UserError:
-    return UserError(f"{path}, line {line}: {what}.", "docs/writing-a-lab.md says what a lab.yaml has")
+    return UserError(f"{path}, line {line}: {what}.", "docs/writing-a-lab.md describes lab.yaml")
 
 
 def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
@@ -109,7 +109,7 @@ def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
         if any(step.id == other.id for other in lab.steps[:i]):
             found.append((["steps", i, "id"], f"a second step {step.id}"))
         if step.predict is not None and not 0 <= step.predict.answer < len(step.predict.choices):
-            what = f"answer {step.predict.answer} is none of {len(step.predict.choices)} choices"
+            what = f"answer {step.predict.answer} is not one of the {len(step.predict.choices)} choices"
             found.append((["steps", i, "predict", "answer"], what))
         if step.look and step.inject is None:
             found.append((["steps", i, "look"], f"step {step.id} has nothing to look at: it has no inject"))
@@ -118,5 +118,5 @@ def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:
         if any(mutant.name == other.name for other in lab.mutants[:i]):
             found.append((["mutants", i, "name"], f"a second mutant {mutant.name}"))
         if not mutant.says.strip():
-            found.append((["mutants", i, "says"], f"mutant {mutant.name} does not say what its message says"))
+            found.append((["mutants", i, "says"], f"mutant {mutant.name} does not say what its message contains"))
     return found

@@ -73,5 +73,5 @@ def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str
 def put(path: Path, content: bytes) -> None:
     """Replace a file atomically and sync it. Raises UserError if a folder is in its place."""
     if path.is_dir():
-        raise UserError(f"{path} is a folder, and a file of the lab is to be there.", f"move {path} away")
+        raise UserError(f"{path} is a folder, but the lab needs a file there.", f"move {path} away")
     paths.write(path, content)

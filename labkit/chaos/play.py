@@ -163,5 +163,5 @@ def _recent_message(run: Session, dice: random.Random) -> str:
     except OSError as error:
         raise UserError(f"MySQL does not answer: {error}.", "labkit status") from error
     if not found:
-        raise UserError("There is not a message yet.", "labkit load")
+        raise UserError("There is no message yet.", "labkit load")
     return str(dice.choice(found))

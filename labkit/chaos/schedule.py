@@ -157,6 +157,6 @@ def _check(event: _KeptEvent, place: str, may_strike: Mapping[str, Sequence[str]
     if event.verb not in KINDS:
         raise ValueError(f"{place}.verb: there is no fault {event.verb[:40]!r}")
     if event.target not in may_strike.get(event.verb, ("",)):
-        raise ValueError(f"{place}.target: {event.verb} does not go with {event.target[:40]!r}")
+        raise ValueError(f"{place}.target: {event.verb} cannot target {event.target[:40]!r}")
     if (event.verb == "crash") != bool(event.point) or (event.point and event.point not in POINTS[event.target]):
         raise ValueError(f"{place}.point: {event.verb} {event.target} has no {event.point[:60]!r}")

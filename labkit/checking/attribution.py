@@ -75,7 +75,7 @@ def blame(stack: Stack, since: float, stalls: Sequence[environment.Event], wrong
     if (excuse := machine.excuse()) is not None:
         raise NotJudged(f"{what}, and {excuse}.", next_step=machine.next_step)
     if down := _down(stack):
-        raise NotJudged(f"{what}; {', '.join(down)} does not run.", next_step="labkit up")
+        raise NotJudged(f"{what}; {', '.join(down)} is not running.", next_step="labkit up")
     service = next((name for name in stack.services if name in what), stack.services[-1])
     raise Failed.of(replace(wrong, next_step=wrong.next_step or f"labkit logs {service}"))
 

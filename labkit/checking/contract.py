@@ -33,7 +33,7 @@ def an_id(value: Any, at: str) -> None:
 
 def text(value: Any, at: str) -> None:
     if not isinstance(value, str):
-        _refuse(at, value, "a text")
+        _refuse(at, value, "a string")
 
 
 def number(value: Any, at: str) -> None:
@@ -85,7 +85,7 @@ def or_null(field: Field) -> Field:
 
 
 _MAY_BE_ABSENT: list[Field] = []
-_EXPECTED: dict[Field, str] = {an_id: "a whole number from 1 to 2^63-1", text: "a text", number: "a number"}
+_EXPECTED: dict[Field, str] = {an_id: "a whole number from 1 to 2^63-1", text: "a string", number: "a number"}
 _MONEY = thing(amount=number)
 _EXPECTED[_MONEY] = 'an amount, {"amount": 12.34}'
 _CUSTOMER = thing(customerId=an_id, name=text, creditLimit=_MONEY)
@@ -114,7 +114,7 @@ def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> 
             raise _Wrong("is empty", "JSON", "nothing")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if not re.fullmatch(r"application/(.+\+)?json", kind):
-            raise _Wrong(f"is {shown_text(kind) or 'of no content type'}", "content-type: application/json", shown_bytes(content))
+            raise _Wrong(f"is {shown_text(kind) or 'without a content type'}", "content-type: application/json", shown_bytes(content))
         found = decoded(content)
         if route is not None:
             (match, (_, _, field, same, _)) = route
@@ -128,7 +128,7 @@ def read(method: str, path: str, headers: Mapping[str, str], content: bytes) -> 
             f"The answer to {method} {path} {wrong.sentence}.",
             expected=wrong.expected,
             found=wrong.found,
-            so="whoever called cannot read it.",
+            so="the caller cannot read it.",
             next_step=f"what does it answer? see {where}" if where else "labkit logs gateway",
         ) from None
 
@@ -141,11 +141,11 @@ def decoded(content: bytes | str) -> Any:
         plain = content if isinstance(content, str) else content.decode()
         found = json.loads(plain, parse_float=Decimal, parse_constant=_no_number)
     except RecursionError:
-        raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content)) from None
+        raise _Wrong("is nested too deeply", f"JSON of at most {DEEPEST} levels", shown_bytes(content)) from None
     except (ValueError, ArithmeticError) as error:
         raise _Wrong(f"is not JSON ({shown_text(str(error))})", "JSON", shown_bytes(content)) from None
     if _deeper_than(found, DEEPEST):
-        raise _Wrong("is nested too deep", f"JSON of at most {DEEPEST} levels", shown_bytes(content))
+        raise _Wrong("is nested too deeply", f"JSON of at most {DEEPEST} levels", shown_bytes(content))
     return found
 
 

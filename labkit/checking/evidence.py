@@ -77,9 +77,9 @@ class Evidence:
     def _refuse_foreign_orders(self) -> None:
         for order_id, customer_id, total in self.rows(_FOREIGN):
             sentence = (
-                f"Order {order_id} ({total}) of customer {customer_id} was not placed by this check: somebody else uses its customers."
+                f"Order {order_id} ({total}) of customer {customer_id} was not placed by this check: another program uses its customers."
             )
-            raise NotJudged(sentence, next_step="let the check have its customers to itself, and run it again")
+            raise NotJudged(sentence, next_step="stop the other program, then run the check again")
 
 
 def forget_older(connection: "DuckDBPyConnection", since: float) -> None:

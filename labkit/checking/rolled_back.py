@@ -30,7 +30,7 @@ async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaita
     service does not pass the barrier's place, NotJudged if it had no transaction to roll back."""
     await trial.faults.hit(waiting, "arrived", past=past)
     if not await asyncio.to_thread(_end_transactions, trial.stack, waiting.target):
-        raise NotJudged(f"{waiting.target} waits before its COMMIT, and MySQL has no transaction of it.", next_step="labkit status")
+        raise NotJudged(f"{waiting.target} waits before its COMMIT, but MySQL has no transaction of it.", next_step="labkit status")
     await trial.faults.heal(waiting)
 
 

@@ -76,7 +76,7 @@ class RunFaults:
         if self._not_recovered:
             what = "; ".join(f"{name}: {why}" for name, why in self._not_recovered.items())
             next_step = f"labkit up; {start_times.VARIABLE}=300 gives it more time"
-            raise NotJudged(f"labkit has not brought back what it took away: {what}.", next_step)
+            raise NotJudged(f"labkit has not restored what it stopped: {what}.", next_step)
 
     # observe
 
@@ -116,7 +116,7 @@ class RunFaults:
             if done:
                 raise _not_passed(fault)
             if time.monotonic() > deadline:
-                seen = ", ".join(f"{hit['what']} in {hit['component']}" for hit in self.hits(fault)) or "nothing of it"
+                seen = ", ".join(f"{hit['what']} in {hit['component']}" for hit in self.hits(fault)) or "no sign of it"
                 sentence = f"Waited {within_s:g} s for {what!r} of fault {fault.id} ({fault.said}); there was {seen}."
                 raise NotJudged(sentence, next_step="labkit fault status")
             await asyncio.sleep(LOOK_S)
@@ -130,7 +130,7 @@ class RunFaults:
             if proof.fired:
                 return now
             if time.monotonic() > deadline:
-                missing = "the service did not tell of it" if proof.service is None else f"{proof.service}, and nothing else shows it"
+                missing = "the service did not report it" if proof.service is None else f"{proof.service}, and nothing else shows it"
                 sentence = f"Fault {fault.id} ({fault.said}) did not fire within {within_s:g} s: {missing}."
                 raise NotJudged(sentence, next_step="labkit fault status")
             await asyncio.sleep(LOOK_S)
@@ -142,6 +142,6 @@ def _not_passed(fault: Fault) -> Failed:
     return Failed(
         f"{fault.target} no longer passes {place}.",
         expected=f"{fault.said}",
-        found="what should have passed it is done, and it was not passed",
+        found="the work that should have passed it is done, but it was not passed",
         next_step="labkit fault list shows the failpoints of the services as they run",
     )

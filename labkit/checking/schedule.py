@@ -206,7 +206,7 @@ async def _run(this: Check, lab: Any, meeting: Meeting[Any], recovered: Callable
         if (known := machine_refusals.as_user_error(error)) is not None:
             return unknown(Explanation(known.message, next_step=known.next_step or "labkit doctor"))
         path = write_report(error, [this.id])
-        next_step = f"attach {path} to a question" if path else "ask, and show this"
+        next_step = f"attach {path} to a question" if path else "ask for help, and show this message"
         return unknown(Explanation(f"The check itself failed: {words_of(error)}", next_step=next_step))
     else:
         return CheckResult(this, Verdict.PASS, seconds())

@@ -162,7 +162,7 @@ class Trial:
                 f"Order {order.id} ({order.total:.2f}) of customer {order.customer_id} is {found}, but its reason is empty.",
                 expected=str(expected),
                 found=f"{found} without a reason",
-                so="whoever placed it cannot know why it was refused.",
+                so="the client cannot know why it was refused.",
                 next_step="is the reason stored with the state when orders rejects an order?",
             )
         wrong = Failed(
@@ -223,7 +223,7 @@ class Trial:
         return await asyncio.to_thread(given_up_by, self.stack, component, self.began)
 
     def _wait_for_stillness(self) -> None:
-        self.say("waiting until all stands still")
+        self.say("waiting until the system is at rest")
         with Watcher(self.stack) as watcher:
             wait(watcher, pending_orders.of_customers(self._customers))
 
@@ -253,7 +253,7 @@ class Trial:
         raise wrong
 
     async def _read_all(self) -> Evidence:
-        self.say("waiting until all stands still")
+        self.say("waiting until the system is at rest")
         await self.faults.heal_all()  # heals the faults of a check that failed before it could heal them
         path = self._path(len(self._evidence))
         about = Scenario(self.shop.requests, self._customers, (), self.seed, self.attribution.stalls(), since=self.began)

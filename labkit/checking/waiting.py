@@ -20,5 +20,5 @@ async def until(what: str, look: Callable[[], Awaitable[T]], is_enough: Callable
         if is_enough(seen):
             return seen
         if time.monotonic() > deadline:
-            raise NotJudged(f"Waited {within_s:g} s until {what}; what was seen last is {seen!r}.", next_step="labkit status")
+            raise NotJudged(f"Waited {within_s:g} s until {what}; last seen: {seen!r}.", next_step="labkit status")
         await asyncio.sleep(LOOK_S)

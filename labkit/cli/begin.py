@@ -15,10 +15,10 @@ app = typer.Typer()
 @app.command()
 def setup(
     yes: Yes = False,
-    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For which runtime.")] = None,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="The runtime to set up.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Find or get the servers that a stack needs: MariaDB or MySQL, a broker, Java, Redis or Valkey; nothing where Docker answers."""
+    """Find or get the servers that a stack needs: MariaDB or MySQL, a broker, Java, Redis or Valkey. With Docker, none are needed."""
     from labkit.commands.setup import setup
 
     with say.document(as_json):
@@ -32,15 +32,14 @@ def up(
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="What the stack consists of.")] = None,
     services: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that holds `services`.")] = None,
     open_wanted: Annotated[
-        bool, typer.Option("--open", help="No passwords for the broker and Redis, so that services that are not labkit's can connect.")
+        bool, typer.Option("--open", help="No passwords for the broker and Redis, so that services from outside labkit can connect.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Start the stack and wait until all of it is ready. When it runs already, repair what is missing. The stores ask for the stack's own
-    passwords (`labkit status --json` tells them). With --open the broker and Redis ask for none, and the services' accounts in MySQL have
-    their names as passwords: whoever works on this host can then read and change what is in them. The next `labkit up` without --open
-    closes the stack again.
-    LABKIT_START_TIMEOUT sets the seconds that a component may take."""
+    """Start the stack and wait until it is ready. If it already runs, repair what is missing. The stores ask for the stack's own passwords
+    (`labkit status --json` shows them). With --open the broker and Redis ask for none, and the password of each service's MySQL account is
+    the account's name: anyone on this host can then read and change the data. The next `labkit up` without --open closes the stack again.
+    LABKIT_START_TIMEOUT sets how many seconds a component may take."""
     from labkit.commands.status import status
     from labkit.commands.up import up
 
@@ -67,7 +66,7 @@ def down(
 
 @app.command()
 def status(name: Name = "default", as_json: Json = False) -> int:
-    """Show each component with its state, endpoint, process and memory. Exit code 1 when not all is ready."""
+    """Show each component with its state, endpoint, process and memory. Exit code 1 if a component is not ready."""
     from labkit.commands.status import status
 
     return status(name, as_json=as_json)
@@ -75,7 +74,7 @@ def status(name: Name = "default", as_json: Json = False) -> int:
 
 @app.command()
 def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT...")], as_json: Json = False, name: Name = "default") -> int:
-    """Stop components and start them again, services with their files as they are now."""
+    """Stop components and start them again. Services start with their current files."""
     from labkit.commands.restart import restart
 
     with say.document(as_json):
@@ -84,17 +83,19 @@ def restart(components: Annotated[list[str], typer.Argument(metavar="COMPONENT..
 
 @app.command()
 def reset(
-    data: Annotated[bool, typer.Option("--data", help="Customers, orders and messages; what it does without options.")] = False,
-    lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Files and data back to where lab N begins.")] = None,
-    workspace: Annotated[bool, typer.Option("--workspace", help="Files as labkit init made them; no progress.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Workspace and data, and the servers start cold.")] = False,
-    stacks: Annotated[str | None, typer.Option("--stack", metavar="PATTERN", help="All stacks of this name, such as 'seat-*'.")] = None,
+    data: Annotated[bool, typer.Option("--data", help="Delete customers, orders and messages (the default).")] = False,
+    lab: Annotated[int | None, typer.Option("--lab", metavar="N", help="Reset files and data to where lab N begins.")] = None,
+    workspace: Annotated[
+        bool, typer.Option("--workspace", help="Reset files to those that labkit init made, and clear your progress.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Reset workspace and data; the servers start cold.")] = False,
+    stacks: Annotated[str | None, typer.Option("--stack", metavar="PATTERN", help="Reset all matching stacks, such as 'seat-*'.")] = None,
     yes: Yes = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Start over. Each form says what will be lost, and asks; files of yours that it replaces are always kept. With --stack all matching
-    stacks are reset side by side, and the exit code is 0 only if each of them then passes lab 1."""
+    """Start over. Each form says what will be lost and asks first; your files that it replaces are always saved. With --stack, all matching
+    stacks are reset in parallel, and the exit code is 0 only if each of them then passes lab 1."""
     if data + workspace + everything + (lab is not None) > 1:
         message = "--data, --lab, --workspace and --all are different resets: choose one."
         raise UserError(message, "labkit reset --help", exit_code=ExitCode.USAGE)
@@ -114,7 +115,7 @@ def init(
     name: Name = "default",
 ) -> int:
     """Make a workspace in DIR (default: workshop): an editable copy of the services, notes, and your progress. With --name, every command
-    inside it is about that stack."""
+    inside it uses that stack."""
     from labkit.commands.init import init
 
     with say.document(as_json):
@@ -131,7 +132,7 @@ def labs(as_json: Json = False) -> int:
 
 @app.command()
 def watch(name: Name = "default") -> int:
-    """Restart the services whose files you save, as you save them, until Ctrl-C."""
+    """Restart services when you save their files, until Ctrl-C."""
     from labkit.commands.watch import watch
 
     return watch(name)
@@ -140,7 +141,7 @@ def watch(name: Name = "default") -> int:
 @app.command()
 def guide(
     number: Annotated[int | None, typer.Argument(metavar="[N]", show_default=False)] = None,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the page there, and open nothing.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the page to FILE and do not open it.")] = None,
     as_json: Json = False,
 ) -> int:
     """Open the guides of all labs, or of lab N, as one page that needs no network."""

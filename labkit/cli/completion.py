@@ -46,7 +46,7 @@ def completion(shell: str, words: Sequence[str], root: Any) -> ExitCode:
         raise UserError(message, "labkit completion bash", exit_code=ExitCode.USAGE)
     if not words:
         say.raw(SCRIPTS[shell].rstrip())
-        say.raw(f"# To have it in every new shell: {WHERE[shell]}")
+        say.raw(f"# To enable it in every new shell: {WHERE[shell]}")
         return ExitCode.OK
     found: Found = []
     with suppress(Exception):

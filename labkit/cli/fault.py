@@ -8,7 +8,7 @@ from labkit.cli.app import Json, Name
 from labkit.errors import ExitCode, UserError
 from labkit.plain_numbers import number as plain
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring about one fault, by hand.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set one fault by hand.")
 
 For = Annotated[str | None, typer.Option("--for", metavar="10s", help="Heal automatically after this time.")]
 Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type, by its short name: labkit events.")]
@@ -16,7 +16,7 @@ Message = Annotated[str | None, typer.Option("--message", metavar="ID", help="On
 Partition = Annotated[int | None, typer.Option("--partition", min=0, help="Only this partition.")]
 Component = Annotated[str, typer.Argument(metavar="COMPONENT")]
 MessageId = Annotated[str, typer.Argument(metavar="MESSAGE")]
-Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="order, customer, or a whole name.")]
+Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="order, customer, or a full name.")]
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -39,17 +39,17 @@ def seconds(text: str | None) -> float | None:
     return found
 
 
-@app.command("list", short_help="What faults there are, and the failpoints of the services.")
+@app.command("list", short_help="List the faults, and the services' failpoints.")
 def list_all(name: Name = "default", as_json: Json = False) -> int:
-    """List the verbs, and the failpoints of the services that run."""
+    """List the verbs, and the failpoints of the running services."""
     from labkit.commands.fault import list_all
 
     return list_all(name, as_json=as_json)
 
 
-@app.command(short_help="What is set now, and whether it fired.")
+@app.command(short_help="Show what is set now, and whether it fired.")
 def status(name: Name = "default", as_json: Json = False) -> int:
-    """Show each fault that is set: what it does, whose it is, whether it fired and how that is known. Changes nothing."""
+    """Show each fault that is set: what it does, who set it, whether it fired, and how labkit knows. Changes nothing."""
     from labkit.commands.fault import status
 
     return status(name, as_json=as_json)
@@ -67,7 +67,7 @@ def gate(
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
-    """Hold a component's subscriber before each message, or those that the options name. Only the partition of a held message waits."""
+    """Hold a component's subscriber before each message, or those that the options select. Only the partition of a held message waits."""
     from labkit.commands.fault import fault
     from labkit.faults import specify
 
@@ -79,7 +79,7 @@ def gate(
 def crash(
     component: Component,
     point: Annotated[str, typer.Argument(metavar="POINT", help="See labkit fault list.")],
-    hit: Annotated[int, typer.Option("--hit", min=1, help="Fire the N-th time that it gets there.")] = 1,
+    hit: Annotated[int, typer.Option("--hit", min=1, help="Fire when the point is reached for the N-th time.")] = 1,
     event_type: Type = None,
     message: Message = None,
     time: For = None,
@@ -104,7 +104,7 @@ def barrier(
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
-    """Let handlers of different partitions meet at a failpoint, then all go on. If they do not meet in time, labkit says so."""
+    """Let handlers of different partitions meet at a failpoint, then let all continue. If they do not meet in time, labkit reports it."""
     from labkit.commands.fault import fault
     from labkit.faults import specify
 
@@ -116,7 +116,7 @@ def barrier(
 def duplicate(
     message: MessageId,
     times: Annotated[int, typer.Option("--times", min=1, max=1000, help="How many copies.")] = 1,
-    partition: Annotated[int | None, typer.Option("--partition", min=0, help="To this partition instead of its own.")] = None,
+    partition: Annotated[int | None, typer.Option("--partition", min=0, help="Publish to this partition instead of its own.")] = None,
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
@@ -131,12 +131,12 @@ def duplicate(
 def reorder(
     late: Annotated[str, typer.Argument(metavar="LATE", help="The message that is held.")],
     early: Annotated[str, typer.Argument(metavar="EARLY", help="The message that overtakes it.")],
-    subscriber: Annotated[str | None, typer.Option("--subscriber", metavar="COMPONENT", help="Only for this one.")] = None,
+    subscriber: Annotated[str | None, typer.Option("--subscriber", metavar="COMPONENT", help="Hold it for this subscriber only.")] = None,
     time: For = None,
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
-    """Hold one message until another was taken. With one key for both, a copy of the other goes to another partition."""
+    """Hold one message until another has been taken. If both have the same key, a copy of the other goes to another partition."""
     from labkit.commands.fault import fault
     from labkit.faults import specify
 
@@ -172,15 +172,15 @@ def kill(component: Component, time: For = None, name: Name = "default", as_json
     return _outage("kill", component, time, name, as_json)
 
 
-@app.command(short_help="Stop a component in order.")
+@app.command(short_help="Stop a component gracefully.")
 def stop(component: Component, time: For = None, name: Name = "default", as_json: Json = False) -> int:
-    """Ask a component to end, and wait until it has. Healing starts it again."""
+    """Ask a component to stop, and wait until it has stopped. Healing starts it again."""
     return _outage("stop", component, time, name, as_json)
 
 
 @app.command(short_help="Freeze a component.")
 def pause(component: Component, time: For = None, name: Name = "default", as_json: Json = False) -> int:
-    """Freeze a component: it neither works nor answers, and keeps its connections. Healing lets it go on."""
+    """Freeze a component: it neither works nor answers, and keeps its connections. Healing lets it continue."""
     return _outage("pause", component, time, name, as_json)
 
 
@@ -210,12 +210,12 @@ def delay(
     return fault(name, order, seconds=seconds(time), as_json=as_json)
 
 
-@app.command(short_help="Publish a message that nobody can read.")
+@app.command(short_help="Publish a message that no service can read.")
 def poison(
     channel: Channel,
     key: Annotated[str, typer.Option("--key", help="The record's key, which decides the partition.")] = "1",
     partition: Annotated[int | None, typer.Option("--partition", min=0, help="Publish to this partition.")] = None,
-    unknown_type: Annotated[bool, typer.Option("--unknown-type", help="A message of a type that nobody knows.")] = False,
+    unknown_type: Annotated[bool, typer.Option("--unknown-type", help="Publish a message of an unknown type.")] = False,
     name: Name = "default",
     as_json: Json = False,
 ) -> int:
@@ -230,7 +230,7 @@ def poison(
 @app.command(short_help="Delete the older records of a channel.")
 def trim(
     channel: Channel,
-    partition: Annotated[list[int] | None, typer.Option("--partition", min=0, help="Only this one; may be repeated.")] = None,
+    partition: Annotated[list[int] | None, typer.Option("--partition", min=0, help="Only this partition; may be repeated.")] = None,
     before: Annotated[str | None, typer.Option("--before", metavar="POSITION", help="Only records before this one.")] = None,
     name: Name = "default",
     as_json: Json = False,
@@ -242,7 +242,7 @@ def trim(
     return fault(name, lambda stack: specify.trim(stack, channel, partitions=partition or (), before=before), as_json=as_json)
 
 
-@app.command(short_help="Publish that time has passed.")
+@app.command(short_help="Publish the passage of time.")
 def tick(
     hours: Annotated[int, typer.Option("--hours", min=1, max=10_000, help="How many hours.")] = 1,
     hour: Annotated[int | None, typer.Option("--hour", min=0, help="The first hour, counted from 1970; default: now.")] = None,

@@ -21,7 +21,7 @@ Step = Annotated[str | None, typer.Argument(metavar="[STEP]", show_default=False
 
 
 @app.callback()
-def lab(context: typer.Context, number: Annotated[int, typer.Argument(metavar="N", help="Its number.")]) -> int:
+def lab(context: typer.Context, number: Annotated[int, typer.Argument(metavar="N", help="The lab's number.")]) -> int:
     """Work on a lab. Without a verb: read its guide."""
     if context.invoked_subcommand is None:
         from labkit.commands.lab_guide import read
@@ -46,8 +46,8 @@ def read(context: typer.Context, section: Step = None, as_json: Json = False) ->
 
 @app.command(short_help="Begin: the lab's files, empty stores.")
 def start(context: typer.Context, yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
-    """Put your workspace where the lab begins, on empty stores. Your earlier work is kept: restore brings it back. In a lab that was
-    started already nothing is changed; reset begins it anew."""
+    """Set your workspace to where the lab begins, with empty stores. Your earlier work is saved; restore brings it back. If the lab was
+    already started, nothing changes; reset starts it over."""
     from labkit.commands.lab_files import start
 
     with say.document(as_json):
@@ -58,12 +58,10 @@ def start(context: typer.Context, yes: Yes = False, as_json: Json = False, name:
 def predict(
     context: typer.Context,
     step: Step = None,
-    answer: Annotated[
-        int | None, typer.Option("--answer", min=1, metavar="NUMBER", help="Your answer, if you do not want to be asked.")
-    ] = None,
+    answer: Annotated[int | None, typer.Option("--answer", min=1, metavar="NUMBER", help="Your answer; without it, labkit asks.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Answer a step's question before its failure is played. What really happens is compared with it afterwards."""
+    """Answer a step's question before its failure is played. Afterwards, labkit compares your answer with what really happened."""
     from labkit.workspace.predictions import predict
 
     with say.document(as_json):
@@ -78,7 +76,7 @@ def inject(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Play the failure of a step on your code, judge nothing, leave the state as it is, and say what to look with."""
+    """Play a step's failure on your code without judging it. The state stays as it is, and labkit suggests commands to look at it."""
     from labkit.commands.lab_inject import inject
 
     with say.document(as_json):
@@ -94,7 +92,7 @@ def check(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Judge a lab on the running stack; CHECK, such as 1.2, names some of its checks. Takes over what you edited first."""
+    """Judge a lab on the running stack; CHECK, such as 1.2, selects single checks. Services that you edited restart first."""
     if watch:
         from labkit.commands.lab_check import check_again_and_again
 
@@ -106,7 +104,7 @@ def check(
 
 @app.command(short_help="Get the next hint.")
 def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> int:
-    """Show the next of a step's three hints, and those that you have seen. They cost nothing. Without STEP: of the first open one."""
+    """Show the next of a step's three hints, and those that you have seen. Hints cost nothing. Without STEP: the first open step."""
     from labkit.commands.lab_steps import hint
 
     with say.document(as_json):
@@ -117,29 +115,29 @@ def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> in
 def solution(
     context: typer.Context,
     diff: Annotated[bool, typer.Option("--diff", help="Show what you would have to change.")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Put it in place of your files; yours are kept.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Replace your files with it; yours are saved.")] = False,
     yes: Yes = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Show the lab's solution, or apply it. What you pass from then on counts as passed after the solution."""
+    """Show the lab's solution, or apply it. Checks that you pass from then on count as passed after the solution."""
     if diff and apply:
-        raise UserError("--diff shows and --apply changes: not both.", "labkit lab N solution --diff", exit_code=ExitCode.USAGE)
+        raise UserError("--diff shows and --apply changes: choose one.", "labkit lab N solution --diff", exit_code=ExitCode.USAGE)
     from labkit.commands.lab_files import solution
 
     with say.document(as_json):
         return solution(name, _number(context), diff=diff, apply=apply, yes=yes)
 
 
-@app.command(short_help="Bring kept work back.")
+@app.command(short_help="Bring saved work back.")
 def restore(
     context: typer.Context,
     snapshot: Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", show_default=False)] = None,
-    listing: Annotated[bool, typer.Option("--list", help="What is kept.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List what is saved.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Bring back the work that start, reset or solution kept: the latest of this lab, or NAME. A path, such as services/orders/app.py,
-    brings back that one file as the lab has it. What is there now is kept, too."""
+    """Bring back the work that start, reset or solution saved: the latest of this lab, or NAME. A path, such as services/orders/app.py,
+    brings back that one file as the lab has it. Your current files are saved, too."""
     from labkit.commands.lab_files import restore
 
     with say.document(as_json):
@@ -148,7 +146,7 @@ def restore(
 
 @app.command(short_help="Go back to where the lab begins.")
 def reset(context: typer.Context, yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
-    """Put code and data back to where the lab begins. Your files are kept, your progress stays."""
+    """Reset code and data to where the lab begins. Your files are saved, and your progress stays."""
     from labkit.commands.lab_files import reset
 
     with say.document(as_json):

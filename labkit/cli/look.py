@@ -18,7 +18,7 @@ def order(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Place one order for TOTAL through the gateway, and wait for the end of its saga, 5 s at most."""
+    """Place one order for TOTAL through the gateway, and wait up to 5 s for the end of its saga."""
     from labkit.commands.order import order
 
     return order(name, total, customer=customer, limit=limit, as_json=as_json)
@@ -28,8 +28,8 @@ def order(
 def trace(
     subject: Annotated[str, typer.Argument(metavar="order|customer|message")],
     subject_id: Annotated[str, typer.Argument(metavar="ID")],
-    diagram: Annotated[bool, typer.Option("--diagram", help="As a sequence, drawn in the terminal.")] = False,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid sequence diagram.")] = False,
+    diagram: Annotated[bool, typer.Option("--diagram", help="Draw a sequence diagram in the terminal.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid sequence diagram.")] = False,
     as_json: Json = False,
     evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Read this evidence file instead of the stack.")] = None,
     name: Name = "default",
@@ -44,12 +44,12 @@ def trace(
 @app.command()
 def events(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
-    unhandled: Annotated[bool, typer.Option("--unhandled", help="Only those that a subscriber has yet to take.")] = False,
+    unhandled: Annotated[bool, typer.Option("--unhandled", help="Only events that a subscriber has yet to take.")] = False,
     lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only the last N events.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one event a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one event per line.")] = False,
     name: Name = "default",
 ) -> int:
-    """Show the events of all topics in the order of their time stamps."""
+    """Show the events of all topics, ordered by time stamp."""
     from labkit.commands.events import events
 
     return events(name, follow=follow, unhandled=unhandled, lines=lines, as_json=as_json)
@@ -57,7 +57,7 @@ def events(
 
 @app.command()
 def topics(
-    by_key: Annotated[bool, typer.Option("--by-key", help="Which key is in which partition.")] = False,
+    by_key: Annotated[bool, typer.Option("--by-key", help="Show which key is in which partition.")] = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
@@ -70,13 +70,13 @@ def topics(
 @app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(metavar="QUERY", show_default=False)] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="The tables and their columns.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Show the tables and their columns.")] = False,
     as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
-    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Ask a saved run instead.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Query this evidence file instead of the stack.")] = None,
     name: Name = "default",
 ) -> int:
-    """Ask tables, outboxes, the broker's records, the view and the binlog's changes, as they are now, in one query (DuckDB's SQL)."""
+    """Query tables, outboxes, the broker's records, the view and the binlog's changes, as they are now, in one statement (DuckDB's SQL)."""
     from labkit.commands.sql import sql
 
     return sql(name, query, schema=schema, as_json=as_json, as_csv=as_csv, evidence=evidence)
@@ -87,10 +87,10 @@ def logs(
     component: Annotated[str | None, typer.Argument(metavar="[COMPONENT]", show_default=False)] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following until Ctrl-C.")] = False,
     lines: Annotated[int | None, typer.Option("-n", "--lines", min=0, help="Only the last N lines.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON document a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one document per line.")] = False,
     name: Name = "default",
 ) -> int:
-    """Show the log of one component, or the last lines of each. Of what services wrote: when, which message, what handled it, how long."""
+    """Show the log of one component, or the last lines of each. Services' lines show when, which message, which handler and how long."""
     from labkit.commands.logs import logs
 
     return logs(name, component, follow=follow, lines=lines, as_json=as_json)
@@ -99,7 +99,7 @@ def logs(
 @app.command()
 def shell(
     component: Annotated[str, typer.Argument(metavar="COMPONENT")],
-    sh: Annotated[bool, typer.Option("--sh", help="A shell instead of a server's prompt.")] = False,
+    sh: Annotated[bool, typer.Option("--sh", help="Open a shell instead of a server's prompt.")] = False,
     name: Name = "default",
 ) -> int:
     """Open the prompt of a server, such as mysql, logged in at this stack's port. For a service, or with --sh, open a shell where it
@@ -119,12 +119,12 @@ def shell(
 @app.command()
 def verify(
     as_json: Json = False,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also as a page with the timeline.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with the timeline.")] = None,
     evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge this file instead of the stack.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the evidence to a file that can be judged anywhere.")] = None,
     name: Name = "default",
 ) -> int:
-    """Judge the whole stack since its last reset: exit code 0 pass, 1 fail, 2 unknown."""
+    """Judge everything since the stack's last reset: exit code 0 pass, 1 fail, 2 unknown."""
     from labkit.commands.verify import verify
 
     return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
@@ -132,8 +132,8 @@ def verify(
 
 @app.command()
 def report(as_json: Json = False) -> int:
-    """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, what was
-    predicted, and what the last failure was."""
+    """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, your prediction,
+    and the last failure."""
     from labkit.commands.progress import report
 
     return report(as_json=as_json)

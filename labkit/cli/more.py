@@ -14,11 +14,11 @@ app = typer.Typer()
 @app.command()
 def heal(
     fault: Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Undo all of them, the latest first.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Undo all faults, the latest first.")] = False,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Undo a fault and see that nothing of it is left. Without ID: the only fault that is set."""
+    """Undo a fault and verify that nothing of it is left. Without ID: the only fault that is set."""
     from labkit.commands.heal import heal
 
     with say.document(as_json):
@@ -27,16 +27,16 @@ def heal(
 
 @app.command()
 def load(
-    clients: Annotated[int, typer.Option(min=1, help="Clients, each waiting for the end of its order.")] = 16,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second, instead of clients.")] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Number of clients; each waits for the end of its order.")] = 16,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders per second, instead of clients.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
     customers: Annotated[int, typer.Option(min=1, help="Number of customers.")] = 100,
-    direct: Annotated[bool, typer.Option("--direct", help="Past the gateway.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="Bypass the gateway.")] = False,
     seed: Annotated[int | None, typer.Option(help="Use the amounts of an earlier run.")] = None,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Place orders at a rate or with a number of clients; end with sagas a second, latencies and what did not finish."""
+    """Place orders at a rate or with a number of clients; then report sagas per second, latencies and what did not finish."""
     from labkit.commands.load import load
 
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
@@ -46,16 +46,16 @@ def load(
 def chaos(
     seconds: Annotated[float, typer.Option(min=5, help="How long.")] = 30.0,
     seed: Annotated[int | None, typer.Option(help="Repeat an earlier run: same faults, same load.")] = None,
-    rate: Annotated[float, typer.Option(min=1, max=500, help="Orders a second.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=1, max=500, help="Orders per second.")] = 30.0,
     victims: Annotated[
         list[str] | None, typer.Option("--victim", metavar="COMPONENT", help="Break only this component; may be repeated.")
     ] = None,
-    schedule: Annotated[Path | None, typer.Option("--schedule", metavar="FILE", help="Play a schedule that was kept.")] = None,
-    shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="After a failure, look for a shorter one.")] = True,
+    schedule: Annotated[Path | None, typer.Option("--schedule", metavar="FILE", help="Play a saved schedule.")] = None,
+    shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="After a failure, look for a shorter schedule that fails.")] = True,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Draw faults and load from a seed, heal, wait, and judge. Exit code as of labkit verify: 0 pass, 1 fail, 2 unknown."""
+    """Draw faults and load from a seed, heal, wait, and judge. Exit codes as for labkit verify: 0 pass, 1 fail, 2 unknown."""
     from labkit.commands.chaos import chaos
 
     return chaos(name, seconds=seconds, seed=seed, rate=rate, victims=victims or [], kept=schedule, shrinking=shrink, as_json=as_json)
@@ -63,7 +63,7 @@ def chaos(
 
 @app.command()
 def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, as_json: Json = False, name: Name = "default") -> int:
-    """Put stack and workspace where lab N begins, and count the labs before it as skipped. Your files are kept."""
+    """Set stack and workspace to where lab N begins, and count the labs before it as skipped. Your files are saved."""
     from labkit.commands.progress import jump
 
     with say.document(as_json):
@@ -72,13 +72,13 @@ def jump(number: Annotated[int, typer.Argument(metavar="N")], yes: Yes = False, 
 
 @app.command()
 def doctor(
-    rehearse: Annotated[bool, typer.Option("--rehearse", help="Bring a stack up, run lab 1, take it down.")] = False,
-    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="For this runtime.")] = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Start a stack, run lab 1, and remove the stack.")] = False,
+    runtime: Annotated[str | None, typer.Option(metavar="docker|native", help="The runtime to check for.")] = None,
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Look at all that a stack needs, and say what is in the way and the command that fixes it. Changes nothing, unless you say
-    --rehearse: that starts a stack of its own, runs lab 1 and removes the stack. Exit code 0 ready, 1 not ready, 2 cannot tell."""
+    """Check everything that a stack needs, and report each problem with the command that fixes it. Changes nothing, except with --rehearse,
+    which starts a stack of its own, runs lab 1 and removes the stack. Exit code 0 ready, 1 not ready, 2 cannot tell."""
     from labkit.commands.doctor import doctor
 
     return doctor(name, runtime=runtime, rehearse=rehearse, as_json=as_json)
@@ -99,7 +99,7 @@ def completion(
     shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")],
     words: Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)] = None,
 ) -> int:
-    """Print what your shell sources, so that Tab completes commands, options, labs, checks, components, faults and stacks."""
+    """Print the script that your shell sources, so that Tab completes commands, options, labs, checks, components, faults and stacks."""
     from labkit.cli.completion import completion
 
     return completion(shell, words or [], context.find_root().command)

@@ -26,7 +26,7 @@ def load(
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
-    """Merge what another workspace exported: what was passed in either stays passed."""
+    """Merge what another workspace exported: a check that was passed in either stays passed."""
     from labkit.commands.progress import load
 
     with say.document(as_json):

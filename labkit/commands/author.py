@@ -32,7 +32,7 @@ def prove(
     labs = [find_lab(number) for number in numbers] if numbers else all_labs()
     known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
     if strange := [name for name in only if name not in known]:
-        message = f"There is no mutant and no variant {strange[0]}; there are {', '.join(sorted(known))}."
+        message = f"There is no mutant or variant {strange[0]}; there are {', '.join(sorted(known))}."
         raise UserError(message, exit_code=ExitCode.USAGE)
     began, wrong = time.monotonic(), 0
     for lab in labs:
@@ -44,7 +44,7 @@ def prove(
     with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proving:
         for lab in labs:
             wrong += proving.prove(lab, record=record, only=only)
-    say.line(f"\n{'Proven' if not wrong else f'{wrong} not as it should be'} in {time.monotonic() - began:.0f} s.")
+    say.line(f"\n{'Proven' if not wrong else f'{wrong} not as expected'} in {time.monotonic() - began:.0f} s.")
     return ExitCode.FAIL if wrong else ExitCode.OK
 
 
@@ -220,7 +220,7 @@ class LabProof:
             if self._kept:
                 self._say(True, "messages are as recorded")
             return
-        self._say(False, f"messages are not as recorded in {path.name}: `labkit author test {lab.number} --record` takes them over")
+        self._say(False, f"messages differ from {path.name}: `labkit author test {lab.number} --record` records them again")
         golden = proof.transcript(recorded).splitlines()
         for line in list(difflib.unified_diff(golden, proof.transcript(now).splitlines(), "recorded", "now", lineterm="", n=1))[:40]:
             say.line(f"      {line}")

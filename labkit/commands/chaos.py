@@ -90,7 +90,7 @@ def _no_verdict(stack: Stack, wanted: Schedule, error: UserError, *, as_json: bo
         reason = {"verdict": "unknown", "reason": error.message, "next": error.next_step}
         say.raw(json.dumps({**reason, "schedule": asdict(wanted)}, indent=2, ensure_ascii=False))
     else:
-        say.line(f"\nUnknown: {error}\nSeed {wanted.seed}; the same again: {again}")
+        say.line(f"\nUnknown: {error}\nSeed {wanted.seed}; to repeat: {again}")
     return ExitCode.UNKNOWN
 
 
@@ -98,10 +98,10 @@ def _refuse_unready(stack: Stack) -> None:
     """Raise UserError unless every component is ready: a component that is broken before the first fault proves nothing about faults."""
     runtime = runtimes.of_stack(stack)
     down = [name for name in stack.names if not runtime.runs(name)]
-    why = {**components.not_ready(stack, READY_S), **dict.fromkeys(down, "it does not run")}
+    why = {**components.not_ready(stack, READY_S), **dict.fromkeys(down, "it is not running")}
     if why:
         details = [f"{name}: {reason}" for name, reason in why.items()]
-        raise UserError(f"Not all of {stack.name} is ready.", "labkit up", exit_code=ExitCode.UNKNOWN, details=details)
+        raise UserError(f"Some components of {stack.name} are not ready.", "labkit up", exit_code=ExitCode.UNKNOWN, details=details)
 
 
 def _played(stack: Stack, wanted: Schedule, *, quiet: bool) -> PlayedSchedule:
@@ -189,7 +189,7 @@ def _tell(stack: Stack, outcome: PlayedSchedule, shorter: PlayedSchedule | None,
     if shorter is not None and not shorter.schedule.events:
         say.line("\nIt fails under the load alone, without any fault.")
     elif shorter is not None:
-        say.line(f"\nIt takes no more than this ({len(shorter.schedule.events)} of {len(outcome.schedule.events)} faults):")
+        say.line(f"\nA shorter schedule that still fails ({len(shorter.schedule.events)} of {len(outcome.schedule.events)} faults):")
         for event in shorter.schedule.events:
             say.line(f"  {event.at:5.1f} s  {event}, for {event.lasts:g} s")
     name = "" if stack.name == "default" else f" --name {stack.name}"

@@ -19,7 +19,7 @@ def down(stack_name: str, *, data: bool, yes: bool) -> ExitCode:
     if not directory.is_dir():
         say.line(f"There is no stack {stack_name!r}: nothing to stop.")
         return ExitCode.OK
-    if data and not say.confirmed(f"All data of the stack {stack_name} is removed for good. Go on?", yes=yes):
+    if data and not say.confirmed(f"This deletes all data of the stack {stack_name}. Continue?", yes=yes):
         return ExitCode.OK
     with state.exclusive(stack_name, "down"):
         known = _known(stack_name, data=data)
@@ -51,7 +51,7 @@ def _put_aside(damaged: Damaged) -> None:
     aside = damaged.path.with_name(f"{damaged.path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
     with suppress(OSError):
         damaged.path.replace(aside)
-        say.problem(f"{damaged.message} It is put aside as {aside.name}; labkit up writes a new one.")
+        say.problem(f"{damaged.message} It was moved to {aside.name}; labkit up writes a new one.")
 
 
 def _forget_faults(directory: Path) -> None:
@@ -61,4 +61,4 @@ def _forget_faults(directory: Path) -> None:
     except Damaged as damaged:
         _put_aside(damaged)
     except OSError as error:
-        say.problem(f"The faults could not be written off: {error.strerror}.")
+        say.problem(f"The faults could not be marked as healed: {error.strerror}.")

@@ -39,7 +39,7 @@ def events(stack_name: str, *, follow: bool, unhandled: bool, lines: int | None,
     if not follow:
         if not found and not as_json:
             nothing = f"{brokers.of(stack).title} holds no event yet."
-            say.line("Every event has been taken by all that subscribe to it." if unhandled else nothing)
+            say.line("Every subscriber has taken all its events." if unhandled else nothing)
         return ExitCode.OK
     while True:
         time.sleep(INTERVAL)

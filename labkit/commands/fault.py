@@ -64,7 +64,7 @@ def _done(made: Fault, took: float) -> str:
     if "generation" in made.facts:
         return f"armed in {', '.join(made.facts['runs'])}, acknowledged after {took * 1000:.0f} ms"
     if "connection" in made.facts:
-        return f"a transaction of labkit's holds it (connection {made.facts['connection']})"
+        return f"a labkit transaction holds it (connection {made.facts['connection']})"
     return f"after {took * 1000:.0f} ms"
 
 
@@ -86,11 +86,11 @@ def _look_at_poison(profile: Profile, made: Fault) -> str:
 
 def _undo(stack: Stack, made: Fault, seconds: float | None) -> str:
     if made.verb in ("trim", "tick", "duplicate") and made.over:
-        return "what is published or deleted stays so; labkit reset starts over"
+        return "published or deleted records stay so; labkit reset starts over"
     if made.over:
         return "nothing is left of it; labkit reset starts over"
     name = "" if stack.name == "default" else f" --name {stack.name}"
-    return f"labkit heal {made.id}{name}" + (f"; by itself in {seconds:g} s" if seconds else "")
+    return f"labkit heal {made.id}{name}" + (f"; automatically in {seconds:g} s" if seconds else "")
 
 
 def status(stack_name: str, *, as_json: bool) -> ExitCode:
@@ -108,7 +108,7 @@ def status(stack_name: str, *, as_json: bool) -> ExitCode:
         _show(stack, each)
     over = [fault for fault in everything if fault.over][-5:]
     if over:
-        say.line("\nHealed lately:")
+        say.line("\nRecently healed:")
         for each in over:
             say.line(f"  {each.id:>3}  {each.said}  ({each.facts.get('how', 'healed')})")
     if there:
@@ -123,7 +123,7 @@ def _show(stack: Stack, fault: Fault) -> None:
     until = f", until {time.strftime('%H:%M:%S', time.localtime(fault.until))}" if fault.until else ""
     say.line(f"Fault {fault.id}: {fault.said}  ({whose}, {time.time() - fault.made:.0f} s ago{until})")
     proof = engine.proof(stack, fault)
-    say.line(f"  fired    {'yes' if proof.fired else 'not yet' if proof.service is None else 'says the service alone'}")
+    say.line(f"  fired    {'yes' if proof.fired else 'not yet' if proof.service is None else 'only the service says so'}")
     for label, text in (("service", proof.service), ("outside", proof.outside), ("now", _now(stack, fault))):
         if text:
             say.line(f"  {label:7}  {text}")
@@ -135,9 +135,9 @@ def _now(stack: Stack, fault: Fault) -> str | None:
     if fault.verb == "barrier" and (missed := not_met(stack, fault)):
         return missed
     try:
-        return engine.left(stack, fault) or "nothing of it is there any more"
+        return engine.left(stack, fault) or "nothing of it is left"
     except (UserError, OSError) as error:
-        return f"cannot be seen: {error}"
+        return f"cannot be determined: {error}"
 
 
 def facts(stack: Stack, fault: Fault) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def heal(stack_name: str, fault_id: str | None, *, everything: bool) -> ExitCode
     if fault is None:
         raise UserError(f"There is no fault {fault_id}.", "labkit fault status", exit_code=ExitCode.USAGE)
     if fault.over:
-        say.line(f"Fault {fault.id} is healed already: {fault.said}.")
+        say.line(f"Fault {fault.id} is already healed: {fault.said}.")
         return ExitCode.OK
     fault = engine.heal(stack, fault)
     _tell(fault)
@@ -46,11 +46,11 @@ def _became(fault: Fault) -> ExitCode:
 
 def _tell(fault: Fault) -> None:
     if again := fault.facts.get("ended_again"):
-        say.line(f"Healed fault {fault.id}: {fault.said}. But {fault.target} does not run: {again}.")
+        say.line(f"Healed fault {fault.id}: {fault.said}. But {fault.target} is not running: {again}.")
         next_step = "labkit up, which gives it another port" if fault.facts.get("port_taken") else f"labkit logs {fault.target}"
         say.line(f"Next: {next_step}")
         return
     late = fault.facts.get("not_ready") or {}
-    say.line(f"Healed fault {fault.id}: {fault.said}. {'Nothing of it is left.' if not late else 'But not all is ready again:'}")
+    say.line(f"Healed fault {fault.id}: {fault.said}. {'Nothing of it is left.' if not late else 'But not ready again:'}")
     for name, why in late.items():
         say.line(f"  {name} runs, but is not ready: {why}. labkit logs {name}")

@@ -46,7 +46,7 @@ def show(*, as_json: bool) -> ExitCode:
         say.line(f"\n{len(missing)} of {len(images)} are missing.")
         say.line("Next: labkit images pull, labkit images build, or labkit images import FILE")
     else:
-        say.line("\nAll are there: labkit up needs no network.")
+        say.line("\nAll images are present: labkit up needs no network.")
     return code
 
 

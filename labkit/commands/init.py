@@ -34,7 +34,7 @@ def init(folder: Path, stack_name: str) -> ExitCode:
             trees.put(folder / "notes.md", NOTES.encode())
         manifest.write(space, manifest.Manifest(digest=trees.digest(reference)))
     learner_folder.write(space)  # must be last: if init is interrupted earlier, the folder is not yet a workspace and init can run again
-    say.line(f"{folder} is your workspace: services/ is yours to edit, notes.md yours to write in.")
+    say.line(f"{folder} is your workspace: edit services/, and write notes in notes.md.")
     if stack_name != "default":
         say.line(f"Commands in this folder use the stack {stack_name}.")
     say.line(f"Next: cd {_shown(folder)}, then labkit lab 1 start")
@@ -51,7 +51,7 @@ def _again(folder: Path, stack_name: str) -> ExitCode:
         say.line(f"{folder} is your workspace again; none of its files was touched.")
     else:
         changes.finish(found)
-        say.line(f"{folder} is a workspace already; none of its files was touched.")
+        say.line(f"{folder} is already a workspace; none of its files was touched.")
     say.line(f"Next: cd {_shown(folder)}, then labkit labs")
     return ExitCode.OK
 
@@ -60,7 +60,7 @@ def _refuse(folder: Path) -> None:
     """Raise UserError if no workspace can be made in this folder."""
     around = learner_folder.folder_of(folder)
     if around:
-        raise UserError(f"{folder} lies inside the workspace {around}.", f"cd {shlex.quote(str(around))}; or labkit init elsewhere")
+        raise UserError(f"{folder} is inside the workspace {around}.", f"cd {shlex.quote(str(around))}; or labkit init elsewhere")
     if folder.is_file():
         raise UserError(f"{folder} is a file.", "labkit init workshop")
     if not folder.is_dir() or _begun_before(folder):

@@ -91,7 +91,7 @@ def _what_now(
     known = progress.load(space)
     now = lab_status.of_lab(lab, known)
     if space is None:
-        yield f"These are labkit's own services, with every exercise done. Yours begin with a workspace.\nNext: {next_step.first()}"
+        yield f"These are labkit's own services, with every exercise done. To write your own, make a workspace.\nNext: {next_step.first()}"
     elif now.state in (lab_status.DONE, progress.AFTER_SOLUTION):
         yield f"Lab {lab.number} is done.\nNext: {next_step.of_labs(lab_status.of_all(known), space)}"
     else:
@@ -115,7 +115,7 @@ def check_again_and_again(stack_name: str, number: int, only: Sequence[str], *, 
                     raise
                 say.problem(f"{error}")
             if not as_json:
-                say.line(f"\nWatching {space.folder}: checked again when you save. Ctrl-C ends it.\n")
+                say.line(f"\nWatching {space.folder}: checks run again when you save. Ctrl-C stops.\n")
     except KeyboardInterrupt:
         say.line()
     return code

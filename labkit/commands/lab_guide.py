@@ -180,8 +180,8 @@ def _place(lab: Lab, stop: Stop, folder: Path | None) -> tuple[Path, int, list[s
         found = [n for n, text in enumerate(lines, 1) if stop.anchor in text]
         if len(found) == 1:
             return path, found[0], lines
-    message = f"The tour of lab {lab.number} does not find {stop.anchor!r} in {stop.file}."
-    raise UserError(message, f"labkit lab {lab.number} restore, or go on by yourself: labkit lab {lab.number}")
+    message = f"The tour of lab {lab.number} cannot find {stop.anchor!r} in {stop.file}."
+    raise UserError(message, f"labkit lab {lab.number} restore, or continue without the tour: labkit lab {lab.number}")
 
 
 def _shown(path: Path) -> Path:

@@ -113,13 +113,13 @@ def text(plan: LoadPlan, tally: Tally, *, through: str) -> str:
         examples = ", ".join(map(str, tally.unfinished[:EXAMPLES])) + (", …" if len(tally.unfinished) > EXAMPLES else "")
         lines += ["", f"✗ {_orders(len(tally.unfinished))} still PENDING after 10 s: {examples}", "  next  labkit status"]
     if tally.wrong:
-        lines += ["", f"✗ {_orders(len(tally.wrong))} ended wrongly: {tally.wrong[0]}"]
+        lines += ["", f"✗ {_orders(len(tally.wrong))} ended in the wrong state: {tally.wrong[0]}"]
     for reason, count in Counter(tally.failed_posts).most_common(3):
         lines += ["", f"✗ {_orders(count)} not answered with 200: {reason}"]
     if tally.failed_looks:
         lines += [
             "",
-            f"MySQL did not answer for {tally.unseen_s:.1f} s ({next(iter(tally.failed_looks))}): what ended meanwhile was seen later.",
+            f"MySQL did not answer for {tally.unseen_s:.1f} s ({next(iter(tally.failed_looks))}): some orders' ends were seen late.",
         ]
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ def export(file: Path) -> ExitCode:
         from labkit import paths
 
         paths.write(file.absolute(), json.dumps(msgspec.to_builtins(found) | {"format": progress.FORMAT}, indent=1) + "\n")
-    say.line(f"Your progress is in {file}. Your code is not: take the folder, or its services, with you.")
+    say.line(f"Your progress is in {file}. Your code is not: copy the workspace folder, or its services, too.")
     say.line(f"Next: labkit progress import {shlex.quote(file.name)}, in another workspace")
     return ExitCode.OK
 
@@ -41,7 +41,7 @@ def load(file: Path, *, yes: bool) -> ExitCode:
     except FileNotFoundError:
         raise UserError(f"There is no file {file}.", "labkit progress export FILE makes one", exit_code=ExitCode.USAGE) from None
     except ValueError as error:
-        raise UserError(f"{file} is not a progress file of labkit: {error}.", "labkit progress export FILE, once more") from None
+        raise UserError(f"{file} is not a progress file of labkit: {error}.", "labkit progress export FILE, again") from None
     count = sum(check.state != "" for lab in theirs.labs.values() for check in lab.checks.values())
     if not say.confirmed(f"Merge {count} checks of {len(theirs.labs)} labs into {space.folder}?", yes=yes):
         return ExitCode.OK
@@ -96,7 +96,7 @@ def _show(found: Sequence[LabStatus], strange: Sequence[str]) -> None:
             if line := _line(now, check, state):
                 say.line(f"  {line}")
     for number in strange:
-        say.line(f"Lab {number}: this labkit does not have it; what is known of it is kept.")
+        say.line(f"Lab {number}: this labkit does not have it; its progress is preserved.")
     say.line("Next: labkit labs")
 
 
@@ -147,8 +147,8 @@ def jump(stack_name: str, number: int, *, yes: bool) -> ExitCode:
     """Start lab `number` as if all earlier labs were done: their open checks count as skipped."""
     lab, space, command = find_lab(number), current.workspace(), f"labkit jump {number}"
     before = [other for other in all_labs() if other.number < number]
-    say.line(f"This replaces your files with those that lab {number} starts with; yours are kept, and can be restored.")
-    question = f"It throws away all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Go on?"
+    say.line(f"This replaces your files with those that lab {number} starts with; yours are saved and can be restored.")
+    question = f"It deletes all customers, orders and messages of {stack_name}; open labs before {number} count as skipped. Continue?"
     if not say.confirmed(question, yes=yes):
         return ExitCode.OK
     change = changes.replace(space, WantedFiles(changes.START, number), why=command)

@@ -24,8 +24,8 @@ from labkit.workspace.progress import Progress
 DATA, WORKSPACE, ALL = "data", "workspace", "all"
 WILL_BE_LOST = {
     DATA: "all customers, orders and messages of {name}",
-    WORKSPACE: "your progress in {folder}; your files there are replaced by the reference services, and kept",
-    ALL: "the whole data directory of {name}, and your progress in {folder}; your files there are replaced, and kept",
+    WORKSPACE: "your progress in {folder}; your files there are saved, then replaced by the reference services",
+    ALL: "the data directory of {name}, and your progress in {folder}; your files there are saved, then replaced",
 }
 
 
@@ -35,12 +35,12 @@ def reset(stack_name: str, *, what: str, yes: bool) -> ExitCode:
     stack = state.load(stack_name) if what == DATA else state.find(stack_name)
     space = current.workspace() if what != DATA else None
     lost = WILL_BE_LOST[what].format(name=stack_name, folder=space.folder if space else "")
-    if not say.confirmed(f"Throw away {lost}?", yes=yes):
+    if not say.confirmed(f"This deletes {lost}. Continue?", yes=yes):
         return ExitCode.OK
     if space:
         change_report.show(changes.replace(space, WantedFiles(changes.REFERENCE), why=f"labkit reset --{what}"))
         aside = _forget_progress(space)
-        say.line(f"Your progress starts over{f'; the old one is kept as {aside}' if aside else ''}.")
+        say.line(f"Your progress starts over{f'; the old progress is saved as {aside}' if aside else ''}.")
     if what == WORKSPACE:
         say.line("Next: labkit labs")
         return ExitCode.OK
@@ -81,9 +81,9 @@ def reset_many(pattern: str, *, what: str, lab: int | None, yes: bool) -> ExitCo
     names = fnmatch.filter(state.all_names(), pattern)
     if not names:
         known = ", ".join(state.all_names()) or "none"
-        raise UserError(f"No stack is called {pattern!r}; there are: {known}.", "labkit up --name seat-1", exit_code=ExitCode.USAGE)
+        raise UserError(f"No stack matches {pattern!r}; there are: {known}.", "labkit up --name seat-1", exit_code=ExitCode.USAGE)
     if not yes and not say.can_ask():
-        raise UserError(f"{len(names)} stacks are to be reset, and nobody can be asked.", f"labkit reset --stack '{pattern}' --yes")
+        raise UserError(f"There is no terminal to confirm the reset of {len(names)} stacks.", f"labkit reset --stack '{pattern}' --yes")
     form = f"--lab {lab}" if lab is not None else f"--{what}"
     if not say.confirmed(f"Reset {', '.join(names)} ({form})?", yes=yes):
         return ExitCode.OK

@@ -12,7 +12,7 @@ def setup(*, yes: bool, runtime: str | None) -> ExitCode:
     runtimes.refuse_unknown(runtime)
     choice = runtimes.choose(runtime, None)
     if choice.runtime == DOCKER:
-        say.line(f"{choice.why} labkit up gets their images. (Servers for this machine: labkit setup --runtime native)")
+        say.line(f"{choice.why} labkit up pulls the images. (To set up servers on this machine: labkit setup --runtime native)")
     else:
         set_up(assume_yes=yes, tell=say.line)
     say.line("Next: labkit up")

@@ -21,7 +21,7 @@ def shell(stack_name: str, component: str, looks: Looks, *, sh: bool) -> ExitCod
         raise stack.no_component(component, f"labkit shell {stack.servers[0]}")
     runtime = runtimes.of_stack(stack)
     if not runtime.runs(component):
-        raise UserError(f"{component} does not run.", "labkit up")
+        raise UserError(f"{component} is not running.", "labkit up")
     if sh or component not in stack.servers:
         _shell(stack, component, runtime)
     return _prompt(stack, component, looks)
@@ -44,7 +44,7 @@ def _shell(stack: Stack, component: str, runtime: Runtime) -> NoReturn:
     command = runtime.shell(component, login)
     if stack.runtime == NATIVE:
         entry = plan.load(stack.directory).get(component, {"env": {}, "cwd": str(stack.directory)})
-        say.problem(f"{component} is a process of this machine: a shell in its folder, with its environment. exit ends it.")
+        say.problem(f"{component} is a process on this machine. This is a shell in its folder, with its environment; leave with exit.")
         os.chdir(entry["cwd"])
         own = {name: value for name, value in entry["env"].items() if name != processes.MARKER}  # the user's own processes carry no marker
         os.environ.update(own)

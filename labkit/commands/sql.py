@@ -51,7 +51,7 @@ def sql(stack_name: str, query: str | None, *, schema: bool, as_json: bool, as_c
         try:
             code = _answer(connection, query, as_json=as_json, as_csv=as_csv)
             for reason in _unread(connection):
-                say.problem(f"Not all is there: {reason}.")
+                say.problem(f"The data is incomplete: {reason}.")
             return code
         finally:
             connection.close()
@@ -83,9 +83,7 @@ def _answer(connection: "DuckDBPyConnection", query: str, *, as_json: bool, as_c
         names = [column[0] for column in found.description or ()]
         rows = found.fetchall()
     except duckdb.Error as error:
-        raise UserError(
-            f"DuckDB does not take that query: {str(error).strip()}", "labkit sql --schema", exit_code=ExitCode.USAGE
-        ) from error
+        raise UserError(f"DuckDB rejects that query: {str(error).strip()}", "labkit sql --schema", exit_code=ExitCode.USAGE) from error
     if as_json:
         say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=plain))
     elif as_csv:

@@ -43,7 +43,7 @@ def _table(found: dict[str, Any], stack: Stack) -> None:
         beside = f"  {memory:>7}" if screen.width() < WITH_PIDS else f"  {pid:12}  {memory:>7}"
         say.line(f"{line}{beside}".rstrip())
     say.line(f"\n{stack.name}: {_sum(found, stack)}the services run from {stack.source}.")
-    say.line(accounts.describe_open(stack.profile) if found["open"] else "Its stores ask for passwords: labkit status --json tells them.")
+    say.line(accounts.describe_open(stack.profile) if found["open"] else "Its stores ask for passwords: labkit status --json shows them.")
     for line in notes.notes(stack):
         say.line(line)
     if lifecycle.reset_intent(stack.directory):

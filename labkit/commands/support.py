@@ -17,9 +17,7 @@ def support(stack_name: str, file: Path) -> ExitCode:
     width = max(len(name) for name, _ in inside)
     for name, size in inside:
         say.line(f"  {name:{width}}  {_size(size):>9}")
-    say.line(
-        f"\n{file}: {_size(len(data))}, without passwords, tokens and your name. Look through it, then send it to the person who helps you."
-    )
+    say.line(f"\n{file}: {_size(len(data))}, without passwords, tokens and your name. Review it, then send it to the person who helps you.")
     return ExitCode.OK
 
 

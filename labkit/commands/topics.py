@@ -43,7 +43,7 @@ def topics(stack_name: str, *, by_key: bool, as_json: bool) -> ExitCode:
         is_own = stack.profile.subscription(group.id) is not None
         foreign = "" if is_own else ", not one of the stack's own"
         if is_own and group.strangers:
-            foreign = f", one of them a stranger: {', '.join(map(say.one_line, group.strangers))}"
+            foreign = f", one of them foreign: {', '.join(map(say.one_line, group.strangers))}"
         say.line(f"{group.id}: {group.state}, {group.members} {'member' if group.members == 1 else 'members'}{foreign}")
     return ExitCode.OK
 
@@ -88,7 +88,7 @@ def _by_key(stack: Stack, *, as_json: bool) -> ExitCode:
     if gap and not rows:
         raise UserError(f"Not all records can be read: {gap[0]}.", "labkit status", exit_code=ExitCode.UNKNOWN)
     if gap:
-        say.problem(f"Not all is there: {gap[0]}.")
+        say.problem(f"The data is incomplete: {gap[0]}.")
     names = ("topic", "key", "partitions", "records", "messages", "events")
     if as_json:
         say.raw(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1))

@@ -25,7 +25,7 @@ def trace(stack_name: str, subject: str, subject_id: str, *, form: str, evidence
     """Exit code 0 if every hop is present, 1 if one is missing, 2 if one could not be read."""
     if subject not in STORIES:
         raise UserError(
-            f"labkit trace knows order, customer and message, and no {subject!r}.", "labkit trace order 1", exit_code=ExitCode.USAGE
+            f"labkit trace takes order, customer or message, not {subject!r}.", "labkit trace order 1", exit_code=ExitCode.USAGE
         )
     wanted: Any = subject_id if subject == "message" else _number(subject, subject_id)
     with ExitStack() as opened:

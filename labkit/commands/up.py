@@ -49,7 +49,7 @@ def _profile(wanted: str | None, old: Stack | None) -> Profile:
         return old.profile if old else state.profile_of(wanted)
     asked, named = state.profile_of(wanted), stack_names.named(old.name)
     raise UserError(
-        f"The stack {old.name!r} has the profile {old.profile.name}, and its stores hold what that needs.",
+        f"The stack {old.name!r} has the profile {old.profile.name}, and its stores are set up for it.",
         f"labkit down --data{named}, then labkit up --profile {asked.name}{named}; or another stack beside it: --name other",
     )
 
@@ -85,7 +85,7 @@ def _conclude(brought: lifecycle.Brought, seconds: float, here: Workspace | None
     if not brought.started:
         say.line(f"All is well: {runs}. The gateway is at {stack.url('gateway')}.")
     elif len(brought.started) < len(stack.names):
-        say.line(f"\nStarted {_enumerated(stack, brought.started)}; the rest ran. Ready in {seconds:.1f} s.")
+        say.line(f"\nStarted {_enumerated(stack, brought.started)}; the rest was running. Ready in {seconds:.1f} s.")
     else:
         kept = f"Your data is kept between `{_command('down', stack.name)}` and `{_command('up', stack.name)}`."
         say.line(f"\nReady in {seconds:.1f} s: {runs}. {kept}")

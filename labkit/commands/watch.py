@@ -15,13 +15,13 @@ def watch(stack_name: str) -> ExitCode:
     space = current.workspace()
     interrupts.on_termination()
     runtimes.load_running(stack_name)
-    say.line(f"Watching {space.folder / sources.ROOT}: what you save is taken over. Ctrl-C ends it.")
+    say.line(f"Watching {space.folder / sources.ROOT}: services restart when you save. Ctrl-C stops.")
     try:
         for _ in watching.saves(space):
             _take_over(stack_name)
     except KeyboardInterrupt:
         say.line()
-    say.line("No longer watching. Next: labkit lab N check, which takes edits over too")
+    say.line("No longer watching. Next: labkit lab N check, which also loads your edits")
     return ExitCode.OK
 
 

@@ -57,7 +57,7 @@ def _future(subject: Subject) -> Iterator[Finding]:
 
 def _engine(subject: Subject) -> Finding:
     if subject.answers is None:
-        return Finding("clock.engine", UNKNOWN, "The Docker engine does not tell its time.", "docker info")
+        return Finding("clock.engine", UNKNOWN, "The Docker engine does not report its time.", "docker info")
     told = _seconds(str(subject.answers.info["SystemTime"]))
     asked, answered = subject.answers.asked, subject.answers.answered
     off = told - answered if told > answered else told - asked if told < asked else 0.0

@@ -84,7 +84,7 @@ def _one(topic: str, subject: Subject, found: dict[str, tuple[Finding, ...]]) ->
     except UserError as error:
         seen.append(Finding(f"{topic.lower()}.seen", UNKNOWN, error.message, error.next_step or "labkit doctor"))
     except Exception as error:
-        sentence = f"This could not be looked at: {type(error).__name__}: {error}."
+        sentence = f"This could not be examined: {type(error).__name__}: {error}."
         seen.append(
             Finding(f"{topic.lower()}.seen", UNKNOWN, sentence, "labkit support FILE", {"trace": traceback.format_exc().splitlines()})
         )

@@ -35,15 +35,15 @@ def _data(home: Path, subject: Subject) -> Finding:
     facts = {"place": str(home), "file_system": kind}
     if kind is None:
         return Finding(
-            "folders.data", UNKNOWN, f"Of which kind the file system at {home} is cannot be seen.", f"df -T {existing(home)}", facts
+            "folders.data", UNKNOWN, f"The kind of the file system at {home} cannot be determined.", f"df -T {existing(home)}", facts
         )
     if kind in WINDOWS | NETWORK | SHARED:
-        what = "a folder of Windows" if kind in WINDOWS else "a network or shared file system"
-        sentence = f"{home} lies on {what} ({kind}), where a database cannot keep its files safely."
+        what = "a Windows folder" if kind in WINDOWS else "a network or shared file system"
+        sentence = f"{home} is on {what} ({kind}), where a database cannot keep its files safely."
         verdict = unless(subject.taken == NATIVE)
         return Finding("folders.data", verdict, sentence, "export LABKIT_HOME=$HOME/.local/state/labkit", facts)
     if kind in MEMORY:
-        sentence = f"{home} lies in memory ({kind}): data there is gone after a restart, and takes memory."
+        sentence = f"{home} is in memory ({kind}): data there is lost at a restart, and uses memory."
         return Finding("folders.data", NOTE, sentence, "unset LABKIT_HOME", facts)
     return Finding("folders.data", OK, f"Its file system is {kind}.", facts=facts)
 
@@ -52,10 +52,10 @@ def _source(source: Path) -> Finding:
     kind = kind_of(source)
     facts = {"place": str(source), "file_system": kind}
     if kind is not None and kind in WINDOWS | NETWORK | SHARED:
-        where = "a folder of Windows" if kind in WINDOWS else "a network or shared file system"
+        where = "a Windows folder" if kind in WINDOWS else "a network or shared file system"
         sentence = (
-            f"The services run from {source} on {where} ({kind}): they start slowly, and editors and reloaders hear nothing of changes. "
-            "labkit itself looks again and again, so its labs work there."
+            f"The services run from {source} on {where} ({kind}): they start slowly, and editors and reloaders do not notice changes. "
+            "labkit itself polls for changes, so its labs work there."
         )
         return Finding("folders.source", NOTE, sentence, f"cp -r {source} ~/ && cd ~/{source.name}", facts)
     return Finding("folders.source", OK, f"The services run from {source}.", facts=facts)

@@ -28,11 +28,11 @@ def examine(subject: Subject) -> Iterator[Finding]:
     }
     if missing:
         named = [f"{image.reference} (about {USUAL_MB[image.kind]} MB)" for image in missing]
-        sentence = f"{len(missing)} of {len(images)} images are not there yet: {', '.join(named)}."
+        sentence = f"{len(missing)} of {len(images)} images are missing: {', '.join(named)}."
         yield Finding("images", BAD, sentence, FIX, facts)
         return
     named = [f"{image.reference} ({image.description}, {(image.size or 0) / 1e6:.0f} MB)" for image in images.values()]
-    yield Finding("images", OK, f"All {len(images)} images are there: {', '.join(named)}.", facts=facts)
+    yield Finding("images", OK, f"All {len(images)} images are present: {', '.join(named)}.", facts=facts)
 
 
 def still_to_get(subject: Subject) -> dict[str, int]:

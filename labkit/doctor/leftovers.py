@@ -41,7 +41,7 @@ def _stacks(subject: Subject) -> Iterator[Finding]:
             sentence = f"{what} was interrupted on the stack {name!r}; the next up finishes it."
             yield Finding(f"stack.{name}.reset", NOTE, sentence, f"labkit up{option}")
         for fault in faults(directory):
-            sentence = f"An earlier fault is still there in the stack {name!r}: {fault}."
+            sentence = f"An earlier fault is still set in the stack {name!r}: {fault}."
             yield Finding(f"stack.{name}.fault", NOTE, sentence, f"labkit heal{option}")
         try:
             stack = state.find(name)
@@ -65,7 +65,7 @@ def _stack(subject: Subject, name: str, directory: Path, stack: Stack | None, op
     else:
         running = {component for component in stack.names if processes.running(directory, component)}
     if running:
-        sentence = f"The stack {name!r} runs too: {len(running)} {WHAT_RUNS[stack.runtime]}."
+        sentence = f"The stack {name!r} is also running: {len(running)} {WHAT_RUNS[stack.runtime]}."
         yield Finding(f"stack.{name}", NOTE, sentence, f"labkit status{option}", {"running": sorted(running)})
 
 

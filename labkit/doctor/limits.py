@@ -45,10 +45,10 @@ def _watches() -> Finding:
             return _exhausted("watches", ctypes.get_errno())
     finally:
         os.close(handle)
-    return Finding("limits.watches", OK, "Watches on files can be had (inotify).")
+    return Finding("limits.watches", OK, "File watches are available (inotify).")
 
 
 def _exhausted(what: str, error: int) -> Finding:
     """Report exhausted watches as a note: labkit needs none, but `docker logs --follow`, editors and reloaders do."""
-    sentence = f"No inotify {what} are left ({errno.errorcode.get(error, error)}): editors and reloaders hear nothing of changes."
+    sentence = f"No inotify {what} are left ({errno.errorcode.get(error, error)}): editors and reloaders do not notice changes."
     return Finding("limits.watches", NOTE, sentence, f"sudo sysctl fs.inotify.max_user_{what}={1024 if what == 'instances' else 524288}")

@@ -57,7 +57,7 @@ def _memory(subject: Subject) -> Finding:
     }
     if subject.takes_docker:
         if subject.answers is None:
-            return Finding("memory", UNKNOWN, "The Docker engine does not tell how much memory it has.", "docker info", facts)
+            return Finding("memory", UNKNOWN, "The Docker engine does not report how much memory it has.", "docker info", facts)
         engine = facts["engine_mb"] = round(float(subject.answers.info["MemTotal"]) / 1e6)
         if engine < needs:
             sentence = f"The Docker engine has {engine} MB of memory; the stack needs {needs} MB ({_by_part(subject, parts)})."
@@ -97,7 +97,7 @@ def _disk(subject: Subject) -> Finding:
         needs |= {f"image {kind}": size for kind, size in images.still_to_get(subject).items()}
         root = Path(str(subject.answers.info.get("DockerRootDir", ""))) if subject.answers else Path()
         if not root.is_absolute() or folders.existing(root) != root:
-            sentence = f"The Docker engine's disk is not seen from here; the stack needs {_size(sum(needs.values()))} of it."
+            sentence = f"The Docker engine's disk cannot be measured from here; the stack needs {_size(sum(needs.values()))} of it."
             return Finding("disk", NOTE, sentence, "docker system df", {"needed_mb": needs})
         where, fix = root, "docker system prune"
     else:

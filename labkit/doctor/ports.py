@@ -20,7 +20,7 @@ class PortHolder:
     """The holder of a port: the process, as far as this user may see it, and the stack or container that it belongs to."""
 
     pid: int | None = None
-    name: str = "a program that only root may see"
+    name: str = "a program that only root can see"
     command: str = ""
     behind: str = ""
 

@@ -33,7 +33,7 @@ def _of_environment() -> Finding:
         kept = os.environ[spellings[0]] + "," if spellings else ""
         sentence = f"A proxy is set ({shown}) and NO_PROXY lacks {' and '.join(lacking)}: curl would ask the proxy for the stack."
         return Finding("proxy", BAD, sentence, f"export NO_PROXY={kept}{','.join(LOCAL)} no_proxy={kept}{','.join(LOCAL)}", facts)
-    return Finding("proxy", OK, f"A proxy is set ({shown}), and NO_PROXY excepts this machine.", facts=facts)
+    return Finding("proxy", OK, f"A proxy is set ({shown}), and NO_PROXY excludes this machine.", facts=facts)
 
 
 def _excepted(host: str, exceptions: str) -> bool:

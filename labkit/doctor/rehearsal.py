@@ -80,7 +80,7 @@ def _rehearse(result: Rehearsed, as_json: bool) -> None:
             _check(stack.name, result, as_json)
         finally:
             interrupts.ignore()
-            _tell("\nTaking it down, with its data.", as_json)
+            _tell("\nRemoving it, with its data.", as_json)
             begun = time.monotonic()
             lifecycle.take_down(directory, state.find(STACK), data=True)
             result.down_s = time.monotonic() - begun
@@ -88,7 +88,7 @@ def _rehearse(result: Rehearsed, as_json: bool) -> None:
 
 def _up(directory: Path, result: Rehearsed, as_json: bool) -> Stack:
     assert result.runtime is not None
-    _tell(f"A stack named {STACK!r} comes up {text.SPOKEN[result.runtime]}; your own is left alone.\n", as_json)
+    _tell(f"Starting a stack named {STACK!r} {text.SPOKEN[result.runtime]}; your own is not touched.\n", as_json)
     begun = time.monotonic()
     with SilentTable() if as_json else LiveTable() if say.on_terminal() else ComponentTable() as table:
         brought = lifecycle.bring_up(directory, STACK, None, table, runtime=result.runtime, profile=profiles.default())

@@ -73,7 +73,7 @@ def refuse(file: Path) -> None:
     if file.is_dir():
         raise UserError(f"{file} is a folder.", f"labkit support {shlex.quote(str(file / 'labkit-support.zip'))}")
     if file.exists() and not _is_ours(file):
-        raise UserError(f"{file} is there already, and is not a support file.", "labkit support labkit-support.zip, or another name")
+        raise UserError(f"{file} already exists and is not a support file.", "labkit support labkit-support.zip, or another name")
 
 
 def write(file: Path, data: bytes) -> None:
@@ -109,12 +109,12 @@ def _about(name: str, inside: list[str], missing: list[str]) -> str:
     lines = [
         FIRST_LINE,
         f"labkit {__version__}, stack {name}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}",
-        "Removed: passwords, tokens, what variables with a secret's name hold, and the names of the user and the machine.",
+        "Removed: passwords, tokens, values of variables with a secret's name, and the names of the user and the machine.",
         "",
         *inside,
     ]
     if missing:
-        lines += ["", "could not be had:", *(f"  {line}" for line in missing)]
+        lines += ["", "could not be collected:", *(f"  {line}" for line in missing)]
     return "\n".join(lines) + "\n"
 
 

@@ -48,7 +48,7 @@ def conclusion(examination: Examination) -> Iterator[str]:
         yield f"Not ready: {_things(len(bad))} in the way."
         yield f"Next: {bad[0].fix}"
     else:
-        yield f"Cannot tell: {_things(len(unknown))} not to be seen."
+        yield f"Cannot tell: {_things(len(unknown))} unknown."
         yield f"Next: {unknown[0].fix or 'labkit support FILE'}"
 
 

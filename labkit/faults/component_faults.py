@@ -20,7 +20,7 @@ def _others(ledger: Ledger, fault: Fault, verbs: tuple[str, ...]) -> list[Fault]
 
 def _end(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     if components.is_down(stack, fault.target):
-        raise UserError(f"{fault.target} does not run.", "labkit status")
+        raise UserError(f"{fault.target} is not running.", "labkit status")
     run = components.identity(stack, fault.target)
     (components.kill if fault.verb == "kill" else components.stop)(stack, fault.target)
     return {"run": run, "binlog_at_stop": positions.binlog_position(stack)}
@@ -86,7 +86,7 @@ def _prove_paused(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 def _cut(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     components.refuse(stack, "cut", fault.target)
     if components.is_down(stack, fault.target):
-        raise UserError(f"{fault.target} does not run.", "labkit up")
+        raise UserError(f"{fault.target} is not running.", "labkit up")
     components.cut(stack, fault.target)
     return {"binlog_at_stop": _binlog_unless_it_is(stack, fault.target)}
 
@@ -113,6 +113,6 @@ def _prove_cut(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
 
 
 KILL = Primitive("kill", "end a component at once (SIGKILL)", _end, _start, _runs, _prove_ended)
-STOP = Primitive("stop", "stop a component in order (SIGTERM)", _end, _start, _runs, _prove_ended)
+STOP = Primitive("stop", "stop a component gracefully (SIGTERM)", _end, _start, _runs, _prove_ended)
 PAUSE = Primitive("pause", "freeze a component", _pause, _unpause, _goes_on, _prove_paused)
 CUT = Primitive("cut", "cut a component off the network", _cut, _join, _is_joined, _prove_cut)

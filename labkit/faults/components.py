@@ -76,7 +76,7 @@ def never_started(stack: Stack, name: str, since: float | None) -> str | None:
     A component that was started since and then ended by itself is no longer the fault's concern.
     """
     started = since is not None and runtimes.of_stack(stack).start_failed(name, since) is not None
-    return f"{name} does not run" if is_down(stack, name) and not started else None
+    return f"{name} is not running" if is_down(stack, name) and not started else None
 
 
 def start(stack: Stack, name: str) -> None:

@@ -55,7 +55,7 @@ def apply(stack: Stack, spec: FaultSpec, owner: Owner | None = None, *, seconds:
     fault = ledger.tell("applied", fault, facts)
     kill_points.reached("applied")
     if known is not None and known.over:
-        return heal(stack, fault, how="healed while it was brought about")
+        return heal(stack, fault, how="healed while it was being set")
     if kind.one_shot and facts.get("over", True):
         return heal(stack, fault, how="it leaves nothing behind")
     return fault

@@ -106,7 +106,7 @@ class FaultHolder:
     def _heal(self, overdue: list[Fault]) -> None:
         for fault in overdue:
             try:
-                engine.heal(self._stack, fault, how="its time was up")
+                engine.heal(self._stack, fault, how="its time expired")
             except Exception as error:  # the next labkit command tries again and reports the error
                 say.line(f"fault {fault.id}: {error}")
                 self._failed.add(fault.id)

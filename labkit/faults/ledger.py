@@ -136,7 +136,7 @@ class Ledger:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise Damaged(self.path, error.strerror or "it cannot be read", "labkit down, which puts it aside") from error
+            raise Damaged(self.path, error.strerror or "it cannot be read", "labkit down, which moves it aside") from error
         known, faults = _read.get(self.path, (b"", {}))
         if not text.startswith(known):
             known, faults = b"", {}

@@ -63,7 +63,7 @@ def forget(stack: Stack, command: str) -> None:
 def after_repair(stack: Stack) -> None:
     """After `labkit up` everything runs: close outages, and heal what was left behind."""
     for fault in engine.healed_by_repair(stack):
-        say.line(f"Fault {fault.id} is over with that: {fault.said}.")
+        say.line(f"This ends fault {fault.id}: {fault.said}.")
     heal_left_behind(stack)
     for line in notes(stack):
         say.line(line)

@@ -78,7 +78,7 @@ def _position_in_redis(stack: Stack, subscriber: str, topic: str, partition: int
     try:
         stored = client.hget(f"positions:{subscriber}", f"{topic}:{partition}")
     except redis.RedisError as error:
-        raise UserError(f"Redis does not tell how far {subscriber} is: {error}.", "labkit status") from error
+        raise UserError(f"Redis does not report how far {subscriber} is: {error}.", "labkit status") from error
     finally:
         client.close()
     return None if stored is None else brokers.positions(stack.profile).read(stored)

@@ -209,7 +209,7 @@ def prove_trim(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     now = {partition: positions.bounds(stack, fault.settings["channel"], int(partition)).start for partition in wanted}
     seen = ", ".join(f"partition {partition} starts at {positions.said(stack, start)}" for partition, start in now.items())
     trimmed = all(now[partition] >= positions.parsed(stack, start) for partition, start in wanted.items())
-    return Proof("the broker deleted what stood before", seen if trimmed else None)
+    return Proof("the broker deleted the records before it", seen if trimmed else None)
 
 
 def _tick(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
@@ -225,19 +225,13 @@ def prove_tick(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     inside = [p for p in planted if positions.bounds(stack, p["topic"], p["partition"]).end > positions.parsed(stack, p["offset"])]
     if not planted:
         return Proof()
-    return Proof(f"the broker took {len(planted)}", f"{len(inside)} stand on {TIME}" if len(inside) == len(planted) else None)
+    return Proof(f"the broker took {len(planted)}", f"{len(inside)} are on {TIME}" if len(inside) == len(planted) else None)
 
 
-DUPLICATE = Primitive(
-    "duplicate",
-    "publish an exact copy of a message",
-    _plant_watched,
-    disarm,
-    probe,
-    prove_planted,
-    one_shot=True,
-)
+DUPLICATE = Primitive("duplicate", "publish an exact copy of a message", _plant_watched, disarm, probe, prove_planted, one_shot=True)
 REORDER = Primitive("reorder", "let one message be taken before another", _reorder, disarm, probe, prove_reorder)
-POISON = Primitive("poison", "publish a message that nobody can read", _plant_watched, _skip_poison, probe, prove_planted, one_shot=True)
+POISON = Primitive(
+    "poison", "publish a message that no service can read", _plant_watched, _skip_poison, probe, prove_planted, one_shot=True
+)
 TRIM = Primitive("trim", "delete the older records of a channel, for good", _trim, nothing_to_undo, nothing_left, prove_trim, one_shot=True)
-TICK = Primitive("tick", "tell that time has passed", _tick, nothing_to_undo, nothing_left, prove_tick, one_shot=True)
+TICK = Primitive("tick", "publish the passage of time", _tick, nothing_to_undo, nothing_left, prove_tick, one_shot=True)

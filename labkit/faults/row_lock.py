@@ -36,7 +36,7 @@ def _lock(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
             return {"connection": told["connection"]}
         holder_process.ensure(stack)
         time.sleep(LOOK_S)
-    raise UserError(f"The row was not locked within {HELD_S:.0f} s: somebody else holds it.", "labkit fault status")
+    raise UserError(f"The row was not locked within {HELD_S:.0f} s: another transaction holds it.", "labkit fault status")
 
 
 def _release(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:

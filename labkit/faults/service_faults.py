@@ -121,7 +121,7 @@ def prove_crash(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     """The service writes the hit before it ends. Its parent sees how it ended."""
     for hit in _hits(stack, fault, "crash"):
         message = f" with message {hit['message_id']}" if hit.get("message_id") else ""
-        service = f"{hit['component']} passed {hit['point']} for the {_nth(hit['hit'])} time{message}"
+        service = f"{hit['component']} passed {hit['point']} for the {nth(hit['hit'])} time{message}"
         end = components.end_of(stack, hit["component"], hit["time"])
         # some engines report a signal as an exit code
         if end is not None and (end.exit_code == CRASH_EXIT_CODE or end.signal == CRASH_EXIT_CODE - 128):
@@ -143,7 +143,7 @@ def not_met(stack: Stack, fault: Fault) -> str | None:
     """Returns a sentence that names the parties that arrived before the barrier timed out, or None when it did not time out."""
     for hit in _hits(stack, fault, "not met"):
         came = ", ".join(str(party) for party in hit["parties"])
-        return f"they did not meet at {hit['point']} within {hit['after_s']:g} s; there was {came}"
+        return f"they did not meet at {hit['point']} within {hit['after_s']:g} s; arrived: {came}"
     return None
 
 
@@ -176,7 +176,7 @@ def prove_switch(stack: Stack, ledger: Ledger, fault: Fault) -> Proof:
     return Proof(f"{targets(fault)[0]} has loaded it" if loaded else None)
 
 
-def _nth(number: int) -> str:
+def nth(number: int) -> str:
     return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
 
 

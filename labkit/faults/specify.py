@@ -10,6 +10,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.faults import components, positions
 from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.record_faults import new_message_id, outbox_row, value_of, watches
+from labkit.faults.service_faults import nth
 from labkit.faults.targets import TIME, channel, short, subscribers, subscription
 from labkit.stack.model import Stack
 from labkit.system.model import Profile
@@ -49,7 +50,7 @@ def crash(component: str, point: str, *, hit: int = 1, message_id: str | None = 
             raise UserError("Hits are counted from 1.", "labkit fault list", exit_code=ExitCode.USAGE)
         match = _match(stack.profile, event_type, message_id, None, None, None)
         entry = {"kind": "crash", "target": component, "point": point, "hit": hit, **match}
-        when = "" if hit == 1 else f" when it comes there for the {hit}. time"
+        when = "" if hit == 1 else f" when it is reached for the {nth(hit)} time"
         return FaultSpec("crash", component, f"{component} ends at {point}{when}", {"armed": [entry]})
 
     return on
@@ -152,7 +153,7 @@ def reorder(stack: Stack, late: str, early: str, *, who: str | None = None) -> F
     settings: dict[str, Any] = {"armed": entries, "late": late, "early": early, "channel": held["channel"], "key": first["key"]}
     count = positions.partitions(stack, held["channel"])
     if count < 2:
-        raise UserError("The channel has one partition: nothing can overtake there.", "labkit fault list")
+        raise UserError("The channel has one partition: no message can overtake another there.", "labkit fault list")
     own = positions.partition_of(stack, first["key"], count)
     if positions.partition_of(stack, held["key"], count) == own:
         settings |= {"value": value_of(first["headers"], first["payload"]).hex(), "partition": (own + 1) % count}
@@ -172,7 +173,7 @@ def poison(stack: Stack, channel_name: str, *, key: str = "1", partition: int | 
         settings |= {"armed": watches(stack.profile, name, key=key)}
     if not settings["armed"]:
         known = ", ".join(each.short.lower() for each in stack.profile.channels)
-        raise UserError(f"Nobody subscribes to {name}; channels are {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
+        raise UserError(f"No component subscribes to {name}; channels are {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
     kind = "a message of an unknown type" if unknown_type else "a record that is not a message"
     return FaultSpec(
         "poison",

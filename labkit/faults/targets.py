@@ -12,7 +12,7 @@ def subscription(profile: Profile, name: str) -> Subscription:
         if name in (each.component, each.subscriber):
             return each
     known = ", ".join(f"{s.component} ({s.subscriber})" for s in profile.subscriptions)
-    raise UserError(f"{name!r} subscribes to nothing; those that do: {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
+    raise UserError(f"{name!r} subscribes to nothing; subscribers are {known}.", "labkit fault list", exit_code=ExitCode.USAGE)
 
 
 def subscribers(profile: Profile, channel: str) -> list[Subscription]:

@@ -85,7 +85,7 @@ class _Build:
             free = shutil.disk_usage(scratch).free
             if free < FREE_BYTES_NEEDED:
                 raise UserError(
-                    f"Only {free / 1e9:.1f} GB are free at {scratch}; building images takes {FREE_BYTES_NEEDED / 1e9:.0f} GB for a moment.",
+                    f"Only {free / 1e9:.1f} GB are free at {scratch}; building images takes {FREE_BYTES_NEEDED / 1e9:.0f} GB temporarily.",
                     "make room, or set LABKIT_CACHE to a folder on another disk",
                 )
             try:

@@ -66,7 +66,7 @@ def export(engine: Engine, images: Collection[Image], into: Path, progress: Imag
                 )
                 said = saving.stderr.read().decode(errors="replace").strip() if saving.stderr else ""
             if saving.returncode != 0:
-                raise UserError(f"The engine could not give its images: {said or saving.returncode}", "labkit images list")
+                raise UserError(f"The engine could not export its images: {said or saving.returncode}", "labkit images list")
             manifest = _manifest(engine, images, out, raw)
             file.seek(0)
             file.write(_header(manifest))
@@ -74,7 +74,7 @@ def export(engine: Engine, images: Collection[Image], into: Path, progress: Imag
             os.fsync(file.fileno())
         aside.replace(into)
     except OSError as error:
-        raise UserError(f"{into} cannot be written: {error.strerror or error}.", "name another place") from None
+        raise UserError(f"{into} cannot be written: {error.strerror or error}.", "choose another place") from None
     finally:
         aside.unlink(missing_ok=True)
     return manifest
@@ -113,7 +113,7 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
         found = user_files.from_json(user_files.decoded(rest))
         manifest: dict[str, Any] = found if isinstance(found, dict) else {}
         if manifest.pop("manifest_sha256", None) != _digest(manifest):
-            raise user_files.Wrong("its checksum is another")
+            raise user_files.Wrong("its checksum differs")
     except user_files.Wrong as error:
         raise UserError(f"{file} is damaged: its manifest cannot be read ({error}).", _AGAIN) from None
     if manifest.get("format") != FORMAT:
@@ -132,7 +132,7 @@ def read(file: Path, architecture: str | None = None) -> dict[str, Any]:
         )
     expected = HEADER_BYTES + manifest["bytes"]
     if size != expected:
-        what = "is truncated" if size < expected else "has more at its end than was written"
+        what = "is truncated" if size < expected else "has extra bytes at its end"
         raise UserError(f"{file} {what}: {size} bytes instead of {expected}.", _AGAIN)
     return manifest
 
@@ -158,7 +158,7 @@ def check(file: Path, manifest: dict[str, Any], progress: ImageProgress) -> None
             except (tarfile.TarError, zstandard.ZstdError, ValueError, EOFError, OverflowError, RecursionError) as error:
                 raise UserError(f"{file} holds no archive of images: {error}.", _AGAIN) from None
     if bounded.count != manifest["raw_bytes"]:
-        raise UserError(f"{file} holds {bounded.count} bytes of images, and its manifest says {manifest['raw_bytes']}.", _AGAIN)
+        raise UserError(f"{file} holds {bounded.count} bytes of images, but its manifest says {manifest['raw_bytes']}.", _AGAIN)
 
 
 class _Member(tarfile.TarInfo):
@@ -180,7 +180,7 @@ def _refuse_strange_members(source: "_Bounded") -> None:
             leads = member.name if not member.islnk() and not member.issym() else str(PurePosixPath(member.name).parent / member.linkname)
             for path in (member.name, leads):
                 if path.startswith("/") or os.path.normpath(path).split("/")[0] == "..":
-                    raise ValueError(f"{path[:100]!r} leads out of it")
+                    raise ValueError(f"{path[:100]!r} points outside it")
             if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
                 raise ValueError(f"{member.name[:100]!r} is neither a file nor a folder")
             if count > MEMBERS:
@@ -214,7 +214,7 @@ def load(engine: Engine, file: Path, progress: ImageProgress) -> dict[str, Any]:
                 pass
             said = loading.stderr.read().decode(errors="replace").strip() if loading.stderr else ""
         if loading.returncode != 0:
-            raise UserError(f"The engine did not take the images: {said or loading.returncode}", "docker system df, then labkit doctor")
+            raise UserError(f"The engine did not accept the images: {said or loading.returncode}", "docker system df, then labkit doctor")
     _check_arrived(engine, manifest)
     return manifest
 
@@ -226,7 +226,9 @@ def _check_arrived(engine: Engine, manifest: dict[str, Any]) -> None:
     there = catalog.on_engine(engine, {image["kind"]: image["reference"] for image in manifest["images"]})
     for image in manifest["images"]:
         if list(there[image["kind"]].layers) != image["layers"]:
-            raise UserError(f"After the import the engine's {image['reference']} is not the one of the file.", "labkit images import FILE")
+            raise UserError(
+                f"After the import the engine's {image['reference']} is not the one from the file.", "labkit images import FILE"
+            )
 
 
 def _manifest(engine: Engine, images: Collection[Image], out: "_Hashing", raw: int) -> dict[str, Any]:
@@ -246,7 +248,7 @@ def _manifest(engine: Engine, images: Collection[Image], out: "_Hashing", raw: i
 def _header(manifest: dict[str, Any]) -> bytes:
     text = json.dumps({**manifest, "manifest_sha256": _digest(manifest)}).encode()
     room = HEADER_BYTES - _PREFIX.size
-    assert len(text) <= room, "the manifest has outgrown its place"
+    assert len(text) <= room, "the manifest is too large for its place"
     return _PREFIX.pack(MAGIC, room) + text.ljust(room)
 
 
@@ -265,7 +267,7 @@ class _Bounded:
         data: bytes = self._source.read(size)
         self.count += len(data)
         if self.count > self._most:
-            raise ValueError(f"there is more in it than the {self._most} bytes that its manifest says")
+            raise ValueError(f"it holds more than the {self._most} bytes that its manifest says")
         self._tell(self.count)
         return data
 

@@ -94,7 +94,7 @@ def _on(found: Engine) -> dict[str, str]:
     try:
         listed = docker_engine.get(found.host, "/images/json", timeout=ASK_TIMEOUT)
     except OSError as error:
-        raise UserError(f"The Docker engine does not say which images it has: {error}", "labkit doctor") from None
+        raise UserError(f"The Docker engine does not list its images: {error}", "labkit doctor") from None
     return {
         _normal(name): str(image["Id"]) for image in listed for name in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))
     }
@@ -107,7 +107,7 @@ def _describe(found: Engine, kind: str, reference: str, there: Mapping[str, str]
     try:
         details = docker_engine.get(found.host, f"/images/{identity}/json", timeout=ASK_TIMEOUT)
     except OSError as error:
-        raise UserError(f"The Docker engine does not say what {reference} is: {error}", "labkit doctor") from None
+        raise UserError(f"The Docker engine does not describe {reference}: {error}", "labkit doctor") from None
     labels = details["Config"].get("Labels") or {}
     return Image(
         kind,

@@ -61,7 +61,7 @@ class Suite:
         code, said = self._apt("install", "--print-uris", "-qq", "-y", *packages)
         found = [_package(line) for line in said if line.startswith("'")]
         if code != 0 or not found:
-            raise self._failed(f"Debian {self.name} has not all of {', '.join(packages)}.", said)
+            raise self._failed(f"Debian {self.name} does not have all of {', '.join(packages)}.", said)
         left_out = set(without)
         return [package for package in found if package.name not in left_out]
 

@@ -78,7 +78,7 @@ def _pull_patiently(engine: Engine, reference: str, work: Work, failed: dict[str
             failed[reference] = str(error)
             if attempt == TRIES or any(word in str(error).lower() for word in HOPELESS):
                 return
-        work.progress.state(short, f"lost the registry, try {attempt + 1} of {TRIES} in {pause:.0f} s")
+        work.progress.state(short, f"lost the connection to the registry, try {attempt + 1} of {TRIES} in {pause:.0f} s")
         work.pause(pause)
         pause *= 2
 
@@ -119,7 +119,7 @@ def _said(engine: Engine, reference: str, work: Work) -> Iterator[dict[str, Any]
                     yield json.loads(line)
     except (OSError, http.client.HTTPException, ValueError) as error:
         work.check()
-        raise PullFailed(f"the engine broke off: {error}") from None
+        raise PullFailed(f"the engine aborted: {error}") from None
     finally:
         connection.close()
     work.check()

@@ -76,7 +76,7 @@ def _number(folder: Path) -> int:
         raise UserError(f"{folder} is not named as an invariant's folder is.", "name it iN_name, such as i15_stock")
     for file in (RULE, VIOLATIONS, JUDGED):
         if not (folder / file).is_file():
-            raise UserError(f"{folder} has no {file}.", "docs/writing-a-lab.md says what an invariant is made of")
+            raise UserError(f"{folder} has no {file}.", "docs/writing-a-lab.md describes an invariant's files")
     return int(name[1])
 
 
@@ -84,7 +84,7 @@ def _number(folder: Path) -> int:
 def _invariant(folder: Path) -> Invariant:
     found = getattr(_module(folder), "RULE", None)
     if not isinstance(found, Invariant):
-        raise UserError(f"{folder / RULE} has no RULE that is an Invariant.", "docs/writing-a-lab.md says what an invariant is made of")
+        raise UserError(f"{folder / RULE} has no RULE that is an Invariant.", "docs/writing-a-lab.md describes an invariant's files")
     return replace(found, id=f"I{_number(folder)}", folder=folder)
 
 

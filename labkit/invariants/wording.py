@@ -96,7 +96,7 @@ def message_words(tables: EvidenceTables, event: str | None) -> str:
 def that_tells(tables: EvidenceTables, change: str) -> str:
     """Return the message that announces a change such as `order stored`."""
     found = tables.system.that_tells(change)
-    return found.event if found else "the message that tells of it"
+    return found.event if found else "the message that announces it"
 
 
 def answering(tables: EvidenceTables, answer: str) -> str:
@@ -176,7 +176,7 @@ def common(tables: EvidenceTables, row: Mapping[str, Any]) -> "Words":
         total = found[0] if found else None
     order, customer = order_words(order_id, total), tables.customer(customer_id)
     about = row.get("about") or tables.system.keys.get(row.get("channel") or "")
-    subject = customer if about == "customer" and customer_id is not None else order if order_id is not None else "nobody known"
+    subject = customer if about == "customer" and customer_id is not None else order if order_id is not None else "an unknown subject"
     return Words(
         {
             "request": message_words(tables, request(tables)),

@@ -255,7 +255,7 @@ class Load:
             order.final.set_result(state)
         self.tally.states[state] += 1
         if state != order.expected:
-            self.tally.wrong.append(f"order {order_id} is {state}, {order.expected} is right")
+            self.tally.wrong.append(f"order {order_id} is {state}, should be {order.expected}")
         if self.tally.started and not self.tally.ended:
             self.tally.finished += 1
             self.tally.latencies.append(now - order.since)

@@ -18,7 +18,7 @@ def cache_dir() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         next_step = "export LABKIT_CACHE=DIR, a folder that you may write to"
-        raise UserError(f"{folder} cannot be made: {error.strerror}.", next_step) from None
+        raise UserError(f"{folder} cannot be created: {error.strerror}.", next_step) from None
     return folder
 
 

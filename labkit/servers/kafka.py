@@ -54,7 +54,7 @@ def find_libs() -> tuple[Path, str] | None:
     libs = Path(home, "libs").absolute()
     found = next((m for jar in libs.glob("kafka_2.13-*.jar") if (m := re.fullmatch(r"kafka_2\.13-((\d+)\.\d+\.\d+)\.jar", jar.name))), None)
     if found is None or int(found[2]) < 4:
-        raise UserError(f"KAFKA_HOME is {home}, and there is no Kafka 4 in its libs folder.", "unset KAFKA_HOME, or correct it")
+        raise UserError(f"KAFKA_HOME is {home}, but there is no Kafka 4 in its libs folder.", "unset KAFKA_HOME, or correct it")
     return libs, found[1]
 
 

@@ -47,7 +47,7 @@ def find() -> MysqlServer | None:
         server = _examine(Path(named).absolute())
         if server is None:
             raise UserError(
-                f"LABKIT_MYSQLD is {named}, and that is not a MariaDB ≥ 10.5 or MySQL ≥ 8.0 server.", "unset LABKIT_MYSQLD, or correct it"
+                f"LABKIT_MYSQLD is {named}, which is not a MariaDB ≥ 10.5 or MySQL ≥ 8.0 server.", "unset LABKIT_MYSQLD, or correct it"
             )
         return server
     return next((server for binary in _candidates() if (server := _examine(binary))), None)
@@ -217,7 +217,7 @@ def _initialise(server: MysqlServer, data: Path) -> None:
     if done.returncode != 0 or not (data / "mysql").is_dir():
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-5:]
         raise UserError(
-            f"{server.kind} {server.version} ({server.binary}) could not make its system tables: exit code {done.returncode}.",
+            f"{server.kind} {server.version} ({server.binary}) could not create its system tables: exit code {done.returncode}.",
             "labkit setup, or name another server in LABKIT_MYSQLD",
             details=lines,
         )

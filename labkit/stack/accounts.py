@@ -69,7 +69,7 @@ def describe_open(profile: Profile) -> str:
     """Explain in sentences what an open stack means."""
     return (
         f"The stack is open: {described_servers(profile)} ask for no password, and the services' accounts in MySQL have their names as "
-        "passwords. Whoever works on this host can read and change what is in them."
+        "passwords. Anyone on this host can read and change the data."
     )
 
 

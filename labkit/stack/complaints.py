@@ -123,5 +123,5 @@ def doing(runtime: Runtime, component: str) -> str | None:
     status = runtime.status().get(component)
     since = "" if status is None or status.uptime_s is None else f" {status.uptime_s:.0f} s ago"
     words = complaint(lines)
-    what = f"complained last of {words.last_line.rstrip('.')}; it" if words else "has complained of nothing since it" if lines else None
-    return f"{component} {what or 'has said nothing since it'} was started{since}{busy}"
+    what = f"last reported {words.last_line.rstrip('.')}; it" if words else "has reported no error since it" if lines else None
+    return f"{component} {what or 'has logged nothing since it'} was started{since}{busy}"

@@ -191,18 +191,18 @@ def lines_of(command: list[str], directory: Path) -> Iterator[tuple[str, str]]:
 def explained(said: str, directory: Path) -> UserError:
     """Turn the output of the engine or compose into one sentence and a next step."""
     said = said.strip()
-    last = said.splitlines()[-1] if said else "it said nothing"
+    last = said.splitlines()[-1] if said else "no output"
     low = said.lower()
     if "port is already allocated" in low or "address already in use" in low:
         return PortTaken(f"A port was taken by another program in the meantime: {last}", "labkit up, which takes the next free one")
     if "no such image" in low or "manifest unknown" in low:
-        return UserError(f"An image is not there: {last}", "labkit images build, or labkit images import FILE")
+        return UserError(f"An image is missing: {last}", "labkit images build, or labkit images import FILE")
     if "pool overlaps" in low:
         return UserError("The stack's network address was taken by another network in the meantime.", "labkit up")
     if "no space left" in low:
         return UserError("The Docker engine's disk is full.", "docker system prune")
     details = said.splitlines()[-8:] if len(said.splitlines()) > 1 else []
-    return UserError(f"Docker could not do that: {last}", "labkit doctor", details=details)
+    return UserError(f"Docker failed: {last}", "labkit doctor", details=details)
 
 
 def remove(api: Any, project: str, *, volumes: bool) -> None:

@@ -124,7 +124,7 @@ def _first(accesses: Sequence[Account | Path]) -> Iterator[Any]:
                 continue
             yield cursor
             return
-    raise refused or OSError("nobody may log in")
+    raise refused or OSError("no account may log in")
 
 
 @contextmanager
@@ -159,5 +159,5 @@ def run(wanted: Sequence[str], accesses: Sequence[Account | Path], accounts: Acc
                 for column in _columns_since(cursor, statement):
                     cursor.execute(column)
     except OSError as error:
-        message = f"The tables of the services could not be made: {error}."
+        message = f"The tables of the services could not be created: {error}."
         raise UserError(message, "fix that schema.sql, then labkit up", details=statement.splitlines()) from error

@@ -106,7 +106,7 @@ def _ready(waiting: Awaited, since: float, given_up: threading.Event) -> Ready:
     while True:
         running = runtime.runs(component)
         ran = ran or running
-        why = waiting.probe() if running else "it does not run"
+        why = waiting.probe() if running else "it is not running"
         if why is None and not runtime.owns_port(component, waiting.ports[0]):
             why = f"another program answers on its port {waiting.ports[0]}"  # our process will soon notice the conflict and end
         seconds = time.time() - since

@@ -43,7 +43,7 @@ def load(stack: Stack, command: str) -> Iterator[None]:
     """Hold the lock for a load, which would disturb a run. Raises UserError that names the run."""
     with _file(stack) as file:
         if not _taken(file, fcntl.LOCK_SH):
-            message = f"{_written(file).who} is at work on the stack {stack.name!r}, and beside a load it could judge nothing."
+            message = f"{_written(file).who} is at work on the stack {stack.name!r} and cannot judge it under load."
             raise UserError(message, "wait until it is done, or stop it", exit_code=ExitCode.UNKNOWN)
         _write(file, LOAD, command)
         yield
@@ -57,10 +57,8 @@ def refuse_beside_load(stack: Stack) -> None:
 
 
 def _beside_load(stack: Stack, holder: AtWork) -> UserError:
-    message = (
-        f"{holder.who} places orders on the stack {stack.name!r}: nothing comes to rest, and so nothing can be judged, before it has ended."
-    )
-    return UserError(message, "end it (Ctrl-C where it runs) or wait for it, then the same again", exit_code=ExitCode.UNKNOWN)
+    message = f"{holder.who} is placing orders on the stack {stack.name!r}: nothing can be judged until the load ends."
+    return UserError(message, "stop it (Ctrl-C where it runs) or wait for it, then run the same command again", exit_code=ExitCode.UNKNOWN)
 
 
 def _busy(stack: Stack, holder: AtWork) -> UserError:

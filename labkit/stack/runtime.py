@@ -43,7 +43,7 @@ class End:
 
     def __str__(self) -> str:
         """Format the end to follow the words "it ended"."""
-        how = "as nobody saw" if self.exit_code is None else f"with exit code {self.exit_code}"
+        how = "in an unknown way" if self.exit_code is None else f"with exit code {self.exit_code}"
         how = f"by signal {self.signal}" if self.signal else how
         return f"{how}, out of memory" if self.out_of_memory else how
 

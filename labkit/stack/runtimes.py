@@ -77,5 +77,5 @@ def load_running(name: str) -> Stack:
     """Return the stack as it was last brought up. Raises UserError when there is none, or nothing of it runs."""
     stack = state.load(name)
     if not of_stack(stack).running():
-        raise UserError(f"The stack {name!r} does not run.", f"labkit up{stack_names.named(name)}")
+        raise UserError(f"The stack {name!r} is not running.", f"labkit up{stack_names.named(name)}")
     return stack

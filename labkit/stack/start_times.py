@@ -34,7 +34,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise UserError(f"{VARIABLE} is {text!r}, and not a number of seconds.", f"export {VARIABLE}=120", exit_code=ExitCode.USAGE)
+        raise UserError(f"{VARIABLE} is {text!r}, not a number of seconds.", f"export {VARIABLE}=120", exit_code=ExitCode.USAGE)
     return seconds
 
 

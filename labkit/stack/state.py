@@ -47,9 +47,9 @@ def read(directory: Path) -> Stack | None:
     try:
         stack = _stack(directory, data)
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise Damaged(path, "it is not what labkit writes there", repair) from None
+        raise Damaged(path, "its content is not what labkit writes", repair) from None
     if stack.name != name or stack.runtime not in NAMES or tuple(c.name for c in stack.components) != stack.names:
-        raise Damaged(path, "it is not what labkit writes there", repair)
+        raise Damaged(path, "its content is not what labkit writes", repair)
     return stack
 
 
@@ -119,7 +119,7 @@ def exclusive(name: str, command: str) -> Iterator[Path]:
     try:
         paths.make_private(directory)
     except OSError as error:
-        raise UserError(f"{directory} cannot be made: {error.strerror}.", "export LABKIT_HOME=DIR, a folder of yours") from None
+        raise UserError(f"{directory} cannot be created: {error.strerror}.", "export LABKIT_HOME=DIR, a folder of yours") from None
     lock = _lock(directory)
     try:
         try:

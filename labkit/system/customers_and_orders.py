@@ -83,7 +83,7 @@ ORDER_TABLE = ObservedTable(
     ("id",),
     (
         Column("id", Form.NUMBER, "primary key"),
-        Column("customer_id", Form.NUMBER, "as the client named it; there need be no such customer"),
+        Column("customer_id", Form.NUMBER, "as the client named it; the customer may not exist"),
         Column("total", Form.MONEY, "orders.amount", column="amount"),
         Column("state", Form.TEXT, "PENDING, APPROVED, REJECTED, CANCELLED"),
         Column(

@@ -28,7 +28,7 @@ def trouble(tables: EvidenceTables, component: str) -> Diagnosis | None:
 def complaint(tables: EvidenceTables, component: str) -> str:
     """Return the component's latest complaint as the end of a sentence; empty if there is none."""
     found = tables.row("SELECT text FROM last_words WHERE component = ? ORDER BY said DESC NULLS LAST LIMIT 1", component)
-    return f"; it last complained: {last_line(found[0]).rstrip('.')}" if found else ""
+    return f"; its last complaint: {last_line(found[0]).rstrip('.')}" if found else ""
 
 
 def unreadable(tables: EvidenceTables, source: str, reason: str) -> Diagnosis:

@@ -85,7 +85,7 @@ def _view(walk: Walk, customer_id: int, limit: Decimal | None) -> None:
     if limit is not None and shown != limit:
         kind = walk.system.that_tells("customer stored")
         other = Diagnosis(f"{service} did not take the limit from {kind.event if kind else 'the customer'}.", logs)
-        walk.stop("view", f"the view shows a limit of {shown}, {limit} would be right", source, other, **lanes)
+        walk.stop("view", f"the view shows a limit of {shown}, should be {limit}", source, other, **lanes)
         return
     walk.ok("view", f'"{name}" with a limit of {shown}' if name else "known by orders only, without a name", source, **lanes)
 

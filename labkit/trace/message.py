@@ -39,7 +39,7 @@ def _missing(walk: Walk, message_id: str) -> None:
         if reason := walk.tables.unread(source):
             walk.unread("outbox", source, reason, lane=RELAY)
             return
-    nothing = Diagnosis(f"Nothing has the id {message_id}.", "labkit events")
+    nothing = Diagnosis(f"No message has the id {message_id}.", "labkit events")
     walk.stop("outbox", "no outbox and no topic holds this id", f"outboxes, {walk.system.broker}", nothing, lane=RELAY)
 
 
@@ -53,7 +53,7 @@ def _outbox(walk: Walk, message: Message, about: str) -> None:
     elif all(copy.planted for copy in message.copies):
         walk.ok("outbox", "in no outbox: labkit planted it", "the ledger", lane=RELAY)
     else:
-        past = Diagnosis("This message was published past the outbox.", "labkit verify")
+        past = Diagnosis("This message bypassed the outbox.", "labkit verify")
         walk.stop("outbox", "in no outbox", "outboxes", past, lane=RELAY)
 
 

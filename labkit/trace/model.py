@@ -115,7 +115,7 @@ class Story:
 def last_line(cause: str) -> str:
     """Return the exception of a parked message without its traceback."""
     lines = [line for line in cause.strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "for a reason that was not noted"
+    return lines[-1].strip() if lines else "for an unrecorded reason"
 
 
 def facts_of(hops: Iterable[Hop]) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,7 @@ def order_view(
     if row and row[0] == state and row[1] == total:
         walk.ok("view", f"{row[0]}, as it should be", source, **lanes)
         return
-    text = "does not know the order" if row is None else f"shows {row[0]} {row[1]}, {state} {total} would be right"
+    text = "does not know the order" if row is None else f"shows {row[0]} {row[1]}, should be {state} {total}"
     kind = walk.system.that_tells(CHANGE_TO.get(state, "order stored"))
     message = message_of(kind.event) if kind else None
     if message is None or message.first is None:

@@ -10,7 +10,7 @@ from labkit.trace.tables import EvidenceTables
 UNREADABLE = ("the event ", "the message ", "the record ")  # how a service's error starts when the published message is at fault
 SHOWN = 80  # characters of a payload in a message
 KINDS: dict[str, type] = {"number": int, "money": Decimal, "text": str}  # by the forms of message_fields
-_WORDS = {int: "a whole number", Decimal: "an amount", str: "a text"}
+_WORDS = {int: "a whole number", Decimal: "an amount", str: "a string"}
 
 
 def published_wrongly(tables: EvidenceTables, message_id: str | None, cause: str) -> tuple[str, str, str] | None:
@@ -35,7 +35,7 @@ def fields_of(tables: EvidenceTables, event: str | None) -> dict[str, str]:
 
 
 def fault_of(fields: Mapping[str, str], payload: str) -> str | None:
-    """Return what is wrong with a payload, else None: `without orderDetails.customerId`, `with name = 4, which is not a text`."""
+    """Return what is wrong with a payload, else None: `without orderDetails.customerId`, `with name = 4, which is not a string`."""
     if not fields:
         return None
     try:

@@ -15,7 +15,7 @@ def why_pending(tables: EvidenceTables, order_id: int) -> str | None:
         return None
     ended, compensating, failed = row
     if compensating and not ended:
-        return "The saga runs backwards, and its compensation has not rejected the order yet."
+        return "The saga is compensating, and its compensation has not rejected the order yet."
     return _why_wrong("PENDING", ended, compensating, failed)
 
 
@@ -27,12 +27,12 @@ def saga(walk: Walk, order_id: int, state: str) -> None:
     ):
         source = f"{schema}.{messaging.SAGAS}"
         lane = walk.system.component(schema) or walk.system.owners["orders"]
-        backwards = "ran backwards and " if compensating else ""
+        backwards = "compensated and " if compensating else ""
         text = f"saga {saga_id} {backwards}ended" if ended else f"saga {saga_id} is in {_step(state_name)}"
         if failed:
             text = f"saga {saga_id} ended in an error"
         if state == "PENDING" and not ended:
-            walk.wait("saga", f"{text}, and runs backwards" if compensating else text, source=source, lane=lane)
+            walk.wait("saga", f"{text}, and is compensating" if compensating else text, source=source, lane=lane)
         elif why := _why_wrong(state, ended, compensating, failed):
             walk.wrong("saga", f"{text}, and the order is {state}", source, Diagnosis(why, f"labkit logs {lane}"), lane=lane)
         else:
@@ -41,15 +41,15 @@ def saga(walk: Walk, order_id: int, state: str) -> None:
 
 def _why_wrong(state: str, ended: bool, compensating: bool, failed: bool) -> str | None:
     if failed:
-        return "The saga ended in an error: a compensation failed, or a reply came that no step expects."
+        return "The saga ended in an error: a compensation failed, or a reply arrived that no step expects."
     if not ended:
-        return f"The order is {state}, and its saga has not ended: the orchestrator left it in the middle."
+        return f"The order is {state}, but its saga has not ended: the orchestrator did not finish it."
     if state == "PENDING":
         return "The saga has ended, and its last step did not end the order."
     if compensating and state != "REJECTED":
-        return f"The saga ran backwards, and its compensation did not reject the order: it is {state}."
+        return f"The saga compensated, but its compensation did not reject the order: it is {state}."
     if not compensating and state == "REJECTED":
-        return "The order is REJECTED, and the saga did not run backwards: the orchestrator did not take the refusal for one."
+        return "The order is REJECTED, but the saga did not compensate: the orchestrator did not recognise the refusal."
     return None
 
 

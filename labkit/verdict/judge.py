@@ -133,7 +133,7 @@ def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, pa
     first, worst_told, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
     excuse = machine.excuse(_since(connection, rows)) if all(row["kind"] in invariant.missing for row in rows) else None
     if excuse:
-        reason = f"{_plural(len(rows), 'violation')}, but only by what is missing, and {excuse}"
+        reason = f"{_plural(len(rows), 'violation')}, but all of them are missing data, and {excuse}"
         return Result(
             invariant,
             Standing.UNKNOWN,
@@ -172,7 +172,7 @@ def _gap(connection: Any, sources: Sequence[str]) -> str | None:
         if found is None:
             return f"{source} was not collected"
         if not found[0]:
-            return str(found[1] or f"{source} could not be read whole")
+            return str(found[1] or f"{source} could not be read completely")
     return None
 
 

@@ -58,7 +58,7 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
     described = system.read(connection)
     run = judgement.run
     about = ", ".join(f"{name} {run[name]}" for name in ("stack", "runtime", "mysql_kind", "mysql_version", "ended") if name in run)
-    note = f"<p>{left_out} of the events are not drawn: only those around the witnesses are.</p>" if left_out else ""
+    note = f"<p>{left_out} events are not drawn: the page shows only those around the witnesses.</p>" if left_out else ""
     return "\n".join(
         [
             "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
@@ -66,8 +66,8 @@ def page(connection: "DuckDBPyConnection", judgement: Judgement) -> str:
             f"<h1 class='{judgement.verdict.value}'>{WORDS[judgement.verdict]}</h1><p class='about'>{_shown(about)}</p>",
             f"<pre>{_shown(as_text(judgement, screen.WIDE))}</pre>",
             "<h2>Timeline</h2>",
-            "<p>Each lane has its own clock, and MariaDB's binlog has whole seconds: order holds within a lane, not between two. "
-            "Point at a mark to read it; click on it to show only its order.</p>",
+            "<p>Each lane has its own clock, and MariaDB's binlog has a resolution of one second: order is reliable within a "
+            "lane, not between lanes. Point at a mark to read it; click it to show only its order.</p>",
             _legend(),
             note,
             f"<div class='scroll'>{_drawing(points, _lanes(described, points), _bands(connection, described), orders)}</div>",
@@ -116,8 +116,8 @@ def _bands(connection: Any, described: System) -> list[tuple[str, datetime, date
         if event in ("end", "pause", "oom"):
             down.setdefault(component, happened)
         elif component in down:
-            bands.append((_lane(described, component), down.pop(component), happened, f"{component} did not run"))
-    bands += [(_lane(described, component), since, None, f"{component} did not run") for component, since in down.items()]
+            bands.append((_lane(described, component), down.pop(component), happened, f"{component} was not running"))
+    bands += [(_lane(described, component), since, None, f"{component} was not running") for component, since in down.items()]
     return bands
 
 

@@ -95,11 +95,11 @@ def _place(row: tuple[Any, ...]) -> str:
 
 def _so(tables: EvidenceTables, service: str, event: str | None, topic: str, message_id: str | None, exception: str) -> str:
     if event is not None and not exception.startswith(UNREADABLE):
-        return f"what {service} does about {event} raised each time it was tried."
+        return f"handling {event} in {service} raised an exception on each try."
     if message_id is None:
-        return f"{service} got bytes that are no message: who wrote them to the topic?"
+        return f"{service} received bytes that are not a message: who wrote them to the topic?"
     published = tables.row("SELECT schema_name FROM outbox WHERE id = ?", message_id)
     if published is None:
         return f"it is in no outbox, so no service published it: who wrote it to the topic {topic.rpartition('.')[2]}?"
     publisher = wording.component(tables, published[0]) or published[0]
-    return f"{publisher} published it like that; {service} does right to give it up. See how {publisher} makes {event or 'its events'}."
+    return f"{publisher} published it like that; {service} is right to give it up. Look at how {publisher} builds {event or 'its events'}."

@@ -71,7 +71,7 @@ class Machine:
         shown = others[:NOTES]
         if len(others) > NOTES:
             more = len(others) - NOTES
-            shown.append(f"{more} more time{'s' * (more > 1)} something of the stack ended, was paused or stood still.")
+            shown.append(f"{more} more time{'s' * (more > 1)} a component ended, was paused or stalled.")
         return tuple(shown)
 
     @property
@@ -114,7 +114,7 @@ def _strangers(connection: Any) -> Iterator[Disturbance]:
         component = str(taker[0]) if taker else group
         who = ", ".join(members)
         yield Disturbance(
-            component, None, f"a stranger is in the group {group} ({who}) and takes records that {component} should take", False
+            component, None, f"a foreign consumer is in the group {group} ({who}) and takes records that {component} should take", False
         )
 
 
@@ -127,7 +127,7 @@ def _port_taken(component: str, name: str, happened: datetime | None, taken: str
     return Finding(
         kind="disturbed",
         is_failure=False,
-        title=f"{name} does not run",
+        title=f"{name} is not running",
         sentence=sentence,
         because=because,
         next_step="labkit up, which gives it another port",
@@ -150,7 +150,7 @@ def _words(name: str, event: str, happened: Any, exit_code: int | None, number: 
         case "pause":
             return f"{name} was paused{at}, and labkit did not do that"
         case "stall":
-            return f"{name} stood still{at}{f' ({detail})' if detail else ''}"
+            return f"{name} stalled{at}{f' ({detail})' if detail else ''}"
         case "oom":
             return f"{name} was killed{at} because the machine had no memory left"
         case _:
@@ -179,7 +179,7 @@ def _crash(
     ).fetchone()
     text, message_id = row or (None, None)
     lines = tuple(text.strip().splitlines()[-TRACEBACK_LINES:]) if text else ()
-    how = "it used more memory than it may" if event == "oom" else f"by {_signal(number)}" if number else f"with exit code {exit_code}"
+    how = "it exceeded its memory limit" if event == "oom" else f"by {_signal(number)}" if number else f"with exit code {exit_code}"
     again = f", {times} times" if times > 1 else ""
     last = f": {lines[-1].strip()}" if lines else ""
     sentence = f"{component} ended by itself {how}{again}{last}"
@@ -187,9 +187,9 @@ def _crash(
     if lines:
         facts.append(Fact(f"its last words: {lines[-1].strip()}", f"labkit logs {component}"))
     if message_id:
-        facts.append(Fact(f"it had message {message_id} in hand", f"labkit logs {component}"))
+        facts.append(Fact(f"it had message {message_id} in progress", f"labkit logs {component}"))
     next_step = f"labkit trace message {message_id}" if message_id else f"labkit logs {component}"
-    so = f"nothing outside ended {component}: it is its own code{f' ({detail})' if detail else ''}."
+    so = f"nothing outside ended {component}: the cause is in its own code{f' ({detail})' if detail else ''}."
     return Finding(
         kind="ended",
         is_failure=True,

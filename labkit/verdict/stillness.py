@@ -54,7 +54,7 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
     if outcome == "moving":
         return _moving(tables, run, notes)
     moved = moment[1] if moment and not moment[0] and outcome in ("still", "settled") else None
-    reason = moved or run.get("stillness_detail") or (moment and moment[1]) or "it is not known whether anything was still under way"
+    reason = moved or run.get("stillness_detail") or (moment and moment[1]) or "it is unknown whether anything was still in progress"
     writer = run.get("stillness_writer")
     if writer and writer not in reason:
         reason = f"{reason}: {writer} writes"
@@ -85,7 +85,7 @@ def _stuck(
     why = f"nothing moved for 10 s, and {what}"
     if faults:
         fault_id, primitive, target = faults[0]
-        sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still there."
+        sentence = f"{_capital(why)}. Fault {fault_id} ({primitive} {target}) is still set."
         finding = Finding(
             kind="disturbed",
             is_failure=False,
@@ -99,7 +99,7 @@ def _stuck(
         finding = Finding(
             kind="disturbed",
             is_failure=False,
-            title=f"{component} does not run",
+            title=f"{component} is not running",
             sentence=f"{_capital(why)}; {stopped}.",
             because=facts,
             next_step="labkit up",
@@ -129,10 +129,10 @@ def _stuck(
     if lines:
         known.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
     if words and words[1]:
-        known.append(Fact(f"it had message {words[1]} in hand", f"labkit logs {component}"))
+        known.append(Fact(f"it had message {words[1]} in progress", f"labkit logs {component}"))
     if not words and (doing := run.get(f"doing {component}")):
         known.append(Fact(doing, f"labkit logs {component}"))
-    so = f"{component} does not go on: it hangs, waits for ever, or tries the same again and again."
+    so = f"{component} makes no progress: it hangs, waits forever, or retries the same work endlessly."
     finding = Finding(
         kind="stuck",
         is_failure=True,
@@ -159,12 +159,12 @@ def _stopped(connection: Any, run: dict[str, str], component: str, open_now: Map
         [component],
     ).fetchone()
     if last is None and component in run.get("down", "").split():
-        return f"{component} does not run, and did not when this began"
+        return f"{component} is not running, and was not when this began"
     return f"labkit itself stopped {component}" if last and last[0] == "end" and last[1] else None
 
 
 def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...]) -> Rest:
-    rate = f" ({run['stillness_rate']} a second)" if run.get("stillness_rate") else ""
+    rate = f" ({run['stillness_rate']} per second)" if run.get("stillness_rate") else ""
     loops = tables.rows(
         "SELECT order_id, count(*) AS n, mode(event) FROM outbox WHERE order_id IS NOT NULL GROUP BY order_id "
         "HAVING n > ? ORDER BY n DESC, order_id",
@@ -173,8 +173,8 @@ def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...])
     if loops:
         order_id, rows, event = loops[0]
         facts = (Fact(f"the outboxes hold {rows} messages about order {order_id}, most of them {event}", wording.outboxes(tables)),)
-        sentence = f"Order {order_id} goes round in circles: {rows} messages were written about it, and there is no end{rate}."
-        so = f"two handlers answer each other for ever: who publishes {event} when it receives what {event} causes?"
+        sentence = f"Order {order_id} is in a loop: {rows} messages were written about it, and there is no end{rate}."
+        so = f"two handlers trigger each other forever: which one publishes {event} when it receives what {event} causes?"
         finding = Finding(
             kind="loop",
             is_failure=True,
@@ -190,7 +190,7 @@ def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...])
     writer = run.get("stillness_writer")
     who = f": {writer} writes" if writer else ""
     why = f"something was still moving after 60 s{rate}{who}"
-    next_step = "stop what writes (labkit load?), then labkit verify"
+    next_step = "stop the writer (labkit load?), then labkit verify"
     return Rest(
         False,
         (Finding(kind="moving", is_failure=False, title="Still moving", sentence=f"{_capital(why)}.", next_step=next_step),),
@@ -228,7 +228,7 @@ def _repeating(tables: EvidenceTables, run: dict[str, str], machine: Machine, no
         )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
     so = "the relay finds the same rows in each round: it does not mark what the broker has acknowledged, or marks other rows."
-    title = "The relay publishes the same again and again"
+    title = "The relay publishes the same messages repeatedly"
     finding = Finding(
         kind="repeating",
         is_failure=True,
@@ -277,7 +277,7 @@ def _owner(connection: Any, condition: str, subject: str) -> str:
 def _faults(connection: Any) -> tuple[str, ...]:
     rows = connection.execute("SELECT id, primitive, target FROM faults WHERE healed IS NULL ORDER BY id").fetchall()
     return tuple(
-        f"Fault {fault_id} ({primitive} {target}) was there all the time: labkit heal {fault_id}." for fault_id, primitive, target in rows
+        f"Fault {fault_id} ({primitive} {target}) was set all the time: labkit heal {fault_id}." for fault_id, primitive, target in rows
     )
 
 

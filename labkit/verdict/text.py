@@ -71,7 +71,7 @@ def summary(judgement: Judgement) -> str:
     standings = [result.standing for result in judgement.results]
     counts = ", ".join(f"{n} {word}" for standing, word in words.items() if (n := standings.count(standing)))
     verdict = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}[judgement.verdict]
-    beside = f", {len(judgement.findings)} finding{'s' * (len(judgement.findings) > 1)} beside" if judgement.findings else ""
+    beside = f", {len(judgement.findings)} other finding{'s' * (len(judgement.findings) > 1)}" if judgement.findings else ""
     return f"{verdict}: {counts}{beside}."
 
 

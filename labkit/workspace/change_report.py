@@ -14,6 +14,6 @@ def show(change: ChangedFiles) -> None:
         say.line(f"Changed in your workspace: {listed}.")
     if change.kept:
         lab = change.kept.lab if change.kept.lab is not None else 1
-        say.line(f"Your earlier work is kept: labkit lab {lab} restore {change.kept.name}")
+        say.line(f"Your earlier work is saved: labkit lab {lab} restore {change.kept.name}")
     if change.paths or change.kept:
         say.line()

@@ -95,7 +95,7 @@ def put_back(space: Workspace, path: str, *, why: str) -> ChangedFiles:
         lab = manifest.read(space).lab
         tree = WantedFiles(REFERENCE if lab is None else START, lab).tree(space)
         if path not in tree:
-            raise UserError(f"labkit brought no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
+            raise UserError(f"labkit provides no file {path}.", "labkit lab 1 restore --list", exit_code=ExitCode.USAGE)
         file = space.folder / path
         kept = snapshots.keep(space, current(space), lab=lab, why=why) if file.is_file() and file.read_bytes() != tree[path] else None
         trees.put(file, tree[path])
@@ -123,13 +123,13 @@ def _finish(space: Workspace) -> Snapshot | None:
     except (ValueError, KeyError, TypeError, UserError) as error:
         kept = snapshots.keep(space, current(space), lab=manifest.read(space).lab, why=f"{why}, interrupted")
         intention.unlink()
-        say.problem(f"`{why}` was interrupted and cannot be finished: {error}\nThe files as they are were kept as {kept.name}.")
+        say.problem(f"`{why}` was interrupted and cannot be finished: {error}\nThe current files are saved as {kept.name}.")
         return kept
     now = _current(space, wanted)
     kept_too = snapshots.keep(space, now, lab=manifest.read(space).lab, why=f"{why}, interrupted") if _is_new(space, now, wanted) else None
     _replace(space, target, wanted, now, why)
-    too = f" What you edited since is kept as {kept_too.name}." if kept_too else ""
-    say.problem(f"`{why}` was interrupted; its change of the files is finished now.{too}")
+    too = f" Your later edits are saved as {kept_too.name}." if kept_too else ""
+    say.problem(f"`{why}` was interrupted; its file changes are finished now.{too}")
     return kept_too
 
 
@@ -169,7 +169,7 @@ def _replace(space: Workspace, target: WantedFiles, wanted: Tree, now: Tree, why
         now = _current(space, wanted)
         snapshots.keep(space, now, lab=manifest.read(space).lab, why=f"{why}, saved meanwhile")
     else:
-        raise UserError(f"Something keeps writing the files of {space.folder}.", "stop it, then the same command again")
+        raise UserError(f"Another program keeps writing files of {space.folder}.", "stop it, then run the same command again")
     beside = tuple(path for path in wanted if not trees.in_services(path))
     digest = "" if target.kind == SNAPSHOT else trees.digest(wanted)  # restored work is the learner's own
     manifest.write(space, manifest.Manifest(target.lab, beside, digest))

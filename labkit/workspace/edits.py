@@ -19,7 +19,7 @@ def take_over(stack: Stack) -> list[str]:
     source = source_for(state.load(stack.name))
     if not _stale(stack.name, source):
         return []
-    with state.exclusive(stack.name, "taking over your edits") as directory:
+    with state.exclusive(stack.name, "loading your edits") as directory:
         stale = _stale(stack.name, source)
         if not stale:
             return []

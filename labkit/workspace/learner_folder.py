@@ -78,7 +78,7 @@ def write_errors_explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename if error.filename is not None else folder
         message = f"{where} cannot be written: {error.strerror or error}. Nothing of yours was changed."
-        raise UserError(message, f"make {folder} writable and see that its disk has room, then the same command again") from None
+        raise UserError(message, f"make {folder} writable and see that its disk has room, then run the same command again") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def show(question: Prediction) -> None:
 def asked(count: int, command: str) -> int:
     """Ask for an answer and return its number, counted from 1. Raises UserError without a terminal."""
     if not sys.stdin.isatty():
-        raise UserError("Without a terminal nobody can be asked.", f"{command} --answer NUMBER", exit_code=ExitCode.USAGE)
+        raise UserError("Without a terminal, labkit cannot ask.", f"{command} --answer NUMBER", exit_code=ExitCode.USAGE)
     while True:
         try:
             text = input(f"Your answer, 1 to {count}: ").strip()
@@ -38,13 +38,13 @@ def compare(lab: Lab, step: Step, record: LabRecord) -> None:
         return
     right = question.choices[question.answer].strip()
     if predicted is None:
-        say.line(f"You were to predict: {question.question.strip()}")
+        say.line(f"The question was: {question.question.strip()}")
         say.line(screen.paragraph(right, "  it is       "))
     elif not 0 <= predicted.choice < len(question.choices):
         say.line(screen.paragraph(right, "  it is       "))
     else:
         say.line(screen.paragraph(question.choices[predicted.choice], "  predicted   "))
-        say.line(screen.paragraph(f"{right}{': as you said' if predicted.choice == question.answer else ''}", "  it is       "))
+        say.line(screen.paragraph(f"{right}{', as you predicted' if predicted.choice == question.answer else ''}", "  it is       "))
     say.line(screen.paragraph(question.because, "  because     ") + "\n")
 
 
@@ -63,7 +63,7 @@ def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode
     step = lab.step(step_id) if step_id else _next_question(lab, record)
     if step is None or step.predict is None:
         which = f"Step {step.id}" if step else f"Lab {number}"
-        say.line(f"{which} asks nothing{' more' if step is None and record.predictions else ''}.")
+        say.line(f"{which} has no{' more' if step is None and record.predictions else ''} questions.")
         say.line(f"Next: labkit lab {number}")
         return ExitCode.OK
     question = step.predict
@@ -79,9 +79,9 @@ def predict(number: int, step_id: str | None, *, answer: int | None) -> ExitCode
         found.lab(number).predictions[step_of_record] = predicted
 
     progress.change(space, keep)
-    say.line(f"You say: {question.choices[chosen - 1]}")
+    say.line(f"Your prediction: {question.choices[chosen - 1]}")
     verb = "inject" if step.inject else "check"
-    say.line(f"Next: labkit lab {number} {verb} {step.id}, which shows whether it is so")
+    say.line(f"Next: labkit lab {number} {verb} {step.id}, which shows whether you are right")
     return ExitCode.OK
 
 

@@ -146,12 +146,12 @@ def _from_copy(space: Workspace, what: str) -> Progress:
         except (FileNotFoundError, ValueError):
             path.rename(aside)
             say.problem(
-                f"{path} cannot be read ({what}). It is kept as {aside.name}; your progress starts over, your files are as they were."
+                f"{path} cannot be read ({what}). It was moved to {aside.name}; your progress starts over, your files are unchanged."
             )
             return Progress()
         path.rename(aside)
         paths.write(path, copy.read_text(encoding="utf-8"))
-    say.problem(f"{path} cannot be read ({what}). It is kept as {aside.name}; the progress from before the last change is used.")
+    say.problem(f"{path} cannot be read ({what}). It was moved to {aside.name}; the progress from before the last change is used.")
     return found
 
 
@@ -215,7 +215,7 @@ def refuse_unstarted(space: Workspace | None, number: int) -> None:
         raise UserError(message, f"labkit init workshop, then cd workshop, then labkit lab {number} start", exit_code=ExitCode.USAGE)
     record = load(space).labs.get(str(number))
     if record is None or record.started is None:
-        message = f"Lab {number} was never started here, so nothing is judged."
+        message = f"Lab {number} was not started here, so nothing is judged."
         raise UserError(message, f"labkit lab {number} start", exit_code=ExitCode.USAGE)
 
 

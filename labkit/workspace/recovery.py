@@ -27,5 +27,5 @@ def next_step_added() -> Iterator[None]:
         yield
     except NotReady as error:
         if error.ended:
-            error.next_step = after(error, "the same again")
+            error.next_step = after(error, "run the same command again")
         raise

@@ -31,8 +31,8 @@ class Snapshot:
         """Return the saved files. Raises UserError if they have changed since the snapshot was made."""
         found = {path.relative_to(self.folder / "files").as_posix(): path.read_bytes() for path in _files(self.folder / "files")}
         if trees.digest(found) != self.digest:
-            message = f"The snapshot {self.name} is not as labkit made it."
-            raise UserError(message, f"take from it by hand what you need: {self.folder / 'files'}")
+            message = f"The snapshot {self.name} has changed since labkit made it."
+            raise UserError(message, f"copy what you need by hand from {self.folder / 'files'}")
         return found
 
     @property

@@ -106,11 +106,11 @@ async def everything_is_up(lab: Orders) -> None:
     for channel in ("order", "customer"):
         for name in await takes_no_messages(lab.trial, channel):
             raise Failed(
-                f"{name} says that it is ready, and it takes no messages of the {channel} channel.",
+                f"{name} says that it is ready, but it takes no messages of the {channel} channel.",
                 expected="it takes a message that is published now",
                 found="it did not",
                 because=[Fact(f"{name} answers its health with UP", f"GET {lab.trial.stack.url(name)}/health")],
-                so="its health tells of something else than its work.",
+                so="its health reports something other than its work.",
                 next_step=f"labkit logs {name}",
             )
 
@@ -163,7 +163,7 @@ async def view_follows(lab: Orders) -> None:
         expected = trial.books.document(customer_id)
         if status != 200:
             raise Failed(
-                f"The order history of customer {customer_id} is in Redis, and GET answers {status}.",
+                f"The order history of customer {customer_id} is in Redis, but GET answers {status}.",
                 expected="200",
                 found=str(status),
                 next_step="labkit logs order-history",
@@ -178,7 +178,7 @@ async def view_follows(lab: Orders) -> None:
             )
 
 
-@check("1.7", "An order is taken while customers is down, and goes on when it is back", alone=True)
+@check("1.7", "An order is taken while customers is down, and continues when it is back", alone=True)
 async def nobody_waits(lab: Orders) -> None:
     trial = lab.trial
     customer = await trial.customer()
@@ -188,7 +188,7 @@ async def nobody_waits(lab: Orders) -> None:
         seen = await trial.state(order)
         if seen != PENDING:
             raise Failed(
-                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, who alone knows its credit, does not run.",
+                f"Order {order.id} ({order.total:.2f}) is {seen}, and customers, which alone knows its credit, is not running.",
                 expected="PENDING until customers has answered",
                 found=str(seen),
                 so="orders decided about the credit by itself.",
@@ -203,13 +203,13 @@ async def nobody_waits(lab: Orders) -> None:
         order.id,
     )
     if down is None or up is None:
-        raise NotJudged("It is not known where customers was stopped and started in the binlog.", next_step="labkit lab 1 check 1.7")
+        raise NotJudged("It is unknown where customers was stopped and started in the binlog.", next_step="labkit lab 1 check 1.7")
     begin, end = (down["file"], down["position"]), (up["file"], up["position"])
     born, *later = [(state, (file, position)) for state, file, position in steps]
     for state, at in later:
         if at <= end:
             raise Failed(
-                f"Order {order.id} became {state} while customers did not run.",
+                f"Order {order.id} became {state} while customers was not running.",
                 expected=f"after {end[0]}:{end[1]}, where customers was started",
                 found=f"{at[0]}:{at[1]}",
                 next_step=f"labkit trace order {order.id}",
@@ -217,7 +217,7 @@ async def nobody_waits(lab: Orders) -> None:
     assert begin < born[1] <= end, "the order was stored while customers was down"
 
 
-@check("1.8", "An order tells when it was taken")
+@check("1.8", "An order shows when it was taken")
 async def creation_time(lab: Orders) -> None:
     trial = lab.trial
     order = await trial.order(trial.unknown_customer(), trial.amount("0.01", "9.99"))
@@ -225,7 +225,7 @@ async def creation_time(lab: Orders) -> None:
     created = _time(answer_of(row["answer"]), f"POST /orders of order {order.id}", "CreatedOrder")
     if not row["started"].replace(tzinfo=UTC) - CLOCK <= created <= row["ended"].replace(tzinfo=UTC) + CLOCK:
         raise Failed(
-            f"POST /orders says that order {order.id} was taken at {created:%Y-%m-%d %H:%M:%S} UTC, and it was not.",
+            f"POST /orders says that order {order.id} was taken at {created:%Y-%m-%d %H:%M:%S} UTC, but it was not.",
             expected=f"about {row['started']:%Y-%m-%d %H:%M:%S} UTC",
             found=created.isoformat(),
             next_step="which clock does creationTime come from? see insert_order in services/orders/store.py",
@@ -235,7 +235,7 @@ async def creation_time(lab: Orders) -> None:
     again = _time(answer, f"GET /orders/{order.id}", "GetOrder")
     if again != created:
         raise Failed(
-            f"POST says that order {order.id} was taken at {created.isoformat()}, and GET says something else.",
+            f"POST says that order {order.id} was taken at {created.isoformat()}, but GET says something else.",
             expected=created.isoformat(),
             found=again.isoformat(),
             next_step="is it read from the order's row, or made up for each answer?",

@@ -30,7 +30,7 @@ saga, down = beside(__file__, "saga"), beside(__file__, "down")
 ORDERS = 20
 
 
-@check("2.1", "Your saga.yml tells what really happens", alone=True)
+@check("2.1", "Your saga.yml shows what really happens", alone=True)
 async def saga_yml(trial: Trial) -> None:
     solution = Path(__file__).parent / "solution" / "saga.yml"
     said = saga.read(trial.folder / "saga.yml" if trial.folder else solution)
@@ -60,8 +60,8 @@ async def unknown_customer(trial: Trial) -> None:
     told = evidence.rows("SELECT DISTINCT message_id FROM records WHERE event = 'OrderRejected' AND order_id = ?", order.id)
     if len(told) != 1:
         raise Failed(
-            f"Order {order.id} ({order.total}) of the unknown customer {order.customer_id} is REJECTED, and "
-            f"{'nobody was told' if not told else f'OrderRejected was published {len(told)} times'}.",
+            f"Order {order.id} ({order.total}) of the unknown customer {order.customer_id} is REJECTED, but "
+            f"{'OrderRejected was not published' if not told else f'OrderRejected was published {len(told)} times'}.",
             expected="exactly one OrderRejected",
             found=str(len(told)),
             next_step=f"labkit trace order {order.id}",
@@ -104,7 +104,7 @@ async def cancelling_frees_credit(trial: Trial) -> None:
 async def _cancel(trial: Trial, order: Order) -> None:
     if await trial.cancel(order) != "ok":
         wrong = Failed(
-            f"Order {order.id} is APPROVED, and cancelling it was refused.",
+            f"Order {order.id} is APPROVED, but cancelling it was refused.",
             expected="200",
             found=str(trial.shop.request("cancel_order", order_id=order.id)["status"]),
             next_step="labkit logs orders",
@@ -117,10 +117,10 @@ async def _refuses_to_cancel(trial: Trial, order: Order, state: OrderOutcome) ->
     if await trial.cancel(order) == "ok":
         status = trial.shop.request("cancel_order", order_id=order.id)["status"]
         raise Failed(
-            f"Order {order.id} ({order.total:.2f}) was {state}, and cancelling it was accepted.",
+            f"Order {order.id} ({order.total:.2f}) was {state}, but cancelling it was accepted.",
             expected="409: only an APPROVED order can be cancelled",
-            found=f"{status}, and the order is {await trial.state(order)}",
-            so="orders cancels without looking at the order's state: only an APPROVED order has a reservation to give back.",
+            found=f"{status}, but the order is {await trial.state(order)}",
+            so="orders cancels without checking the order's state: only an APPROVED order has a reservation to give back.",
             next_step="which states may be cancelled? see Order.cancelled in services/orders/domain.py",
         )
 
@@ -164,7 +164,7 @@ async def _may_read(trial: Trial, service: str, account: str, schema: str, *, ma
             expected=f"{account} is refused there",
             found="it was not",
             because=[Fact(grant, f"SHOW GRANTS FOR {account}") for grant in wide],
-            next_step=f"take it back as the administrator: REVOKE ALL PRIVILEGES ON {schema}.* FROM '{account}'@'%'",
+            next_step=f"revoke it as the administrator: REVOKE ALL PRIVILEGES ON {schema}.* FROM '{account}'@'%'",
         )
 
 

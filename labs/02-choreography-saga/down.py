@@ -34,9 +34,9 @@ class Down:
         try:
             await trial.becomes(order, trial.books.decide(order))
         except Failed as wrong:
-            again = Fact("the database took the first try of customers back, before its COMMIT", f"the ledger, fault {reserving.id}")
+            again = Fact("the database rolled back the first try of customers, before its COMMIT", f"the ledger, fault {reserving.id}")
             said = wrong.explanation
-            so = f"{said.so} Of a transaction that was taken back nothing may be remembered.".lstrip()
+            so = f"{said.so} Nothing of a rolled-back transaction may be remembered.".lstrip()
             raise Failed.of(replace(said, because=(*said.because, again), so=so)) from None
 
     async def _approval_comes(self, order: Order) -> bool:
@@ -103,8 +103,8 @@ class Down:
         for message in await trial.outboxes.about_order(order, "OrderCreated"):
             if message.is_published:
                 raise Failed(
-                    f"OrderCreated of order {order.id} ({order.total:.2f}) was marked as published before the relay came to mark it: "
-                    "it marks first, and publishes then.",
+                    f"OrderCreated of order {order.id} ({order.total:.2f}) was marked as published too early: "
+                    "the relay marks first, and publishes afterwards.",
                     expected="not marked: the relay ended when Kafka had acknowledged the message, before it could mark its row",
                     found="the row is marked",
                     because=[
@@ -121,7 +121,7 @@ class Down:
         for record in await self.trial.broker.since(before):
             if record.order_id in [order.id for order in orders]:
                 raise Failed(
-                    f"Kafka holds {record.event} of order {record.order_id}, and the relay did not run: it was published past the outbox.",
+                    f"Kafka holds {record.event} of order {record.order_id}, but the relay was down: the record bypassed the outbox.",
                     expected="no record while the relay is down",
                     found=record.place,
                     because=[Fact("the relay was down before the order was placed", f"the ledger, fault {relay.id}")],

@@ -139,9 +139,9 @@ def compare(said: list[Step], real: dict[str, Step], right: list[Step], asked: C
         is_right = any(_alike(step, other) for other in right)
         found = real.get(step.trigger)
         if found is None:
-            nobody = "in the run of four orders nobody did anything with it."
+            nobody = "in the run of four orders no service did anything with it."
             raise Failed(
-                f"Your saga.yml is right, {step.trigger} starts a step of {step.participant}, and your code is not: {nobody}"
+                f"Your saga.yml is right ({step.trigger} starts a step of {step.participant}), but your code is not: {nobody}"
                 if is_right
                 else f"You say that {step.trigger} starts a step of {step.participant}; {nobody}",
                 expected=f"{step.participant}: {_list(step.does)}",
@@ -186,11 +186,11 @@ def _of_the_code(step: Step, found: Step) -> Failed:
     else:
         what, wanted, came = f"it does this: {_list(found.does)}", _list(step.does), _list(found.does)
     return Failed(
-        f"Your saga.yml is right about the step of {step.trigger}, and your code does otherwise: {what}.",
+        f"Your saga.yml is right about the step of {step.trigger}, but your code does something else: {what}.",
         expected=wanted,
         found=came,
         because=[Fact(f"{found.participant} did it in one transaction", found.seen_at)],
-        next_step=f"what is done when {step.trigger} comes? see services/{found.participant}/"
+        next_step=f"what does the code do when {step.trigger} comes? see services/{found.participant}/"
         f"{'app.py' if step.trigger in (CREATE, CANCEL) else 'handlers.py'}",
     )
 

@@ -32,12 +32,12 @@ async def order_before_customer(lab: View) -> None:
     await lab.stage.scene.for_check("3.4")
 
 
-@check("3.5", "The order history answers while those who own the data are down", alone=True)
+@check("3.5", "The order history answers while the owners of the data are down", alone=True)
 async def owners_down(lab: View) -> None:
     await lab.stage.scene.for_check("3.5")
 
 
-@check("3.6", "Nobody's order history is not found", alone=True)
+@check("3.6", "An unknown customer's order history is not found", alone=True)
 async def of_nobody(lab: View) -> None:
     await lab.stage.scene.for_check("3.6")
 

@@ -106,7 +106,7 @@ class Kill:
                     f"After it was down for {ORDERS} orders, the order history of customer {customer} shows {field} = {shown}.",
                     expected=f"{field} = {expected}",
                     found=f"{field} = {shown}",
-                    next_step=f"does the view go on where it stopped? see {CODE}/effects.py",
+                    next_step=f"does the view continue where it stopped? see {CODE}/effects.py",
                 )
 
     async def _counted_once(self, taken: Order, cancelled: Order) -> None:
@@ -115,11 +115,11 @@ class Kill:
         wanted = self.trial.books.document(customer)
         for field, expected, shown in differences(wanted, {name: (found or {}).get(name) for name in wanted}):
             if field.startswith(f"orders.{cancelled.id}."):
-                when = f"OrderApproved and OrderCreated of order {cancelled.id} came once more, together with OrderCancelled and behind it"
-                so = "what is there is read first and written later: another event comes between. Read, compare and write in one call."
+                when = f"OrderApproved and OrderCreated of order {cancelled.id} came again, together with OrderCancelled and behind it"
+                so = "the stored state is read first and written later: another event comes between. Read, compare and write in one call."
             else:
                 when = f"order-history was killed and started again, and events of order {taken.id} came that it had taken before"
-                so = "which events it has counted was in the memory of its process, and ended with it: count what is there when it is read."
+                so = "the counted events were remembered only in the memory of its process: count what is there when it is read."
             raise Failed(
                 f"{when}: the order history of customer {customer} shows {field} = {shown}; it should be {expected}.",
                 expected=f"{field} = {expected}",
@@ -135,6 +135,6 @@ def _forgot(customer: int, how: str, gate: str) -> Failed:
         expected="the same document as before the kill, at once",
         found=how,
         because=[Fact("no event has been taken since, they are all held", f"the ledger, fault {gate}")],
-        so="what the view knew was in the memory of its process, and it ended with it.",
+        so="what the view knew was only in the memory of its process.",
         next_step=f'labkit sql "select * from view_customers where customer_id = {customer}" shows what Redis holds',
     )

@@ -6,7 +6,7 @@ import time
 from labkit.checking import Explanation, Failed, Fault, FaultSpec, Trial
 
 VIEW = "order-history"
-WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs one of those who are down."
+WHILE_DOWN, HANGS = "it takes its events while customers, orders and MySQL are down", "it hangs, or needs a component that is down."
 BLOCKED_S, LOOK_S = 10.0, 0.02
 
 
@@ -71,13 +71,13 @@ class Passage:
 
     async def _does_not_go_on(self, how: str, expected: str = WHILE_DOWN, so: str = HANGS) -> None:
         wrong = Explanation(
-            f"order-history does not go on: {how}.",
+            f"order-history makes no progress: {how}.",
             expected=expected,
             found=how,
             so=so,
             next_step="labkit logs order-history",
         )
-        await self.trial.attribution.blame(wrong, f"order-history does not go on: {how}")
+        await self.trial.attribution.blame(wrong, f"order-history makes no progress: {how}")
 
 
 def not_held(gate: Fault) -> Failed:

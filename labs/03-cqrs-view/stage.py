@@ -162,12 +162,12 @@ class Stage:
             if status == 200:
                 shown = len((document or {}).get("orders") or {})
                 raise Failed(
-                    f"The order history of customer {customer} shows {shown} orders, and the view has not taken a single event about them: "
-                    "it does not live on events.",
+                    f"The order history of customer {customer} shows {shown} orders, but the view has not taken a single event about them: "
+                    "it is not built from events.",
                     expected="404 until the first event is taken",
                     found="200",
                     because=[Fact("every event is held before it reaches the view", f"the ledger, fault {everything.id}")],
-                    so="what answers is not the view: it reads the data of those who own it.",
+                    so="the answer does not come from the view: it is read from the owners of the data.",
                     next_step=f"where does GET take its data from? see {CODE}/app.py and {CODE}/store.py",
                 )
 
@@ -222,7 +222,7 @@ class Stage:
     async def _as_the_owners_hold_it(self) -> None:
         await self.passage.caught_up()
         for customer in (self.plain.id, self.unknown, self.early.id):
-            why = {"totalApproved": "an order that was cancelled since does not count any more: who takes its total off again?"}
+            why = {"totalApproved": "a cancelled order no longer counts: which code subtracts its total?"}
             await self._is(customer, self.trial.books.document(customer), "after all its events", "which event writes this field?", why)
 
     async def _owners_down(self) -> None:
@@ -239,8 +239,8 @@ class Stage:
                     f"{f': {detail}' if detail else ''}.",
                     expected="200: the view answers from its own store",
                     found=str(status or document),
-                    so="the history route asks somebody else than Redis.",
-                    next_step=f"whom does GET ask? see {CODE}/app.py; labkit logs order-history",
+                    so="the history route asks a component other than Redis.",
+                    next_step=f"what does GET ask? see {CODE}/app.py; labkit logs order-history",
                 )
 
     async def _everything_twice(self) -> None:
@@ -264,7 +264,7 @@ class Stage:
                     expected="404",
                     found=str(status),
                     because=[Fact(f"it shows {document}"[:90], "the check's requests")] if status == 200 else [],
-                    so="an empty document is not an answer about somebody who does not exist; reading must create nothing.",
+                    so="an empty document is not an answer about a customer that does not exist; reading must create nothing.",
                     next_step=f"what does GET answer when the view has no fields? see {CODE}/app.py",
                 )
 
@@ -294,10 +294,10 @@ class Stage:
         wanted = {"amount": sum(approved, CENT * 0)}
         for field, expected, found in differences(wanted, document.get("totalApproved"), "totalApproved"):
             raise Failed(
-                f"{when[0].upper()}{when[1:]}, the order history shows {field} = {found}, and its APPROVED orders add up to {expected}.",
+                f"{when[0].upper()}{when[1:]}, the order history shows {field} = {found}, but its APPROVED orders add up to {expected}.",
                 expected=f"{field} = {expected}",
                 found=f"{field} = {found}",
-                so="what is kept beside the orders must follow them: what was never added is not taken off, what is CANCELLED not added.",
+                so="a stored sum must follow the orders: never subtract what was not added, and never add what is CANCELLED.",
                 next_step=f"work it out when it is read, see {CODE}/document.py",
             )
 
@@ -323,7 +323,7 @@ class Stage:
             expected="200",
             found=str(status),
             because=await self._parked(customer),
-            so="the view must answer with what it has." if status >= 500 else "the view has nothing about a customer of whom events came.",
+            so="the view must answer with what it has." if status >= 500 else "the view holds nothing about a customer whose events came.",
             next_step="labkit logs order-history",
         )
 

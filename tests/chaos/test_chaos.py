@@ -77,7 +77,7 @@ def test_a_stack_that_is_not_whole_proves_nothing(stack: RunningStack) -> None:
     stack.runtime.kill(["order-history"])
     refused = stack.labkit("chaos", "--seconds", "5", ok=False)
     assert refused.returncode == 2
-    assert "order-history: it does not run" in refused.stderr
+    assert "order-history: it is not running" in refused.stderr
     stack.labkit("up")
 
 

@@ -43,7 +43,7 @@ def _stopped(path: Path) -> Case:
 def _dead(path: Path) -> Case:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
-    return Case("stopped", f"No Docker engine answers (nobody answers at {path})", "sudo systemctl start docker", {})
+    return Case("stopped", f"No Docker engine answers (no answer at {path})", "sudo systemctl start docker", {})
 
 
 def _remote(_: Path) -> Case:

@@ -80,7 +80,7 @@ def test_what_the_doctor_finds_in_the_way_ends_it_before_anything_starts(new_lab
     assert done.returncode == 1
     assert "→ labkit setup" in done.stdout
     assert f"labkit {__version__}: not ready (To run as processes: This machine lacks Kafka" in done.stdout
-    assert "comes up" not in done.stdout
+    assert "Starting a stack" not in done.stdout
     as_json = json.loads(new_labkit("own", LABKIT_CACHE=str(tmp_path))("doctor", "--rehearse", "--json", ok=False).stdout)
     assert as_json["line"].startswith(f"labkit {__version__}: not ready (To run as processes")
     assert as_json["rehearsal"]["up_s"] is None

@@ -28,7 +28,7 @@ def test_a_port_that_is_taken_is_the_machines_fault_and_says_who_holds_it(stack:
         listener.listen()
         healed = stack.labkit("heal", fault["id"], ok=False)
         assert healed.returncode == 2
-        assert f"customers does not run: it could not start: its port {port} is held by" in healed.stdout
+        assert f"customers is not running: it could not start: its port {port} is held by" in healed.stdout
         assert f"(pid {os.getpid()}" in healed.stdout
         assert "Nothing of it is left" not in healed.stdout
         judged = stack.labkit("verify", "--json", ok=False)

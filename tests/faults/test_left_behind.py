@@ -154,7 +154,7 @@ def test_a_check_heals_first_and_says_so(faults: Faults) -> None:
 
 def test_up_ends_an_outage_and_says_so(faults: Faults) -> None:
     kill = faults("kill", "order-history")
-    assert f"Fault {kill['id']} is over with that" in faults.labkit("up").stdout
+    assert f"This ends fault {kill['id']}: " in faults.labkit("up").stdout
     assert faults.get(kill)["state"] == "healed"
 
 

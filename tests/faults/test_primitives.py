@@ -298,6 +298,6 @@ def test_a_fault_for_a_time_heals_by_itself(stack: RunningStack, faults: Faults)
     lock = faults("lock", "customer", str(row), "--for", "1s")
     wait_until(lambda: all(faults.get(f)["state"] == "healed" for f in (kill, gate, lock)), "all three heal")
     # by the holder; or, while that is still starting the first container, by the next command
-    assert {faults.get(f)["facts"]["how"] for f in (kill, gate, lock)} <= {"its time was up", "left behind by an earlier command"}
-    assert faults.get(lock)["facts"]["how"] == "its time was up"
+    assert {faults.get(f)["facts"]["how"] for f in (kill, gate, lock)} <= {"its time expired", "left behind by an earlier command"}
+    assert faults.get(lock)["facts"]["how"] == "its time expired"
     assert request("GET", f"{stack.url('order-history')}/health")[0] == 200

@@ -98,13 +98,13 @@ def test_a_wait_that_is_in_vain_says_what_it_saw(model: Stack, faults: Faults) -
     async def played() -> None:
         async with session(model, "a test") as run:
             gate = await run.faults.apply(specify.gate("customers", key="1000000"))
-            with pytest.raises(NotJudged, match=r"Waited 0\.1 s for 'held' of fault .* there was nothing of it"):
+            with pytest.raises(NotJudged, match=r"Waited 0\.1 s for 'held' of fault .* there was no sign of it"):
                 await run.faults.hit(gate, "held", within_s=0.1)
 
             async def look() -> str:
                 return "PENDING"
 
-            with pytest.raises(NotJudged, match=r"until it is approved; what was seen last is 'PENDING'"):
+            with pytest.raises(NotJudged, match=r"until it is approved; last seen: 'PENDING'"):
                 await until("it is approved", look, lambda seen: seen == "APPROVED", within_s=0.1)
 
     asyncio.run(played())

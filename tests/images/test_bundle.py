@@ -135,7 +135,7 @@ def make_foreign(file: Path) -> None:
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (truncate, "is truncated"),
     "cut in its header": (lambda file: file.write_bytes(file.read_bytes()[:1000]), "is damaged"),
-    "longer": (lengthen, "has more at its end"),
+    "longer": (lengthen, "has extra bytes at its end"),
     "damaged in the middle": (lambda file: flip(file, file.stat().st_size // 2), "its checksum is not the one"),
     "damaged manifest": (lambda file: flip(file, 100), "its manifest cannot be read"),
     "foreign": (make_foreign, "holds images for s390x, and this engine is"),

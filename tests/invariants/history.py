@@ -147,7 +147,7 @@ class History:
         seen: bool = True,
         compensating: bool | None = None,
     ) -> None:
-        """`compensating` says that the saga ran backwards. By default it did when the order is REJECTED."""
+        """`compensating` says that the saga compensated. By default it did when the order is REJECTED."""
         with self.commit():
             if inbox:
                 self.receive(self._reacting("decision"), cause, order_id)

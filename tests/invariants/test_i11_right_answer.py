@@ -11,7 +11,7 @@ def test_refused_though_the_credit_is_there() -> None:
     assert found.standing is FAIL
     assert found.first
     assert found.first.sentence == (
-        'Order 17 (12.34) of customer 4 "Ada" was refused for lack of credit, and there was enough: 15.00 of 15.00 was free.'
+        'Order 17 (12.34) of customer 4 "Ada" was refused for lack of credit, but there was enough: 15.00 of 15.00 was free.'
     )
 
 

@@ -92,12 +92,11 @@ WRONG: dict[str, tuple[Callable[[History], None], str]] = {
     ),
     "again": (
         approved_and_announced_again,
-        "OrderApproved of order 17 (12.34) was published once more, in a transaction that did not change anything of the kind: "
-        "order 17 became APPROVED before.",
+        "OrderApproved of order 17 (12.34) was published again, in a transaction without such a change: order 17 became APPROVED before.",
     ),
     "untrue": (
         rejected_and_announced_as_approved,
-        "OrderApproved of order 17 (99.00) was published, and the change that it belongs to never was: order 17 never became APPROVED.",
+        "OrderApproved of order 17 (99.00) was published, but the change that it announces was never made: order 17 never became APPROVED.",
     ),
 }
 

@@ -41,7 +41,7 @@ def test_over_the_limit_for_one_commit_and_right_at_the_end_is_found() -> None:
     assert first
     assert first.sentence == (
         'Customer 4 "Ada" may spend 15.00, and 20.00 was reserved at once: '
-        "10.00 for order 17 and 10.00 for order 18, until a later commit put it right."
+        "10.00 for order 17 and 10.00 for order 18, until a later commit corrected it."
     )
     sources = [fact.source for fact in first.because]
     assert f"customer_db.customer_credit_reservations, binlog.000002:{1000 + 100 * exceeding}" in sources

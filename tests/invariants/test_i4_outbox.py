@@ -8,7 +8,7 @@ def test_a_row_that_never_reached_kafka_though_it_is_marked() -> None:
     found = result(history, "I4")
     assert found.standing is FAIL
     assert found.first
-    assert found.first.sentence == "OrderApproved of order 9 (12.34) is in the outbox of orders, and Kafka never got it."
+    assert found.first.sentence == "OrderApproved of order 9 (12.34) is in the outbox of orders, but Kafka never received it."
     assert "though it marked it as published" in found.first.so
 
 

@@ -12,9 +12,7 @@ def test_two_partitions_for_one_order() -> None:
     found = result(history, "I5")
     assert found.standing is FAIL
     assert found.first
-    assert (
-        found.first.sentence == "The messages of order 9 (12.34) stand in two partitions of Order: OrderCreated in 1, OrderApproved in 3."
-    )
+    assert found.first.sentence == "The messages of order 9 (12.34) are in two partitions of Order: OrderCreated in 1, OrderApproved in 3."
     assert "'7f3a'" in found.first.so
 
 

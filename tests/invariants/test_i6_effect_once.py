@@ -11,7 +11,7 @@ def test_a_message_that_was_delivered_twice_and_had_its_effect_twice() -> None:
     assert found.standing is FAIL
     assert found.first
     assert found.first.sentence == (
-        "OrderCreated of order 17 (12.34) came once and had its effect 2 times: CustomerCreditReserved and CustomerCreditReservationFailed."
+        "OrderCreated of order 17 (12.34) came once but had its effect 2 times: CustomerCreditReserved and CustomerCreditReservationFailed."
     )
 
 

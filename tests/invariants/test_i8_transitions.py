@@ -10,7 +10,7 @@ def test_from_cancelled_to_approved_names_the_way() -> None:
     found = result(history, "I8")
     assert found.standing is FAIL
     assert found.first
-    assert found.first.sentence == 'Order 9 (12.34) of customer 4 "Ada" went from CANCELLED to APPROVED, and that way does not exist.'
+    assert found.first.sentence == 'Order 9 (12.34) of customer 4 "Ada" went from CANCELLED to APPROVED, which is not a legal transition.'
     assert [fact.text for fact in found.first.because] == [
         "order 9 became PENDING",
         "order 9 became APPROVED",

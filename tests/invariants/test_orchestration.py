@@ -75,7 +75,7 @@ def test_approved_without_a_reply() -> None:
     found = failed(history)
     assert set(found) == {"I6", "I11"}
     assert sentence(found["I11"]) == (
-        'Order 17 (12.34) of customer 4 "Ada" became APPROVED, and in that transaction the saga of orders received no reply of customers '
+        'Order 17 (12.34) of customer 4 "Ada" became APPROVED, but in that transaction the saga of orders received no reply of customers '
         "to the command ReserveCredit."
     )
     assert found["I11"].first
@@ -95,7 +95,7 @@ def test_approved_before_anybody_took_the_command() -> None:
     found = failed(history)
     assert set(found) == {"I2", "I6", "I11"}
     assert (
-        sentence(found["I6"]) == "The command ReserveCredit of order 17 (12.34) is in Kafka, and customers neither took it nor parked it."
+        sentence(found["I6"]) == "The command ReserveCredit of order 17 (12.34) is in Kafka, but customers neither took it nor parked it."
     )
     assert found["I11"].first
     assert ("customers replied nothing", "customer_db.message") in [(fact.text, fact.source) for fact in found["I11"].first.because]
@@ -106,7 +106,7 @@ def test_compensated_though_approved() -> None:
     history.approve(17, compensating=True)
     found = failed(history)
     assert set(found) == {"I9"}
-    assert sentence(found["I9"]) == "The saga 0000019d47ef7a11-0242ac1200060000 ran backwards, and order 17 (12.34) is APPROVED."
+    assert sentence(found["I9"]) == "The saga 0000019d47ef7a11-0242ac1200060000 compensated, but order 17 (12.34) is APPROVED."
     assert found["I9"].first
     assert "customers replied CustomerCreditReserved" in [fact.text for fact in found["I9"].first.because]
     assert found["I9"].first.so == (
@@ -122,12 +122,12 @@ def test_replied_twice() -> None:
     found = failed(history)
     assert set(found) == {"I6", "I11", "I12"}  # 2.66 was available at the second reply
     assert sentence(found["I6"]) == (
-        "The command ReserveCredit of order 17 (12.34) came once and had its effect 2 times: the reply CustomerCreditReserved "
+        "The command ReserveCredit of order 17 (12.34) came once but had its effect 2 times: the reply CustomerCreditReserved "
         "and the reply CustomerCreditReserved."
     )
     assert sentence(found["I12"]) == (
-        "The reply CustomerCreditReserved of order 17 (12.34) was published once more, in a transaction that did not change anything "
-        "of the kind: credit was reserved for order 17 before."
+        "The reply CustomerCreditReserved of order 17 (12.34) was published again, in a transaction without such a change: "
+        "credit was reserved for order 17 before."
     )
 
 
@@ -153,7 +153,7 @@ def test_a_refusal_that_was_taken_for_a_grant() -> None:
     found = failed(history)
     assert set(found) == {"I2", "I11"}
     assert sentence(found["I11"]) == (
-        'Order 17 (15.01) of customer 4 "Ada" became APPROVED, and the reply that the saga of orders received '
+        'Order 17 (15.01) of customer 4 "Ada" became APPROVED, but the reply that the saga of orders received '
         "was CustomerCreditLimitExceeded."
     )
     assert found["I2"].first
@@ -191,7 +191,7 @@ def test_a_command_for_an_order_that_was_rolled_back() -> None:
     assert found.first
     assert found.last
     assert found.first.sentence.startswith("The command ReserveCredit is about order 17 (customerService, partition ")
-    assert found.first.sentence.endswith("), and there is no such order.")
+    assert found.first.sentence.endswith("), but there is no such order.")
     assert found.first.so.startswith("the command was sent before the order was committed")
     assert found.last.sentence.startswith("The reply CustomerCreditReserved is about order 17 (CreateOrderSaga-reply, partition ")
     assert found.last.so.startswith("the command ReserveCredit was sent before the order was committed")

@@ -75,7 +75,7 @@ def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop:
     try:
         with workshop.begun("lab", "2", "check", "2.3", "--watch") as process:
             read_until(process, "1 passed in ")
-            read_until(process, "checked again when you save. Ctrl-C ends it.")
+            read_until(process, "checks run again when you save. Ctrl-C stops.")
             workshop.write(file, good + "\nsyntax error\n")
             read_until(process, "customers ended at once: SyntaxError in services/customers/handlers.py, line ")
             workshop.write(file, (ROOT / "labs/02-choreography-saga/starter" / file).read_text())
@@ -153,7 +153,7 @@ def test_what_labkit_has_not_brought_back_is_not_judged(workshop: Learner, stack
     assert marker.exists()
     assert done.returncode == 2, done.stdout
     assert not [c for c in checks.values() if c["verdict"] == "fail"], done.stdout
-    assert checks["1.7"]["sentence"].startswith("labkit has not brought back what it took away: customers: it does not answer")
+    assert checks["1.7"]["sentence"].startswith("labkit has not restored what it stopped: customers: it does not answer")
 
 
 def test_a_service_that_does_not_start_is_told_as_json_too(workshop: Learner, stack: RunningStack) -> None:

@@ -62,18 +62,18 @@ def test_an_event_that_nobody_publishes_is_no_word(tmp_path: Path) -> None:
 def test_code_that_publishes_otherwise_is_not_laid_to_a_right_saga_yml() -> None:
     failed = said(real(CustomerCreditReserved=lambda step: step.publishes.add("OrderRejected")))
     assert failed.sentence == (
-        "Your saga.yml is right about the step of CustomerCreditReserved, and your code does otherwise: "
+        "Your saga.yml is right about the step of CustomerCreditReserved, but your code does something else: "
         "it publishes OrderApproved, OrderRejected."
     )
     assert (failed.expected, failed.found) == ("OrderApproved", "OrderApproved, OrderRejected")
-    assert failed.next_step == "what is done when CustomerCreditReserved comes? see services/orders/handlers.py"
+    assert failed.next_step == "what does the code do when CustomerCreditReserved comes? see services/orders/handlers.py"
 
 
 def test_code_that_does_nothing_is_not_laid_to_a_right_saga_yml_and_the_handler_is_named() -> None:
     found = real()
     del found["OrderCancelled"]
     failed = said(found)
-    assert failed.sentence.startswith("Your saga.yml is right, OrderCancelled starts a step of customers, and your code is not: ")
+    assert failed.sentence.startswith("Your saga.yml is right (OrderCancelled starts a step of customers), but your code is not: ")
     assert failed.so == "customers did nothing with OrderCancelled: its handler of OrderCancelled ran and changed nothing."
 
 

@@ -66,8 +66,8 @@ def test_a_check_beside_it_says_so_before_it_begins(stack: RunningStack) -> None
             assert done.returncode == 2
             assert done.stdout == ""
             assert "labkit load (pid " in done.stderr
-            assert "nothing can be judged, before it has ended" in done.stderr
-            assert "Next: end it" in done.stderr
+            assert "nothing can be judged until the load ends" in done.stderr
+            assert "Next: stop it" in done.stderr
         finally:
             load.send_signal(signal.SIGINT)
             load.communicate()

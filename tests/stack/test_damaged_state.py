@@ -203,7 +203,7 @@ def test_down_ends_whatever_is_damaged_on_a_full_disk_and_up_makes_it_anew(small
         filler = fill(small_disk)
         done = labkit("down")
         assert not labkit.processes()
-        assert "is put aside" in done.stderr
+        assert "was moved to" in done.stderr
         filler.unlink()
         for file in FILES:
             if (labkit.directory / file).is_dir():

@@ -66,7 +66,7 @@ def test_killed_shown_as_failed_and_repaired_by_up(stack: RunningStack, componen
     broken = stack.labkit.status()
     assert not broken["ready"]
     assert [c["state"] for c in broken["components"] if c["name"] == component] == ["failed"]
-    assert f"Started {component}; the rest ran." in stack.labkit("up").stdout
+    assert f"Started {component}; the rest was running." in stack.labkit("up").stdout
     after = stack.pids()
     assert {name for name in after if after[name] != before[name]} == {component}
     works(stack)

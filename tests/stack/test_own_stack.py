@@ -210,7 +210,7 @@ def services(stack: RunningStack, folder: Path) -> Iterator[Path]:
 def test_services_run_from_the_folder_that_was_asked_for(stack: RunningStack, folder: Path) -> None:
     before = stack.pids()
     shown = stack.labkit("up", "--services", str(folder)).stdout
-    assert "Started customers, orders, order-history, relay and gateway; the rest ran." in shown
+    assert "Started customers, orders, order-history, relay and gateway; the rest was running." in shown
     after = stack.pids()
     assert {name for name in after if after[name] == before[name]} == {"mysql", "kafka", "redis", "supervisor"}
     assert {os.readlink(f"/proc/{after[name]}/cwd") for name in ("customers", "gateway")} == {str(folder)}  # noqa: PTH115
@@ -292,6 +292,6 @@ def test_a_changed_schema_is_brought_to_the_database(services: Path, stack: Runn
         schema.write("\nCREATE TABEL IF NOT EXISTS nonsense (id BIGINT PRIMARY KEY);\n")
     done = stack.labkit("up", ok=False)
     assert done.returncode == 1
-    assert "The tables of the services could not be made: " in done.stderr
+    assert "The tables of the services could not be created: " in done.stderr
     assert "CREATE TABEL IF NOT EXISTS nonsense" in done.stderr
     stack.sql("drop table order_db.saga_instance")

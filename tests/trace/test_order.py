@@ -144,19 +144,19 @@ def test_positions_of_two_numbers_are_ordered_and_written_as_the_broker_does() -
 @pytest.mark.parametrize(
     ("stage", "missing", "cause"),
     [
-        (running_backwards, "state", "The saga runs backwards, and its compensation has not rejected the order yet."),
+        (running_backwards, "state", "The saga is compensating, and its compensation has not rejected the order yet."),
         (saga_ended_alone, "state", "The saga has ended, and its last step did not end the order."),
-        (saga_left_open, "saga", "The order is APPROVED, and its saga has not ended: the orchestrator left it in the middle."),
-        (saga_failed, "saga", "The saga ended in an error: a compensation failed, or a reply came that no step expects."),
+        (saga_left_open, "saga", "The order is APPROVED, but its saga has not ended: the orchestrator did not finish it."),
+        (saga_failed, "saga", "The saga ended in an error: a compensation failed, or a reply arrived that no step expects."),
         (
             compensated_though_approved,
             "saga",
-            "The saga ran backwards, and its compensation did not reject the order: it is APPROVED.",
+            "The saga compensated, but its compensation did not reject the order: it is APPROVED.",
         ),
         (
             refused_without_compensation,
             "saga",
-            "The order is REJECTED, and the saga did not run backwards: the orchestrator did not take the refusal for one.",
+            "The order is REJECTED, but the saga did not compensate: the orchestrator did not recognise the refusal.",
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_refused_order_says_why_and_that_nothing_is_reserved(profile: Profile)
     assert list(hops(story, "effect", "state", "saga")) == [
         ("effect", "no credit was reserved"),
         ("state", "order 9 became REJECTED INSUFFICIENT_CREDIT"),
-        *([("saga", f"saga {SAGA} ran backwards and ended")] if profile is ORCHESTRATION else []),
+        *([("saga", f"saga {SAGA} compensated and ended")] if profile is ORCHESTRATION else []),
     ]
 
 

@@ -63,7 +63,7 @@ def verified(stack: RunningStack, *options: str) -> tuple[int, dict[str, Any]]:
 def judged_undisturbed(stack: RunningStack, *options: str) -> "subprocess.CompletedProcess[str]":
     """The verdict of a labkit that did not lose the processor for a second meanwhile, which would excuse missing work."""
     return eventually(
-        lambda: stack.labkit("verify", "--json", *options, ok=False), lambda done: "labkit stood still" not in done.stdout, within_s=120
+        lambda: stack.labkit("verify", "--json", *options, ok=False), lambda done: "labkit stalled" not in done.stdout, within_s=120
     )
 
 
@@ -113,7 +113,7 @@ def never_relayed(shop: Shop) -> str:
             }
         ),
     )
-    return f"OrderApproved of order {shop.order} (12.34) is in the outbox of orders, and Kafka never got it."
+    return f"OrderApproved of order {shop.order} (12.34) is in the outbox of orders, but Kafka never received it."
 
 
 def two_partitions(shop: Shop) -> str:
@@ -131,13 +131,13 @@ def two_partitions(shop: Shop) -> str:
         messages.append(message_id)
         insert = "insert into order_db.message (id, destination, headers, payload, published) values (%s, %s, %s, '{}', 0)"
         shop.sql(insert, message_id, ORDER_CHANNEL, json.dumps(headers))
-    return f"The messages of order {shop.order} (12.34) stand in two partitions of Order"
+    return f"The messages of order {shop.order} (12.34) are in two partitions of Order"
 
 
 def effect_without_inbox(shop: Shop) -> str:
     shop.sql("update order_db.orders set state = 'PENDING' where id = %s", shop.order)
     shop.sql("update order_db.orders set state = 'APPROVED' where id = %s", shop.order)
-    return "and had its effect 2 times"
+    return "but had its effect 2 times"
 
 
 def wrong_view(shop: Shop) -> str:
@@ -148,7 +148,7 @@ def wrong_view(shop: Shop) -> str:
 def back_to_pending(shop: Shop) -> str:
     shop.sql("update order_db.orders set state = 'PENDING' where id = %s", shop.order)
     shop.sql("update order_db.orders set state = 'APPROVED' where id = %s", shop.order)
-    return "went from APPROVED to PENDING, and that way does not exist."
+    return "went from APPROVED to PENDING, which is not a legal transition."
 
 
 def of_no_order(shop: Shop) -> str:
@@ -174,7 +174,7 @@ def told_again(shop: Shop) -> str:
         "select concat(left(id, 30), '777'), destination, headers, payload, 1 from order_db.message where id = %s",
         row["id"],
     )
-    return f"OrderApproved of order {shop.order} (12.34) was published once more, in a transaction that did not change anything of the kind"
+    return f"OrderApproved of order {shop.order} (12.34) was published again, in a transaction without such a change"
 
 
 PLANTED: dict[str, Callable[[Shop], str]] = {
@@ -232,7 +232,7 @@ def test_over_the_limit_for_one_commit_with_a_rotation_and_a_restart_before_it_i
     assert code == 1
     assert found["sentence"] == (
         f'Customer {shop.ada} "Ada" may spend 15.00, and 22.34 was reserved at once: 12.34 for order {shop.order} '
-        "and 10.00 for order 999999, until a later commit put it right."
+        "and 10.00 for order 999999, until a later commit corrected it."
     )
     files = [fact["source"].rpartition(", ")[2].partition(":")[0] for fact in found["because"] if "binlog" in fact["source"]]
     assert len(files) == 3
@@ -261,7 +261,7 @@ def test_a_saga_that_disagrees_with_its_order(shop: Shop, tmp_path: Path) -> Non
         found = judge(evidence, [catalog.find("I9")]).results[0]
     assert found.standing is Standing.FAIL
     assert found.first
-    assert found.first.sentence == f"The saga 1 ran backwards, and order {shop.order} (12.34) is APPROVED."
+    assert found.first.sentence == f"The saga 1 compensated, but order {shop.order} (12.34) is APPROVED."
 
 
 def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> None:

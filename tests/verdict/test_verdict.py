@@ -98,7 +98,7 @@ def test_a_loop_is_named() -> None:
     outcome(history, "moving", stillness_rate="40")
     judgement = judge(history.con)
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.findings[0].sentence.startswith("Order 9 goes round in circles: 26 messages were written about it")
+    assert judgement.findings[0].sentence.startswith("Order 9 is in a loop: 26 messages were written about it")
 
 
 def published_again_and_again() -> History:

@@ -56,7 +56,7 @@ def test_a_handler_that_ran_and_changed_nothing_is_named_and_the_warning_quoted(
     ran = "its handler release_credit ran and changed nothing, and Python warned: "
     ran += "RuntimeWarning: coroutine 'release' was never awaited (handlers.py, line 36)."
     assert so(history, "I2") == f"customers got the event and did nothing with it: {ran}"
-    assert so(history, "I6") == f"customers committed the inbox row and not the effect: {ran}"
+    assert so(history, "I6") == f"customers committed the inbox row but not the effect: {ran}"
 
 
 def test_where_no_handler_ran_or_nobody_says_it_is_asked_which_one() -> None:

@@ -122,7 +122,7 @@ def test_a_stranger_in_a_group_is_named_and_nobody_is_blamed(right: RunningStack
         eventually(lambda: {order_state(gateway, order)[0] for order in orders}, lambda states: "APPROVED" in states)
         code, judged = verified(right)
     assert (code, judged["verdict"]) == (2, "unknown"), judged
-    assert any("a stranger is in the group OrderEventConsumer" in note for note in judged["notes"]), judged["notes"]
+    assert any("a foreign consumer is in the group OrderEventConsumer" in note for note in judged["notes"]), judged["notes"]
     assert not [finding for finding in judged["findings"] if finding["kind"] == "stuck"]
 
 
@@ -194,7 +194,7 @@ def test_labkit_that_was_suspended_is_unknown_when_something_is_missing(right: R
         os.killpg(verifying.pid, signal.SIGCONT)
     said = verifying.communicate(timeout=TIMEOUT)[0]
     assert verifying.returncode == 2, said
-    assert "labkit stood still" in said
+    assert "labkit stalled" in said
 
 
 @contextmanager
@@ -259,4 +259,4 @@ def test_a_service_that_takes_all_its_memory_fails(changed: Callable[..., Runnin
     code, judged = verified(stack)
     assert (code, judged["verdict"]) == (1, "fail"), judged
     ended = next(finding for finding in judged["findings"] if finding["title"] == "customers ended by itself")
-    assert "it used more memory than it may" in json.dumps(ended)
+    assert "it exceeded its memory limit" in json.dumps(ended)

@@ -72,11 +72,11 @@ def test_start_asks_before_it_empties_stores(seat: Learner) -> None:
     mine = seat.read(APP) + "\n# mine\n"
     seat.write(APP, mine)
     said = seat.at_terminal("lab", "8", "start", answer="")
-    assert "All customers, orders and messages of the stack" in said
+    assert "This deletes all customers, orders and messages of the stack" in said
     assert "Nothing was changed." in said
     assert (customers(seat), seat.read(APP)) == (1, mine)
     said = seat.at_terminal("lab", "8", "start", answer="y")
-    assert "All customers, orders and messages are gone" in said
+    assert "All customers, orders and messages are deleted" in said
     assert customers(seat) == 0
     assert "[y/N]" not in seat.at_terminal("lab", "7", "start", answer="y"), "empty stores are no loss"
 
@@ -91,7 +91,7 @@ def test_start_asks_before_it_takes_another_workspaces_stack(seat: Learner, tmp_
 
 
 def test_down_with_its_data_asks(seat: Learner) -> None:
-    assert "is removed for good. Go on?" in (said := seat.at_terminal("down", "--data", answer="n"))
+    assert "This deletes all data of the stack" in (said := seat.at_terminal("down", "--data", answer="n"))
     assert "Nothing was changed." in said
     assert json.loads(seat("status", "--json").stdout)["ready"]
 
@@ -101,8 +101,8 @@ def test_a_deleted_file_is_named_with_the_way_back(seat: Learner) -> None:
     (seat.folder / APP).unlink()
     done = seat("restart", "orders", ok=False)
     assert f"{APP} is missing" in done.stderr.splitlines()[0], done.stderr
-    assert last_line(done.stderr) == f"Next: labkit lab 7 restore {APP}, then the same again"
-    assert f"{APP} is as the lab brought it." in seat("lab", "7", "restore", APP).stdout
+    assert last_line(done.stderr) == f"Next: labkit lab 7 restore {APP}, then run the same command again"
+    assert f"{APP} is as the lab provides it." in seat("lab", "7", "restore", APP).stdout
     seat("restart", "orders")
 
 
@@ -140,7 +140,7 @@ def test_a_check_that_fails_again_asks_whether_the_edit_is_saved(seat: Learner) 
 def test_in_the_clone_a_pass_says_that_exercises_begin_with_a_workspace(seat: Learner) -> None:
     clone = Learner(seat.labkit, seat.kit, seat.kit)
     said = clone("lab", "1", "check", "1.1").stdout
-    assert "These are labkit's own services, with every exercise done. Yours begin with a workspace." in said
+    assert "These are labkit's own services, with every exercise done. To write your own, make a workspace." in said
     assert "labkit init workshop" in said.splitlines()[-1]
     seat("lab", "7", "reset", "--yes")
 

@@ -64,14 +64,14 @@ def restored(seat: Learner) -> str:
 def test_no_stack_of_that_name_is_told(learner: Learner) -> None:
     done = learner("reset", "--stack", "nobody-*", "--yes", ok=False)
     assert done.returncode == 254
-    assert "No stack is called 'nobody-*'" in done.stderr
+    assert "No stack matches 'nobody-*'" in done.stderr
 
 
 def test_a_reset_of_the_workspace_keeps_files_notes_and_the_old_progress(at_lab_7: Learner) -> None:
     at_lab_7("lab", "7", "hint")
     said = at_lab_7("reset", "--workspace", "--yes").stdout
-    assert "Your earlier work is kept" in said
-    assert "the old one is kept as progress.until-" in said
+    assert "Your earlier work is saved" in said
+    assert "the old progress is saved as progress.until-" in said
     assert not (at_lab_7.folder / "saga.yml").exists()
     assert at_lab_7.read("notes.md") == "what I think\n"
     assert json.loads(at_lab_7("labs", "--json").stdout)[1]["state"] == "not started"
@@ -99,7 +99,7 @@ def test_what_is_lost_is_asked_on_a_terminal_and_no_is_the_default(at_lab_7: Lea
         while part := os.read(keys, 65536):
             seen += part.decode()
     os.close(keys)
-    assert "Throw away your progress in" in seen
+    assert "This deletes your progress in" in seen
     assert "[y/N]" in seen
     assert "Nothing was changed." in seen
     assert (at_lab_7.folder / "saga.yml").exists()

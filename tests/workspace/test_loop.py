@@ -42,7 +42,7 @@ def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> Non
     before = pids(seat)
     said = seat("lab", "7", "start").stdout
     assert "Changed in your workspace: saga.yml, services/orders/handlers.py." in said
-    assert f"All customers, orders and messages are gone; the services run from {seat.folder}." in said
+    assert f"All customers, orders and messages are deleted; the services run from {seat.folder}." in said
     assert said.splitlines()[-1] == "Next: labkit lab 7"
     assert customers(seat) == 0
     after = pids(seat)
@@ -53,7 +53,7 @@ def test_start_lays_the_lab_empties_the_stores_and_says_so(seat: Learner) -> Non
     new_customer(seat)
     seat.write("services/orders/handlers.py", seat.read("services/orders/handlers.py") + "\n# edited\n")
     again = seat("lab", "7", "start").stdout
-    assert again.startswith("You are in lab 7 already, so nothing was changed.")
+    assert again.startswith("You are already in lab 7, so nothing was changed.")
     assert again.splitlines()[-1] == "Next: labkit lab 7"
     assert customers(seat) == 1
     assert seat.read("services/orders/handlers.py").endswith("# edited\n")
@@ -138,7 +138,7 @@ def test_jump_begins_a_lab_as_if_those_before_were_done(seat: Learner) -> None:
 def test_a_lab_that_was_never_started_is_not_judged(learner: Learner) -> None:
     done = learner("lab", "7", "check", ok=False)
     assert done.returncode == 254
-    assert done.stderr.splitlines() == ["Lab 7 was never started here, so nothing is judged.", "Next: labkit lab 7 start"]
+    assert done.stderr.splitlines() == ["Lab 7 was not started here, so nothing is judged.", "Next: labkit lab 7 start"]
     assert not (learner.folder / ".labkit/progress.json").exists()
 
 
@@ -155,7 +155,7 @@ def test_init_makes_an_editable_copy_once(learner: Learner, tmp_path: Path) -> N
     desk = Learner(learner.labkit, learner.kit, tmp_path)
     learner.write("services/orders/handlers.py", "mine\n")
     said = desk("init", "workshop").stdout
-    assert "is a workspace already; none of its files was touched" in said
+    assert "is already a workspace; none of its files was touched" in said
     assert learner.read("services/orders/handlers.py") == "mine\n"
     (learner.folder / ".labkit/workspace.json").write_text("{")
     broken = learner("labs", ok=False)
@@ -173,7 +173,7 @@ def test_init_refuses_what_is_somebody_elses(learner: Learner, tmp_path: Path) -
     done = desk("init", "full", ok=False)
     assert "is not empty: it has thesis.txt" in done.stderr
     assert list((tmp_path / "full").iterdir()) == [tmp_path / "full" / "thesis.txt"]
-    assert "lies inside the workspace" in learner("init", "inner", ok=False).stderr
+    assert "is inside the workspace" in learner("init", "inner", ok=False).stderr
 
 
 def test_an_init_that_was_interrupted_is_done_again(learner: Learner, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_predict_refuses_an_answer_that_is_none_and_asks_nobody_without_a_termin
     assert learner("lab", "7", "predict", "--answer", "4", ok=False).returncode == 254
     done = learner("lab", "7", "predict", ok=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (254, "Next: labkit lab 7 predict 7.2 --answer NUMBER")
-    assert "asks nothing" in learner("lab", "7", "predict", "7.3").stdout
+    assert "has no questions" in learner("lab", "7", "predict", "7.3").stdout
     assert "has no step 7.9" in learner("lab", "7", "predict", "7.9", ok=False).stderr
 
 
@@ -248,7 +248,7 @@ def test_the_tour_shows_the_learners_own_file_and_line(at_lab_7: Learner) -> Non
     lines = at_lab_7.read("services/orders/handlers.py").splitlines()
     number = next(n for n, line in enumerate(lines, 1) if "# TODO: this is lab 7's" in line)
     assert f"1 of 2  services/orders/handlers.py:{number}\n" in said
-    assert "This is what is to be mended." in said
+    assert "This is what to repair." in said
     at_lab_7.write("services/orders/handlers.py", "all mine\n")
     assert "labs/07-a-lab/starter/services/orders/handlers.py:" in at_lab_7("lab", "7", "tour").stdout
 

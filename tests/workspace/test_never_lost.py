@@ -53,7 +53,7 @@ def test_killed_in_the_middle_the_work_can_be_brought_back(
 def test_a_change_that_was_interrupted_is_finished_and_told(at_lab_7: Learner, died: Callable[..., None], place: str) -> None:
     died("lab", "7", "solution", "--apply", "--yes", at=place)
     done = at_lab_7("lab", "7", "hint")
-    assert "`labkit lab 7 solution --apply` was interrupted; its change of the files is finished now." in done.stderr
+    assert "`labkit lab 7 solution --apply` was interrupted; its file changes are finished now." in done.stderr
     assert "# TODO: this is lab 7's" not in at_lab_7.read("services/orders/handlers.py")
     assert len(kept(at_lab_7)) == 1
 
@@ -64,7 +64,7 @@ def test_what_was_edited_since_the_interruption_is_kept_too(at_lab_7: Learner, d
     at_lab_7.write("services/customers/handlers.py", "LATER = 1\n")
     later = work(at_lab_7)
     done = at_lab_7("lab", "7", "hint")
-    assert "What you edited since is kept as lab-7-" in done.stderr
+    assert "Your later edits are saved as lab-7-" in done.stderr
     assert kept(at_lab_7) == [before, later]
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_snapshot_is_refused_and_the_files_stay(at_lab_7: Learner) -> 
     (at_lab_7.folder / ".labkit/snapshots" / name / "files/services/a.py").write_text("b")
     done = at_lab_7("lab", "7", "restore", name, ok=False)
     assert done.returncode == 1
-    assert f"The snapshot {name} is not as labkit made it." in done.stderr
+    assert f"The snapshot {name} has changed since labkit made it." in done.stderr
     assert work(at_lab_7) == before
 
 

@@ -72,7 +72,7 @@ def test_a_lab_that_is_not_there_is_kept_and_told(learner: Learner, space: Works
     data["labs"]["99"] = {"checks": {"99.1": {"state": "passed", "when": 1.0}}}
     progress.path_of(space).write_text(json.dumps(data))
     assert "7.2" in learner("report").stdout
-    assert "Lab 99: this labkit does not have it; what is known of it is kept." in learner("report").stdout
+    assert "Lab 99: this labkit does not have it; its progress is preserved." in learner("report").stdout
     judged(space, CheckVerdict("7.3", "pass"))
     assert json.loads(progress.path_of(space).read_text())["labs"]["99"]["checks"]["99.1"]["state"] == "passed"
 
@@ -127,7 +127,7 @@ def test_a_file_that_was_cut_off_is_kept_and_the_one_before_it_is_used(learner: 
 def test_without_a_copy_progress_begins_anew_and_nothing_is_lost(learner: Learner, space: Workspace) -> None:
     progress.path_of(space).write_text("{")
     done = learner("labs")
-    assert "your progress starts over, your files are as they were" in done.stderr
+    assert "your progress starts over, your files are unchanged" in done.stderr
     assert [path.read_text() for path in space.labkit_folder.glob("progress.broken-*.json")] == ["{"]
 
 

@@ -58,7 +58,7 @@ def batches(data: bytes) -> Iterator[Batch]:
         if end > len(data):
             return
         if magic < 2:
-            raise ValueError(f"Kafka holds records of a form ({magic}) that labkit does not read")
+            raise ValueError(f"Kafka holds records in a format ({magic}) that labkit does not read")
         yield Batch(base, base + delta, attributes, producer, count, data[at + HEADER.size : end])
         at = end
 

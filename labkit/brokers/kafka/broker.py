@@ -84,7 +84,7 @@ class Kafka:
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-        with library.asked(f"Kafka did not make {channel}"):
+        with library.asked(f"Kafka did not create {channel}"):
             admin = self._admin()
             (made,) = admin.create_topics([NewTopic(channel, num_partitions=partitions, replication_factor=1)]).values()
             try:

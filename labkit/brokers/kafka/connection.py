@@ -43,7 +43,7 @@ class KafkaConnection(WireClient):
                 if offset >= 0:
                     found[name, partition] = Position(offset)
         if error := answer.take("h"):
-            raise error_of(error, f"Kafka does not tell the offsets of the group {group}")
+            raise error_of(error, f"Kafka does not report the offsets of the group {group}")
         return found
 
     def behind(self, committed: Mapping[Place, Position], bounds: Mapping[Place, Bounds]) -> Behind:
@@ -75,7 +75,7 @@ class KafkaConnection(WireClient):
         answer.take("i"), answer.take("i"), answer.text(), answer.take("i"), answer.take("i")
         error, _, stable = answer.take("h"), answer.take("q"), answer.take("q")
         if error:
-            raise error_of(error, f"Kafka does not give the records of {topic}, partition {partition}")
+            raise error_of(error, f"Kafka does not return the records of {topic}, partition {partition}")
         aborted = [(answer.take("q"), answer.take("q")) for _ in range(max(answer.take("i"), 0))]
         found, went_to = readable(answer.bytes(), start, aborted)
         return found, went_to, stable

@@ -35,7 +35,7 @@ def read(account: Account, starts: Mapping[Place, Position], ends: Mapping[Place
         }
     )
     try:
-        with library.asked("Kafka does not give its records"):
+        with library.asked("Kafka does not return its records"):
             consumer.assign([TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in unread])
             yield from _read(consumer, unread, silence_s)
     finally:
@@ -49,7 +49,7 @@ def _read(consumer: "Consumer", unread: dict[Place, Position], silence_s: float)
     while unread:
         batch = consumer.consume(BATCH, 0.02) or consumer.consume(1, silence_s)
         if not batch:
-            raise OSError(f"Kafka gave no further record within {silence_s:.0f} s")
+            raise OSError(f"Kafka returned no further record within {silence_s:.0f} s")
         found = []
         for message in batch:
             place = (message.topic() or "", message.partition() or 0)

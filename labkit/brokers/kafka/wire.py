@@ -164,7 +164,7 @@ class WireClient:
                 answer.take("q")  # timestamp
                 offset = answer.take("q")
                 if error:
-                    raise error_of(error, f"Kafka does not tell the offsets of {name}, partition {partition}")
+                    raise error_of(error, f"Kafka does not report the offsets of {name}, partition {partition}")
                 found[name, partition] = Position(offset)
         return found
 

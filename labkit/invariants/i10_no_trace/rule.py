@@ -14,7 +14,7 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
         where = f"{row['channel']}, partition {row['partition_no']}, offset {row['offset_no']}"
     what = f"order {order_id}" if is_order else f"customer {row['customer_id']}"
     facts = [
-        (f"{row['event']} of {what} is there", where),
+        (f"{row['event']} of {what} exists", where),
         (f"there is no {what}, now or at any commit", table(tables, "orders" if is_order else "customers")),
     ]
     if is_order:
@@ -37,13 +37,13 @@ RULE = Invariant(
     details=_details,
     anomalies={
         "no_order": Anomaly(
-            "{Event} is about order {order_id} ({where}), and there is no such order.",
+            "{Event} is about order {order_id} ({where}), but there is no such order.",
             "the {message} was sent before the order was committed, and the order was rolled back: "
             "{message} and order belong in one transaction.",
             TRACE_MESSAGE,
         ),
         "no_customer": Anomaly(
-            "{Event} is about customer {customer_id} ({where}), and there is no such customer.",
+            "{Event} is about customer {customer_id} ({where}), but there is no such customer.",
             "the {message} was sent before the customer was committed, and the customer was rolled back: "
             "{message} and customer belong in one transaction.",
             TRACE_MESSAGE,

@@ -72,37 +72,37 @@ def _apart(tables: EvidenceTables, order_id: int, component: str, subscriber: st
 
 RULE = Invariant(
     "Right answer, right cause",
-    "Credit is granted when it is there and refused when it is not, and an order leaves PENDING because of that answer.",
+    "Credit is granted when it is available and refused when it is not, and an order leaves PENDING because of that answer.",
     needs=("binlog",),
     over_time=True,
     details=_details,
     anomalies={
         "refused_though_free": Anomaly(
-            "{Order} of {customer} was refused for lack of credit, and there was enough: {free} of {credit_limit} was free{beside}.",
+            "{Order} of {customer} was refused for lack of credit, but there was enough: {free} of {credit_limit} was free{beside}.",
             "{sender} {answered} {answer} where {right} is right: how does it compare the total with what is free?",
         ),
         "granted_though_short": Anomaly(
-            "{Order} of {customer} was granted credit, and there was not enough: only {free} of {credit_limit} was free{beside}.",
-            "{sender} {answered} {answer} where {right} is right: does it count what is reserved already?",
+            "{Order} of {customer} was granted credit, but there was not enough: only {free} of {credit_limit} was free{beside}.",
+            "{sender} {answered} {answer} where {right} is right: does it count what is already reserved?",
         ),
         "unknown_though_there": Anomaly(
-            "{Order} was refused because customer {customer_id} does not exist, and {customer} does.",
-            "{sender} {answered} {answer} about a customer whom it has.",
+            "{Order} was refused because customer {customer_id} does not exist, but {customer} does.",
+            "{sender} {answered} {answer} about a customer that exists.",
         ),
         "granted_to_nobody": Anomaly(
-            "{Order} was granted the credit of customer {customer_id}, and there is no such customer.",
+            "{Order} was granted the credit of customer {customer_id}, but there is no such customer.",
             "{sender} {answered} {answer} where {right} is right.",
         ),
         "refused_for_nobody": Anomaly(
-            "{Order} was refused for lack of credit of customer {customer_id}, and there is no such customer.",
+            "{Order} was refused for lack of credit of customer {customer_id}, but there is no such customer.",
             "{sender} {answered} {answer} where {right} is right.",
         ),
         "no_cause": Anomaly(
-            "{Order} of {customer} became {state}{because_of}, and in that transaction {decider} received no {awaited}.",
+            "{Order} of {customer} became {state}{because_of}, but in that transaction {decider} received no {awaited}.",
             "{decider} decided by itself: an order leaves PENDING only in the transaction that notes the {answer_kind} as received.",
         ),
         "wrong_cause": Anomaly(
-            "{Order} of {customer} became {state}{because_of}, and the {answer_kind} that {decider} received was {answer}.",
+            "{Order} of {customer} became {state}{because_of}, but the {answer_kind} that {decider} received was {answer}.",
             "{decider} turned {answer} into {state}{because_of}: which handler takes {answer}?",
         ),
     },

@@ -30,31 +30,31 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
 
 RULE = Invariant(
     "Written once, with the change",
-    "A message that tells of a change is written once, in the transaction of that change.",
+    "A message that announces a change is written once, in the transaction of that change.",
     needs=("binlog",),
     over_time=True,
     details=_details,
     anomalies={
         "twice": Anomaly(
             "{Event} of {subject} was published {messages} times, as {messages} messages, and {what} once.",
-            "the messages have ids of their own, so nobody can take the second for a copy of the first: "
+            "the messages have different ids, so no subscriber can recognise the second as a copy: "
             "{sender} must publish {event} once, where it makes the change.",
             TRACE_MESSAGE,
         ),
         "apart": Anomaly(
             "{What} in one transaction, and {event} of {subject} was written in another.",
-            "a crash between the two leaves a change of which nobody hears, or tells of one that never was: "
-            "the change and the {message} that tells of it belong in one transaction.",
+            "a crash between the two leaves the change without its {message}, or the {message} without its change: "
+            "the two belong in one transaction.",
             TRACE_MESSAGE,
         ),
         "again": Anomaly(
-            "{Event} of {subject} was published once more, in a transaction that did not change anything of the kind: {what} before.",
-            "{sender} publishes {event} without looking whether there is something to tell: it belongs to the change, and to nothing else.",
+            "{Event} of {subject} was published again, in a transaction without such a change: {what} before.",
+            "{sender} publishes {event} without checking for a change to announce: it belongs to the change, and to nothing else.",
             TRACE_MESSAGE,
         ),
         "untrue": Anomaly(
-            "{Event} of {subject} was published, and the change that it belongs to never was: {never}.",
-            "{sender} wrote {event} without that change, which it made neither in that transaction nor in any other.",
+            "{Event} of {subject} was published, but the change that it announces was never made: {never}.",
+            "{sender} wrote {event} without that change, and made the change in no other transaction either.",
             TRACE_MESSAGE,
         ),
     },

@@ -29,7 +29,7 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
             "commit_no = ? AND before IS NOT NULL ORDER BY order_id",
             *(customer, until),
         )
-        ended = ", until a later commit put it right"
+        ended = ", until a later commit corrected it"
         facts += [(f"{amount} of order {order} was released", at(reservations, tables.commit(until))) for order, amount in freed]
     last_order, last_amount, _ = held[-1] if held else (None, Decimal(0), None)
     fields = {
@@ -44,7 +44,7 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
 
 RULE = Invariant(
     "Credit limit",
-    "What is reserved of a customer's credit never adds up to more than the customer's limit.",
+    "A customer's reservations never add up to more than the customer's limit.",
     needs=("tables",),
     wants=("binlog",),
     over_time=True,
@@ -53,12 +53,12 @@ RULE = Invariant(
     anomalies={
         "over": Anomaly(
             "{Customer} may spend {credit_limit}, and {reserved} was reserved at once: {held}{ended}.",
-            "customers reserved credit for {last_order} when only {left} was free: it decided without counting what was reserved already.",
+            "customers reserved credit for {last_order} when only {left} was free: it decided without counting what was already reserved.",
             "labkit trace order {last_order_id}",
         ),
         "over_now": Anomaly(
             "{Customer} may spend {credit_limit}, and {reserved} is reserved: {held}.",
-            "customers reserved credit without counting what was reserved already.",
+            "customers reserved credit without counting what was already reserved.",
             TRACE_CUSTOMER,
         ),
     },

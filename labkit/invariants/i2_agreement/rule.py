@@ -66,8 +66,8 @@ def _contradiction(tables: EvidenceTables, order_id: int, state: str) -> str:
     if not has_answer(tables, order_id, "granted"):
         return "customers reserved credit for an order that it refused."
     if has_answer(tables, order_id, "refused"):
-        return f"customers {answered(tables)} twice, and both answers differ: the order was looked at twice."
-    return f"customers reserved credit and said so, and orders made the order {state} all the same, or had done so before."
+        return f"customers {answered(tables)} twice, and the answers differ: it checked the order twice."
+    return f"customers reserved credit and said so, but orders made the order {state} anyway, or had done so before."
 
 
 RULE = Invariant(
@@ -88,15 +88,15 @@ RULE = Invariant(
             "credit for one order was reserved more than once: which message led to the second reservation?",
         ),
         "wrong_customer": Anomaly(
-            "{Order} of {customer} is APPROVED, but it is {holder_name} whose credit is reserved for it ({reserved}).",
-            "customers reserved the credit of another customer than the one that {request} names.",
+            "{Order} of {customer} is APPROVED, but the credit of {holder_name} is reserved for it ({reserved}).",
+            "customers reserved the credit of a customer other than the one that {request} names.",
         ),
         "wrong_amount": Anomaly(
             "{Order} of {customer} is APPROVED, but {reserved} is reserved for it, not {total}.",
-            "customers reserved another amount than the total that {request} names.",
+            "customers reserved an amount other than the total that {request} names.",
         ),
         "no_order": Anomaly(
-            "{Customer} holds {reserved} for order {order_id}, and there is no such order.",
+            "{Customer} holds {reserved} for order {order_id}, but there is no such order.",
             "credit was reserved for an order that does not exist: was {request} sent before the order was committed?",
         ),
     },

@@ -22,17 +22,17 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
         case "lost":
             return Details({}, [*asked, (f"there is no order {order_id}", orders)])
         case "altered":
-            return Details({}, [*asked, (f"order {order_id} is there for customer {row['other_id']} for {row['state']}", orders)])
+            return Details({}, [*asked, (f"order {order_id} exists for customer {row['other_id']} for {row['state']}", orders)])
         case "twice":
             found = tables.rows(
                 "SELECT id FROM all_orders WHERE customer_id = ? AND total = ? ORDER BY id", row["customer_id"], row["total"]
             )
-            there = [(f"order {o} is there for customer {row['customer_id']} for {row['total']}", orders) for (o,) in found]
+            there = [(f"order {o} exists for customer {row['customer_id']} for {row['total']}", orders) for (o,) in found]
             return Details({}, [*asked, *there])
         case "not_cancelled" | "cancelled_unasked":
             return Details({}, [(_cancelling(tables, order_id), "the scenario's requests"), became(tables, order_id, row["state"])])
         case _:
-            return Details({}, [*asked, (f"order {order_id} is there", orders)])
+            return Details({}, [*asked, (f"order {order_id} exists", orders)])
 
 
 def _request(tables: EvidenceTables, row: dict[str, Any]) -> Facts:
@@ -56,13 +56,13 @@ def _pending(tables: EvidenceTables, order_id: int) -> Details:
     story = story_of(tables.connection, order_id)
     hops = [hop for hop in story.hops if hop.key not in ("view", "outbox")]
     missing = [hop for hop in story.hops if hop.mark.value == "✗" and hop.key == "outbox"]
-    so = story.diagnosis.text if story.diagnosis else "nobody reacts to what was said about this order."
+    so = story.diagnosis.text if story.diagnosis else "no subscriber reacts to the messages about this order."
     return Details({}, list(facts_of([*hops, *missing])), so)
 
 
 RULE = Invariant(
     "Progress",
-    "Every order that was accepted is there once, as it was asked for, and comes to an end.",
+    "Every accepted order exists once, as it was requested, and comes to an end.",
     needs=("tables",),
     at_rest=True,
     missing=frozenset({"pending", "saga_open"}),
@@ -74,27 +74,27 @@ RULE = Invariant(
             "{decider} waits for a reply to {request}, and none will come.",
         ),
         "lost": Anomaly(
-            "{Order} of {customer} was accepted with 200, and there is no such order.",
+            "{Order} of {customer} was accepted with 200, but there is no such order.",
             "orders answered before the order was committed.",
         ),
         "altered": Anomaly(
             "Order {order_id} was placed for {customer} with a total of {total}, and orders holds it for customer {other_id} with {state}.",
-            "orders stored something else than what it was asked for.",
+            "orders stored something other than what was requested.",
         ),
         "twice": Anomaly(
-            "{Customer} placed one order for {total}, and orders holds more than one: {order_id} and {other_id}.",
+            "{Customer} placed one order for {total}, but orders holds more than one: {order_id} and {other_id}.",
             "one request was carried out more than once: who sent it again?",
         ),
         "refused_but_there": Anomaly(
-            "An order of {customer} for {total} was refused, and orders holds it all the same, as order {order_id}.",
+            "An order of {customer} for {total} was refused, but orders holds it anyway, as order {order_id}.",
             "orders refused a request after it had stored it.",
         ),
         "not_cancelled": Anomaly(
-            "Cancelling {order} was accepted with 200, and the order is {state}.",
-            "orders answered before the cancelling was committed, or something changed the order afterwards.",
+            "Cancelling {order} was accepted with 200, but the order is {state}.",
+            "orders answered before the cancellation was committed, or something changed the order afterwards.",
         ),
         "cancelled_unasked": Anomaly(
-            "{Order} of {customer} is CANCELLED, and nobody asked for that.", "orders cancelled an order without a request."
+            "{Order} of {customer} is CANCELLED, but no request asked for that.", "orders cancelled an order without a request."
         ),
     },
 )

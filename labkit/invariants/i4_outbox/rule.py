@@ -41,24 +41,24 @@ RULE = Invariant(
     details=_details,
     anomalies={
         "unpublished": Anomaly(
-            "{Event} of {subject} is in the outbox of {sender}, and {broker} never got it.",
+            "{Event} of {subject} is in the outbox of {sender}, but {broker} never received it.",
             "the relay did not publish this row{marked}.",
             TRACE_MESSAGE,
         ),
         "stranger": Anomaly(
-            "{Broker} holds {event} of {subject} ({channel}, partition {partition_no}, offset {offset_no}), and no outbox does.",
-            "something published to {broker} past the outbox: the message was not part of any transaction.",
+            "{Broker} holds {event} of {subject} ({channel}, partition {partition_no}, offset {offset_no}), but no outbox does.",
+            "something published to {broker}, bypassing the outbox: the message was not part of any transaction.",
             TRACE_MESSAGE,
         ),
         "elsewhere": Anomaly(
             "{Event} of {subject} was published on the topic {channel}, which is not the one that its outbox row names.",
-            "the relay took another topic than the row's destination.",
+            "the relay used a topic other than the row's destination.",
             TRACE_MESSAGE,
         ),
         "no_message": Anomaly(
             "{Broker} holds a record that is not a message at all ({channel}, partition {partition_no}, offset "
             "{offset_no}), and labkit did not plant it.",
-            "something wrote to the topic {channel} past the outbox.",
+            "something wrote to the topic {channel}, bypassing the outbox.",
             "labkit topics --by-key",
         ),
     },

@@ -27,14 +27,14 @@ RULE = Invariant(
     details=_details,
     anomalies={
         "two_partitions": Anomaly(
-            "The messages of {subject} stand in two partitions of {channel}: {before_event} in "
+            "The messages of {subject} are in two partitions of {channel}: {before_event} in "
             "{before_partition}, {event} in {partition_no}.",
             "{event} was published with the key {key!r} and {before_event} with {before_key!r}: only messages "
-            "with one key keep their order, and {aggregate_id} should be the key of both.",
+            "with the same key keep their order, and {aggregate_id} should be the key of both.",
             TRACE_MESSAGE,
         ),
         "overtaken": Anomaly(
-            "{Event} of {subject} was committed after {before_event}, and stands before it in {broker}: {channel}, "
+            "{Event} of {subject} was committed after {before_event}, but stands before it in {broker}: {channel}, "
             "partition {partition_no}, offset {offset_no} before {before_offset}.",
             "the relay published {event} first: it must take the rows of one aggregate in the order of their commits.",
             TRACE_MESSAGE,

@@ -17,7 +17,7 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     facts = [*_published(tables, row), _received(tables, row, service, schema), *_effects(tables, row, schema, words, names)]
     shown = " and ".join(message_words(tables, name) for name in names) if row["kind"] == "twice" and names else words
     who = handler_words(tables, service, row["event"], row["message_id"]) if row["kind"] == "no_effect" else "?"
-    so = "" if who.endswith("?") else f"{service} committed the inbox row and not the effect: {who}"
+    so = "" if who.endswith("?") else f"{service} committed the inbox row but not the effect: {who}"
     return Details({"service": service, "effect_words": shown}, facts, so)
 
 
@@ -29,7 +29,7 @@ def _published(tables: EvidenceTables, row: dict[str, Any]) -> Facts:
     message = tables.message(row["message_id"])
     if not message or not message.first:
         return []
-    copies = f", {len(message.copies)} times" if len(message.copies) > 1 else ""
+    copies = f" {len(message.copies)} times" if len(message.copies) > 1 else ""
     return [(f"{row['event']} was published{copies}", ", ".join(copy.place for copy in message.copies[:SHOWN]))]
 
 
@@ -70,16 +70,16 @@ RULE = Invariant(
     details=_details,
     anomalies={
         "never_taken": Anomaly(
-            "{Event} of {order} is in {broker}, and {service} neither took it nor parked it.",
-            "{service} went past {event} without doing anything: was the offset committed before the work was?",
+            "{Event} of {order} is in {broker}, but {service} neither took it nor parked it.",
+            "{service} skipped {event} without doing anything: was the offset committed before the work was?",
         ),
         "twice": Anomaly(
-            "{Event} of {order} came once and had its effect {effects} times: {effect_words}.",
+            "{Event} of {order} came once but had its effect {effects} times: {effect_words}.",
             "{service} took the message again when it was delivered again: its id is not noted in the transaction of its effect.",
         ),
         "no_effect": Anomaly(
-            "{service} noted {event} of {order} as received, and nothing came of it: {effect_words} is missing.",
-            "{service} committed the inbox row and not the effect: they belong in one transaction, and a "
+            "{service} noted {event} of {order} as received, but nothing followed from it: {effect_words} is missing.",
+            "{service} committed the inbox row but not the effect: they belong in one transaction, and a "
             "handler must be there for {event}.",
         ),
         "effect_outside": Anomaly(

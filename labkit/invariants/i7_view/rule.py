@@ -46,24 +46,24 @@ RULE = Invariant(
         ),
         "name": Anomaly(
             "The order history calls {customer} {found!r}; the name is {expected!r}.",
-            "order-history took the name from something else than {source}.",
+            "order-history took the name from something other than {source}.",
             TRACE_CUSTOMER,
         ),
         "limit": Anomaly(
             "The order history shows a limit of {found} for {customer}; it is {expected}.",
-            "order-history took the limit from something else than {source}.",
+            "order-history took the limit from something other than {source}.",
             TRACE_CUSTOMER,
         ),
         "no_order": Anomaly("The order history of {customer} does not show {order}, which is {expected}.", ""),
         "extra_order": Anomaly(
-            "The order history of {customer} shows order {order_id}, and the customer has no such order.",
+            "The order history of {customer} shows order {order_id}, but the customer has no such order.",
             "order-history put the order into the view of the wrong customer, or left it there when the stores were emptied.",
             TRACE_CUSTOMER,
         ),
         "state": Anomaly("The order history of {customer} shows {order} as {found}; it is {expected}.", ""),
         "total": Anomaly(
             "The order history of {customer} shows a total of {found} for order {order_id}; it is {expected}.",
-            "order-history took the total from something else than the order's events.",
+            "order-history took the total from something other than the order's events.",
         ),
     },
 )

@@ -29,17 +29,17 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
 
 RULE = Invariant(
     "Legal transitions",
-    "An order is born PENDING, becomes APPROVED or REJECTED once, and only an APPROVED one becomes CANCELLED.",
+    "An order starts as PENDING, becomes APPROVED or REJECTED once, and only an APPROVED one becomes CANCELLED.",
     needs=("binlog",),
     over_time=True,
     details=_details,
     anomalies={
         "illegal": Anomaly(
-            "{Order} of {customer} went from {state_before} to {state_after}, and that way does not exist.",
-            "orders wrote the new state without looking at the old one.",
+            "{Order} of {customer} went from {state_before} to {state_after}, which is not a legal transition.",
+            "orders wrote the new state without checking the old one.",
         ),
         "born": Anomaly(
-            "{Order} of {customer} was stored as {state_after}; every order is born PENDING.",
+            "{Order} of {customer} was stored as {state_after}; every order starts as PENDING.",
             "orders decided about an order before customers had {answered}.",
         ),
         "removed": Anomaly(

@@ -88,7 +88,7 @@ class Kafka:
 
     def hint(self, stack: Stack, name: str) -> str:
         where = stack.account_of(name) if stack.runtime == NATIVE else f"127.0.0.1:{PORT_IN_CONTAINER}"
-        return f"Kafka's own scripts log in by: kafka-topics.sh --bootstrap-server {where} --command-config $KAFKA_CLIENT --list"
+        return f"Kafka's own scripts log in with: kafka-topics.sh --bootstrap-server {where} --command-config $KAFKA_CLIENT --list"
 
 
 def _client_settings(stack: Stack, name: str) -> str:

@@ -75,4 +75,4 @@ class Mysql:
         return {"MYSQL_PWD": at.password, **place}
 
     def hint(self, stack: Stack, name: str) -> str:
-        return f"The administrator is logged in by: mysql --user={stack.mysql.user}"
+        return f"Log in as the administrator with: mysql --user={stack.mysql.user}"

@@ -31,7 +31,7 @@ ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed", "Custome
 
 PROFILE = Profile(
     name="choreography",
-    sentence="Services react to each other's events; nobody is in charge.",
+    sentence="Services react to each other's events; no service is in charge.",
     servers=(MYSQL, KAFKA, REDIS),
     services=(CUSTOMERS, ORDERS, ORDER_HISTORY, RELAY, GATEWAY),
     tables=TABLES,

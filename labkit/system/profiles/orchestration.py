@@ -29,7 +29,7 @@ REPLIED = ("CustomerCreditReserved", "CustomerCreditLimitExceeded", "CustomerNot
 
 PROFILE = Profile(
     name="orchestration",
-    sentence="An orchestrator in orders tells the others what to do.",
+    sentence="An orchestrator in orders sends commands to the other services.",
     servers=(MYSQL, KAFKA, REDIS),
     services=(CUSTOMERS, ORDERS, ORDER_HISTORY, RELAY, GATEWAY),
     tables=TABLES,

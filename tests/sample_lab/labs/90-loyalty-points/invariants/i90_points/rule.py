@@ -26,7 +26,7 @@ RULE = Invariant(
         "none": Anomaly("{Order} of {customer} is APPROVED, and it earned no points.", "loyalty did not react to the approval."),
         "wrong": Anomaly(
             "{Order} of {customer} earned {points} points, and {expected} are right.",
-            "loyalty counts something else than whole units of the total.",
+            "loyalty counts something other than the whole units of the total.",
         ),
     },
 )
