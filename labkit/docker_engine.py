@@ -68,14 +68,14 @@ def find() -> Engine:
             DENIED, f"You may not use the Docker engine's socket {host}.", "sudo usermod -aG docker $USER, then log in again"
         ) from None
     except OSError as error:
-        raise _nobody(host, error) from None
+        raise _no_answer(host, error) from None
     engine = Engine(host, str(answer["Version"]), str(answer["Arch"]))
     if _numbers(engine.version) < OLDEST_ENGINE:
         raise NoEngine(OLD, f"The Docker engine is {engine.version}; labkit needs {_dotted(OLDEST_ENGINE)} or later.", UPDATE)
     return engine
 
 
-def _nobody(host: str, error: OSError) -> NoEngine:
+def _no_answer(host: str, error: OSError) -> NoEngine:
     path = host.removeprefix("unix://")
     if isinstance(error, TimeoutError):
         return silent(path)

@@ -27,7 +27,7 @@ def stack(profile: Profile) -> str:
             if any(message.sender == service.name and message.channel == channel for message in profile.messages):
                 takers = ", ".join(each.component for each in profile.subscriptions if channel in each.channels)
                 lines.append(f"{'':{WIDTH}}   ─▶ relay ─▶ {titles[profile.broker]} {channel.short} ─▶ {takers}")
-    lines += [f"{each.component:{WIDTH}}─▶ {titles[each.store]}" for each in profile.subscriptions if each.keeps_positions]
+    lines += [f"{each.component:{WIDTH}}─▶ {titles[each.store]}" for each in profile.subscriptions if each.stores_positions]
     return "\n".join(lines) + "\n"
 
 

@@ -31,7 +31,7 @@ def given_up_by(stack: Stack, component: str, since: float) -> list[DeadLetter]:
     found: list[DeadLetter] = []
     for subscription in stack.profile.subscriptions:
         if subscription.component == component:
-            found += _in_redis(stack, subscription, since) if subscription.keeps_positions else _in_table(stack, subscription, since)
+            found += _in_redis(stack, subscription, since) if subscription.stores_positions else _in_table(stack, subscription, since)
     return found
 
 

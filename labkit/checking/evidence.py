@@ -10,7 +10,7 @@ from labkit.evidence.environment import utc
 from labkit.invariants.catalog import Invariant
 from labkit.trace.handler import handler_words
 from labkit.trace.tables import EvidenceTables
-from labkit.verdict.judge import Judgement, Standing, judge
+from labkit.verdict.judge import Judgement, RuleOutcome, judge
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,13 +53,13 @@ class Evidence:
             if finding.is_failure:
                 raise Failed.of(finding)
         for result in judgement.results:
-            if result.standing is Standing.FAIL and result.first is not None:
+            if result.outcome is RuleOutcome.FAIL and result.first is not None:
                 raise Failed.of(result.first)
         self._refuse_foreign_orders()
         for finding in judgement.findings:
             raise NotJudged.of(finding)
         for result in judgement.results:
-            if result.standing is Standing.UNKNOWN:
+            if result.outcome is RuleOutcome.UNKNOWN:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."
                 raise NotJudged(sentence, next_step=result.next_step or "labkit status")
 

@@ -79,7 +79,7 @@ def _look_at_poison(profile: Profile, made: Fault) -> str:
     takers = subscribers(profile, made.settings["channel"])
     if made.settings.get("skipped_as_unknown"):
         return f"labkit fault status shows that {' and '.join(who.component for who in takers)} skip it; nothing is parked"
-    places = [f"in Redis XRANGE deadletter:{who.subscriber} - +" if who.keeps_positions else
+    places = [f"in Redis XRANGE deadletter:{who.subscriber} - +" if who.stores_positions else
               f"SELECT * FROM {who.store}.{messaging.DEAD_LETTERS}" for who in takers]  # fmt: skip
     return f"the dead letters: {', '.join(places)}"
 
@@ -167,7 +167,7 @@ def list_all(stack_name: str, *, as_json: bool) -> ExitCode:
     """List every verb, and what can be armed in the running services."""
     from labkit.faults.registry import PRIMITIVES
 
-    stack = state.find_whole(stack_name)
+    stack = state.find_undamaged(stack_name)
     said = {name: control.acknowledged(stack.directory, name) for name in stack.services} if stack else {}
     points = {name: sorted(ack.points) for name, ack in said.items() if ack and ack.points}
     routes = {name: sorted(ack.routes) for name, ack in said.items() if ack and ack.routes}

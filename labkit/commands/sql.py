@@ -104,7 +104,7 @@ def _unread(connection: "DuckDBPyConnection") -> list[str]:
 
 def _profile(stack_name: str) -> Profile:
     """Return the stack's profile, or the default profile if there is no stack."""
-    stack = state.find_whole(stack_name)
+    stack = state.find_undamaged(stack_name)
     return stack.profile if stack else profiles.default()
 
 

@@ -32,7 +32,7 @@ FIRST_LINE = "labkit support"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 ENVIRONMENT = ("LABKIT_", "DOCKER_", "COMPOSE_", "JAVA_HOME", *(f"{each.upper()}_HOME" for each in products.NAMES), *PROXIES, "PATH")
 # Variables that labkit sets and that hold no secrets. All others come from the user's environment.
-TOLD = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", *(f"{each.upper()}_" for each in products.NAMES), "RELAY_", "TZ")
+SHOWN = ("LABKIT_", "EVENTUATE_", "HTTP_HOST", "HTTP_PORT", *(f"{each.upper()}_" for each in products.NAMES), "RELAY_", "TZ")
 
 Part = tuple[str, Callable[[], str | bytes | None]]  # its name, and the function that returns its content or None
 
@@ -206,12 +206,12 @@ def _plan(path: Path) -> Any:
         return None
     entries = json.loads(path.read_text())
     for entry in entries.values():
-        entry["env"] = {n: v if _is_told(n) else redact.REMOVED for n, v in entry["env"].items()}
+        entry["env"] = {n: v if _is_shown(n) else redact.REMOVED for n, v in entry["env"].items()}
     return entries
 
 
-def _is_told(variable: str) -> bool:
-    return variable.startswith(TOLD) and not redact.is_secret(variable)
+def _is_shown(variable: str) -> bool:
+    return variable.startswith(SHOWN) and not redact.is_secret(variable)
 
 
 def _reports() -> Iterator[Part]:

@@ -36,7 +36,7 @@ def _rows(profile: Profile) -> Iterator[tuple[str, list[Any]]]:
             yield "subscriptions", [each.subscriber, each.component, channel.name, each.store, each.dead_letters]
     for message in profile.messages:
         state, reason = ANSWERS[message.answers] if message.answers else (None, None)
-        meaning = [message.tells or None, message.answers or None, state, reason]
+        meaning = [message.announces or None, message.answers or None, state, reason]
         yield "message_types", [message.name, message.kind, message.channel.short, message.sender, schemas[message.sender], *meaning]
         for name, form in message.fields.items():
             yield "message_fields", [message.name, name, form.value]

@@ -47,7 +47,7 @@ CREATE TABLE message_types (
   channel VARCHAR,              -- as in outbox
   sender VARCHAR,               -- the component that sends it
   schema_name VARCHAR,          -- the schema of the sender's outbox
-  tells VARCHAR,                -- the change that the message announces: order stored, order approved, credit reserved, …; NULL: none
+  announces VARCHAR,            -- the change that the message announces: order stored, order approved, credit reserved, …; NULL: none
   answers VARCHAR,              -- the answer about an order's credit that the message carries: granted, refused, unknown customer; NULL: none
   state VARCHAR,                -- the state of an order after that answer
   rejection_reason VARCHAR      -- the rejection reason of an order after that answer

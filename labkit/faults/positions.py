@@ -65,7 +65,7 @@ def taken_up_to(stack: Stack, who: Subscription, topic: str, partition: int) -> 
 
     The subscriber commits its position to its broker or store. Raises UserError when that does not answer.
     """
-    if who.keeps_positions:
+    if who.stores_positions:
         return _position_in_redis(stack, who.subscriber, topic, partition)
     with _asking(), brokers.of(stack).connect(ANSWER_S) as broker:
         return broker.committed(who.subscriber).get((topic, partition))
@@ -110,7 +110,7 @@ def move_behind(stack: Stack, who: Subscription, topic: str, partition: int, pos
     after = positions.after(position)
     components.stop(stack, who.component)
     try:
-        if who.keeps_positions:
+        if who.stores_positions:
             words = "HSET", f"positions:{who.subscriber}", f"{topic}:{partition}", str(positions.written(after))
             stores.ask_redis(stack.redis, *words, timeout=ANSWER_S)
         else:

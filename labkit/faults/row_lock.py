@@ -17,7 +17,7 @@ HELD_S, RELEASED_S = 30.0, 5.0  # the holder may be busy starting a component
 LOOK_S = 0.02
 
 
-def told_by_holder(directory: Path, fault_id: str) -> dict[str, Any]:
+def reported_by_holder(directory: Path, fault_id: str) -> dict[str, Any]:
     """Return `connection` (MySQL's connection id) and `trx_since`, or `error`. Empty while the holder is still at work."""
     try:
         return paths.read_json(directory / "holder" / f"{fault_id}.json", dict, "labkit heal")
@@ -29,7 +29,7 @@ def _lock(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
     holder_process.ensure(stack)
     deadline = time.monotonic() + HELD_S
     while time.monotonic() < deadline:
-        told = told_by_holder(stack.directory, fault.id)
+        told = reported_by_holder(stack.directory, fault.id)
         if "error" in told:
             raise UserError(f"The row could not be locked: {told['error']}.", "labkit fault status")
         if told:
@@ -54,7 +54,7 @@ def _release(stack: Stack, ledger: Ledger, fault: Fault) -> Facts:
 
 
 def _connection(stack: Stack, fault: Fault) -> int | None:
-    connection = fault.facts.get("connection") or told_by_holder(stack.directory, fault.id).get("connection")
+    connection = fault.facts.get("connection") or reported_by_holder(stack.directory, fault.id).get("connection")
     return int(connection) if connection else None
 
 

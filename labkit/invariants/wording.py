@@ -93,9 +93,9 @@ def message_words(tables: EvidenceTables, event: str | None) -> str:
     return event if known == "event" else f"the {known} {event}"
 
 
-def that_tells(tables: EvidenceTables, change: str) -> str:
+def announcing(tables: EvidenceTables, change: str) -> str:
     """Return the message that announces a change such as `order stored`."""
-    found = tables.system.that_tells(change)
+    found = tables.system.announcing(change)
     return found.event if found else "the message that announces it"
 
 

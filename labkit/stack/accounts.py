@@ -101,8 +101,8 @@ def secrets_of(directory: Path) -> list[str]:
     return list(found.drawn.values()) if found else []
 
 
-def settle(directory: Path, profile: Profile, *, open_wanted: bool | None = None, draw_anew: bool = False) -> Accounts:
-    """Generate the missing passwords (with `draw_anew` all of them) and save them. The caller holds the stack's lock.
+def settle(directory: Path, profile: Profile, *, open_wanted: bool | None = None, redraw: bool = False) -> Accounts:
+    """Generate the missing passwords (with `redraw` all of them) and save them. The caller holds the stack's lock.
 
     `open_wanted` opens or closes the stack; None leaves it unchanged.
     """
@@ -112,7 +112,7 @@ def settle(directory: Path, profile: Profile, *, open_wanted: bool | None = None
         known = _read(directory)
     except UserError:
         known = None  # natively, the new passwords are set over the database's socket
-    drawn = {name: secrets.token_hex(BYTES) for name in names(profile)} | (dict(known.drawn) if known and not draw_anew else {})
+    drawn = {name: secrets.token_hex(BYTES) for name in names(profile)} | (dict(known.drawn) if known and not redraw else {})
     found = Accounts(drawn, known.open if known else False)
     if open_wanted is not None:
         found = replace(found, open=open_wanted)

@@ -113,7 +113,7 @@ def _bring_up(
     stack = _describe(directory, name, runtime, profile, source, versions, old, alive | running.stopped_holding_ports())
     if runtime == NATIVE and old and _store_ports(stack) != _store_ports(old):
         # The program that took a store's port may have received its password from clients of the store.
-        accounts.settle(directory, profile, draw_anew=True)
+        accounts.settle(directory, profile, redraw=True)
     changed = running.plan(stack, alive)
     must_stop = changed | alive & set(restart) | (alive & set(writers) if intent else set())
     running.stop(changed)
@@ -139,7 +139,7 @@ def _bring_up(
 
 def _view_is_of_other_code(stack: Stack, missing: Collection[str], before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     """Whether a service that stores positions in Redis restarts with files that differ from those that wrote them."""
-    keepers = [s.component for s in stack.profile.subscriptions if s.keeps_positions and s.component in missing]
+    keepers = [s.component for s in stack.profile.subscriptions if s.stores_positions and s.component in missing]
     return "redis" not in missing and any(before.get(name, "") not in ("", now[name]) for name in keepers)
 
 
@@ -169,7 +169,7 @@ def _start_and_wait(runtime: Runtime, stack: Stack, missing: set[str], view: Vie
     since = runtime.start(sorted(first, key=stack.names.index))
     if intent:
         wait_for(stack.servers, since)
-        provision.mend_tables(stack, runtime.first_access(stack))
+        provision.repair_tables(stack, runtime.first_access(stack))
         stores.empty(stack)
         since = runtime.start(writers)
     wait_for(stack.names if not intent else stack.services, since)
@@ -226,7 +226,7 @@ def _store_ports(stack: Stack) -> list[int]:
 
 
 def _new_address_bits() -> int:
-    taken = {stack.address_bits for other in state.all_names() if (stack := state.find_whole(other))}
+    taken = {stack.address_bits for other in state.all_names() if (stack := state.find_undamaged(other))}
     while (bits := secrets.randbits(24)) in taken:
         pass
     return bits

@@ -140,7 +140,7 @@ def apply(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     run(statements(stack.source, stack.profile), accesses, stack.accounts)
 
 
-def mend_tables(stack: Stack, accesses: Sequence[Account | Path]) -> None:
+def repair_tables(stack: Stack, accesses: Sequence[Account | Path]) -> None:
     """Restore dropped or renamed schemas, tables and columns. As `apply`, but without the accounts, which makes it quick."""
     wanted = statements(stack.source, stack.profile)
     run([statement for statement in wanted if statement.startswith(OF_TABLES)], accesses, stack.accounts)

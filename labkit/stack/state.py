@@ -76,7 +76,7 @@ def profile_of_stack(name: str) -> Profile:
     return stack.profile if stack else profiles.default()
 
 
-def find_whole(name: str) -> Stack | None:
+def find_undamaged(name: str) -> Stack | None:
     """As find, but returns None for a damaged stack. For commands that look at other stacks than their own."""
     try:
         return find(name)

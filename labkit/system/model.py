@@ -132,7 +132,7 @@ class Subscription:
     store: str
 
     @property
-    def keeps_positions(self) -> bool:
+    def stores_positions(self) -> bool:
         return self.store == "redis"
 
     @property
@@ -145,7 +145,7 @@ class Subscription:
 class MessageType:
     """A type of message. `kind`: event, command or reply.
 
-    `tells`: the change that the message announces, in whose transaction it must be written (see CHANGES); empty: none. `answers`: the
+    `announces`: the change that the message announces, in whose transaction it must be written (see CHANGES); empty: none. `answers`: the
     answer about an order's credit that the message carries (see ANSWERS); empty: none. `fields`: the fields that its payload must have,
     each with its form, such as `orderDetails.customerId`, a NUMBER.
     """
@@ -153,7 +153,7 @@ class MessageType:
     name: str
     channel: Channel
     sender: str
-    tells: str = ""
+    announces: str = ""
     answers: str = ""
     kind: str = "event"
     fields: Mapping[str, Form] = field(default_factory=dict)

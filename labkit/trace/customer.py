@@ -53,7 +53,7 @@ def _row(walk: Walk, customer_id: int, limit: Decimal) -> None:
 
 def _stored(walk: Walk, customer_id: int) -> None:
     """Add the hops of the message that announces the new customer, if the system has one."""
-    kind = walk.system.that_tells("customer stored")
+    kind = walk.system.announcing("customer stored")
     if kind is None:
         return
     message = next((m for m in walk.tables.messages_of_customer(customer_id) if m.event == kind.event), None)
@@ -83,7 +83,7 @@ def _view(walk: Walk, customer_id: int, limit: Decimal | None) -> None:
         return
     name, shown = view
     if limit is not None and shown != limit:
-        kind = walk.system.that_tells("customer stored")
+        kind = walk.system.announcing("customer stored")
         other = Diagnosis(f"{service} did not take the limit from {kind.event if kind else 'the customer'}.", logs)
         walk.stop("view", f"the view shows a limit of {shown}, should be {limit}", source, other, **lanes)
         return

@@ -125,7 +125,7 @@ def received(walk: Walk, event: str, message: Message, subscriber: Subscriber) -
 
 def dead_letters(walk: Walk, subscriber: Subscriber) -> str:
     """Return where a subscriber stores the messages that it gave up."""
-    if walk.system.keeps_positions(subscriber):
+    if walk.system.stores_positions(subscriber):
         return f"{walk.system.title('view')}, {messaging.DEAD_LETTER_STREAM}{subscriber.name}"
     return f"{subscriber.store}.{messaging.DEAD_LETTERS}"
 

@@ -67,7 +67,7 @@ def _copies(walk: Walk, message: Message) -> None:
 
 def _subscriber(walk: Walk, message: Message, subscriber: Subscriber) -> None:
     service = subscriber.component
-    if not walk.system.keeps_positions(subscriber) or subscriber.name in message.parked:
+    if not walk.system.stores_positions(subscriber) or subscriber.name in message.parked:
         received(walk, message.event or "it", message, subscriber)
         return
     lanes = {"lane": service, "origin": walk.system.broker}

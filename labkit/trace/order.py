@@ -151,7 +151,7 @@ class _OrderStory:
     def _ended(self, state: str) -> None:
         """Add the order's state, the end of its saga, and the message that announces the state, if the system has one."""
         walk, owner = self._walk, self._owner
-        kind = self._system.that_tells(CHANGE_TO[state])
+        kind = self._system.announcing(CHANGE_TO[state])
         reason = f" {self._reason}" if state == "REJECTED" and self._reason else ""
         commit = self._committed("c.after_state = ? AND c.before_state IS DISTINCT FROM c.after_state", state)
         walk.ok("state", f"order {self._id} became {state}{reason}", **commit, lane=owner, event=kind.event if kind else "")

@@ -42,7 +42,7 @@ def order_view(
         walk.ok("view", f"{row[0]}, as it should be", source, **lanes)
         return
     text = "does not know the order" if row is None else f"shows {row[0]} {row[1]}, should be {state} {total}"
-    kind = walk.system.that_tells(CHANGE_TO.get(state, "order stored"))
+    kind = walk.system.announcing(CHANGE_TO.get(state, "order stored"))
     message = message_of(kind.event) if kind else None
     if message is None or message.first is None:
         walk.wait("view", f"{text}: {message.event} has not reached {walk.system.broker}" if message else text, **lanes)

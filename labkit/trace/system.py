@@ -18,7 +18,7 @@ class MessageType:
     kind: str  # event, command, reply
     sender: str
     schema: str | None  # the schema of its outbox
-    tells: str | None
+    announces: str | None
     answers: str | None
 
 
@@ -59,9 +59,9 @@ class System:
     def type_of(self, event: str | None) -> MessageType | None:
         return next((each for each in self.types if each.event == event), None)
 
-    def that_tells(self, change: str) -> MessageType | None:
+    def announcing(self, change: str) -> MessageType | None:
         """Return the message that announces a change; None if the system has none."""
-        return next((each for each in self.types if each.tells == change), None)
+        return next((each for each in self.types if each.announces == change), None)
 
     @property
     def answers(self) -> frozenset[str]:
@@ -74,13 +74,13 @@ class System:
     def takers(self, channel: str) -> tuple[Subscriber, ...]:
         return tuple(each for each in self.subscribers.values() if channel in each.channels)
 
-    def keeps_positions(self, subscriber: Subscriber) -> bool:
+    def stores_positions(self, subscriber: Subscriber) -> bool:
         """Whether the subscriber has no inbox and instead records its positions next to the view."""
         return subscriber.store in self.titles
 
     @property
     def view_keeper(self) -> Subscriber | None:
-        return next((each for each in self.subscribers.values() if self.keeps_positions(each)), None)
+        return next((each for each in self.subscribers.values() if self.stores_positions(each)), None)
 
     def component(self, schema: str | None) -> str | None:
         """Return the component that owns a schema."""
@@ -107,7 +107,7 @@ def read(connection: "DuckDBPyConnection") -> System:
         channels = subscribers[name].channels if name in subscribers else ()
         subscribers[name] = Subscriber(name, component, store, (*channels, channel))
     types = tuple(
-        MessageType(*row) for row in rows("SELECT event, kind, sender, schema_name, tells, answers FROM message_types ORDER BY rowid")
+        MessageType(*row) for row in rows("SELECT event, kind, sender, schema_name, announces, answers FROM message_types ORDER BY rowid")
     )
     tables = rows("SELECT name, schema_name, table_name, component FROM observed_tables")
     servers = rows("SELECT component, title, is_database, is_broker, is_view FROM servers")

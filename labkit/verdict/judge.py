@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-class Standing(Enum):
+class RuleOutcome(Enum):
     """The verdict on one invariant, or why there is none."""
 
     PASS = "pass"
@@ -45,7 +45,7 @@ class Result:
     """
 
     invariant: Invariant
-    standing: Standing
+    outcome: RuleOutcome
     judged: int = 0
     count: int = 0
     consequences: int = 0
@@ -92,14 +92,14 @@ def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | N
 
 
 def _worst(findings: Sequence[Finding], results: Sequence[Result]) -> Verdict:
-    by_standing = {Standing.PASS: Verdict.PASS, Standing.FAIL: Verdict.FAIL, Standing.UNKNOWN: Verdict.UNKNOWN}
-    of_results = [by_standing[result.standing] for result in results if result.standing in by_standing]
+    verdict_of = {RuleOutcome.PASS: Verdict.PASS, RuleOutcome.FAIL: Verdict.FAIL, RuleOutcome.UNKNOWN: Verdict.UNKNOWN}
+    of_results = [verdict_of[result.outcome] for result in results if result.outcome in verdict_of]
     return worst([*of_results, *(Verdict.FAIL if finding.is_failure else Verdict.UNKNOWN for finding in findings)])
 
 
 def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:
     reason = f"only for the profile {' or '.join(invariant.profiles)}"
-    return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOT_APPLICABLE, reason=reason)
+    return Result(invariant, RuleOutcome.UNKNOWN if is_needed else RuleOutcome.NOT_APPLICABLE, reason=reason)
 
 
 def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
@@ -108,45 +108,45 @@ def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest,
     except Exception as error:  # a failing checker says nothing about the code under test
         text = str(error).splitlines()[0] if str(error) else ""
         reason = f"the check itself failed: {type(error).__name__}: {text}"
-        return Result(invariant, Standing.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
+        return Result(invariant, RuleOutcome.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
 
 
 def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
     if gap := _gap(connection, invariant.needs):
-        return Result(invariant, Standing.UNKNOWN, reason=gap, next_step=machine.next_step)
+        return Result(invariant, RuleOutcome.UNKNOWN, reason=gap, next_step=machine.next_step)
     if invariant.at_rest and not rest.reached:
-        return Result(invariant, Standing.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
+        return Result(invariant, RuleOutcome.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
     (judged,) = connection.execute(invariant.judged).fetchone()
     found = _rows(connection, invariant.violations)
     doubtful = {source: kinds for source, kinds in invariant.rests_on.items() if _gap(connection, [source])}
     rows = [row for row in found if not any(row["kind"] in kinds for kinds in doubtful.values())]
     if not rows:
         if gap := _gap(connection, invariant.wants if not found else [*doubtful]):
-            return Result(invariant, Standing.UNKNOWN, judged, reason=gap, next_step=machine.next_step)
+            return Result(invariant, RuleOutcome.UNKNOWN, judged, reason=gap, next_step=machine.next_step)
         if judged:
-            return Result(invariant, Standing.PASS, judged)
-        return Result(invariant, Standing.UNKNOWN if is_needed else Standing.NOTHING, reason="there was nothing to judge")
+            return Result(invariant, RuleOutcome.PASS, judged)
+        return Result(invariant, RuleOutcome.UNKNOWN if is_needed else RuleOutcome.NOTHING, reason="there was nothing to judge")
     own = [row for row in rows if row.get("order_id") not in parked_orders]
     shown = own or rows
     worst = max(shown, key=lambda row: row["badness"] or 0)
     tell = {id(row): witness(connection, invariant, row) for row in (shown[0], worst, shown[-1])}
-    first, worst_told, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
+    first, worst_explained, last = tell[id(shown[0])], tell[id(worst)], tell[id(shown[-1])]
     excuse = machine.excuse(_since(connection, rows)) if all(row["kind"] in invariant.missing for row in rows) else None
     if excuse:
         reason = f"{_plural(len(rows), 'violation')}, but all of them are missing data, and {excuse}"
         return Result(
             invariant,
-            Standing.UNKNOWN,
+            RuleOutcome.UNKNOWN,
             judged,
             len(rows),
             len(rows) - len(own),
             reason,
             machine.next_step,
             first=first,
-            worst=worst_told,
+            worst=worst_explained,
             last=last,
         )
-    return Result(invariant, Standing.FAIL, judged, len(rows), len(rows) - len(own), first=first, worst=worst_told, last=last)
+    return Result(invariant, RuleOutcome.FAIL, judged, len(rows), len(rows) - len(own), first=first, worst=worst_explained, last=last)
 
 
 def _since(connection: Any, rows: list[dict[str, Any]]) -> datetime | None:

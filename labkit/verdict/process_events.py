@@ -51,7 +51,7 @@ class Machine:
         late = [d for d in self.disturbances if since is None or d.happened is None or d.happened >= since - TOLERANCE]
         return late[0].text if late else self.unwatched
 
-    def standing_excuse(self, since: datetime | None, *, by: Sequence[str] | None = None) -> str | None:
+    def lasting_excuse(self, since: datetime | None, *, by: Sequence[str] | None = None) -> str | None:
         """Return an excuse for a system that does not move, or None.
 
         It is a component that is still down, or a server or labkit that failed during the wait. `by` limits the components that can be to

@@ -58,7 +58,7 @@ def rest_of(connection: Any, run: dict[str, str], machine: Machine) -> Rest:
     writer = run.get("stillness_writer")
     if writer and writer not in reason:
         reason = f"{reason}: {writer} writes"
-    if excuse := machine.standing_excuse(_started(run)):
+    if excuse := machine.lasting_excuse(_started(run)):
         reason = f"{reason}; {excuse}"
     sentence, next_step = f"{_capital(reason)}.", machine.next_step if machine.disturbances else "labkit status, then labkit verify"
     kind, title = ("unread", "A store could not be read") if outcome == "unread" else ("moving", "Not at rest")
@@ -115,7 +115,7 @@ def _stuck(
             next_step="labkit topics",
         )
         return Rest(False, (finding,), finding.sentence, finding.next_step, notes)
-    if excuse := machine.standing_excuse(_started(run)):
+    if excuse := machine.lasting_excuse(_started(run)):
         sentence = f"{_capital(why)}; but {excuse}."
         finding = Finding(
             kind="disturbed", is_failure=False, title="Held up from outside", sentence=sentence, because=facts, next_step=machine.next_step
@@ -217,7 +217,7 @@ def _repeating(tables: EvidenceTables, run: dict[str, str], machine: Machine, no
         Fact("its row is not marked as published", wording.outbox(schema)),
     )
     servers = [str(name) for (name,) in tables.rows("SELECT component FROM servers WHERE is_broker OR is_database")]
-    if excuse := machine.standing_excuse(_started(run), by=servers):
+    if excuse := machine.lasting_excuse(_started(run), by=servers):
         finding = Finding(
             kind="disturbed",
             is_failure=False,

@@ -14,9 +14,9 @@ from labkit.pass_fail_unknown import Verdict
 from labkit.terminal import screen
 from labkit.terminal.say import one_line
 from labkit.verdict.finding import Finding
-from labkit.verdict.judge import Judgement, Result, Standing
+from labkit.verdict.judge import Judgement, Result, RuleOutcome
 
-MARKS = dict.fromkeys(Standing, "·") | {Standing(verdict.value): verdict.mark for verdict in Verdict}
+MARKS = dict.fromkeys(RuleOutcome, "·") | {RuleOutcome(verdict.value): verdict.mark for verdict in Verdict}
 FORMAT = 1
 NAME_WIDTH = 32
 RUN_FACTS = ("run", "stack", "runtime", "labkit", "seed", "mysql_kind", "mysql_version", "services", "started", "ended")
@@ -33,7 +33,7 @@ def table(judgement: Judgement) -> Iterator[str]:
     for finding in judgement.findings:
         yield f"  {_mark(finding)}      {finding.title}"
     for result in judgement.results:
-        yield f"  {MARKS[result.standing]} {result.invariant.id:4} {result.invariant.name:{NAME_WIDTH}}  {_amount(result)}".rstrip()
+        yield f"  {MARKS[result.outcome]} {result.invariant.id:4} {result.invariant.name:{NAME_WIDTH}}  {_amount(result)}".rstrip()
 
 
 def details(judgement: Judgement, columns: int) -> Iterator[str]:
@@ -41,12 +41,12 @@ def details(judgement: Judgement, columns: int) -> Iterator[str]:
     for finding in judgement.findings:
         yield from ("", *_finding(finding, columns))
     for result in judgement.results:
-        if result.standing is Standing.FAIL or (result.standing is Standing.UNKNOWN and result.first):
+        if result.outcome is RuleOutcome.FAIL or (result.outcome is RuleOutcome.UNKNOWN and result.first):
             yield from ("", *_result(result, columns))
     shown = {finding.sentence.rstrip(".").lower() for finding in judgement.findings}
     reasons: dict[tuple[str, str], list[str]] = {}
     for result in judgement.results:
-        if result.standing is Standing.UNKNOWN and not result.first and result.reason.rstrip(".").lower() not in shown:
+        if result.outcome is RuleOutcome.UNKNOWN and not result.first and result.reason.rstrip(".").lower() not in shown:
             reasons.setdefault((result.reason, result.next_step), []).append(result.invariant.id)
     for (reason, next_step), ids in reasons.items():
         yield from ("", heading(Verdict.UNKNOWN.mark, f"{', '.join(ids)}: not judged"), "")
@@ -62,29 +62,29 @@ def _ending(judgement: Judgement) -> Iterator[str]:
 
 def summary(judgement: Judgement) -> str:
     words = {
-        Standing.PASS: "passed",
-        Standing.FAIL: "failed",
-        Standing.UNKNOWN: "unknown",
-        Standing.NOTHING: "with nothing to judge",
-        Standing.NOT_APPLICABLE: "not applicable",
+        RuleOutcome.PASS: "passed",
+        RuleOutcome.FAIL: "failed",
+        RuleOutcome.UNKNOWN: "unknown",
+        RuleOutcome.NOTHING: "with nothing to judge",
+        RuleOutcome.NOT_APPLICABLE: "not applicable",
     }
-    standings = [result.standing for result in judgement.results]
-    counts = ", ".join(f"{n} {word}" for standing, word in words.items() if (n := standings.count(standing)))
+    outcomes = [result.outcome for result in judgement.results]
+    counts = ", ".join(f"{n} {word}" for outcome, word in words.items() if (n := outcomes.count(outcome)))
     verdict = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.UNKNOWN: "Unknown"}[judgement.verdict]
     beside = f", {len(judgement.findings)} other finding{'s' * (len(judgement.findings) > 1)}" if judgement.findings else ""
     return f"{verdict}: {counts}{beside}."
 
 
 def _amount(result: Result) -> str:
-    match result.standing:
-        case Standing.PASS:
+    match result.outcome:
+        case RuleOutcome.PASS:
             return f"{result.judged} judged"
-        case Standing.FAIL:
+        case RuleOutcome.FAIL:
             return f"{_violations(result.count)}, {result.judged} judged"
-        case Standing.UNKNOWN:
+        case RuleOutcome.UNKNOWN:
             return "unknown"
         case _:
-            return result.reason if result.standing is Standing.NOT_APPLICABLE else "nothing to judge"
+            return result.reason if result.outcome is RuleOutcome.NOT_APPLICABLE else "nothing to judge"
 
 
 def _violations(count: int) -> str:
@@ -103,11 +103,11 @@ def _mark(finding: Finding) -> str:
 
 def _result(result: Result, columns: int) -> Iterator[str]:
     assert result.first
-    yield heading(MARKS[result.standing], result.invariant.id, f"{result.invariant.name}: {_violations(result.count)}")
+    yield heading(MARKS[result.outcome], result.invariant.id, f"{result.invariant.name}: {_violations(result.count)}")
     yield ""
     if result.consequences == result.count and result.count:
         yield "  As a consequence of the message that was given up:"
-    unknown = result.standing is Standing.UNKNOWN
+    unknown = result.outcome is RuleOutcome.UNKNOWN
     yield from as_lines(result.first, columns, remark=f"This is not a verdict: {result.reason}." if unknown else "")
     others = [(name, w) for name, w in (("worst", result.worst), ("last", result.last)) if w and w is not result.first]
     if len(others) == 2 and others[0][1] is others[1][1]:
@@ -156,7 +156,7 @@ def _result_data(result: Result) -> dict[str, Any]:
         "id": result.invariant.id,
         "name": result.invariant.name,
         "says": result.invariant.sentence,
-        "standing": result.standing.value,
+        "outcome": result.outcome.value,
         "judged": result.judged,
         "count": result.count,
     }

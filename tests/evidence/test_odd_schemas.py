@@ -11,7 +11,7 @@ from labkit.evidence.binlog import reader
 from labkit.evidence.collection.over_time import note_changes
 from labkit.invariants import catalog
 from labkit.pass_fail_unknown import Verdict
-from labkit.verdict.judge import Judgement, Standing, judge
+from labkit.verdict.judge import Judgement, RuleOutcome, judge
 from tests.evidence.odd_schemas import STORIES, Case
 from tests.evidence.servers import DatabaseServer, found_servers, running
 from tests.running import PROFILE, in_soak
@@ -65,7 +65,7 @@ def test_the_plain_schema_has_the_verdict_of_the_story(server: DatabaseServer, t
     case = Case(0, server, odd=False)
     case.story = story
     judgement = judged(case, tmp_path)
-    assert {result.invariant.id for result in judgement.results if result.standing is Standing.FAIL} == VIOLATED[story]
+    assert {result.invariant.id for result in judgement.results if result.outcome is RuleOutcome.FAIL} == VIOLATED[story]
     assert judgement.verdict is (Verdict.FAIL if VIOLATED[story] else Verdict.PASS)
 
 
@@ -82,9 +82,9 @@ def test_an_odd_schema_has_the_same_or_an_unknown_that_says_why(server: Database
     told = "\n  ".join([f"seed {seed}, {case.story}:", *case.said])
     wanted = VIOLATED[case.story]
     for result in judgement.results:
-        if result.standing is Standing.FAIL:
+        if result.outcome is RuleOutcome.FAIL:
             assert result.invariant.id in wanted, f"{result.invariant.id} fails: {result.first and result.first.sentence}\n{told}"
-        elif result.standing is Standing.UNKNOWN:
+        elif result.outcome is RuleOutcome.UNKNOWN:
             assert any(cause in result.reason for cause in case.causes), f"{result.invariant.id} is unknown: {result.reason}\n{told}"
         else:
             assert result.invariant.id not in wanted, f"{result.invariant.id} does not fail\n{told}"

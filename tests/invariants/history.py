@@ -196,7 +196,7 @@ class History:
     def announce(self, change: str, *, order_id: int | None = None, customer_id: int | None = None) -> None:
         """Write the message that announces a change, if the profile has one."""
         for message in self.profile.messages:
-            if message.tells == change:
+            if message.announces == change:
                 self.publish(message.name, order_id=order_id, customer_id=customer_id)
 
     def answering(self, answer: str) -> str:
@@ -383,7 +383,7 @@ class History:
 
     @property
     def _has_view(self) -> bool:
-        return any(subscription.keeps_positions for subscription in self.profile.subscriptions)
+        return any(subscription.stores_positions for subscription in self.profile.subscriptions)
 
     def see_customer(self, customer_id: int, name: str | None, limit: str | None) -> None:
         if not self._has_view:

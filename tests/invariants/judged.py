@@ -5,18 +5,18 @@ from typing import Any
 from labkit.invariants import catalog
 from labkit.invariants.narrowed import narrowed
 from labkit.system.model import Profile
-from labkit.verdict.judge import Result, Standing, judge
+from labkit.verdict.judge import Result, RuleOutcome, judge
 from tests.invariants.history import CHOREOGRAPHY, History
 
-NOTHING, PASS, FAIL, UNKNOWN = Standing.NOTHING, Standing.PASS, Standing.FAIL, Standing.UNKNOWN
+NOTHING, PASS, FAIL, UNKNOWN = RuleOutcome.NOTHING, RuleOutcome.PASS, RuleOutcome.FAIL, RuleOutcome.UNKNOWN
 
 
 def result(history: History, invariant_id: str) -> Result:
     return judge(history.con, [catalog.find(invariant_id)]).results[0]
 
 
-def standing(history: History, invariant_id: str) -> Standing:
-    return result(history, invariant_id).standing
+def outcome(history: History, invariant_id: str) -> RuleOutcome:
+    return result(history, invariant_id).outcome
 
 
 def rows(history: History, invariant_id: str) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from labkit.evidence import database
 from labkit.invariants import catalog
 from labkit.invariants.model import Invariant
 from labkit.pass_fail_unknown import Verdict
-from labkit.verdict.judge import Standing, judge
+from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.history import History
-from tests.invariants.judged import NOTHING, PASS, UNKNOWN, busy_shop, result, shop, standing
+from tests.invariants.judged import NOTHING, PASS, UNKNOWN, busy_shop, outcome, result, shop
 
 _busy = cache(busy_shop)  # for tests that do not change it
 _empty = cache(History)
@@ -19,7 +19,7 @@ APPLICABLE = [i.id for i in catalog.all_invariants() if i.holds_for("choreograph
 
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
 def test_an_empty_stack_has_nothing_to_judge(invariant_id: str) -> None:
-    assert standing(_empty(), invariant_id) is NOTHING
+    assert outcome(_empty(), invariant_id) is NOTHING
 
 
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
@@ -31,7 +31,7 @@ def test_nothing_to_judge_is_unknown_for_a_check_that_needs_it(invariant_id: str
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
 def test_a_clean_history_with_every_outcome_passes(invariant_id: str) -> None:
     found = result(_busy(), invariant_id)
-    assert found.standing is PASS, found.first
+    assert found.outcome is PASS, found.first
     assert found.judged > 0
 
 
@@ -52,7 +52,7 @@ def test_a_source_that_is_not_whole_makes_it_unknown_with_the_reason(invariant_i
     source = (*invariant.needs, *invariant.wants)[-1]
     database.set_complete(history.con, source, "the log begins after the mark")
     found = result(history, invariant_id)
-    assert (found.standing, found.reason) == (UNKNOWN, "the log begins after the mark")
+    assert (found.outcome, found.reason) == (UNKNOWN, "the log begins after the mark")
 
 
 @pytest.mark.parametrize("invariant", catalog.all_invariants(), ids=lambda i: i.id)
@@ -91,7 +91,7 @@ def test_a_scope_reaches_whatever_touches_its_orders() -> None:
     history.scope(4)
     judgement = judge(history.con)
     assert judgement.verdict is Verdict.FAIL
-    assert {r.invariant.id for r in judgement.results if r.standing is Standing.FAIL} == {"I2"}
+    assert {r.invariant.id for r in judgement.results if r.outcome is RuleOutcome.FAIL} == {"I2"}
 
 
 def test_a_checker_that_raises_is_unknown_and_the_others_go_on() -> None:
@@ -99,6 +99,6 @@ def test_a_checker_that_raises_is_unknown_and_the_others_go_on() -> None:
     history.con.execute("alter table view_orders drop column total")
     judgement = judge(history.con)
     by_id = {r.invariant.id: r for r in judgement.results}
-    assert by_id["I7"].standing is UNKNOWN
+    assert by_id["I7"].outcome is UNKNOWN
     assert by_id["I7"].reason.startswith("the check itself failed: BinderException")
-    assert by_id["I2"].standing is PASS
+    assert by_id["I2"].outcome is PASS

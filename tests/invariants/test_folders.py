@@ -9,7 +9,7 @@ import pytest
 
 from labkit.errors import UserError
 from labkit.invariants import catalog
-from labkit.verdict.judge import Standing, judge
+from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.judged import shop
 
 RULE = """
@@ -64,10 +64,10 @@ def test_it_is_judged_and_explained_as_any_other(tmp_path: Path) -> None:
     history = shop()
     history.saga(9, 4, "12.34")
     even = judge(history.con, [catalog.find("I120", tmp_path)]).results[0]
-    assert (even.standing, even.judged) == (Standing.PASS, 1)
+    assert (even.outcome, even.judged) == (RuleOutcome.PASS, 1)
     history.saga(10, 5, "7.77")
     odd = judge(history.con, [catalog.find("I120", tmp_path)]).results[0]
-    assert odd.standing is Standing.FAIL
+    assert odd.outcome is RuleOutcome.FAIL
     assert odd.first
     assert odd.first.sentence == 'Order 10 (7.77) of customer 5 "Bob" has odd cents: 0.77.'
     assert odd.first.so == "who lets them through?"

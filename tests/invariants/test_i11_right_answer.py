@@ -1,14 +1,14 @@
 from decimal import Decimal
 
 from tests.invariants.history import ORDERS
-from tests.invariants.judged import FAIL, PASS, kinds, result, rows, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, rows, shop
 
 
 def test_refused_though_the_credit_is_there() -> None:
     history = shop()
     history.rejected(17, 4, "12.34")
     found = result(history, "I11")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == (
         'Order 17 (12.34) of customer 4 "Ada" was refused for lack of credit, but there was enough: 15.00 of 15.00 was free.'
@@ -32,7 +32,7 @@ def test_right_at_its_moment_though_not_at_the_end() -> None:
     history.cancel(17)
     history.release(17)
     history.saga(19, 4, "15.00")
-    assert standing(history, "I11") is PASS
+    assert outcome(history, "I11") is PASS
 
 
 def test_an_answer_about_a_customer_who_is_there_and_one_who_is_not() -> None:
@@ -47,7 +47,7 @@ def test_a_customer_who_came_after_the_answer_was_rightly_unknown() -> None:
     history = shop()
     history.rejected(17, 6, "1.00", "UNKNOWN_CUSTOMER")
     history.customer(6, "Cem", "10.00")
-    assert standing(history, "I11") is PASS
+    assert outcome(history, "I11") is PASS
 
 
 def test_what_was_true_when_the_order_was_made_may_have_been_read_before_it_changed() -> None:
@@ -64,7 +64,7 @@ def test_what_was_true_when_the_order_was_made_may_have_been_read_before_it_chan
     with history.commit():
         history.refuse_within(19, "CustomerValidationFailed")
     history.reject(19, "UNKNOWN_CUSTOMER")
-    assert standing(history, "I11") is PASS
+    assert outcome(history, "I11") is PASS
 
 
 def test_released_before_the_order_was_made() -> None:
@@ -81,7 +81,7 @@ def test_approved_without_an_answer() -> None:
     history.order(17, 4, "12.34")
     history.approve(17, inbox=False)
     found = result(history, "I11")
-    assert [found.standing, found.first.kind if found.first else None] == [FAIL, "no_cause"]
+    assert [found.outcome, found.first.kind if found.first else None] == [FAIL, "no_cause"]
 
 
 def test_an_answer_that_was_turned_round() -> None:
@@ -140,4 +140,4 @@ def test_an_order_of_unknown_outcome_takes_credit_when_it_is_there() -> None:
     history.reserve(17)
     history.approve(17)
     history.rejected(18, 4, "10.00")
-    assert standing(history, "I11") is PASS
+    assert outcome(history, "I11") is PASS

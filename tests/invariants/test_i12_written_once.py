@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from tests.invariants.history import CUSTOMERS, ORDERS, History
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def approved_by_two_messages(history: History) -> None:
@@ -108,7 +108,7 @@ def test_what_is_not_written_once_with_its_change_is_found(name: str) -> None:
     tell(history)
     found = result(history, "I12")
     assert found.first, found
-    assert (found.standing, found.first.kind, found.first.sentence) == (FAIL, name.partition(",")[0], sentence)
+    assert (found.outcome, found.first.kind, found.first.sentence) == (FAIL, name.partition(",")[0], sentence)
 
 
 def test_a_change_by_several_statements_is_announced_once() -> None:
@@ -120,7 +120,7 @@ def test_a_change_by_several_statements_is_announced_once() -> None:
         history.state(17, "REJECTED")
         history.state(17, "REJECTED", "INSUFFICIENT_CREDIT")
         history.publish("OrderRejected", order_id=17)
-    assert standing(history, "I12") is PASS
+    assert outcome(history, "I12") is PASS
 
 
 def test_an_event_that_nobody_asked_for_is_no_matter_of_it() -> None:
@@ -131,7 +131,7 @@ def test_an_event_that_nobody_asked_for_is_no_matter_of_it() -> None:
         history.receive(CUSTOMERS, "OrderCancelled", 17)
         history.let_go(4, 17)
         history.publish("CustomerCreditReleased", like="CustomerCreditReserved", order_id=17, customer_id=4)
-    assert standing(history, "I12") is PASS
+    assert outcome(history, "I12") is PASS
 
 
 def test_a_copy_of_a_message_is_no_second_message() -> None:

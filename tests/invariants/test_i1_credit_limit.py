@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from labkit.evidence import database
-from tests.invariants.judged import FAIL, PASS, kinds, result, rows, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, rows, shop
 
 
 def test_two_orders_that_together_exceed_the_limit() -> None:
@@ -24,7 +24,7 @@ def test_exactly_the_limit_is_within_it() -> None:
     history = shop()
     history.saga(17, 4, "10.00")
     history.saga(18, 4, "5.00")
-    assert standing(history, "I1") is PASS
+    assert outcome(history, "I1") is PASS
 
 
 def test_over_the_limit_for_one_commit_and_right_at_the_end_is_found() -> None:
@@ -55,7 +55,7 @@ def test_what_a_transaction_holds_in_between_was_never_committed() -> None:
     with history.commit():  # reserved before the other is released, in one transaction
         history.hold(4, 18, Decimal("12.00"))
         history.let_go(4, 17)
-    assert standing(history, "I1") is PASS
+    assert outcome(history, "I1") is PASS
 
 
 def test_two_spells_over_the_limit_are_two_violations_and_the_worst_is_told() -> None:
@@ -95,7 +95,7 @@ def test_an_order_of_unknown_outcome_counts_as_what_the_tables_say() -> None:
     history.request("create_order", "unknown", customer_id=4, total="12.00")
     history.order(17, 4, "12.00", asked=False)
     history.reserve(17)
-    assert standing(history, "I1") is PASS
+    assert outcome(history, "I1") is PASS
 
 
 def test_without_row_changes_the_tables_can_still_convict() -> None:
@@ -105,7 +105,7 @@ def test_without_row_changes_the_tables_can_still_convict() -> None:
     for table in ("customer_changes", "reservation_changes", "order_changes", "transactions"):
         history.con.execute(f"delete from {table}")
     database.set_complete(history.con, "binlog", "the binlog was purged")
-    assert standing(history, "I1") is FAIL
+    assert outcome(history, "I1") is FAIL
     assert kinds(history, "I1") == ["over_now"]
 
 

@@ -1,4 +1,4 @@
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_approved_without_a_reservation() -> None:
@@ -16,7 +16,7 @@ def test_rejected_and_still_reserved() -> None:
     history.refuse(9)
     history.reject(9)
     found = result(history, "I2")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == (
         'Customer 4 "Ada" may spend 15.00. Order 9 (12.34) is REJECTED, but 12.34 is still reserved for it: '
@@ -66,7 +66,7 @@ def test_a_disagreement_in_the_middle_is_none_at_the_end() -> None:
     history.saga(9, 4, "12.34")
     history.cancel(9)
     history.release(9)
-    assert standing(history, "I2") is PASS
+    assert outcome(history, "I2") is PASS
 
 
 def test_a_pending_order_may_hold_credit_or_not() -> None:
@@ -83,4 +83,4 @@ def test_an_order_of_unknown_outcome_is_judged_as_it_stands() -> None:
     history.order(9, 4, "12.34", asked=False)
     history.reserve(9)
     history.approve(9)
-    assert standing(history, "I2") is PASS
+    assert outcome(history, "I2") is PASS

@@ -1,12 +1,12 @@
 from labkit.trace.order import story_of
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_an_order_that_stays_pending_and_the_step_that_is_missing() -> None:
     history = shop()
     history.order(9, 4, "12.34", published=False)
     found = result(history, "I3")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == 'Order 9 (12.34) of customer 4 "Ada" is still PENDING, and no message is left that could move it.'
     assert found.first.so.startswith("orders wrote no OrderCreated")
@@ -36,14 +36,14 @@ def test_each_further_hop_that_is_missing_has_its_own_words() -> None:
 def test_pending_in_the_middle_and_approved_at_the_end() -> None:
     history = shop()
     history.saga(9, 4, "12.34")
-    assert standing(history, "I3") is PASS
+    assert outcome(history, "I3") is PASS
 
 
 def test_an_order_that_the_lab_holds_pending_is_expected() -> None:
     history = shop()
     history.order(9, 4, "12.34")
     history.add("expected_pending", order_id=9)
-    assert standing(history, "I3") is PASS
+    assert outcome(history, "I3") is PASS
 
 
 def test_an_accepted_order_that_is_gone_and_one_that_was_changed() -> None:
@@ -62,7 +62,7 @@ def test_unknown_outcome_accepts_either_and_never_more_than_one() -> None:
         history.order(order, 4, total, asked=order == 10)
         history.reserve(order)
         history.approve(order)
-    assert standing(history, "I3") is PASS
+    assert outcome(history, "I3") is PASS
     history.order(11, 4, "2.00", asked=False)
     history.reserve(11)
     history.approve(11)

@@ -1,4 +1,4 @@
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_a_row_that_never_reached_kafka_though_it_is_marked() -> None:
@@ -6,7 +6,7 @@ def test_a_row_that_never_reached_kafka_though_it_is_marked() -> None:
     history.saga(9, 4, "12.34")
     history.con.execute("delete from records where event = 'OrderApproved'")
     found = result(history, "I4")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == "OrderApproved of order 9 (12.34) is in the outbox of orders, but Kafka never received it."
     assert "though it marked it as published" in found.first.so
@@ -16,7 +16,7 @@ def test_the_mark_alone_decides_nothing() -> None:
     history = shop()
     history.saga(9, 4, "12.34")
     history.con.execute("update outbox set published = false")
-    assert standing(history, "I4") is PASS
+    assert outcome(history, "I4") is PASS
 
 
 def test_a_message_that_no_outbox_holds() -> None:
@@ -32,7 +32,7 @@ def test_what_labkit_planted_is_left_out() -> None:
         history.record(None),
     ):
         history.add("planted_records", fault_id=1, topic=topic, partition_no=partition, offset_no=offset)
-    assert standing(history, "I4") is PASS
+    assert outcome(history, "I4") is PASS
 
 
 def test_a_record_that_is_no_message() -> None:
@@ -51,17 +51,17 @@ def test_published_twice_is_at_least_once() -> None:
     history = shop()
     history.saga(9, 4, "12.34")
     history.repeat("OrderCreated", 9)
-    assert standing(history, "I4") is PASS
+    assert outcome(history, "I4") is PASS
 
 
 def test_a_row_that_was_cleared_away_after_it_was_published() -> None:
     history = shop()
     history.con.execute("delete from outbox")
-    assert standing(history, "I4") is PASS
+    assert outcome(history, "I4") is PASS
 
 
 def test_an_order_of_unknown_outcome_is_told_of_when_it_is_there() -> None:
     history = shop()
     history.request("create_order", "unknown", customer_id=4, total="2.00")
     history.order(9, 4, "2.00", asked=False)
-    assert standing(history, "I4") is PASS
+    assert outcome(history, "I4") is PASS

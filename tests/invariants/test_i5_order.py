@@ -1,5 +1,5 @@
 from tests.invariants.history import TOPICS
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_two_partitions_for_one_order() -> None:
@@ -10,7 +10,7 @@ def test_two_partitions_for_one_order() -> None:
     with history.commit():
         history.publish("OrderApproved", order_id=9, partition_no=3, key="7f3a")
     found = result(history, "I5")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == "The messages of order 9 (12.34) are in two partitions of Order: OrderCreated in 1, OrderApproved in 3."
     assert "'7f3a'" in found.first.so
@@ -33,7 +33,7 @@ def test_a_relay_that_crashed_repeats_and_only_first_copies_count() -> None:
     history.saga(9, 4, "12.34")
     for event in ("OrderCreated", "OrderApproved", "OrderCreated"):
         history.repeat(event, 9)
-    assert standing(history, "I5") is PASS
+    assert outcome(history, "I5") is PASS
 
 
 def test_commit_order_counts_and_not_the_order_of_ids() -> None:
@@ -53,7 +53,7 @@ def test_a_copy_that_labkit_planted_elsewhere_is_left_out() -> None:
     for partition in range(4):
         topic, _, offset = history.record(history.message_id("OrderCreated", 9), partition_no=partition, event="OrderCreated", order_id=9)
         history.add("planted_records", fault_id=1, topic=topic, partition_no=partition, offset_no=offset)
-    assert standing(history, "I5") is PASS
+    assert outcome(history, "I5") is PASS
 
 
 def test_answers_about_a_customer_who_does_not_exist_need_no_order() -> None:
@@ -83,4 +83,4 @@ def test_an_order_of_unknown_outcome_keeps_its_order_too() -> None:
     history.order(9, 4, "2.00", asked=False)
     history.reserve(9)
     history.approve(9)
-    assert standing(history, "I5") is PASS
+    assert outcome(history, "I5") is PASS

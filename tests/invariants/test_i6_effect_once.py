@@ -1,5 +1,5 @@
 from tests.invariants.history import CUSTOMERS
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_a_message_that_was_delivered_twice_and_had_its_effect_twice() -> None:
@@ -8,7 +8,7 @@ def test_a_message_that_was_delivered_twice_and_had_its_effect_twice() -> None:
     history.repeat("OrderCreated", 17)
     history.refuse(17, inbox=False)
     found = result(history, "I6")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == (
         "OrderCreated of order 17 (12.34) came once but had its effect 2 times: CustomerCreditReserved and CustomerCreditReservationFailed."
@@ -52,7 +52,7 @@ def test_redelivered_and_known() -> None:
     history.saga(17, 4, "12.34")
     for event in ("OrderCreated", "CustomerCreditReserved"):
         history.repeat(event, 17)
-    assert standing(history, "I6") is PASS
+    assert outcome(history, "I6") is PASS
 
 
 def test_a_message_that_was_parked_has_no_effect_and_is_its_own_failure() -> None:
@@ -71,7 +71,7 @@ def test_one_transaction_may_hold_many_messages_and_their_effects() -> None:
             history.reserve_within(order)
     for order in (17, 18, 19):
         history.approve(order)
-    assert standing(history, "I6") is PASS
+    assert outcome(history, "I6") is PASS
 
 
 def test_releasing_what_is_not_reserved_changes_nothing() -> None:
@@ -98,4 +98,4 @@ def test_an_order_of_unknown_outcome_has_its_effects_once_too() -> None:
     history.order(17, 4, "2.00", asked=False)
     history.reserve(17)
     history.approve(17)
-    assert standing(history, "I6") is PASS
+    assert outcome(history, "I6") is PASS

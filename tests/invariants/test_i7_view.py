@@ -1,4 +1,4 @@
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_a_state_that_went_backwards_names_both() -> None:
@@ -6,7 +6,7 @@ def test_a_state_that_went_backwards_names_both() -> None:
     history.saga(9, 4, "12.34")
     history.see_order(9, "PENDING")
     found = result(history, "I7")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == 'The order history of customer 4 "Ada" shows order 9 (12.34) as PENDING; it is APPROVED.'
 
@@ -39,7 +39,7 @@ def test_an_order_in_the_view_of_somebody_else() -> None:
 def test_an_order_of_nobody_makes_a_view_without_a_name() -> None:
     history = shop()
     history.rejected(9, 99, "1.00", "UNKNOWN_CUSTOMER")
-    assert standing(history, "I7") is PASS
+    assert outcome(history, "I7") is PASS
 
 
 def test_behind_in_the_middle_and_right_at_the_end() -> None:
@@ -47,19 +47,19 @@ def test_behind_in_the_middle_and_right_at_the_end() -> None:
     history.saga(9, 4, "12.34")
     history.see_order(9, "PENDING")
     history.see_order(9, "APPROVED")
-    assert standing(history, "I7") is PASS
+    assert outcome(history, "I7") is PASS
 
 
 def test_amounts_are_compared_as_numbers() -> None:
     history = shop()
     history.con.execute("update view_customers set credit_limit_text = '15' where id = 4")
-    assert standing(history, "I7") is PASS
+    assert outcome(history, "I7") is PASS
 
 
 def test_an_order_of_unknown_outcome_is_shown_when_it_is_there() -> None:
     history = shop()
     history.request("create_order", "unknown", customer_id=4, total="2.00")
     history.order(9, 4, "2.00", asked=False)
-    assert standing(history, "I7") is PASS
+    assert outcome(history, "I7") is PASS
     history.con.execute("delete from view_orders")
     assert kinds(history, "I7") == ["no_order"]

@@ -1,4 +1,4 @@
-from tests.invariants.judged import FAIL, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, kinds, outcome, result, shop
 
 
 def test_from_cancelled_to_approved_names_the_way() -> None:
@@ -8,7 +8,7 @@ def test_from_cancelled_to_approved_names_the_way() -> None:
     with history.commit():
         history.state(9, "APPROVED")
     found = result(history, "I8")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.sentence == 'Order 9 (12.34) of customer 4 "Ada" went from CANCELLED to APPROVED, which is not a legal transition.'
     assert [fact.text for fact in found.first.because] == [
@@ -34,7 +34,7 @@ def test_what_a_transaction_goes_through_inside_does_not_count() -> None:
     with history.commit():
         history.state(9, "REJECTED")
         history.state(9, "APPROVED")
-    assert standing(history, "I8") is PASS
+    assert outcome(history, "I8") is PASS
 
 
 def test_pending_to_cancelled_born_approved_and_deleted() -> None:
@@ -55,18 +55,18 @@ def test_a_change_that_leaves_the_state_is_no_transition() -> None:
     history.rejected(9, 4, "99.00")
     with history.commit():
         history.state(9, "REJECTED", "INSUFFICIENT_CREDIT")
-    assert standing(history, "I8") is PASS
+    assert outcome(history, "I8") is PASS
 
 
 def test_orders_that_were_there_at_the_start_need_not_be_pending() -> None:
     history = shop()
     history.add("starting_orders", id=3, customer_id=4, total=1, state="REJECTED")
     history.saga(9, 4, "12.34")
-    assert standing(history, "I8") is PASS
+    assert outcome(history, "I8") is PASS
 
 
 def test_an_order_of_unknown_outcome_goes_the_same_way() -> None:
     history = shop()
     history.request("create_order", "unknown", customer_id=4, total="2.00")
     history.order(9, 4, "2.00", asked=False)
-    assert standing(history, "I8") is PASS
+    assert outcome(history, "I8") is PASS

@@ -1,13 +1,13 @@
 from labkit.invariants import catalog
 from labkit.pass_fail_unknown import Verdict
-from labkit.verdict.judge import Standing, judge
+from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.history import ORCHESTRATION, History
-from tests.invariants.judged import FAIL, NOTHING, PASS, kinds, result, shop, standing
+from tests.invariants.judged import FAIL, NOTHING, PASS, kinds, outcome, result, shop
 
 
 def test_it_is_not_applicable_where_nobody_orchestrates() -> None:
     found = result(shop(), "I9")
-    assert found.standing is Standing.NOT_APPLICABLE
+    assert found.outcome is RuleOutcome.NOT_APPLICABLE
     assert found.reason == "only for the profile orchestration"
 
 
@@ -17,14 +17,14 @@ def test_a_check_that_needs_it_there_is_unknown() -> None:
 
 
 def test_without_a_saga_there_is_nothing_to_judge() -> None:
-    assert standing(History(ORCHESTRATION), "I9") is NOTHING
+    assert outcome(History(ORCHESTRATION), "I9") is NOTHING
 
 
 def test_sagas_that_agree() -> None:
     history = shop(ORCHESTRATION)
     history.saga(9, 4, "12.34")
     history.rejected(10, 4, "99.00")
-    assert standing(history, "I9") is PASS
+    assert outcome(history, "I9") is PASS
 
 
 def test_each_way_to_disagree() -> None:
@@ -40,12 +40,12 @@ def test_each_way_to_disagree() -> None:
     history.end_saga(12)
     history.con.execute("delete from orders where id = 13")
     assert kinds(history, "I9") == ["compensated_but_approved", "failed", "rejected_uncompensated", "ended_too_early", "no_order"]
-    assert result(history, "I9").standing is FAIL
+    assert result(history, "I9").outcome is FAIL
 
 
 def test_a_saga_that_is_open_is_a_matter_of_progress() -> None:
     history = shop(ORCHESTRATION)
     history.saga(9, 4, "12.34")
     history.con.execute("update saga_instances set end_state = false")
-    assert standing(history, "I9") is PASS
+    assert outcome(history, "I9") is PASS
     assert kinds(history, "I3") == ["saga_open"]

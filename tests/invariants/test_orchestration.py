@@ -3,15 +3,15 @@
 import pytest
 
 from labkit.pass_fail_unknown import Verdict
-from labkit.verdict.judge import Result, Standing, judge
+from labkit.verdict.judge import Result, RuleOutcome, judge
 from tests.invariants.history import ORCHESTRATION, History
-from tests.invariants.judged import FAIL, PASS, result, shop, standing
+from tests.invariants.judged import FAIL, PASS, outcome, result, shop
 
 JUDGED = ("I2", "I3", "I4", "I6", "I8", "I9", "I10", "I11", "I12")  # apply to every reply
 
 
 def failed(history: History) -> dict[str, Result]:
-    return {found.invariant.id: found for found in judge(history.con).results if found.standing is Standing.FAIL}
+    return {found.invariant.id: found for found in judge(history.con).results if found.outcome is RuleOutcome.FAIL}
 
 
 def sentence(found: Result) -> str:
@@ -44,8 +44,8 @@ def test_a_right_history_passes(name: str, states: list[str]) -> None:
     judgement = judge(history.con)
     assert judgement.verdict is Verdict.PASS
     assert judgement.findings == ()
-    standings = {found.invariant.id: found.standing for found in judgement.results}
-    assert {an_id: standings[an_id] for an_id in JUDGED} == dict.fromkeys(JUDGED, PASS)
+    outcomes = {found.invariant.id: found.outcome for found in judgement.results}
+    assert {an_id: outcomes[an_id] for an_id in JUDGED} == dict.fromkeys(JUDGED, PASS)
     if states:
         assert history.con.execute("select state from orders").fetchall() == [(state,) for state in states]
 
@@ -53,7 +53,7 @@ def test_a_right_history_passes(name: str, states: list[str]) -> None:
 def test_messages_without_an_order_among_them_and_a_view_that_nobody_writes_are_not_judged() -> None:
     history = shop(ORCHESTRATION)
     history.saga(17, 4, "12.34")
-    assert {an_id: standing(history, an_id) for an_id in ("I5", "I7")} == dict.fromkeys(("I5", "I7"), Standing.NOTHING)
+    assert {an_id: outcome(history, an_id) for an_id in ("I5", "I7")} == dict.fromkeys(("I5", "I7"), RuleOutcome.NOTHING)
 
 
 def test_a_command_and_a_reply_that_come_again_and_are_not_taken_again_are_right() -> None:
@@ -172,7 +172,7 @@ def test_the_wrong_reply() -> None:
     history = shop(ORCHESTRATION)
     history.rejected(17, 4, "15.00")
     found = result(history, "I11")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.so == (
         "customers replied CustomerCreditLimitExceeded where CustomerCreditReserved is right: "
@@ -187,7 +187,7 @@ def test_a_command_for_an_order_that_was_rolled_back() -> None:
     with history.commit():
         history.publish("CustomerCreditReserved", order_id=17, customer_id=4)
     found = result(history, "I10")
-    assert (found.standing, found.count) == (FAIL, 2)
+    assert (found.outcome, found.count) == (FAIL, 2)
     assert found.first
     assert found.last
     assert found.first.sentence.startswith("The command ReserveCredit is about order 17 (customerService, partition ")
@@ -200,7 +200,7 @@ def test_a_command_for_an_order_that_was_rolled_back() -> None:
 def test_a_command_for_a_customer_who_does_not_exist_is_right() -> None:
     history = shop(ORCHESTRATION)
     history.rejected(17, 99, "1.00", "UNKNOWN_CUSTOMER")
-    assert standing(history, "I10") is PASS
+    assert outcome(history, "I10") is PASS
 
 
 def test_a_command_that_was_written_twice() -> None:
@@ -209,7 +209,7 @@ def test_a_command_that_was_written_twice() -> None:
     with history.commit():
         history.publish("ReserveCredit", order_id=17)
     found = result(history, "I12")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert sentence(found) == (
         "Order 17 was stored in one transaction, and the command ReserveCredit of order 17 (12.34) was written in another."
     )
@@ -220,6 +220,6 @@ def test_a_saga_that_waits_for_ever() -> None:
     history.order(17, 4, "12.34")
     history.con.execute("update orders set state = 'REJECTED'")  # leaves only the saga open
     found = result(history, "I3")
-    assert found.standing is FAIL
+    assert found.outcome is FAIL
     assert found.first
     assert found.first.so == "the saga of orders waits for a reply to the command ReserveCredit, and none will come."

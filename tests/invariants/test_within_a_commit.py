@@ -6,16 +6,16 @@ from decimal import Decimal
 import pytest
 
 from labkit.invariants import catalog
-from labkit.verdict.judge import Standing, judge
+from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
-from tests.invariants.judged import kinds, shop, standing
+from tests.invariants.judged import kinds, outcome, shop
 
 RULES = [i for i in catalog.all_invariants() if not i.profiles]
 
 
 def failures(history: History) -> dict[str, str]:
     judgement = judge(history.con, RULES)
-    return {r.invariant.id: r.first.sentence for r in judgement.results if r.standing is Standing.FAIL and r.first}
+    return {r.invariant.id: r.first.sentence for r in judgement.results if r.outcome is RuleOutcome.FAIL and r.first}
 
 
 def reservation(history: History, op: str, before: str | None, after: str | None, *, order: int = 9, customer: int = 4) -> None:
@@ -190,4 +190,4 @@ def test_an_inbox_row_that_is_gone_at_the_commit_was_not_noted() -> None:
         history.change("inbox_changes", "delete", schema_name="customer_db", subscriber=CUSTOMERS, message_id=message)
     history.approve(9)
     assert kinds(history, "I6") == ["effect_outside"]
-    assert standing(history, "I1") is Standing.PASS
+    assert outcome(history, "I1") is RuleOutcome.PASS

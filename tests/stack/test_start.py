@@ -42,7 +42,7 @@ def test_damaged_notes_of_starts_count_for_nothing(kept: str, tmp_path: Path) ->
     assert start_times.timeout(tmp_path, "customers", 30.0) == 30.0
 
 
-TOLD = [
+CASES = [
     ([], None),
     (["listening", '{"event":"begun"}'], None),
     (['{"error":"KeyError: 1","time":5,"message_id":"m-1"}', '{"event":"begun","time":6}'], "KeyError: 1"),
@@ -53,7 +53,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "told"), TOLD)
+@pytest.mark.parametrize(("lines", "told"), CASES)
 def test_the_last_complaint_of_a_process(lines: list[str], told: str | None) -> None:
     found = complaint(lines)
     assert (found and found.last_line) == told

@@ -79,7 +79,7 @@ def passes(stack: RunningStack, count: int, seed: int, disturbances: int) -> Non
             disturb(stack, dice)
     code, judged = verified(stack)
     assert (code, judged["verdict"], judged["findings"]) == (0, "pass", []), judged
-    assert {i for i, found in by_id(judged).items() if found["standing"] == "pass" and found["judged"]} == APPLICABLE
+    assert {i for i, found in by_id(judged).items() if found["outcome"] == "pass" and found["judged"]} == APPLICABLE
     assert orders.placed > count / 3
 
 

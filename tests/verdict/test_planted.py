@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from labkit.evidence import database
 from labkit.invariants import catalog
-from labkit.verdict.judge import Standing, judge
+from labkit.verdict.judge import RuleOutcome, judge
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, post, settled, state_in_view
 from tests.running import RunningStack
 
@@ -215,7 +215,7 @@ def test_a_violation_that_was_written_into_the_store_is_found(shop: Shop, invari
 
 def is_found(judged: dict[str, Any], invariant_id: str, sentence: str) -> None:
     found = by_id(judged)[invariant_id]
-    assert found["standing"] == "fail", judged
+    assert found["outcome"] == "fail", judged
     assert sentence in found["first"]["sentence"] + found["last"]["sentence"], found
 
 
@@ -255,11 +255,11 @@ def test_a_saga_that_disagrees_with_its_order(shop: Shop, tmp_path: Path) -> Non
         code, judged = verified(shop.stack, "--save", str(saved))
     finally:
         shop.sql("drop table order_db.saga_instance")
-    assert (code, by_id(judged)["I9"]["standing"]) == (0, "not applicable")
+    assert (code, by_id(judged)["I9"]["outcome"]) == (0, "not applicable")
     with duckdb.connect(str(saved)) as evidence:
         database.set_fact(evidence, "profile", "orchestration")
         found = judge(evidence, [catalog.find("I9")]).results[0]
-    assert found.standing is Standing.FAIL
+    assert found.outcome is RuleOutcome.FAIL
     assert found.first
     assert found.first.sentence == f"The saga 1 compensated, but order {shop.order} (12.34) is APPROVED."
 
@@ -272,8 +272,8 @@ def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> N
     eventually(lambda: shop.sql(held, shop.ada)[0]["n"], 0)
     code, judged = verified(shop.stack)
     assert (code, judged["verdict"], judged["findings"]) == (0, "pass", [])
-    assert {i["id"] for i in judged["invariants"] if i["standing"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
-    assert all(i["judged"] > 0 for i in judged["invariants"] if i["standing"] == "pass")
+    assert {i["id"] for i in judged["invariants"] if i["outcome"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
+    assert all(i["judged"] > 0 for i in judged["invariants"] if i["outcome"] == "pass")
 
 
 def test_the_evidence_is_judged_elsewhere_to_the_same_bytes_and_half_of_it_is_unknown(shop: Shop, tmp_path: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.evidence import database
 from labkit.pass_fail_unknown import Verdict
-from labkit.verdict.judge import Judgement, Standing, judge
+from labkit.verdict.judge import Judgement, RuleOutcome, judge
 from tests.invariants.history import CUSTOMERS, NOON, TOPICS, VIEW, History
 from tests.invariants.judged import shop
 
@@ -34,7 +34,7 @@ def open_now(history: History, condition: str, subject: str, detail: str) -> Non
 
 
 def failed(judgement: Judgement) -> set[str]:
-    return {r.invariant.id for r in judgement.results if r.standing is Standing.FAIL}
+    return {r.invariant.id for r in judgement.results if r.outcome is RuleOutcome.FAIL}
 
 
 # what the code did by itself
@@ -240,7 +240,7 @@ def test_a_store_that_is_down_is_unknown_and_the_rest_is_judged() -> None:
     database.set_complete(history.con, "moment", "redis does not answer", "redis")
     judgement = judge(history.con)
     assert judgement.verdict is Verdict.UNKNOWN
-    assert {r.invariant.id for r in judgement.results if r.standing is Standing.PASS} == {"I1", "I5", "I8", "I11", "I12"}
+    assert {r.invariant.id for r in judgement.results if r.outcome is RuleOutcome.PASS} == {"I1", "I5", "I8", "I11", "I12"}
 
 
 # messages that were given up

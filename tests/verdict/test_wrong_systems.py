@@ -26,7 +26,7 @@ UNLUCKY = "6.66"
 
 
 def failed(judged: dict[str, Any]) -> set[str]:
-    return {invariant["id"] for invariant in judged["invariants"] if invariant["standing"] == "fail"}
+    return {invariant["id"] for invariant in judged["invariants"] if invariant["outcome"] == "fail"}
 
 
 WRONG = {
@@ -161,9 +161,9 @@ def test_a_purged_binlog_is_unknown_with_the_reason(right: RunningStack) -> None
     eventually(logs_after_purging, 1)
     code, judged = verified(right)
     assert (code, judged["verdict"]) == (2, "unknown"), judged
-    assert by_id(judged)["I8"]["standing"] == "unknown"
+    assert by_id(judged)["I8"]["outcome"] == "unknown"
     assert "binlog" in by_id(judged)["I8"]["reason"]
-    assert by_id(judged)["I2"]["standing"] == "pass"
+    assert by_id(judged)["I2"]["outcome"] == "pass"
 
 
 def test_a_topic_that_was_trimmed_by_hand_is_unknown_with_the_reason(right: RunningStack) -> None:

@@ -1,2 +1,2 @@
 -- Messages that announce a change.
-SELECT count(*) FROM outbox_inserts WHERE event IN (SELECT event FROM message_types WHERE tells IS NOT NULL);
+SELECT count(*) FROM outbox_inserts WHERE event IN (SELECT event FROM message_types WHERE announces IS NOT NULL);

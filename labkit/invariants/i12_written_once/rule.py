@@ -12,7 +12,7 @@ STATES = {"order approved": "APPROVED", "order rejected": "REJECTED", "order can
 def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     event, order_id, customer_id = row["event"], row["order_id"], row["customer_id"]
     name, never = "orders", "there is no such order"
-    match row["tells"]:
+    match row["announces"]:
         case "customer stored":
             name, what, never = "customers", f"customer {customer_id} was stored", "there is no such customer"
         case "credit reserved":

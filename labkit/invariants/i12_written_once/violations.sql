@@ -6,18 +6,18 @@
 WITH changes AS (
   SELECT c.commit_no, m.event, c.id FROM (
     SELECT DISTINCT commit_no, CASE state_after WHEN 'PENDING' THEN 'order stored' WHEN 'APPROVED' THEN 'order approved'
-      WHEN 'REJECTED' THEN 'order rejected' WHEN 'CANCELLED' THEN 'order cancelled' END AS tells, order_id AS id
+      WHEN 'REJECTED' THEN 'order rejected' WHEN 'CANCELLED' THEN 'order cancelled' END AS announces, order_id AS id
     FROM order_steps WHERE state_before IS DISTINCT FROM state_after AND (state_after <> 'PENDING' OR state_before IS NULL)
     UNION ALL
     SELECT DISTINCT commit_no, 'customer stored', customer_id FROM customer_steps WHERE NOT exists_before AND exists_after
     UNION ALL
     SELECT DISTINCT commit_no, 'credit reserved', order_id FROM reservation_steps WHERE before IS NULL AND after IS NOT NULL
-  ) c JOIN message_types m USING (tells)
+  ) c JOIN message_types m USING (announces)
 ), written AS (
-  SELECT o.commit_no, o.event, m.tells, m.schema_name, CASE m.tells WHEN 'customer stored' THEN o.customer_id ELSE o.order_id END AS id,
+  SELECT o.commit_no, o.event, m.announces, m.schema_name, CASE m.announces WHEN 'customer stored' THEN o.customer_id ELSE o.order_id END AS id,
     any_value(o.customer_id) AS customer_id, count(*) AS messages, list(o.message_id ORDER BY o.change_no) AS message_ids
-  FROM outbox_inserts o JOIN message_types m USING (event) WHERE m.tells IS NOT NULL
-  GROUP BY o.commit_no, o.event, m.tells, m.schema_name, id
+  FROM outbox_inserts o JOIN message_types m USING (event) WHERE m.announces IS NOT NULL
+  GROUP BY o.commit_no, o.event, m.announces, m.schema_name, id
 ), unsaid AS (SELECT event, id, min(commit_no) AS commit_no FROM changes ANTI JOIN written USING (commit_no, event, id) GROUP BY event, id
 ), ever AS (SELECT event, id, min(commit_no) AS commit_no FROM changes GROUP BY event, id
 ), found AS (
@@ -27,8 +27,8 @@ WITH changes AS (
     w.*, coalesce(u.commit_no, e.commit_no) AS change_commit
   FROM (FROM written ANTI JOIN changes USING (commit_no, event, id)) w LEFT JOIN unsaid u USING (event, id) LEFT JOIN ever e USING (event, id)
 )
-SELECT kind, event, tells, schema_name, CASE tells WHEN 'customer stored' THEN 'customer' ELSE 'order' END AS about,
-  CASE WHEN tells <> 'customer stored' THEN id END AS order_id, customer_id, commit_no, change_commit, messages, message_ids[-1] AS message_id, message_ids,
+SELECT kind, event, announces, schema_name, CASE announces WHEN 'customer stored' THEN 'customer' ELSE 'order' END AS about,
+  CASE WHEN announces <> 'customer stored' THEN id END AS order_id, customer_id, commit_no, change_commit, messages, message_ids[-1] AS message_id, message_ids,
   messages AS badness
-FROM found WHERE kind <> 'untrue' OR tells <> 'credit reserved'  -- I2 judges an answer that grants credit without a reservation
+FROM found WHERE kind <> 'untrue' OR announces <> 'credit reserved'  -- I2 judges an answer that grants credit without a reservation
 ORDER BY commit_no, event, id;

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from labkit.invariants.model import Anomaly, Details, Invariant
-from labkit.invariants.wording import Facts, answered, answers, at, became, has_answer, joined, table, that_tells
+from labkit.invariants.wording import Facts, announcing, answered, answers, at, became, has_answer, joined, table
 from labkit.trace.model import facts_of
 from labkit.trace.order import story_of
 from labkit.trace.tables import EvidenceTables
@@ -25,7 +25,7 @@ def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
         return Details(fields, [*reservations, (f"there is no order {order_id}", table(tables, "orders"))])
     if kind == "kept" and row["state"] == "CANCELLED":
         story = story_of(tables.connection, order_id)
-        hops = [h for h in story.of(that_tells(tables, "order cancelled")) if h.key != "outbox"]
+        hops = [h for h in story.of(announcing(tables, "order cancelled")) if h.key != "outbox"]
         return Details(fields, list(facts_of(hops)) or reservations, story.diagnosis.text if story.diagnosis else "")
     if kind == "kept":
         so = _contradiction(tables, order_id, str(row["state"]))

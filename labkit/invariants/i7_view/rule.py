@@ -3,7 +3,7 @@
 from typing import Any
 
 from labkit.invariants.model import TRACE_CUSTOMER, Anomaly, Details, Invariant
-from labkit.invariants.wording import table, that_tells, view_store
+from labkit.invariants.wording import announcing, table, view_store
 from labkit.trace.model import facts_of
 from labkit.trace.order import story_of
 from labkit.trace.tables import EvidenceTables
@@ -14,12 +14,12 @@ CHANGES = {"APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLE
 def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     customer_id, order_id, kind = row["customer_id"], row["order_id"], row["kind"]
     key = f"{view_store(tables)}, customerview:{customer_id}"
-    fields = {"source": that_tells(tables, "customer stored")}
+    fields = {"source": announcing(tables, "customer stored")}
     if order_id is None or kind in ("extra_order", "total"):
         owner = table(tables, "orders" if order_id is not None else "customers")
         return Details(fields, [(f"the owner holds {row['expected']}", owner), (f"the view holds {row['found']}", key)])
     story = story_of(tables.connection, order_id)
-    event = that_tells(tables, CHANGES.get(row["expected"], "order stored"))
+    event = announcing(tables, CHANGES.get(row["expected"], "order stored"))
     hops = [h for h in story.of(event) if h.key in ("state", "broker", "relay")] or [h for h in story.hops if h.key == "row"]
     facts = [*facts_of(hops), (f"the view holds {row['found']} for order {order_id}", key)]
     missing = any(h.key == "view" and h.mark.value == "✗" for h in story.hops)

@@ -41,8 +41,8 @@ PROFILE = Profile(
         Subscription("orders", FOR_THE_SAGA, (REPLIES,), ORDER_DB),
     ),
     messages=(
-        MessageType("ReserveCredit", COMMANDS, "orders", tells="order stored", kind="command", fields=OF_THE_COMMAND),
-        MessageType("CustomerCreditReserved", REPLIES, "customers", tells="credit reserved", answers="granted", kind="reply"),
+        MessageType("ReserveCredit", COMMANDS, "orders", announces="order stored", kind="command", fields=OF_THE_COMMAND),
+        MessageType("CustomerCreditReserved", REPLIES, "customers", announces="credit reserved", answers="granted", kind="reply"),
         MessageType("CustomerCreditLimitExceeded", REPLIES, "customers", answers="refused", kind="reply"),
         MessageType("CustomerNotFound", REPLIES, "customers", answers="unknown customer", kind="reply"),
     ),
