@@ -16,7 +16,7 @@ from tests.running import ROOT
 
 REQUIRED = "LABKIT_REQUIRE_DOCKER"
 ONE_AFTER_ANOTHER = ("docker", "images", "doctor")  # folders of tests
-LONG = ("labs", "workspace", "verdict", "faults", "stack")  # folders of slow tests
+LONG = ("labs", "screens", "workspace", "verdict", "faults", "stack")  # folders of slow tests
 _LEFT_OUT = pytest.StashKey[tuple[int, str]]()
 _SCRIPT = str(ROOT / ".ci" / "engine")
 _AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=DOCKER_HOST,DOCKER_CONFIG"]
