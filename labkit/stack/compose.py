@@ -64,6 +64,18 @@ def refuse_paths(*folders: Path) -> None:
             raise UserError(f"Docker cannot mount {folder}: its path has a colon in it.", f"rename that folder; {docker_engine.NATIVELY}")
 
 
+def refuse_other_components(profile: Profile) -> None:
+    """Raise UserError when a component of the profile has no service in compose.yaml."""
+    import yaml
+
+    known = yaml.safe_load((paths.compose_directory() / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    if missing := [name for name in profile.components if name not in known]:
+        raise UserError(
+            f"The profile {profile.name} does not run on Docker yet: compose.yaml has no {' and no '.join(missing)}.",
+            docker_engine.NATIVELY,
+        )
+
+
 def check_version() -> None:
     """Raise UserError when the compose plugin is missing or too old."""
     try:

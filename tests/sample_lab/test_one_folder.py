@@ -26,6 +26,17 @@ def test_the_author_proves_it_on_a_real_stack(tmp_path: Path) -> None:
     assert "rounds-up" in done.stdout
 
 
+@pytest.mark.docker
+def test_docker_says_that_it_does_not_know_the_new_service(tmp_path: Path) -> None:
+    kit = kits.make(tmp_path / "kit")
+    shutil.copytree(LAB, kit / "labs" / LAB.name, ignore=kits.LEFT_OUT)
+    labkit = Labkit(tmp_path / "home", "unused", {"LABKIT_RUNTIME": "docker"})
+    done = Learner(labkit, kit, tmp_path, TIMEOUT_S)("up", "--profile", "loyalty", ok=False)
+    assert done.returncode == 255
+    assert "The profile loyalty does not run on Docker yet: compose.yaml has no loyalty." in done.stderr
+    assert "Next: labkit up --profile loyalty --runtime native" in done.stderr
+
+
 @pytest.mark.parametrize("word", OWN_WORDS)
 def test_nothing_outside_its_folder_knows_of_it(word: str) -> None:
     command = ["git", "grep", "-il", word, "--", "labkit", "services", "labs", "compose"]

@@ -102,6 +102,7 @@ class Docker:
         """Nothing to do: compose takes over what an interrupted command left."""
 
     def prepare(self, alive: Collection[str], view: Preparing) -> dict[str, str]:
+        compose.refuse_other_components(self._profile)
         if set(self._names) - self._containers.listed().keys():
             compose.check_version()
         from labkit.images import catalog, pull
