@@ -30,9 +30,10 @@ def test_the_author_proves_it_on_a_real_stack(tmp_path: Path) -> None:
 def test_docker_says_that_it_does_not_know_the_new_service(tmp_path: Path) -> None:
     kit = kits.make(tmp_path / "kit")
     shutil.copytree(LAB, kit / "labs" / LAB.name, ignore=kits.LEFT_OUT)
+    shutil.copytree(LAB / "starter" / "services", kit / "services", ignore=kits.LEFT_OUT, dirs_exist_ok=True)
     labkit = Labkit(tmp_path / "home", "unused", {"LABKIT_RUNTIME": "docker"})
     done = Learner(labkit, kit, tmp_path, TIMEOUT_S)("up", "--profile", "loyalty", ok=False)
-    assert done.returncode == 255
+    assert done.returncode == 1
     assert "The profile loyalty does not run on Docker yet: compose.yaml has no loyalty." in done.stderr
     assert "Next: labkit up --profile loyalty --runtime native" in done.stderr
 
