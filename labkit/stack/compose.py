@@ -72,7 +72,7 @@ def refuse_other_components(profile: Profile) -> None:
     if missing := [name for name in profile.components if name not in known]:
         raise UserError(
             f"The profile {profile.name} does not run on Docker yet: compose.yaml has no {' and no '.join(missing)}.",
-            docker_engine.NATIVELY,
+            f"labkit up --profile {profile.name} --runtime native",
         )
 
 
