@@ -9,19 +9,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.stack.runtime import Runtime
+from labkit.system.model import Profile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LINES = 4000  # lines at the end of a log that are searched
 LONGEST = 300  # characters of a warning that are stored
-TAKERS = ("customers", "orders", "order-history")
 _WARNING = re.compile(r"^(?P<file>\S.*?):(?P<line>\d+): (?P<what>\w*Warning: .+)$")
 
 
-def load(connection: "DuckDBPyConnection", runtime: Runtime) -> None:
-    """Load the handlers and warnings of all services into the evidence."""
-    for component in TAKERS:
+def load(connection: "DuckDBPyConnection", runtime: Runtime, profile: Profile) -> None:
+    """Load the handlers and warnings of all services that subscribe to a channel into the evidence."""
+    for component in dict.fromkeys(subscription.component for subscription in profile.subscriptions):
         lines = runtime.log(component, LINES)
         _insert(connection, "handlings", component, list(handled(lines)))
         current = runtime.process_log(component, LINES)  # only the current process: an earlier one may have run other code

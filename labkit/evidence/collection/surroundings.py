@@ -20,7 +20,7 @@ def insert(collection: Collection, stillness: Stillness | None, stalls: environm
     events = _environment(collection, begun, stalls)
     _faults(collection)
     _last_words(collection, begun, events, stillness.outstanding if stillness else ())
-    handlers.load(collection.connection, collection.watcher.runtime)
+    handlers.load(collection.connection, collection.watcher.runtime, collection.stack.profile)
 
 
 def _scenario(collection: Collection) -> None:
