@@ -23,10 +23,10 @@ from labkit.checking.attribution import Attribution
 from labkit.checking.broker import BrokerView
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.dead_letters import DeadLetter, given_up_by
-from labkit.checking.dice import Dice
 from labkit.checking.evidence import Evidence
 from labkit.checking.rules import PENDING, Books, OrderOutcome
 from labkit.checking.schedule import Meeting, current_check
+from labkit.checking.seeded_random import Dice
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
 from labkit.checking.waiting import LOOK_S

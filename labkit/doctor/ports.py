@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.doctor.findings import BAD, NOTE, OK, Finding
 from labkit.doctor.subject import Subject
 from labkit.errors import UserError
-from labkit.stack import port_claims, ports, processes
+from labkit.stack import port_choice, port_claims, processes
 
 SHOWN = 60  # characters of a command
 
@@ -34,7 +34,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
     wanted = {each.name: each.port for each in subject.profile.parts}
     if subject.stack:
         wanted = {component.name: component.endpoint.port for component in subject.stack.components}
-    free = {c for c, port in wanted.items() if ports.is_free(port)}
+    free = {c for c, port in wanted.items() if port_choice.is_free(port)}
     ours = set(subject.running) - free
     for identifier, said, those in (("ports.ours", "This stack holds its ports", ours), ("ports.free", "Free", free)):
         numbers = {c: port for c, port in wanted.items() if c in those}
@@ -51,7 +51,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 def _instead(wanted: Mapping[str, int], ours: Collection[str], directory: Path) -> Mapping[str, int]:
     """Return the ports that the next `labkit up` would take; empty if it would find none."""
     try:
-        return ports.foresee(
+        return port_choice.foresee(
             {component: port for component, port in wanted.items() if component not in ours}, port_claims.of_others(directory)
         )
     except UserError:
@@ -63,7 +63,9 @@ def _held(component: str, port: int, holder: PortHolder | None, instead: int | N
     facts = {"port": port, "component": component, "pid": who.pid, "command": who.command, "behind": who.behind, "instead": instead}
     sentence = f"Port {port} ({component}) is held by {who}"
     if instead is None:
-        return Finding(f"ports.{component}", BAD, f"{sentence}; none of the next {ports.TRIES} is free.", "ss -ltnp, and stop some", facts)
+        return Finding(
+            f"ports.{component}", BAD, f"{sentence}; none of the next {port_choice.TRIES} is free.", "ss -ltnp, and stop some", facts
+        )
     show = "" if who.pid else f"sudo ss -ltnup 'sport = :{port}'"
     return Finding(f"ports.{component}", NOTE, f"{sentence}. labkit up takes {instead}.", show, facts)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.stack import ports
+from labkit.stack import port_choice
 from labkit.stack.model import Stack
 from labkit.stack.runtime import Runtime
 
@@ -108,8 +108,12 @@ def port_taken(stack: Stack, runtime: Runtime, component: str, ended: float | No
     numbers, is_service = stack.ports_of(component), stack[component].kind == "service"
     lines = runtime.process_log(component, LINES, ended)
     complains = lines is not None and complains_of_port(lines[-COMPLAINTS:], *numbers)
-    if (complains or lines is None or not is_service) and not runtime.runs(component) and (held := ports.first_held(numbers)) is not None:
-        return f"its port {held} is held by {ports.holder(held)}"
+    if (
+        (complains or lines is None or not is_service)
+        and not runtime.runs(component)
+        and (held := port_choice.first_held(numbers)) is not None
+    ):
+        return f"its port {held} is held by {port_choice.holder(held)}"
     return f"its port {' or '.join(map(str, numbers))} was held by another program when it started" if complains else None
 
 

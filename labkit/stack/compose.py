@@ -14,7 +14,7 @@ from labkit import docker_engine, paths
 from labkit.errors import Damaged, UserError
 from labkit.stack import products
 from labkit.stack.model import Stack
-from labkit.stack.ports import PortTaken
+from labkit.stack.port_choice import PortTaken
 from labkit.system.model import Profile
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from labkit.preparation_report import Preparing
 from labkit.stack import (
     accounts,
     compose,
+    port_choice,
     port_claims,
-    ports,
     probes,
     products,
     provision,
@@ -77,7 +77,7 @@ def bring_up(
     If the stack runs, it already has this `profile`. For `open_wanted` see accounts.settle. The caller holds the stack's lock.
     """
     for _ in range(PORT_TRIES):
-        with suppress(ports.PortTaken):
+        with suppress(port_choice.PortTaken):
             return _bring_up(directory, name, wanted_source, view, runtime, profile, restart=restart, open_wanted=open_wanted)
     return _bring_up(directory, name, wanted_source, view, runtime, profile, restart=restart, open_wanted=open_wanted)
 
@@ -207,7 +207,7 @@ def _describe(
     wanted = {c: had[c].endpoint.port if c in had else default[c] for c in profile.components if c not in alive}
     if runtime == NATIVE and any(products.of(server.product).has_second_port for server in profile.servers if server.name not in alive):
         wanted["controller"] = old.controller_port if old else 0
-    chosen = ports.choose(wanted, directory) if wanted else {}
+    chosen = port_choice.choose(wanted, directory) if wanted else {}
     kinds = {server.name: (server.product, "") for server in profile.servers}
 
     def component(c: str) -> Component:

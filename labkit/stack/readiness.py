@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from labkit.errors import ExitCode, UserError
-from labkit.stack import complaints, ports, start_times
+from labkit.stack import complaints, port_choice, start_times
 from labkit.stack.runtime import End, Runtime
 
 INTERVAL, SLOWEST = 0.02, 0.2  # seconds between two probes of a component: initial and maximum
@@ -114,7 +114,7 @@ def _ready(waiting: Awaited, since: float, given_up: threading.Event) -> Ready:
             return Ready(component, seconds)
         if not running and (end := runtime.last_end(component, since) if ran else runtime.start_failed(component, since)):
             if (taken := _port_taken(waiting)) is not None:
-                raise ports.PortTaken(taken, "labkit up, which takes the next free one")
+                raise port_choice.PortTaken(taken, "labkit up, which takes the next free one")
             raise NotReady(waiting, max(0.0, end.time - since), str(end), end)
         if seconds > waiting.timeout:
             raise NotReady(waiting, waiting.timeout, why)
@@ -127,8 +127,8 @@ def _port_taken(waiting: Awaited) -> str | None:
 
     Returns None when the component did not end for that reason.
     """
-    if (held := ports.first_held(waiting.ports)) is not None:
-        return f"Port {held}, which was free for {waiting.component}, is held by {ports.holder(held)}."
+    if (held := port_choice.first_held(waiting.ports)) is not None:
+        return f"Port {held}, which was free for {waiting.component}, is held by {port_choice.holder(held)}."
     lines = waiting.runtime.process_log(waiting.component, complaints.COMPLAINTS) or []
     if complaints.complains_of_port(lines, *waiting.ports) and complaints.mistake("\n".join(lines)) is None:
         return f"A port that was free for {waiting.component} was held by another program when it started."

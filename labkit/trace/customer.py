@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from labkit.trace.delivery import published, unwritten, written
 from labkit.trace.model import Diagnosis, Story
-from labkit.trace.order_view import view_source
 from labkit.trace.tables import EvidenceTables
+from labkit.trace.view_hop import view_source
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from labkit.system import messaging
 from labkit.trace.components import trouble
 from labkit.trace.delivery import RELAY, outbox, published, received
 from labkit.trace.model import Diagnosis, Message, Story
-from labkit.trace.order_view import view_position
 from labkit.trace.system import Subscriber
 from labkit.trace.tables import EvidenceTables
+from labkit.trace.view_hop import view_position
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:

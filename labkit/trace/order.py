@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from labkit.trace.delivery import delivered, outbox, published, unwritten, written
 from labkit.trace.handler import handler_words
 from labkit.trace.model import Diagnosis, Message, Story
-from labkit.trace.order_view import order_view
 from labkit.trace.saga import saga, why_pending
 from labkit.trace.system import CHANGE_TO, MessageType, Reaction
 from labkit.trace.tables import EvidenceTables
+from labkit.trace.view_hop import order_view
 from labkit.trace.walk import Walk
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.invariants import catalog
 from labkit.invariants.model import Invariant
-from labkit.invariants.narrowed import narrowed
+from labkit.invariants.scope import narrowed
 from labkit.invariants.witness import Witness, witness
 from labkit.pass_fail_unknown import Verdict, worst
 from labkit.system import DEFAULT

@@ -3,7 +3,7 @@
 from typing import Any
 
 from labkit.invariants import catalog
-from labkit.invariants.narrowed import narrowed
+from labkit.invariants.scope import narrowed
 from labkit.system.model import Profile
 from labkit.verdict.judge import Result, RuleOutcome, judge
 from tests.invariants.history import CHOREOGRAPHY, History

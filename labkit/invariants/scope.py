@@ -1,4 +1,4 @@
-"""Narrow an evidence database to what is judged; see views.sql."""
+"""Narrow an evidence database to the scope that is judged; see views.sql."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
