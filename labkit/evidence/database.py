@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import brokers
 from labkit.errors import ExitCode, UserError
-from labkit.evidence import flows
+from labkit.evidence import flows, observed_tables
 from labkit.stack import state
 from labkit.system import find
 from labkit.system.model import Profile
