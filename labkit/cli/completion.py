@@ -111,7 +111,7 @@ def _argument(command: Any, given: _Given) -> Any:
 def _help(group: Any, name: str) -> str:
     from labkit.cli.groups import COMMANDS
 
-    return COMMANDS[name][1] if group.name == "labkit" else str(group.get_command(None, name).get_short_help_str(60))
+    return COMMANDS[name][0] if group.name == "labkit" else str(group.get_command(None, name).get_short_help_str(60))
 
 
 def _values(parameter: Any, given: _Given) -> Found:

@@ -1,5 +1,5 @@
-"""All commands: module, one-line description and example. A module is loaded only when one of its commands is called, and only that
-command is built, so that `labkit --help` and Tab do not load the others."""
+"""All commands, each with one line and an example. The help of a command is loaded only when it is called, so that `labkit --help` and Tab
+are fast."""
 
 from importlib import import_module
 from typing import Any
@@ -10,39 +10,39 @@ from typer.main import get_command, get_group
 
 from labkit.cli.number_options import plain
 
-# a command or a group of commands: its module (labkit.cli.…), its line in the list, an example
+# a command or a group of commands: its line in the list, an example. Its options and help are in labkit/cli/help/NAME.py.
 COMMANDS = {
-    "up": ("begin", "Start the stack, or repair what is missing.", "labkit up --name mine"),
-    "init": ("begin", "Make your folder for the labs.", "labkit init workshop"),
-    "labs": ("begin", "List the labs, how far you are, what is next.", "labkit labs"),
-    "lab": ("lab", "Work on a lab.", "labkit lab 2"),
-    "guide": ("begin", "Read the guides in the browser.", "labkit guide 2"),
-    "watch": ("begin", "Restart services when you save, until Ctrl-C.", "labkit watch"),
-    "status": ("begin", "Show what runs and where.", "labkit status --json"),
-    "restart": ("begin", "Stop components and start them again.", "labkit restart orders"),
-    "reset": ("begin", "Empty all stores and start over.", "labkit reset --lab 2"),
-    "down": ("begin", "Stop the stack; its data is kept.", "labkit down --data"),
-    "setup": ("begin", "Find or get the servers that a stack needs.", "labkit setup --runtime native"),
-    "order": ("look", "Place one order, and see what becomes of it.", "labkit order 12.34 --customer 4"),
-    "trace": ("look", "Follow an order, hop by hop: labkit trace order 17.", "labkit trace order 17 --diagram"),
-    "events": ("look", "Show the events in the broker.", "labkit events --unhandled"),
-    "topics": ("look", "Show what the broker holds, and who has taken it.", "labkit topics --by-key"),
-    "sql": ("look", "Query all stores with one SQL statement.", 'labkit sql "select id, state, total from orders"'),
-    "logs": ("look", "Show what the components wrote.", "labkit logs orders -n 20"),
-    "shell": ("look", "Open a store's prompt, or a service's shell.", "labkit shell mysql"),
-    "fault": ("fault", "Set one fault by hand.", "labkit fault gate customers"),
-    "heal": ("break_on_purpose", "Undo faults.", "labkit heal --all"),
-    "load": ("break_on_purpose", "Place orders and measure how fast they finish.", "labkit load --rate 50 --seconds 10"),
-    "chaos": ("break_on_purpose", "Play random faults from a seed, and judge.", "labkit chaos --seconds 20 --victim orders"),
-    "verify": ("judge", "Judge everything that has happened.", "labkit verify --html page.html"),
-    "report": ("judge", "Show what you passed, how, and when.", "labkit report --json"),
-    "jump": ("teach", "Start lab N as if those before it were done.", "labkit jump 3"),
-    "progress": ("progress", "Carry your progress to another workspace.", "labkit progress export ada.json"),
-    "doctor": ("teach", "Check whether this machine can run a stack.", "labkit doctor --rehearse"),
-    "support": ("teach", "Collect what a helper needs in one file.", "labkit support help.zip"),
-    "images": ("images", "Build, pull, list and move images for Docker.", "labkit images build"),
-    "author": ("author", "Prove labs, for their authors.", "labkit author test 2"),
-    "completion": ("teach", "Let Tab complete labkit commands.", "labkit completion bash"),
+    "up": ("Start the stack, or repair what is missing.", "labkit up --name mine"),
+    "init": ("Make your folder for the labs.", "labkit init workshop"),
+    "labs": ("List the labs, how far you are, what is next.", "labkit labs"),
+    "lab": ("Work on a lab.", "labkit lab 2"),
+    "guide": ("Read the guides in the browser.", "labkit guide 2"),
+    "watch": ("Restart services when you save, until Ctrl-C.", "labkit watch"),
+    "status": ("Show what runs and where.", "labkit status --json"),
+    "restart": ("Stop components and start them again.", "labkit restart orders"),
+    "reset": ("Empty all stores and start over.", "labkit reset --lab 2"),
+    "down": ("Stop the stack; its data is kept.", "labkit down --data"),
+    "setup": ("Find or get the servers that a stack needs.", "labkit setup --runtime native"),
+    "order": ("Place one order, and see what becomes of it.", "labkit order 12.34 --customer 4"),
+    "trace": ("Follow an order, hop by hop: labkit trace order 17.", "labkit trace order 17 --diagram"),
+    "events": ("Show the events in the broker.", "labkit events --unhandled"),
+    "topics": ("Show what the broker holds, and who has taken it.", "labkit topics --by-key"),
+    "sql": ("Query all stores with one SQL statement.", 'labkit sql "select id, state, total from orders"'),
+    "logs": ("Show what the components wrote.", "labkit logs orders -n 20"),
+    "shell": ("Open a store's prompt, or a service's shell.", "labkit shell mysql"),
+    "fault": ("Set one fault by hand.", "labkit fault gate customers"),
+    "heal": ("Undo faults.", "labkit heal --all"),
+    "load": ("Place orders and measure how fast they finish.", "labkit load --rate 50 --seconds 10"),
+    "chaos": ("Play random faults from a seed, and judge.", "labkit chaos --seconds 20 --victim orders"),
+    "verify": ("Judge everything that has happened.", "labkit verify --html page.html"),
+    "report": ("Show what you passed, how, and when.", "labkit report --json"),
+    "jump": ("Start lab N as if those before it were done.", "labkit jump 3"),
+    "progress": ("Carry your progress to another workspace.", "labkit progress export ada.json"),
+    "doctor": ("Check whether this machine can run a stack.", "labkit doctor --rehearse"),
+    "support": ("Collect what a helper needs in one file.", "labkit support help.zip"),
+    "images": ("Build, pull, list and move images for Docker.", "labkit images build"),
+    "author": ("Prove labs, for their authors.", "labkit author test 2"),
+    "completion": ("Let Tab complete labkit commands.", "labkit completion bash"),
 }
 GROUPS = ("lab", "progress", "fault", "images", "author")
 # purpose: an example, and the commands
@@ -114,22 +114,21 @@ class Root(TyperGroup):
         width = max(map(len, COMMANDS))
         for title, (example, names) in SECTIONS.items():
             with formatter.section(f"{title} ({example})"):
-                formatter.write_dl([(f"{name:{width}}", COMMANDS[name][1]) for name in names])
+                formatter.write_dl([(f"{name:{width}}", COMMANDS[name][0]) for name in names])
 
 
 def _made(name: str) -> Any:
-    module, _, example = COMMANDS[name]
-    app = import_module(f"labkit.cli.{module}").app
-    made = plain(get_group(app) if name in GROUPS else _alone(app, name))
+    _, example = COMMANDS[name]
+    app = import_module(f"labkit.cli.help.{name}").app
+    made = plain(get_group(app) if name in GROUPS else _single(app))
     made.epilog = f"Example: {example}"
     for inner, inner_example in INNER_EXAMPLES.get(name, {}).items():
         made.commands[inner].epilog = f"Example: {inner_example}"
     return made
 
 
-def _alone(app: Typer, name: str) -> Any:
-    """Return one command of a module, without building the others."""
-    found = [info for info in app.registered_commands if info.callback and info.callback.__name__ == name]
-    alone = Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    alone.registered_commands = found
-    return get_command(alone)
+def _single(app: Typer) -> Any:
+    """Return the only command of a help file, in the style of all others."""
+    styled = Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    styled.registered_commands = app.registered_commands
+    return get_command(styled)

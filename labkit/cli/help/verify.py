@@ -1,4 +1,4 @@
-"""Judge: verify, report. Names, options and help; each command is imported when it is called."""
+"""`labkit verify`: options and help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +22,3 @@ def verify(
     from labkit.commands.verify import verify
 
     return verify(name, json_wanted=as_json, html=html, evidence=evidence, save=save)
-
-
-@app.command()
-def report(as_json: Json = False) -> int:
-    """Show each lab and check of this workspace: passed, passed after the solution or skipped, when, with how many hints, your prediction,
-    and the last failure."""
-    from labkit.commands.progress import report
-
-    return report(as_json=as_json)
