@@ -1,5 +1,5 @@
-"""The labs: one folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and optionally inject.py, starter/,
-solution/, mutants/ and variants/."""
+"""The labs: one folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and optionally hints.yaml,
+inject.py, starter/, solution/, mutants/ and variants/."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
-from labkit.catalog.schema import LabYaml, Mutant, Pattern, Step, Stop, read
+from labkit.catalog.schema import LabYaml, Mutant, Pattern, Step, Stop, read, read_hints
 from labkit.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -54,6 +54,12 @@ class Lab:
     @property
     def steps(self) -> list[Step]:
         return self.about.steps
+
+    @cached_property
+    def hints(self) -> dict[str, list[str]]:
+        """The hints of each step that has any. Raises UserError that names the line of a mistake."""
+        path = self.folder / "hints.yaml"
+        return read_hints(path) if path.exists() else {}
 
     @property
     def tour(self) -> list[Stop]:

@@ -81,9 +81,11 @@ def problems(lab: Lab, misunderstood: Misunderstood) -> Iterator[str]:
     for name, ids in (("given", lab.given), ("steps", [step.id for step in lab.steps]), ("mutants", [m.caught_by for m in lab.mutants])):
         yield from (f"lab.yaml: {name} names {an_id}, which no check has" for an_id in ids if an_id not in checks)
     yield from (f"check {an_id} belongs to no step" for an_id in checks if an_id not in [step.id for step in lab.steps])
+    yield from (f"hints.yaml: there is no step {an_id}" for an_id in lab.hints if an_id not in [step.id for step in lab.steps])
+    yield from (
+        f"hints.yaml: step {an_id} has {len(hints)} hints; a step needs three" for an_id, hints in lab.hints.items() if len(hints) != 3
+    )
     for step in lab.steps:
-        if step.hints and len(step.hints) != 3:
-            yield f"step {step.id} has {len(step.hints)} hints; a step needs three"
         if step.inject is not None:
             try:
                 lab.injection(step)

@@ -1,14 +1,16 @@
-"""lab.yaml as types. An error names the file, the line and the field."""
+"""lab.yaml and hints.yaml as types. An error names the file, the line and the field."""
 
 import re
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from labkit.errors import UserError
 from labkit.system import DEFAULT
-from labkit.user_files import Wrong, yaml_of
+from labkit.user_files import Wrong, Yaml, yaml_of
 
+T = TypeVar("T")
 CHECK_ID = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 
 
@@ -39,7 +41,6 @@ class Step(_Strict, frozen=True):
     id: str
     title: str
     predict: Prediction | None = None
-    hints: list[str] = []
     inject: str | None = None
     look: list[str] = []
 
@@ -78,20 +79,33 @@ class LabYaml(_Strict, frozen=True):
 
 def read(path: Path) -> LabYaml:
     """Return the contents of a lab.yaml. Raises UserError that names the line of a mistake."""
-    try:
-        document = yaml_of(path)
-        lab = document.as_type(LabYaml)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error}.", "restore the lab's folder, or install labkit again") from None
-    except Wrong as error:
-        raise _wrong(path, error.line or 1, error.what) from None
+    document, lab = _read(path, LabYaml)
     for place, what in _problems(lab):
         raise _wrong(path, document.line(place), what)
     return lab
 
 
+def read_hints(path: Path) -> dict[str, list[str]]:
+    """Return the contents of a hints.yaml: for each step, its hints. Raises UserError that names the line of a mistake."""
+    document, hints = _read(path, dict[str, Any])
+    for step, texts in hints.items():
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise _wrong(path, document.line([step]), f"the hints of step {step} are not a list of texts")
+    return hints
+
+
+def _read(path: Path, type_: type[T]) -> tuple[Yaml, T]:
+    try:
+        document = yaml_of(path)
+        return document, document.as_type(type_)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}.", "restore the lab's folder, or install labkit again") from None
+    except Wrong as error:
+        raise _wrong(path, error.line or 1, error.what) from None
+
+
 def _wrong(path: Path, line: int, what: str) -> UserError:
-    return UserError(f"{path}, line {line}: {what}.", "docs/writing-a-lab.md describes lab.yaml")
+    return UserError(f"{path}, line {line}: {what}.", f"docs/writing-a-lab.md describes {path.name}")
 
 
 def _problems(lab: LabYaml) -> list[tuple[list[str | int], str]]:

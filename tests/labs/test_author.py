@@ -104,6 +104,8 @@ def test_nothing_is_wrong_with_the_files_of_the_labs() -> None:
         ("lab.yaml", "file: mutants/releases-nothing.patch", "file: mutants/gone.patch", "there is no mutants/gone.patch"),
         ("lab.yaml", 'given: ["2.4", "2.5"]', 'given: ["2.4", "2.8"]', "given names 2.8, which no check has"),
         ("lab.yaml", '- id: "2.5"', '- id: "2.7"', "check 2.5 leads nowhere"),
+        ("hints.yaml", '"2.5":', '"2.8":', "hints.yaml: there is no step 2.8"),
+        ("hints.yaml", "  - Compare when the position", "  # Compare when the position", "step 2.4 has 2 hints; a step needs three"),
     ],
 )
 def test_a_mistake_is_told(lab: Path, file: str, good: str, bad: str, said: str) -> None:

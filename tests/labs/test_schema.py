@@ -1,11 +1,11 @@
-"""lab.yaml: an author's mistake is reported with the file and line."""
+"""lab.yaml and hints.yaml: an author's mistake is reported with the file and line."""
 
 from pathlib import Path
 
 import pytest
 
 from labkit.catalog.labs import all_labs
-from labkit.catalog.schema import read
+from labkit.catalog.schema import read, read_hints
 from labkit.errors import UserError
 
 GOOD = """\
@@ -60,3 +60,11 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, good: str, bad: str, li
         read(path)
     assert f"{path}, line {line}: " in str(error.value)
     assert said in str(error.value)
+
+
+def test_a_mistake_in_the_hints_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "hints.yaml"
+    path.write_text('"7.1": [one, two, three]\n"7.2": only one\n')
+    with pytest.raises(UserError) as error:
+        read_hints(path)
+    assert error.value.message == f"{path}, line 2: the hints of step 7.2 are not a list of texts."

@@ -105,7 +105,7 @@ def check(
 @app.command(short_help="Get the next hint.")
 def hint(context: typer.Context, step: Step = None, as_json: Json = False) -> int:
     """Show the next of a step's three hints, and those that you have seen. Hints cost nothing. Without STEP: the first open step."""
-    from labkit.commands.lab_steps import hint
+    from labkit.commands.lab_hint import hint
 
     with say.document(as_json):
         return hint(_number(context), step)
