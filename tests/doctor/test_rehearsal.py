@@ -43,7 +43,7 @@ def test_the_evening_before(labkit: Labkit, rehearsal: Labkit, stack: RunningSta
 
 @native
 @pytest.mark.parametrize(
-    ("number", "moment"), [(signal.SIGINT, "Preparing|comes up"), pytest.param(signal.SIGTERM, "Lab 1", marks=pytest.mark.soak)]
+    ("number", "moment"), [(signal.SIGINT, "Preparing|Starting a stack"), pytest.param(signal.SIGTERM, "Lab 1", marks=pytest.mark.soak)]
 )
 def test_interrupted_it_leaves_nothing(labkit: Labkit, rehearsal: Labkit, number: signal.Signals, moment: str) -> None:
     process = labkit.begin("doctor", "--rehearse")

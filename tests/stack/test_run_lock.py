@@ -57,10 +57,10 @@ def test_a_second_run_is_refused_and_names_the_first(stack: Stack) -> None:
 
 def test_a_run_beside_a_load_is_refused(stack: Stack) -> None:
     with held(stack, "load"):
-        with pytest.raises(UserError, match=r"labkit elsewhere .* places orders") as refused, run_lock.run(stack, "mine"):
+        with pytest.raises(UserError, match=r"labkit elsewhere .* is placing orders") as refused, run_lock.run(stack, "mine"):
             pass
         assert refused.value.exit_code is ExitCode.UNKNOWN
-        with pytest.raises(UserError, match=r"labkit elsewhere .* places orders") as refused:
+        with pytest.raises(UserError, match=r"labkit elsewhere .* is placing orders") as refused:
             run_lock.refuse_beside_load(stack)
         assert refused.value.exit_code is ExitCode.UNKNOWN
 
@@ -71,7 +71,7 @@ def test_a_load_beside_a_run_is_refused(stack: Stack) -> None:
 
 
 def test_loads_share_the_stack_and_the_last_one_frees_it(stack: Stack) -> None:
-    with held(stack, "load"), run_lock.load(stack, "mine"), pytest.raises(UserError, match="places orders"):
+    with held(stack, "load"), run_lock.load(stack, "mine"), pytest.raises(UserError, match="is placing orders"):
         run_lock.refuse_beside_load(stack)
     run_lock.refuse_beside_load(stack)
 

@@ -145,7 +145,7 @@ def test_restore_lists_what_is_kept_and_takes_a_name(at_lab_7: Learner) -> None:
     at_lab_7.write("services/orders/handlers.py", "SECOND = 1\n")
     at_lab_7("lab", "7", "solution", "--apply", "--yes")
     listed = at_lab_7("lab", "7", "restore", "--list").stdout
-    assert listed.count("kept by `labkit lab 7 solution --apply`") == 2
+    assert listed.count("saved by `labkit lab 7 solution --apply`") == 2
     oldest = listed.split()[0]
     at_lab_7("lab", "7", "restore", oldest)
     assert work(at_lab_7) == first
