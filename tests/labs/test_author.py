@@ -98,12 +98,12 @@ def test_nothing_is_wrong_with_the_files_of_the_labs() -> None:
         ("guide.md", "## 2.6 Twenty", "## Twenty", "no heading names check 2.6"),
         ("guide.md", "https://microservices.io/patterns/data/saga.html", "https://example.com", "does not link Saga"),
         ("guide.md", "`services/orders/handlers.py`", "`services/orders/handler.py`", "there is no services/orders/handler.py"),
-        ("lab.yaml", 'anchor: "async def approve("', 'anchor: "async def aprove("', "stands 0 times"),
+        ("lab.yaml", 'anchor: "async def approve("', 'anchor: "async def aprove("', "occurs 0 times"),
         ("lab.yaml", 'anchor: "async def approve("', 'anchor: "def "', "times in services/orders/handlers.py, not once"),
         ("lab.yaml", "inject: leaked", "inject: leak", "inject.py has no leak"),
         ("lab.yaml", "file: mutants/releases-nothing.patch", "file: mutants/gone.patch", "there is no mutants/gone.patch"),
         ("lab.yaml", 'given: ["2.4", "2.5"]', 'given: ["2.4", "2.8"]', "given names 2.8, which no check has"),
-        ("lab.yaml", '- id: "2.5"', '- id: "2.7"', "check 2.5 leads nowhere"),
+        ("lab.yaml", '- id: "2.5"', '- id: "2.7"', "check 2.5 belongs to no step"),
     ],
 )
 def test_a_mistake_is_told(lab: Path, file: str, good: str, bad: str, said: str) -> None:
