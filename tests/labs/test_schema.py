@@ -46,7 +46,7 @@ def test_what_it_says_is_read(tmp_path: Path) -> None:
         ("minutes: 30", "minutes: soon", 3, "int"),
         ("    title: Two", "    titel: Two", 9, "titel"),
         ("    title: Two\n", "", 8, "title"),
-        ("answer: 1", "answer: 2", 10, "none of 2 choices"),
+        ("answer: 1", "answer: 2", 10, "not one of the 2 choices"),
         ('id: "7.2"', 'id: "8.2"', 8, "is not a check of lab 7"),
         ('id: "7.2"', 'id: "7.1"', 8, "a second step 7.1"),
         ('caught_by: "7.2"', 'caught_by: "x"', 12, "is not a check of lab 7"),
