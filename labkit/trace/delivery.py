@@ -76,7 +76,7 @@ def published(walk: Walk, event: str, message: Message) -> bool:
         return False
     known = trouble(walk.tables, RELAY) or trouble(walk.tables, walk.system.holders["records"])
     unpublished = Diagnosis(f"The relay has not published {event}{complaint(walk.tables, RELAY)}.", f"labkit logs {RELAY}")
-    walk.stop("relay", f"{event} waits in the outbox: nobody has published it", outbox(message.schema), known or unpublished, **lanes)
+    walk.stop("relay", f"{event} waits in the outbox: the relay has not published it", outbox(message.schema), known or unpublished, **lanes)
     return False
 
 
@@ -94,7 +94,7 @@ def _wrongly_keyed(walk: Walk, event: str, message: Message, first: Copy, key: s
     sender = walk.system.component(message.schema) or RELAY
     who = "The relay" if message.key == key else f"{sender.capitalize()} wrote the key into the outbox, and the relay"
     why = f"{who} published {event} {found}: only messages with the same key keep their order, and {key!r} is what the others of it have."
-    text = f"{first.place}, {found}; {key!r} would be right"
+    text = f"{first.place}, {found}; it should be {key!r}"
     lanes = {"lane": walk.system.broker, "origin": RELAY, "event": event}
     walk.wrong("broker", text, first.place, Diagnosis(why, "labkit topics --by-key"), at=first.appended, **lanes)
 

@@ -148,7 +148,7 @@ def test_a_record_with_the_wrong_key(changed: Callable[..., RunningStack]) -> No
     story = traced(stack, "order", order)[1]
     wrong = hop(story, "broker", "OrderCreated")
     assert wrong["mark"] == "missing"
-    assert wrong["text"].endswith(f"; '{order}' would be right")
+    assert wrong["text"].endswith(f"; it should be '{order}'")
     assert story["cause"].startswith("The relay published OrderCreated with the key ")
     assert story["next"] == "labkit topics --by-key"
     stack.labkit("reset", "--yes")
