@@ -76,7 +76,9 @@ def published(walk: Walk, event: str, message: Message) -> bool:
         return False
     known = trouble(walk.tables, RELAY) or trouble(walk.tables, walk.system.holders["records"])
     unpublished = Diagnosis(f"The relay has not published {event}{complaint(walk.tables, RELAY)}.", f"labkit logs {RELAY}")
-    walk.stop("relay", f"{event} waits in the outbox: the relay has not published it", outbox(message.schema), known or unpublished, **lanes)
+    walk.stop(
+        "relay", f"{event} waits in the outbox: the relay has not published it", outbox(message.schema), known or unpublished, **lanes
+    )
     return False
 
 
