@@ -1,4 +1,4 @@
-"""Create, open and describe an evidence file. Its tables are those of schema.sql and of the profile's observed tables (see observed_tables.py)."""
+"""Create, open and describe an evidence file. Its tables are those of schema.sql and of the profile's observed tables."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
