@@ -118,7 +118,7 @@ def test_a_folder_without_services_is_refused(labkit: Labkit, tmp_path: Path) ->
     assert f"{tmp_path} is not a folder of services" in done.stderr
 
 
-MISTAKE = "import sys; from labkit.cli import ending\ndef app(*_, **__): {}\nsys.exit(ending.run(app, sys.argv[1:]))"
+MISTAKE = "import sys; from labkit.cli import error_boundary\ndef app(*_, **__): {}\nsys.exit(error_boundary.run(app, sys.argv[1:]))"
 
 
 def mistaken(mistake: str, *arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
