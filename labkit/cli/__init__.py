@@ -1,12 +1,8 @@
 """The entry point."""
 
-import gc
 import sys
 
-# A command starts by creating many objects that stay: at Python's default, the collector looks through them again and again.
-gc.set_threshold(20_000)
-
-from labkit.cli.app import app  # noqa: E402
+from labkit.cli.app import app
 
 __all__ = ["app", "main", "run"]
 

@@ -115,7 +115,7 @@ def test_busy_ports_are_replaced_and_told(labkit: Labkit) -> None:
     assert {name: port for name, port in got.items() if again[name] != port and port not in taken} == {}
 
 
-@pytest.mark.parametrize(("which", "for_a_moment"), [("controller_port", False), ("controller_port", True), ("port", True)])
+@pytest.mark.parametrize(("which", "for_a_moment"), [("controller_port", False), ("port", True)])
 def test_a_port_that_is_taken_before_kafka_gets_to_it(labkit: Labkit, which: str, for_a_moment: bool) -> None:
     """The port was free when it was chosen; a JVM needs a second until it listens."""
     starting = labkit.begin("up")
