@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.checking.checks import Failed, NotJudged
 from labkit.evidence import database
 from labkit.evidence.environment import utc
-from labkit.invariants.catalog import Invariant
+from labkit.invariants.discovery import Invariant
 from labkit.trace.handler import handler_words
 from labkit.trace.tables import EvidenceTables
 from labkit.verdict.judge import Judgement, RuleOutcome, judge

@@ -37,7 +37,7 @@ from labkit.evidence.quiescence import pending_orders
 from labkit.evidence.quiescence.wait import wait
 from labkit.evidence.quiescence.watcher import Watcher
 from labkit.faults.ledger import Fault
-from labkit.invariants.catalog import Invariant, find
+from labkit.invariants.discovery import Invariant, find
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

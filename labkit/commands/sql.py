@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import ExitCode, UserError
-from labkit.evidence import database, observed_tables
+from labkit.evidence import database, table_schema
 from labkit.stack import state
 from labkit.system import find as profiles
 from labkit.system.model import Profile
@@ -66,7 +66,7 @@ def sources_of(query: str, profile: Profile) -> frozenset[str]:
             found.add(source)
     for table in profile.tables:
         found |= {"tables"} if table.name in words else set()
-        found |= {"binlog"} if words & {observed_tables.changes_of(table), observed_tables.commits_of(table)} else set()
+        found |= {"binlog"} if words & {table_schema.changes_of(table), table_schema.commits_of(table)} else set()
     for view, sources in SOURCES_OF_VIEWS.items():
         if view in words:
             found |= sources

@@ -2,7 +2,7 @@
 
 collect.py is the entrance. It waits for stillness (quiescence/), reads every store (collection/) and replaces the file.
 
-The file: schema.sql, observed_tables.py (tables of the services) and flows.py (tables from the profile) → database.py. replies.py
+The file: schema.sql, table_schema.py (tables of the services) and flows.py (tables from the profile) → database.py. replies.py
 completes replies; replay.py checks that the row changes lead to the tables.
 The stores: mysql.py with mysql_sources.py, binlog/, records.py and partitions.py (the broker), redis.py. worker.py reads a store in a
 process of its own. messages.py decodes a message from any of them. table_files.py takes rows to DuckDB; unconverted.py names values that do

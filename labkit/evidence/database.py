@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import brokers
 from labkit.errors import ExitCode, UserError
-from labkit.evidence import flows, observed_tables
+from labkit.evidence import flows, table_schema
 from labkit.stack import state
 from labkit.system import find
 from labkit.system.model import Profile
@@ -32,7 +32,7 @@ _SCHEMA = Path(__file__).with_name("schema.sql")
 
 def schema(profile: Profile) -> str:
     """Return the DDL for a profile's evidence, with a comment for each table and column."""
-    return f"{_SCHEMA.read_text(encoding='utf-8')}\n{observed_tables.ddl(profile.tables)}\n{profile.views}"
+    return f"{_SCHEMA.read_text(encoding='utf-8')}\n{table_schema.ddl(profile.tables)}\n{profile.views}"
 
 
 def new(path: Path | None = None, profile: Profile | None = None) -> "DuckDBPyConnection":

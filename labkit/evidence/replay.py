@@ -8,7 +8,7 @@ cascade, value changes by ALTER TABLE, and everything written with sql_log_bin =
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from labkit.evidence import observed_tables
+from labkit.evidence import table_schema
 from labkit.system import messaging
 from labkit.system.model import ObservedTable, Profile
 
@@ -61,8 +61,8 @@ def _steps(table: ObservedTable) -> str:
 
     return _STEPS.format(
         table=table.name,
-        starting=observed_tables.starting(table),
-        changes=observed_tables.changes_of(table),
+        starting=table_schema.starting(table),
+        changes=table_schema.changes_of(table),
         **{"key": key(), "before_key": key("before_"), "after_key": key("after_")},
         **{"now": row(others), "before": row(others, "before_"), "after": row(others, "after_")},
     )

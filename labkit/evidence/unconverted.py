@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from labkit.evidence import observed_tables
+from labkit.evidence import table_schema
 from labkit.evidence.table_files import MONEY, Unconverted
 from labkit.system.model import ObservedTable, Profile
 
@@ -27,7 +27,7 @@ def reason(found: Iterable[Unconverted], profile: Profile) -> str | None:
 
 def _observed(name: str, profile: Profile) -> ObservedTable | None:
     """Return the table whose rows or row changes are in this table of the evidence."""
-    return next((table for table in profile.tables if name in (table.name, observed_tables.changes_of(table))), None)
+    return next((table for table in profile.tables if name in (table.name, table_schema.changes_of(table))), None)
 
 
 def _stored(table: ObservedTable, name: str) -> str:

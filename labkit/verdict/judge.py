@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.invariants.model import Invariant
 from labkit.invariants.scope import narrowed
 from labkit.invariants.witness import Witness, witness
@@ -79,7 +79,7 @@ def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | N
     run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
     profile = run.get("profile", DEFAULT)
     if invariants is None:
-        invariants = catalog.of_profile(profile)
+        invariants = discovery.of_profile(profile)
     machine, parked = machine_of(connection), parked_findings(connection)
     rest = rest_of(connection, run, machine)
     parked_orders = {order for finding in parked for order in finding.orders}

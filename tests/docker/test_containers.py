@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from labkit import docker_engine
-from labkit.servers import kafka, mysql
+from labkit.servers import kafka_settings, mysql
 from labkit.stack import accounts, compose
 from tests.composed import COMPOSE, PASSWORD, config
 from tests.conftest import RunningStack
@@ -49,8 +49,8 @@ def test_a_mirror_is_one_prefix() -> None:
 def test_the_servers_settings_are_those_of_the_native_runtime() -> None:
     services = config(COMPOSE)["services"]
     broker = services["kafka"]["environment"]
-    assert {name: broker[f"KAFKA_{name.upper().replace('.', '_')}"] for name in kafka.SETTINGS} == {
-        name: str(value) for name, value in kafka.SETTINGS.items()
+    assert {name: broker[f"KAFKA_{name.upper().replace('.', '_')}"] for name in kafka_settings.SETTINGS} == {
+        name: str(value) for name, value in kafka_settings.SETTINGS.items()
     }
     options = {option.replace("--loose-", "--") for option in services["mysql"]["command"]}
     native = {option.replace("--loose-", "--") for option in (*mysql.COMMON, *mysql.MARIADB, *mysql.MYSQL)}

@@ -9,7 +9,7 @@ import pytest
 from labkit.evidence import database, mysql, table_files, unconverted
 from labkit.evidence.binlog import reader
 from labkit.evidence.collection.over_time import note_changes
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import Judgement, RuleOutcome, judge
 from tests.evidence.odd_schemas import STORIES, Case
@@ -55,7 +55,7 @@ def judged(case: Case, folder: Path) -> Judgement:
         for source in ("groups", "environment", "moment"):
             database.set_complete(connection, source)
         database.set_fact(connection, "stillness", "settled")
-        return judge(connection, [i for i in catalog.all_invariants() if i.id not in BESIDE])
+        return judge(connection, [i for i in discovery.all_invariants() if i.id not in BESIDE])
     finally:
         connection.close()
 

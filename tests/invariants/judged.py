@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.invariants.scope import narrowed
 from labkit.system.model import Profile
 from labkit.verdict.judge import Result, RuleOutcome, judge
@@ -12,7 +12,7 @@ NOTHING, PASS, FAIL, UNKNOWN = RuleOutcome.NOTHING, RuleOutcome.PASS, RuleOutcom
 
 
 def result(history: History, invariant_id: str) -> Result:
-    return judge(history.con, [catalog.find(invariant_id)]).results[0]
+    return judge(history.con, [discovery.find(invariant_id)]).results[0]
 
 
 def outcome(history: History, invariant_id: str) -> RuleOutcome:
@@ -21,7 +21,7 @@ def outcome(history: History, invariant_id: str) -> RuleOutcome:
 
 def rows(history: History, invariant_id: str) -> list[dict[str, Any]]:
     with narrowed(history.con):
-        found = history.con.execute(catalog.find(invariant_id).violations)
+        found = history.con.execute(discovery.find(invariant_id).violations)
         names = [column[0] for column in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

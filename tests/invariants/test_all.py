@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from labkit.evidence import database
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.invariants.model import Invariant
 from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import RuleOutcome, judge
@@ -14,7 +14,7 @@ from tests.invariants.judged import NOTHING, PASS, UNKNOWN, busy_shop, outcome, 
 
 _busy = cache(busy_shop)  # for tests that do not change it
 _empty = cache(History)
-APPLICABLE = [i.id for i in catalog.all_invariants() if i.holds_for("choreography")]
+APPLICABLE = [i.id for i in discovery.all_invariants() if i.holds_for("choreography")]
 
 
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
@@ -24,7 +24,7 @@ def test_an_empty_stack_has_nothing_to_judge(invariant_id: str) -> None:
 
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
 def test_nothing_to_judge_is_unknown_for_a_check_that_needs_it(invariant_id: str) -> None:
-    judgement = judge(_empty().con, [catalog.find(invariant_id)], must_judge=[invariant_id])
+    judgement = judge(_empty().con, [discovery.find(invariant_id)], must_judge=[invariant_id])
     assert judgement.verdict is Verdict.UNKNOWN
 
 
@@ -47,7 +47,7 @@ def test_an_empty_stack_is_unknown_as_a_whole() -> None:
 
 @pytest.mark.parametrize("invariant_id", APPLICABLE)
 def test_a_source_that_is_not_whole_makes_it_unknown_with_the_reason(invariant_id: str) -> None:
-    invariant = catalog.find(invariant_id)
+    invariant = discovery.find(invariant_id)
     history = busy_shop()
     source = (*invariant.needs, *invariant.wants)[-1]
     database.set_complete(history.con, source, "the log begins after the mark")
@@ -55,14 +55,14 @@ def test_a_source_that_is_not_whole_makes_it_unknown_with_the_reason(invariant_i
     assert (found.outcome, found.reason) == (UNKNOWN, "the log begins after the mark")
 
 
-@pytest.mark.parametrize("invariant", catalog.all_invariants(), ids=lambda i: i.id)
+@pytest.mark.parametrize("invariant", discovery.all_invariants(), ids=lambda i: i.id)
 def test_each_file_opens_with_its_meaning_and_an_anomaly(invariant: Invariant) -> None:
     text = invariant.violations
     assert text.startswith(f"-- {invariant.id} {invariant.name}: ")
     assert "\n-- Anomaly: " in text
 
 
-@pytest.mark.parametrize("invariant", catalog.all_invariants(), ids=lambda i: i.id)
+@pytest.mark.parametrize("invariant", discovery.all_invariants(), ids=lambda i: i.id)
 def test_each_kind_of_violation_that_a_query_names_has_words(invariant: Invariant) -> None:
     import re
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import UserError
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.judged import shop
 
@@ -41,32 +41,32 @@ def bring(labs: Path, name: str, *, lab: str = "07-cents", **files: str) -> Path
 
 
 def test_they_are_in_the_order_of_their_numbers() -> None:
-    assert catalog.ids() == [f"I{number}" for number in range(1, 13)]
-    assert [invariant.id for invariant in catalog.all_invariants()] == catalog.ids()
+    assert discovery.ids() == [f"I{number}" for number in range(1, 13)]
+    assert [invariant.id for invariant in discovery.all_invariants()] == discovery.ids()
 
 
 def test_one_is_found_by_its_id() -> None:
-    assert catalog.find("i11").name == "Right answer, right cause"
-    assert catalog.find("I11") == catalog.I11
+    assert discovery.find("i11").name == "Right answer, right cause"
+    assert discovery.find("I11") == discovery.I11
     with pytest.raises(UserError, match="There is no invariant 'I99'; there are I1, I2"):
-        catalog.find("I99")
+        discovery.find("I99")
 
 
 def test_a_lab_brings_its_own(tmp_path: Path) -> None:
     bring(tmp_path, "i120_even")
-    assert catalog.ids(tmp_path)[-1] == "I120"
-    assert [i.id for i in catalog.of_profile("choreography", tmp_path)][-1] == "I120"
-    assert "I120" not in [i.id for i in catalog.of_profile("orchestration", tmp_path)]
+    assert discovery.ids(tmp_path)[-1] == "I120"
+    assert [i.id for i in discovery.of_profile("choreography", tmp_path)][-1] == "I120"
+    assert "I120" not in [i.id for i in discovery.of_profile("orchestration", tmp_path)]
 
 
 def test_it_is_judged_and_explained_as_any_other(tmp_path: Path) -> None:
     bring(tmp_path, "i120_even")
     history = shop()
     history.saga(9, 4, "12.34")
-    even = judge(history.con, [catalog.find("I120", tmp_path)]).results[0]
+    even = judge(history.con, [discovery.find("I120", tmp_path)]).results[0]
     assert (even.outcome, even.judged) == (RuleOutcome.PASS, 1)
     history.saga(10, 5, "7.77")
-    odd = judge(history.con, [catalog.find("I120", tmp_path)]).results[0]
+    odd = judge(history.con, [discovery.find("I120", tmp_path)]).results[0]
     assert odd.outcome is RuleOutcome.FAIL
     assert odd.first
     assert odd.first.sentence == 'Order 10 (7.77) of customer 5 "Bob" has odd cents: 0.77.'
@@ -76,36 +76,36 @@ def test_it_is_judged_and_explained_as_any_other(tmp_path: Path) -> None:
 def test_two_of_one_number_are_refused_with_both_folders(tmp_path: Path) -> None:
     bring(tmp_path, "i4_mine")
     with pytest.raises(UserError, match=r"Two invariants are I4: .*i4_outbox and .*i4_mine"):
-        catalog.all_invariants(tmp_path)
+        discovery.all_invariants(tmp_path)
 
 
 def test_a_folder_of_another_name_is_refused(tmp_path: Path) -> None:
     bring(tmp_path, "stock")
     with pytest.raises(UserError, match="stock is not named as an invariant's folder is"):
-        catalog.ids(tmp_path)
+        discovery.ids(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["rule.py", "violations.sql", "judged.sql"])
 def test_a_folder_without_one_of_its_files_is_refused(tmp_path: Path, file: str) -> None:
     bring(tmp_path, "i120_even", **{file: ""})
     with pytest.raises(UserError, match=f"i120_even has no {file}"):
-        catalog.ids(tmp_path)
+        discovery.ids(tmp_path)
 
 
 def test_a_rule_that_is_none_is_refused(tmp_path: Path) -> None:
     bring(tmp_path, "i120_even", **{"rule.py": "RULE = 'even'"})
     with pytest.raises(UserError, match="has no RULE that is an Invariant"):
-        catalog.all_invariants(tmp_path)
+        discovery.all_invariants(tmp_path)
 
 
 def test_what_python_left_of_a_folder_that_is_gone_is_none(tmp_path: Path) -> None:
     folder = tmp_path / "07-cents" / "invariants" / "i120_even" / "__pycache__"
     folder.mkdir(parents=True)
-    assert "I120" not in catalog.ids(tmp_path)
+    assert "I120" not in discovery.ids(tmp_path)
 
 
 def test_none_is_loaded_before_it_is_asked_for() -> None:
-    code = "import sys, labkit.invariants.catalog as c; c.ids(); print([m for m in sys.modules if m.endswith('.rule') or m == 'duckdb'])"
+    code = "import sys, labkit.invariants.discovery as c; c.ids(); print([m for m in sys.modules if m.endswith('.rule') or m == 'duckdb'])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
 
@@ -114,7 +114,7 @@ def test_none_names_a_message_a_topic_a_group_a_schema_or_a_server() -> None:
     """These names come from the profile, through the evidence."""
     from labkit.system import find, messaging
 
-    root = Path(catalog.__file__).parents[1]
+    root = Path(discovery.__file__).parents[1]
     named: set[str] = set(messaging.TABLES[1:])  # `message` is an ordinary word
     for name in find.names():
         profile = find.profile(name)

@@ -1,4 +1,4 @@
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.pass_fail_unknown import Verdict
 from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.history import ORCHESTRATION, History
@@ -12,7 +12,7 @@ def test_it_is_not_applicable_where_nobody_orchestrates() -> None:
 
 
 def test_a_check_that_needs_it_there_is_unknown() -> None:
-    judgement = judge(shop().con, [catalog.find("I9")], must_judge=["I9"])
+    judgement = judge(shop().con, [discovery.find("I9")], must_judge=["I9"])
     assert judgement.verdict is Verdict.UNKNOWN
 
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.verdict.judge import RuleOutcome, judge
 from tests.invariants.history import CUSTOMERS, ORDERS, History
 from tests.invariants.judged import kinds, outcome, shop
 
-RULES = [i for i in catalog.all_invariants() if not i.profiles]
+RULES = [i for i in discovery.all_invariants() if not i.profiles]
 
 
 def failures(history: History) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 
 from labkit.evidence import database
-from labkit.invariants import catalog
+from labkit.invariants import discovery
 from labkit.verdict.judge import RuleOutcome, judge
 from tests.e2e.shop import ORDER_CHANNEL, eventually, new_customer, new_order, post, settled, state_in_view
 from tests.running import RunningStack
@@ -258,7 +258,7 @@ def test_a_saga_that_disagrees_with_its_order(shop: Shop, tmp_path: Path) -> Non
     assert (code, by_id(judged)["I9"]["outcome"]) == (0, "not applicable")
     with duckdb.connect(str(saved)) as evidence:
         database.set_fact(evidence, "profile", "orchestration")
-        found = judge(evidence, [catalog.find("I9")]).results[0]
+        found = judge(evidence, [discovery.find("I9")]).results[0]
     assert found.outcome is RuleOutcome.FAIL
     assert found.first
     assert found.first.sentence == f"The saga 1 compensated, but order {shop.order} (12.34) is APPROVED."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.evidence import messages, observed_tables
+from labkit.evidence import messages, table_schema
 from labkit.evidence.table_files import number, optional, quoted
 from labkit.system import messaging
 from labkit.system.model import Column, Form, ObservedTable, Profile
@@ -44,7 +44,7 @@ def wanted(profile: Profile) -> Wanted:
 
 def tables(profile: Profile) -> tuple[str, ...]:
     """Return the evidence tables that receive the changes."""
-    return (*map(observed_tables.changes_of, profile.tables), "outbox_changes", "inbox_changes")
+    return (*map(table_schema.changes_of, profile.tables), "outbox_changes", "inbox_changes")
 
 
 def _observed(table: ObservedTable) -> ChangeFormat:
@@ -59,7 +59,7 @@ def _observed(table: ObservedTable) -> ChangeFormat:
     def line(_: str, before: Values, after: Values) -> str:
         return f"{values(before)},{values(after)}"
 
-    return ChangeFormat(observed_tables.changes_of(table), tuple(column.source for column in table.followed), line)
+    return ChangeFormat(table_schema.changes_of(table), tuple(column.source for column in table.followed), line)
 
 
 def _codes(column: Column) -> dict[Any, str]:

@@ -14,10 +14,9 @@ from labkit.system.customers_and_orders import (
     ORDERS,
     REDIS,
     RELAY,
-    TABLES,
-    VIEWS,
 )
 from labkit.system.model import Channel, Form, MessageType, Profile, Reaction, Subscription
+from labkit.system.observed_tables import TABLES, VIEWS
 
 PACKAGE = "io.eventuate.examples.tram.ordersandcustomers"
 ORDER = Channel(f"{PACKAGE}.orders.domain.Order", "Order", "order")

@@ -14,10 +14,9 @@ from labkit.system.customers_and_orders import (
     ORDERS,
     REDIS,
     RELAY,
-    TABLES,
-    VIEWS,
 )
 from labkit.system.model import Channel, Form, MessageType, Profile, Reaction, Subscription
+from labkit.system.observed_tables import TABLES, VIEWS
 
 SAGA = "io.eventuate.examples.tram.sagas.customersandorders.orders.sagas.CreateOrderSaga"
 COMMANDS = Channel("customerService", "customerService")

@@ -102,7 +102,7 @@ def _module(folder: Path) -> ModuleType:
 
 
 def __getattr__(name: str) -> Any:
-    """Support `from labkit.invariants.catalog import I1`."""
+    """Support `from labkit.invariants.discovery import I1`."""
     if re.fullmatch(r"I[1-9][0-9]*", name):
         return find(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
