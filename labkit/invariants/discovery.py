@@ -1,4 +1,4 @@
-"""The catalog of invariants: labkit's own, and those of labs."""
+"""Find the invariants: a folder each, labkit's own and those of labs. Nothing registers them."""
 
 import importlib
 import importlib.util
