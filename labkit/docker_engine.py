@@ -4,11 +4,9 @@ The availability check does not use the docker SDK: importing it takes a quarter
 """
 
 import hashlib
-import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,6 +131,11 @@ def post(host: str, path: str, body: dict[str, Any] | None = None, *, timeout: f
 
 
 def _request(host: str, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> tuple[int, Any]:
+    # a native stack needs none of this
+    from http.client import HTTPException
+
+    from labkit.unix_connection import UnixConnection
+
     connection = UnixConnection(host.removeprefix("unix://"), timeout)
     try:
         headers = {"Content-Type": "application/json"} if body else {}
@@ -140,23 +143,10 @@ def _request(host: str, method: str, path: str, body: dict[str, Any] | None, tim
         response = connection.getresponse()
         text = response.read()
         return response.status, json.loads(text) if text else None
-    except (http.client.HTTPException, ValueError) as error:
+    except (HTTPException, ValueError) as error:
         raise OSError(f"what answers is not a Docker engine: {error}") from error
     finally:
         connection.close()
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def client(engine: Engine) -> "docker.DockerClient":

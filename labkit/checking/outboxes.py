@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labkit.checking.rows import cursor_on
 from labkit.checking.shop import PlacedOrder
-from labkit.checking.waiting import LOOK_S, WITHIN_S, until
+from labkit.checking.waiting import WITHIN_S, pause, until
 from labkit.evidence.messages import Wire
 from labkit.stack.model import Stack
 from labkit.system import messaging
@@ -70,11 +70,11 @@ class Outboxes:
 
     async def answered(self, order: PlacedOrder, *, within_s: float = WITHIN_S) -> None:
         """Wait until an answer about an order's credit is written, or until time is up. A missing answer shows in the evidence."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() < began + within_s:
             if await self.answers(order):
                 return
-            await asyncio.sleep(LOOK_S)
+            await pause(began)
 
     async def unpublished(self, message_ids: Collection[str]) -> int:
         """Return how many of these messages the relay has not yet published."""

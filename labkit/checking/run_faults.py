@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from labkit.checking.checks import Failed, NotJudged
-from labkit.checking.waiting import LOOK_S, WITHIN_S
+from labkit.checking.waiting import WITHIN_S, pause
 from labkit.errors import UserError
 from labkit.faults import components, control, engine
 from labkit.faults.engine import FaultSpec, Wanted
@@ -107,7 +107,7 @@ class RunFaults:
         """Wait until a service records an event of the fault: `held`, `crash`, `met`, `taken` … `past` returns whether the work that the
         fault should have hit is already done. If so, the code no longer passes that place: raises Failed. Raises NotJudged on
         time-out."""
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while True:
             done = past is not None and await past()
             found = self.hits(fault, what)
@@ -115,25 +115,25 @@ class RunFaults:
                 return found
             if done:
                 raise _not_passed(fault)
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + within_s:
                 seen = ", ".join(f"{hit['what']} in {hit['component']}" for hit in self.hits(fault)) or "no sign of it"
                 sentence = f"Waited {within_s:g} s for {what!r} of fault {fault.id} ({fault.said}); there was {seen}."
                 raise NotJudged(sentence, next_step="labkit fault status")
-            await asyncio.sleep(LOOK_S)
+            await pause(began)
 
     async def fired(self, fault: Fault, *, within_s: float = WITHIN_S) -> Fault:
         """Wait until the fault has fired, with two independent proofs. Raises NotJudged with the missing proof."""
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while True:
             now = self.current(fault)
             proof = await asyncio.to_thread(engine.proof, self._stack, now)
             if proof.fired:
                 return now
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + within_s:
                 missing = "the service did not report it" if proof.service is None else f"{proof.service}, and nothing else shows it"
                 sentence = f"Fault {fault.id} ({fault.said}) did not fire within {within_s:g} s: {missing}."
                 raise NotJudged(sentence, next_step="labkit fault status")
-            await asyncio.sleep(LOOK_S)
+            await pause(began)
 
 
 def _not_passed(fault: Fault) -> Failed:

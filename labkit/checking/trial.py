@@ -29,7 +29,7 @@ from labkit.checking.schedule import Meeting, current_check
 from labkit.checking.seeded_random import Dice
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
-from labkit.checking.waiting import LOOK_S
+from labkit.checking.waiting import pause
 from labkit.evidence import environment
 from labkit.evidence.collect import collect
 from labkit.evidence.collection.model import Scenario
@@ -174,13 +174,13 @@ class Trial:
         await self.fail_with_cause(wrong, about=[order.customer_id])
 
     async def _soon(self, order: Order, expected: OrderOutcome | None) -> OrderOutcome:
-        deadline = time.monotonic() + SOON_S
+        began = time.monotonic()
         waiting_in = {"PENDING", "APPROVED"} if expected and expected.state == "CANCELLED" else {"PENDING"}
         while True:
             found = await self.state(order)
-            if found.state not in waiting_in or found == expected or time.monotonic() > deadline:
+            if found.state not in waiting_in or found == expected or time.monotonic() > began + SOON_S:
                 return found
-            await asyncio.sleep(LOOK_S)
+            await pause(began)
 
     async def ended(self, *orders: Order) -> list[OrderOutcome]:
         """Wait until nothing is left that could change these orders, and return their outcomes; the evidence shows whether they are
@@ -207,12 +207,12 @@ class Trial:
 
     async def released(self, order: Order) -> None:
         """Wait until an order's credit is free again, or until nothing is left that could free it; the evidence shows which."""
-        deadline = time.monotonic() + SOON_S
+        began = time.monotonic()
         while await self.reserved(order):
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + SOON_S:
                 await asyncio.to_thread(self._wait_for_stillness)
                 return
-            await asyncio.sleep(LOOK_S)
+            await pause(began)
 
     async def reserved(self, order: Order) -> bool:
         """Return whether credit is reserved for the order now."""

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.docker_engine import Engine, UnixConnection
+from labkit.docker_engine import Engine
 from labkit.errors import UserError
 from labkit.images import catalog, progress_display, recipes, wheels
 from labkit.images.catalog import Image
 from labkit.images.parallel_work import ImageProgress, Work, timed
 from labkit.servers.cache import scratch_dir
+from labkit.unix_connection import UnixConnection
 
 if TYPE_CHECKING:
     from labkit.preparation_report import Preparing
