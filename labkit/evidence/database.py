@@ -183,7 +183,7 @@ def insert(connection: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[
 
 
 @dataclass(frozen=True)
-class Column:
+class EvidenceColumn:
     name: str
     type: str
     meaning: str
@@ -194,7 +194,7 @@ class Table:
     name: str
     kind: str  # table or view
     meaning: str
-    columns: tuple[Column, ...]
+    columns: tuple[EvidenceColumn, ...]
 
 
 _HEAD = re.compile(r"CREATE (TABLE|VIEW) (\w+)")
@@ -218,7 +218,7 @@ def tables(profile: Profile) -> Iterator[Table]:
                     if inner.startswith(")"):
                         break
                     if column := _COLUMN.match(inner):
-                        columns.append(Column(column[1], column[2], column[3]))
+                        columns.append(EvidenceColumn(column[1], column[2], column[3]))
             yield Table(head[2], head[1].lower(), " ".join(comment), tuple(columns))
             comment = []
 

@@ -4,13 +4,13 @@ from labkit.system import messaging
 from labkit.trace.components import complaint, trouble
 from labkit.trace.model import Copy, Diagnosis, Message, last_line
 from labkit.trace.payload import published_wrongly
-from labkit.trace.system import MessageType, Subscriber
+from labkit.trace.system import SeenMessageType, Subscriber
 from labkit.trace.walk import Walk
 
 RELAY = "relay"
 
 
-def delivered(walk: Walk, kind: MessageType, message: Message | None, subscriber: Subscriber, rule: str) -> bool:
+def delivered(walk: Walk, kind: SeenMessageType, message: Message | None, subscriber: Subscriber, rule: str) -> bool:
     """Add the hops of one message through outbox, relay, broker and inbox. Return whether it arrived. `rule` says why it must be sent."""
     event = kind.event
     if walk.stopped and (message is None or subscriber.name not in message.taken):
@@ -30,14 +30,14 @@ def outbox(schema: str | None) -> str:
     return f"{schema}.{messaging.OUTBOX}"
 
 
-def written(walk: Walk, kind: MessageType, message: Message) -> None:
+def written(walk: Walk, kind: SeenMessageType, message: Message) -> None:
     """Add the hop of a message that is in its outbox."""
     source = outbox(message.schema or kind.schema) + (f", {message.commit}" if message.commit else "")
     more = {"lane": RELAY, "origin": kind.sender, "event": kind.event}
     walk.ok("outbox", f"{kind.event} {message.id}", source, at=message.created, **more)
 
 
-def unwritten(walk: Walk, kind: MessageType, why: str) -> None:
+def unwritten(walk: Walk, kind: SeenMessageType, why: str) -> None:
     """Add the missing hop of a message that should be in an outbox and is in none."""
     diagnosis = Diagnosis(why, f"labkit logs {kind.sender}")
     walk.stop("outbox", f"{kind.event} is in no outbox", outbox(kind.schema), diagnosis, lane=RELAY, origin=kind.sender, event=kind.event)

@@ -9,7 +9,7 @@ from labkit.trace.delivery import delivered, outbox, published, unwritten, writt
 from labkit.trace.handler import handler_words
 from labkit.trace.model import Diagnosis, Message, Story
 from labkit.trace.saga import saga, why_pending
-from labkit.trace.system import CHANGE_TO, MessageType, Reaction
+from labkit.trace.system import CHANGE_TO, SeenMessageType, SeenReaction
 from labkit.trace.tables import EvidenceTables
 from labkit.trace.view_hop import order_view
 from labkit.trace.walk import Walk
@@ -120,7 +120,7 @@ class _OrderStory:
         if delivered(self._walk, kind, self._message(kind.event), asking.subscriber, rule):
             self._answered(asking, answer)
 
-    def _answered(self, asking: Reaction, answer: Message | None) -> None:
+    def _answered(self, asking: SeenReaction, answer: Message | None) -> None:
         walk, service = self._walk, asking.subscriber.component
         about = {"lane": service, "event": asking.event}
         held = self._tables.rows("SELECT customer_id, amount FROM reservations WHERE order_id = ? ORDER BY customer_id", self._id)
@@ -179,7 +179,7 @@ class _OrderStory:
         if delivered(self._walk, kind, self._message(kind.event), release.subscriber, rule):
             self._released(release, kind)
 
-    def _released(self, release: Reaction, kind: MessageType) -> None:
+    def _released(self, release: SeenReaction, kind: SeenMessageType) -> None:
         service = release.subscriber.component
         about = {"lane": service, "event": release.event}
         held = self._tables.rows("SELECT customer_id, amount FROM reservations WHERE order_id = ?", self._id)

@@ -13,7 +13,7 @@ SOURCES = ("tables", "records", "view")
 
 
 @dataclass(frozen=True)
-class MessageType:
+class SeenMessageType:
     event: str
     kind: str  # event, command, reply
     sender: str
@@ -31,7 +31,7 @@ class Subscriber:
 
 
 @dataclass(frozen=True)
-class Reaction:
+class SeenReaction:
     subscriber: Subscriber
     event: str
     effect: str
@@ -46,9 +46,9 @@ class System:
     tables, the records and the view. `senders`: the component of each schema.
     """
 
-    types: tuple[MessageType, ...]
+    types: tuple[SeenMessageType, ...]
     subscribers: Mapping[str, Subscriber]
-    reactions: tuple[Reaction, ...]
+    reactions: tuple[SeenReaction, ...]
     keys: Mapping[str, str]
     sources: Mapping[str, str]
     owners: Mapping[str, str]
@@ -56,10 +56,10 @@ class System:
     holders: Mapping[str, str]
     senders: Mapping[str, str]
 
-    def type_of(self, event: str | None) -> MessageType | None:
+    def type_of(self, event: str | None) -> SeenMessageType | None:
         return next((each for each in self.types if each.event == event), None)
 
-    def announcing(self, change: str) -> MessageType | None:
+    def announcing(self, change: str) -> SeenMessageType | None:
         """Return the message that announces a change; None if the system has none."""
         return next((each for each in self.types if each.announces == change), None)
 
@@ -67,7 +67,7 @@ class System:
     def answers(self) -> frozenset[str]:
         return frozenset(each.event for each in self.types if each.answers)
 
-    def reaction(self, effect: str, event: str | None = None) -> Reaction | None:
+    def reaction(self, effect: str, event: str | None = None) -> SeenReaction | None:
         """Return the reaction with this effect, to any message or to a given one; None if there is none."""
         return next((each for each in self.reactions if each.effect == effect and event in (None, each.event)), None)
 
@@ -107,7 +107,8 @@ def read(connection: "DuckDBPyConnection") -> System:
         channels = subscribers[name].channels if name in subscribers else ()
         subscribers[name] = Subscriber(name, component, store, (*channels, channel))
     types = tuple(
-        MessageType(*row) for row in rows("SELECT event, kind, sender, schema_name, announces, answers FROM message_types ORDER BY rowid")
+        SeenMessageType(*row)
+        for row in rows("SELECT event, kind, sender, schema_name, announces, answers FROM message_types ORDER BY rowid")
     )
     tables = rows("SELECT name, schema_name, table_name, component FROM observed_tables")
     servers = rows("SELECT component, title, is_database, is_broker, is_view FROM servers")
@@ -115,7 +116,7 @@ def read(connection: "DuckDBPyConnection") -> System:
         types=types,
         subscribers=subscribers,
         reactions=tuple(
-            Reaction(subscribers[name], event, effect)
+            SeenReaction(subscribers[name], event, effect)
             for name, event, effect in rows("SELECT subscriber, event, effect FROM reactions ORDER BY rowid")
         ),
         keys={channel: about for channel, about in rows("SELECT channel, about FROM channels") if about},

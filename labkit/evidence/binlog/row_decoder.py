@@ -30,7 +30,7 @@ from labkit.evidence.binlog.column_types import (
     VECTOR,
     YEAR,
 )
-from labkit.evidence.binlog.table_map import Column, TableMap, Unsupported
+from labkit.evidence.binlog.table_map import BinlogColumn, TableMap, Unsupported
 from labkit.evidence.table_files import quoted
 
 Decoder = Callable[[bytes, int], tuple[tuple[Any, ...], int]]
@@ -97,7 +97,7 @@ def is_versioned(table: TableMap) -> bool:
     return any(column.name.lower() == ROW_END and column.type in (TIMESTAMP2, 8) for column in table.columns)
 
 
-def _alive(column: Column, i: int, namespace: Namespace) -> list[str]:
+def _alive(column: BinlogColumn, i: int, namespace: Namespace) -> list[str]:
     """Return statements that read whether the row is current from the row's end.
 
     In a current row all bits of the end are set, except for the sign bit of a time in older servers.
@@ -106,7 +106,7 @@ def _alive(column: Column, i: int, namespace: Namespace) -> list[str]:
     return [f"{ALIVE} = b[o:o + 4] in no_end", *_step(TableMap("", "", ()), column, i, "", namespace, False)]
 
 
-def _step(table: TableMap, column: Column, i: int, variable: str, namespace: Namespace, is_raw: bool) -> list[str]:
+def _step(table: TableMap, column: BinlogColumn, i: int, variable: str, namespace: Namespace, is_raw: bool) -> list[str]:
     """Return statements that read column `i` at offset `o` into the variable, unless its name is empty, and advance `o`."""
     kind, meta = column.type, column.meta
     if kind in INTEGERS:
@@ -135,7 +135,7 @@ def _step(table: TableMap, column: Column, i: int, variable: str, namespace: Nam
     return _fixed(variable, value, size)
 
 
-def _simple(table: TableMap, column: Column, i: int, variable: str) -> tuple[int, str]:
+def _simple(table: TableMap, column: BinlogColumn, i: int, variable: str) -> tuple[int, str]:
     """Return size and expression for a value of fixed size. Raises Unsupported if there is none and the value is wanted."""
     kind, meta = column.type, column.meta
     digits = meta[0] if meta else 0
@@ -175,7 +175,7 @@ def _text(variable: str, length_bytes: int, converter: str) -> list[str]:
     return [f"s = o + {length_bytes}; o = s + ({size}); {variable} = {converter}(b[s:o])"]
 
 
-def _text_converter(table: TableMap, column: Column, is_raw: bool) -> Callable[[bytes], Any]:
+def _text_converter(table: TableMap, column: BinlogColumn, is_raw: bool) -> Callable[[bytes], Any]:
     """Return a function that converts a text of the binlog for the evidence."""
     codec = charsets.codec(column.charset)
     if codec is None:

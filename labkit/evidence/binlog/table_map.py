@@ -22,7 +22,7 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True)
-class Column:
+class BinlogColumn:
     name: str
     type: int
     meta: bytes
@@ -38,7 +38,7 @@ class TableMap:
 
     schema: str
     table: str
-    columns: tuple[Column, ...]
+    columns: tuple[BinlogColumn, ...]
 
 
 def table_name(data: bytes) -> tuple[str, str]:
@@ -78,7 +78,7 @@ def table_map(data: bytes, known: Charsets | None = None) -> TableMap:
         charset = next(texts) if real in TEXTS else next(choices) if real in CHOICES else USUAL_CHARSET
         values = next(enums, ()) if real == ENUM else next(sets, ()) if real == SET else ()
         decoded = tuple(value.decode(charsets.codec(charset) or "utf-8", "replace") for value in values)
-        described.append(Column(names[i] if names else "", real, meta, bool(nulls >> i & 1), is_unsigned, decoded, charset))
+        described.append(BinlogColumn(names[i] if names else "", real, meta, bool(nulls >> i & 1), is_unsigned, decoded, charset))
     return TableMap(schema, table, tuple(described))
 
 

@@ -13,7 +13,7 @@ TIMEOUT_S = 2.0
 NO_SUCH_THING = (1044, 1049, 1054, 1142, 1143, 1146)  # database, column or table: missing, or not readable for labkit
 
 
-class NoAnswer(Exception):
+class StoreSilent(Exception):
     """A store does not answer, or rejects the query: a sentence without a full stop.
 
     `rejected`: the server answers, but a table or column is missing or hidden from labkit.
@@ -33,11 +33,11 @@ class Connections:
         self._open: dict[str, Any] = {}
 
     def ask(self, store: str, question: Callable[[Any], Any]) -> Any:
-        """Return the answer of a store. `question` receives the connection. Raises NoAnswer."""
+        """Return the answer of a store. `question` receives the connection. Raises StoreSilent."""
         was_open = store in self._open
         try:
             return self.ask_once(store, question)
-        except NoAnswer:
+        except StoreSilent:
             if not was_open:
                 raise
         return self.ask_once(store, question)  # a lost connection proves nothing: try a new one
@@ -52,7 +52,7 @@ class Connections:
             if not isinstance(error, OSError | ValueError | pymysql.MySQLError):
                 raise
             component = {"broker": self._stack.profile.broker, "view": "redis"}.get(store, store)
-            raise NoAnswer(component, error) from error
+            raise StoreSilent(component, error) from error
 
     def close(self) -> None:
         for store in list(self._open):

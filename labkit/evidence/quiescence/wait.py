@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from labkit.evidence.quiescence import pending_orders
-from labkit.evidence.quiescence.connections import NoAnswer
+from labkit.evidence.quiescence.connections import StoreSilent
 from labkit.evidence.quiescence.model import Outstanding, Sample, State, Stillness
 from labkit.evidence.quiescence.pending_orders import PendingOrders
 from labkit.evidence.quiescence.watcher import Watcher
@@ -48,7 +48,7 @@ def wait(
             try:
                 pending = [order for order in watcher.pending(orders) if not expected(order)]
                 state = State.SETTLED if not pending else State.PENDING if seen.still_for_s >= PENDING_FOR_S else None
-            except NoAnswer as error:
+            except StoreSilent as error:
                 if error.rejected:
                     unreadable = Outstanding("unreadable", error.component, str(error))
                     return Stillness(State.UNREAD, seen.waited_s, (*sample.outstanding, unreadable), (), seen.moved_last)

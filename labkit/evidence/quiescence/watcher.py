@@ -11,7 +11,7 @@ from labkit.evidence.binlog import replication
 from labkit.evidence.binlog.application_writes import wrote_application_tables
 from labkit.evidence.mysql import position_of
 from labkit.evidence.quiescence import outstanding
-from labkit.evidence.quiescence.connections import Connections, NoAnswer
+from labkit.evidence.quiescence.connections import Connections, StoreSilent
 from labkit.evidence.quiescence.model import Outstanding, Sample, UnpublishedRows
 from labkit.evidence.quiescence.pending_orders import PendingOrders
 from labkit.stack import runtimes
@@ -60,7 +60,7 @@ class Watcher:
         return sample
 
     def pending(self, pending_orders: PendingOrders) -> list[int]:
-        """Return the orders of interest that are PENDING. Raises NoAnswer."""
+        """Return the orders of interest that are PENDING. Raises StoreSilent."""
         found = self._connections.ask_once("mysql", lambda cursor: pending_orders(cursor, self.stack.profile))
         return [int(order) for order in found]
 
@@ -68,7 +68,7 @@ class Watcher:
         """Return a store's positions and add its outstanding work to `found`. Return None if it does not answer."""
         try:
             positions, work = self._connections.ask(store, question)
-        except NoAnswer as error:
+        except StoreSilent as error:
             found.append(Outstanding("unreadable", error.component, str(error)))
             return None
         found.extend(work)
