@@ -1,13 +1,12 @@
 """What the services' outboxes hold now, and waiting for messages in them. Works for every profile: it defines the message types."""
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from labkit.checking.rows import cursor_on
 from labkit.checking.shop import PlacedOrder
-from labkit.checking.waiting import WITHIN_S, pause, until
+from labkit.checking.waiting import WITHIN_S, last_seen, until
 from labkit.evidence.messages import Wire
 from labkit.stack.model import Stack
 from labkit.system import messaging
@@ -70,11 +69,7 @@ class Outboxes:
 
     async def answered(self, order: PlacedOrder, *, within_s: float = WITHIN_S) -> None:
         """Wait until an answer about an order's credit is written, or until time is up. A missing answer shows in the evidence."""
-        began = time.monotonic()
-        while time.monotonic() < began + within_s:
-            if await self.answers(order):
-                return
-            await pause(began)
+        await last_seen(lambda: self.answers(order), bool, within_s=within_s)
 
     async def unpublished(self, message_ids: Collection[str]) -> int:
         """Return how many of these messages the relay has not yet published."""

@@ -29,7 +29,7 @@ from labkit.checking.schedule import Meeting, current_check
 from labkit.checking.seeded_random import Dice
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
-from labkit.checking.waiting import pause
+from labkit.checking.waiting import last_seen
 from labkit.evidence import environment
 from labkit.evidence.collect import collect
 from labkit.evidence.collection.model import Scenario
@@ -174,13 +174,8 @@ class Trial:
         await self.fail_with_cause(wrong, about=[order.customer_id])
 
     async def _soon(self, order: Order, expected: OrderOutcome | None) -> OrderOutcome:
-        began = time.monotonic()
         waiting_in = {"PENDING", "APPROVED"} if expected and expected.state == "CANCELLED" else {"PENDING"}
-        while True:
-            found = await self.state(order)
-            if found.state not in waiting_in or found == expected or time.monotonic() > began + SOON_S:
-                return found
-            await pause(began)
+        return await last_seen(lambda: self.state(order), lambda found: found.state not in waiting_in or found == expected, within_s=SOON_S)
 
     async def ended(self, *orders: Order) -> list[OrderOutcome]:
         """Wait until nothing is left that could change these orders, and return their outcomes; the evidence shows whether they are
@@ -207,12 +202,8 @@ class Trial:
 
     async def released(self, order: Order) -> None:
         """Wait until an order's credit is free again, or until nothing is left that could free it; the evidence shows which."""
-        began = time.monotonic()
-        while await self.reserved(order):
-            if time.monotonic() > began + SOON_S:
-                await asyncio.to_thread(self._wait_for_stillness)
-                return
-            await pause(began)
+        if await last_seen(lambda: self.reserved(order), lambda is_reserved: not is_reserved, within_s=SOON_S):
+            await asyncio.to_thread(self._wait_for_stillness)
 
     async def reserved(self, order: Order) -> bool:
         """Return whether credit is reserved for the order now."""

@@ -20,11 +20,15 @@ async def pause(began: float) -> None:
 
 async def until(what: str, look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, within_s: float = WITHIN_S) -> T:
     """Poll until `is_enough` accepts the value, and return it. Raises NotJudged with what was awaited and the last value seen."""
+    seen = await last_seen(look, is_enough, within_s=within_s)
+    if not is_enough(seen):
+        raise NotJudged(f"Waited {within_s:g} s until {what}; last seen: {seen!r}.", next_step="labkit status")
+    return seen
+
+
+async def last_seen(look: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool], *, within_s: float) -> T:
+    """Poll until `is_enough` accepts the value or time is up. Return the last value seen."""
     began = time.monotonic()
-    while True:
-        seen = await look()
-        if is_enough(seen):
-            return seen
-        if time.monotonic() > began + within_s:
-            raise NotJudged(f"Waited {within_s:g} s until {what}; last seen: {seen!r}.", next_step="labkit status")
+    while not is_enough(seen := await look()) and time.monotonic() <= began + within_s:
         await pause(began)
+    return seen

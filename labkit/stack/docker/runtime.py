@@ -19,7 +19,6 @@ from labkit.stack.model import Stack
 from labkit.stack.runtime import DOCKER, ComponentStatus, End
 from labkit.system.model import Profile
 
-SERVICE_GRACE_S = 4  # time that a service may take to end by itself
 PAUSE_TRIES = 10
 
 
@@ -161,11 +160,9 @@ class Docker:
     def stop(self, names: Collection[str]) -> None:
         event_log.announce(self._directory, self.running() & set(names))
         self.unpause(names)  # a paused process would not receive the request to end
-        self._containers.for_each_in(RUNNING_STATES, names, lambda name: self._containers.act(name, f"stop?t={self._grace_s(name)}"))
-
-    def _grace_s(self, name: str) -> int:
-        product = products.of_component(self._profile, name)
-        return round(product.grace_s) if product else SERVICE_GRACE_S
+        self._containers.for_each_in(
+            RUNNING_STATES, names, lambda name: self._containers.act(name, f"stop?t={round(products.grace_s(self._profile, name))}")
+        )
 
     def stop_to_restart(self, names: Collection[str]) -> None:
         """End the services, which then wait in their containers. A service that does not end in time is stopped with its container."""

@@ -21,7 +21,6 @@ from labkit.stack.native.supervisor_client import SupervisorClient
 from labkit.stack.runtime import FAILED, NATIVE, PAUSED, RUNNING, STOPPED, ComponentStatus, End
 from labkit.system.model import Profile
 
-SERVICE_GRACE_S = 4.0  # time that a service may take to end by itself
 STRAY_GRACE_S = 1.0
 HANGING_GRACE_S = 1.0  # a MariaDB that receives SIGTERM during its start hangs forever; it recovers from a kill
 SUPERVISOR_GRACE_S = 2.0
@@ -176,8 +175,7 @@ class Native:
     def _grace_s(self, name: str) -> float:
         if name == "mysql" and not self._mysql_accepts_connections():
             return HANGING_GRACE_S
-        product = products.of_component(self._profile, name)
-        return product.grace_s if product else SERVICE_GRACE_S
+        return products.grace_s(self._profile, name)
 
     def _mysql_accepts_connections(self) -> bool:
         """Whether MySQL sends its greeting."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CLASSES = {"mysql": "Mysql", "kafka": "Kafka", "redis": "Redis"}
 NAMES = tuple(_CLASSES)
+SERVICE_GRACE_S = 4.0  # time that a service may take to end by itself
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ def of(name: str) -> Product:
     """Return the product of this name. Raises KeyError when labkit does not know it."""
     found: Product = getattr(importlib.import_module(f"labkit.stack.products.{name}"), _CLASSES[name])()
     return found
+
+
+def grace_s(profile: Profile, component: str) -> float:
+    """Return how long a component may take to end by itself before it is killed."""
+    product = of_component(profile, component)
+    return product.grace_s if product else SERVICE_GRACE_S
 
 
 def of_component(profile: Profile, name: str) -> Product | None:
