@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -50,6 +51,8 @@ async def send(port: int, request: bytes) -> list[int]:
         return []
     finally:
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
 
 
