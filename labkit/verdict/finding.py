@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from labkit.explanation import Explanation
 
+TRACEBACK_LINES = 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Explanation):
@@ -17,3 +19,8 @@ class Finding(Explanation):
     title: str
     count: int = 1
     orders: tuple[int, ...] = ()
+
+
+def traceback_of(text: str | None) -> tuple[str, ...]:
+    """Return the last lines of a traceback or of a log, as a finding shows them."""
+    return tuple(text.strip().splitlines()[-TRACEBACK_LINES:]) if text else ()

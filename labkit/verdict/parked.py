@@ -10,9 +10,8 @@ from labkit.system import messaging
 from labkit.trace.model import last_line
 from labkit.trace.payload import UNREADABLE, published_wrongly
 from labkit.trace.tables import EvidenceTables
-from labkit.verdict.finding import Finding
+from labkit.verdict.finding import Finding, traceback_of
 
-TRACEBACK_LINES = 12
 KINDS = 3  # causes of one subscriber that are shown separately
 OTHERS = "other causes"
 _PARKED = """
@@ -85,7 +84,7 @@ def _finding(tables: EvidenceTables, subscriber: str, kind: str, rows: list[tupl
         next_step=f"labkit trace message {message_id}" if message_id else f"labkit logs {service}",
         count=len(rows),
         orders=tuple(sorted({row[8] for row in rows if row[8] is not None})),
-        traceback=tuple(cause.strip().splitlines()[-TRACEBACK_LINES:]),
+        traceback=traceback_of(cause),
     )
 
 

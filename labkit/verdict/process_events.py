@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from labkit.explanation import Fact
-from labkit.verdict.finding import Finding
+from labkit.verdict.finding import Finding, traceback_of
 
 LABKIT = {"labkit": "labkit", "supervisor": "labkit's supervisor"}
 OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)  # signals that a process's own fault raises
 ASKED_TO = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGINT)  # exit codes of a process that something else stopped
 PORT = "its port "  # starts the detail of an end whose cause is a port held by another process
-TRACEBACK_LINES, NOTES = 12, 3
+NOTES = 3
 STRANGER_NEXT = "labkit topics; end that consumer (or give it a group of its own), then labkit reset"
 TOLERANCE = timedelta(seconds=2)  # between the clocks of the database and the supervisor
 
@@ -178,16 +178,13 @@ def _crash(
         "SELECT count(*) FROM environment WHERE component = ? AND event IN ('end', 'oom') AND by_labkit IS DISTINCT FROM true", [component]
     ).fetchone()
     text, message_id = row or (None, None)
-    lines = tuple(text.strip().splitlines()[-TRACEBACK_LINES:]) if text else ()
+    lines = traceback_of(text)
     how = "it exceeded its memory limit" if event == "oom" else f"by {_signal(number)}" if number else f"with exit code {exit_code}"
     again = f", {times} times" if times > 1 else ""
     last = f": {lines[-1].strip()}" if lines else ""
     sentence = f"{component} ended by itself {how}{again}{last}"
     facts = [Fact(f"{component} ended {how} at {happened:%H:%M:%S}" if happened else f"{component} ended {how}", "events.jsonl")]
-    if lines:
-        facts.append(Fact(f"its last words: {lines[-1].strip()}", f"labkit logs {component}"))
-    if message_id:
-        facts.append(Fact(f"it had message {message_id} in progress", f"labkit logs {component}"))
+    facts += facts_of_log(component, "its last words", lines, message_id)
     next_step = f"labkit trace message {message_id}" if message_id else f"labkit logs {component}"
     so = f"nothing outside ended {component}: the cause is in its own code{f' ({detail})' if detail else ''}."
     return Finding(
@@ -201,6 +198,13 @@ def _crash(
         count=int(times),
         traceback=lines,
     )
+
+
+def facts_of_log(component: str, title: str, lines: Sequence[str], message_id: str | None) -> list[Fact]:
+    """Return what a component's log adds to a finding: its last line, under `title`, and the message in progress."""
+    said = f"{title}: {lines[-1].strip()}" if lines else None
+    in_progress = f"it had message {message_id} in progress" if message_id else None
+    return [Fact(text, f"labkit logs {component}") for text in (said, in_progress) if text]
 
 
 def _unwatched(connection: Any) -> str | None:

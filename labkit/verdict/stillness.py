@@ -11,11 +11,10 @@ from typing import Any
 from labkit.explanation import Fact
 from labkit.invariants import wording
 from labkit.trace.tables import EvidenceTables
-from labkit.verdict.finding import Finding
-from labkit.verdict.process_events import Machine
+from labkit.verdict.finding import Finding, traceback_of
+from labkit.verdict.process_events import Machine, facts_of_log
 
 LOOP = 20  # outbox rows about one order; a complete saga with a cancellation writes four
-TRACEBACK_LINES = 12
 
 PLACES = {
     "outbox": "the outboxes",
@@ -124,12 +123,9 @@ def _stuck(
     words = connection.execute(
         "SELECT text, message_id FROM last_words WHERE component = ? AND ended IS NULL ORDER BY said DESC NULLS LAST LIMIT 1", [component]
     ).fetchone()
-    lines = tuple(words[0].strip().splitlines()[-TRACEBACK_LINES:]) if words else ()
-    known = list(facts)
-    if lines:
-        known.append(Fact(f"its last exception: {lines[-1].strip()}", f"labkit logs {component}"))
-    if words and words[1]:
-        known.append(Fact(f"it had message {words[1]} in progress", f"labkit logs {component}"))
+    text, message_id = words or (None, None)
+    lines = traceback_of(text)
+    known = [*facts, *facts_of_log(component, "its last exception", lines, message_id)]
     if not words and (doing := run.get(f"doing {component}")):
         known.append(Fact(doing, f"labkit logs {component}"))
     so = f"{component} makes no progress: it hangs, waits forever, or retries the same work endlessly."
