@@ -5,12 +5,6 @@
 -- ARGV  1 to 3: see position.lua
 --       4 customer id ("" when the event changes no view)  5 field of the order's state ("" when there is none)  6 the state
 --       7… pairs of field and value
-if ARGV[4] ~= '' then -- a wrong type fails before anything is written
-  for key, wanted in pairs({[KEYS[2]] = 'hash', [KEYS[3]] = 'set'}) do
-    local found = redis.call('TYPE', key).ok
-    if found ~= wanted and found ~= 'none' then error('WRONGTYPE ' .. key .. ' is a ' .. found .. ', it should be a ' .. wanted, 0) end
-  end
-end
 if ARGV[4] ~= '' then
   redis.call('SADD', KEYS[3], ARGV[4])
   for i = 7, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end

@@ -23,6 +23,7 @@ if ARGV[1] ~= '' then
   if is_position and is_at_or_beyond(stored, ARGV[2]) then return 0 end
   if ARGV[3] ~= '' and ARGV[3] ~= stored then return -1 end
 end
+require_types()
 write()
 if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 return 1

@@ -12,8 +12,6 @@ from redis.exceptions import NoScriptError
 from services.messaging.brokers import Place, Position
 from services.order_history.document import CustomerView, document_of
 
-_PROJECT = Path(__file__).with_name("apply_event.lua").read_text()
-_PARK = Path(__file__).with_name("park.lua").read_text()
 CUSTOMERS = "customerviews"
 _IDENTITY = ":identity"
 
@@ -36,9 +34,17 @@ class Step(msgspec.Struct, frozen=True):
     change: ViewChange | None
 
 
-_AT_ITS_POSITION = Path(__file__).with_name("position.lua").read_text()
-# `write` begins on the first line, so that line numbers in Redis errors match the files.
-_PROJECT, _PARK = (f"local function write() {script}\nend\n{_AT_ITS_POSITION}" for script in (_PROJECT, _PARK))
+def _script(name: str, *types: str) -> str:
+    """Wrap a script: see position.lua. `write` begins on the first line, so that line numbers in Redis errors match the file."""
+    write, require_types, position = (Path(__file__).with_name(file).read_text() for file in (name, "key_types.lua", "position.lua"))
+    quoted = ", ".join(f"'{one}'" for one in types)
+    return (
+        f"local function write() {write}\nend\nlocal types = {{{quoted}}}\nlocal function require_types()\n{require_types}end\n{position}"
+    )
+
+
+_PROJECT = _script("apply_event.lua", "hash", "hash", "set")
+_PARK = _script("park.lua", "hash", "stream")
 
 
 class ViewStore:
