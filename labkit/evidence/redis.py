@@ -21,18 +21,6 @@ CUSTOMERS = b"customerviews"
 LONGEST_ID = 100  # characters; a longer text is not converted to a number
 VIEW, POSITIONS, DEAD_LETTERS = VIEW_KEY.encode(), messaging.POSITIONS.encode(), messaging.DEAD_LETTER_STREAM.encode()
 _RAISE = object()
-# Commands that change nothing, and those with which stream consumers read and acknowledge. Consumers send them even while nothing happens;
-# their progress is read separately, see labkit/brokers. A call of any other command counts as a write.
-_READS = """
-hgetall hget hmget hlen hkeys hexists get mget exists scard smembers sismember sscan hscan scan
-keys type ttl xrange xrevrange xlen xread xreadgroup xack xpending xclaim xautoclaim wait info xinfo
-xinfo|stream xinfo|groups xinfo|consumers xgroup xgroup|create xgroup|createconsumer
-xgroup|delconsumer ping hello client client|setinfo client|setname client|list select command
-command|docs config config|get dbsize time memory memory|usage script|load script|exists latency
-slowlog monitor echo auth quit reset readonly cluster|info debug object eval evalsha eval_ro
-evalsha_ro fcall fcall_ro multi exec discard watch unwatch subscribe unsubscribe psubscribe publish
-"""
-READS = frozenset(_READS.split())
 
 
 class Redis:
@@ -43,7 +31,10 @@ class Redis:
 
         self._pack: Any = hiredis.pack_command
         self._reader = hiredis.Reader()
-        self._error = hiredis.HiredisError
+        self._error, self._told = hiredis.HiredisError, hiredis.PushNotification
+        self.run_id = ""
+        self.told = 0
+        """How many messages came that answer nothing: Redis sends them when keys change that this connection tracks."""
         self._socket = socket.create_connection((account.host, account.port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if account.password:
@@ -76,6 +67,8 @@ class Redis:
                 if not data:
                     raise ConnectionError("Redis closed the connection")
                 self._reader.feed(data)
+            elif isinstance(answer, self._told):
+                self.told += 1
             elif isinstance(answer, self._error):
                 if other_type is _RAISE or not str(answer).startswith(WRONG_TYPE):
                     raise OSError(f"Redis answered {requests[len(answers)][0]!r} with {answer}")
@@ -86,18 +79,20 @@ class Redis:
 
 
 def writes(redis: Redis) -> tuple[str, int]:
-    """Return the server's run id and the number of executed commands that may write. The pair changes with every write.
+    """Return the server's run id, and how many changes of the application's keys this connection was told of. The pair changes with every
+    such change, and with a new connection. A service may write to other keys of its own at any time.
 
-    Rejected and failed calls are not counted. A script is counted by the commands that it called.
+    Redis tells of each key: https://redis.io/docs/latest/develop/reference/client-side-caching/ (broadcasting mode).
     """
-    info = redis.ask("INFO", "everything").decode()
-    run = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
-    count = 0
-    for command, counts in re.findall(r"^cmdstat_([^:]+):(\S+)", info, re.MULTILINE):
-        if command not in READS:
-            numbers = dict(part.split("=", 1) for part in counts.split(","))
-            count += int(numbers["calls"]) - int(numbers.get("failed_calls", 0))
-    return run[1] if run else "", count
+    if not redis.run_id:
+        redis.ask("HELLO", 3)
+        prefixes = [word for prefix in (VIEW, CUSTOMERS, POSITIONS, DEAD_LETTERS) for word in (b"PREFIX", prefix)]
+        redis.ask("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)
+        run = re.search(r"^run_id:(\w+)", redis.ask("INFO", "server").decode(), re.MULTILINE)
+        redis.run_id = run[1] if run else "unknown"
+    redis.ask("PING")
+    redis.ask("PING")  # what was written before the first answer is told before the second
+    return redis.run_id, redis.told
 
 
 def read(account: Account, positions: Positions, folder: Path, progress: Callable[[int], None] = lambda orders: None) -> int:
