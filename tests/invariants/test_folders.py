@@ -41,7 +41,7 @@ def bring(labs: Path, name: str, *, lab: str = "07-cents", **files: str) -> Path
 
 
 def test_they_are_in_the_order_of_their_numbers() -> None:
-    assert discovery.ids() == [f"I{number}" for number in range(1, 13)]
+    assert discovery.ids() == [f"I{number}" for number in range(1, 14)]
     assert [invariant.id for invariant in discovery.all_invariants()] == discovery.ids()
 
 

@@ -131,6 +131,14 @@ def approved_once_and_told_twice() -> History:
     return history
 
 
+@story("I13")
+def refused_and_told_to_another_customer() -> History:
+    history = shop()
+    history.rejected(17, 4, "99.00")
+    history.con.execute("update outbox set customer_id = 17 where event = 'OrderRejected'")
+    return history
+
+
 @story("parked")
 def a_message_was_given_up() -> History:
     history = shop()

@@ -13,7 +13,7 @@ from tests.running import ROOT, RunningStack
 from tests.verdict.test_planted import by_id, verified
 
 CLIENTS = 3
-APPLICABLE = {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
+APPLICABLE = {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13)}
 
 
 class MixedOrders:

@@ -177,6 +177,18 @@ def told_again(shop: Shop) -> str:
     return f"OrderApproved of order {shop.order} (12.34) was published again, in a transaction without such a change"
 
 
+def under_another_name(shop: Shop) -> str:
+    shop.sql(
+        "update order_db.message set payload = replace(payload, %s, %s) where json_value(headers, '$.\"event-type\"') = %s"
+        " and json_value(headers, '$.\"event-aggregate-id\"') = %s",
+        f'"customerId":{shop.ada}',
+        '"customerId":999999',
+        f"{PACKAGE}.OrderApprovedEvent",
+        str(shop.order),
+    )
+    return f"OrderApproved of order {shop.order} names customer 999999, but the order is of customer {shop.ada}."
+
+
 PLANTED: dict[str, Callable[[Shop], str]] = {
     "I1": over_the_limit,
     "I2": released,
@@ -189,6 +201,7 @@ PLANTED: dict[str, Callable[[Shop], str]] = {
     "I10": of_no_order,
     "I11": refused_without_reason,
     "I12": told_again,
+    "I13": under_another_name,
 }
 
 
@@ -272,7 +285,7 @@ def test_all_is_well_and_every_invariant_had_something_to_judge(shop: Shop) -> N
     eventually(lambda: shop.sql(held, shop.ada)[0]["n"], 0)
     code, judged = verified(shop.stack)
     assert (code, judged["verdict"], judged["findings"]) == (0, "pass", [])
-    assert {i["id"] for i in judged["invariants"] if i["outcome"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12)}
+    assert {i["id"] for i in judged["invariants"] if i["outcome"] == "pass"} == {f"I{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13)}
     assert all(i["judged"] > 0 for i in judged["invariants"] if i["outcome"] == "pass")
 
 

@@ -240,7 +240,7 @@ def test_a_store_that_is_down_is_unknown_and_the_rest_is_judged() -> None:
     database.set_complete(history.con, "moment", "redis does not answer", "redis")
     judgement = judge(history.con)
     assert judgement.verdict is Verdict.UNKNOWN
-    assert {r.invariant.id for r in judgement.results if r.outcome is RuleOutcome.PASS} == {"I1", "I5", "I8", "I11", "I12"}
+    assert {r.invariant.id for r in judgement.results if r.outcome is RuleOutcome.PASS} == {"I1", "I5", "I8", "I11", "I12", "I13"}
 
 
 # messages that were given up
