@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from labkit.checking.checks import Failed, NotJudged
 from labkit.evidence import database
 from labkit.evidence.environment import utc
-from labkit.invariants.discovery import Invariant
+from labkit.invariants.discovery import Invariant, of_profile
 from labkit.trace.handler import handler_words
 from labkit.trace.tables import EvidenceTables
 from labkit.verdict.judge import Judgement, RuleOutcome, judge
@@ -46,25 +47,34 @@ class Evidence:
         return handler_words(EvidenceTables(self.connection), service, event, message_id)
 
     def require(self, *invariants: Invariant, about: Iterable[int]) -> None:
-        """Require that the invariants hold for these customers (ids) and that there was something to judge. Raises Failed with the first
-        violation, or else NotJudged with the obstacle."""
+        """Require that these invariants hold for these customers (ids), that there was something to judge, and that no other invariant of
+        the profile is violated. Raises Failed with the first violation, or else NotJudged with the obstacle."""
         judgement = self._judged(invariants, about)
         for finding in judgement.findings:
             if finding.is_failure:
                 raise Failed.of(finding)
-        for result in judgement.results:
-            if result.outcome is RuleOutcome.FAIL and result.first is not None:
-                raise Failed.of(result.first)
+        violated = [(result.invariant, result.first) for result in judgement.results if result.outcome is RuleOutcome.FAIL and result.first]
+        for invariant, witness in violated:
+            if invariant in invariants:
+                raise Failed.of(witness)
         self._refuse_foreign_orders()
+        for _, witness in violated:
+            raise Failed.of(witness)
         for finding in judgement.findings:
             raise NotJudged.of(finding)
         for result in judgement.results:
-            if result.outcome is RuleOutcome.UNKNOWN:
+            if result.outcome is RuleOutcome.UNKNOWN and result.invariant in invariants:
                 sentence = f"{result.invariant.id} was not judged: {result.reason}."
                 raise NotJudged(sentence, next_step=result.next_step or "labkit status")
 
     def _judged(self, invariants: Sequence[Invariant], about: Iterable[int]) -> Judgement:
-        own = set(about)
+        hold = self._hold
+        self._narrow(set(about))
+        others = [each for each in self._of_profile if each not in invariants and each.id not in hold]
+        return judge(self.connection, [*invariants, *others], must_judge=[i.id for i in invariants], hold=hold)
+
+    def _narrow(self, own: set[int]) -> None:
+        """Limit the evidence to these customers (ids) and to the requests about them."""
         with database.in_one_transaction(self.connection):
             self.connection.execute("DELETE FROM scope")
             self.connection.execute("DELETE FROM requests")
@@ -72,7 +82,18 @@ class Evidence:
             orders = {row["order_id"] for row in self.requests if row.get("customer_id") in own and row.get("order_id") is not None}
             requests = [row for row in self.requests if row.get("customer_id") in own or row.get("order_id") in orders]
             database.insert(self.connection, "requests", requests)
-        return judge(self.connection, invariants, must_judge=[i.id for i in invariants])
+
+    @cached_property
+    def _hold(self) -> frozenset[str]:
+        """The ids of the invariants of the profile that hold for all customers of the run. They need not be judged for some of them."""
+        self._narrow({row["customer_id"] for row in self.requests if row.get("customer_id") is not None})
+        results = judge(self.connection, self._of_profile).results
+        return frozenset(result.invariant.id for result in results if result.outcome in (RuleOutcome.PASS, RuleOutcome.NOTHING))
+
+    @cached_property
+    def _of_profile(self) -> list[Invariant]:
+        (profile,) = self.rows("SELECT value FROM facts WHERE name = 'profile'")[0]
+        return of_profile(profile)
 
     def _refuse_foreign_orders(self) -> None:
         for order_id, customer_id, total in self.rows(_FOREIGN):

@@ -5,7 +5,7 @@ violation in complete evidence is a fail, whatever happened to the machine. Some
 labkit ended or stalled, or if a service was signalled, paused or killed from outside.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -65,17 +65,23 @@ class Judgement:
     run: dict[str, str]
 
 
-def judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None = None, *, must_judge: Iterable[str] = ()) -> Judgement:
+def judge(
+    connection: "DuckDBPyConnection",
+    invariants: Sequence[Invariant] | None = None,
+    *,
+    must_judge: Iterable[str] = (),
+    hold: Collection[str] = (),
+) -> Judgement:
     """Judge the evidence, and return the judgement.
 
     `invariants` defaults to all that apply to the run's profile. `must_judge` lists ids of invariants that a check relies on: they are
-    unknown if there is nothing to judge.
+    unknown if there is nothing to judge. `hold` lists ids of invariants that are known to hold, for this evidence or more of it.
     """
     with narrowed(connection):
-        return _judge(connection, invariants, set(must_judge))
+        return _judge(connection, invariants, set(must_judge), hold)
 
 
-def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None, needed: set[str]) -> Judgement:
+def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | None, needed: set[str], hold: Collection[str]) -> Judgement:
     run = dict(connection.execute("SELECT name, value FROM facts ORDER BY name").fetchall())
     profile = run.get("profile", DEFAULT)
     if invariants is None:
@@ -84,7 +90,9 @@ def _judge(connection: "DuckDBPyConnection", invariants: Sequence[Invariant] | N
     rest = rest_of(connection, run, machine)
     parked_orders = {order for finding in parked for order in finding.orders}
     results = tuple(
-        _judged(connection, i, machine, rest, parked_orders, i.id in needed) if i.holds_for(profile) else _not_applicable(i, i.id in needed)
+        _judged(connection, i, machine, rest, parked_orders, i.id in needed, i.id in hold)
+        if i.holds_for(profile)
+        else _not_applicable(i, i.id in needed)
         for i in invariants
     )
     findings = (*parked, *machine.findings, *rest.findings)
@@ -102,22 +110,26 @@ def _not_applicable(invariant: Invariant, is_needed: bool) -> Result:
     return Result(invariant, RuleOutcome.UNKNOWN if is_needed else RuleOutcome.NOT_APPLICABLE, reason=reason)
 
 
-def _judged(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+def _judged(
+    connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool, holds: bool
+) -> Result:
     try:
-        return _run(connection, invariant, machine, rest, parked_orders, is_needed)
+        return _run(connection, invariant, machine, rest, parked_orders, is_needed, holds)
     except Exception as error:  # a failing checker says nothing about the code under test
         text = str(error).splitlines()[0] if str(error) else ""
         reason = f"the check itself failed: {type(error).__name__}: {text}"
         return Result(invariant, RuleOutcome.UNKNOWN, reason=reason, next_step="labkit verify --save FILE, and attach the file to a report")
 
 
-def _run(connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool) -> Result:
+def _run(
+    connection: Any, invariant: Invariant, machine: Machine, rest: Rest, parked_orders: set[int], is_needed: bool, holds: bool
+) -> Result:
     if gap := _gap(connection, invariant.needs):
         return Result(invariant, RuleOutcome.UNKNOWN, reason=gap, next_step=machine.next_step)
     if invariant.at_rest and not rest.reached:
         return Result(invariant, RuleOutcome.UNKNOWN, reason=rest.why_not, next_step=rest.next_step)
     (judged,) = connection.execute(invariant.judged).fetchone()
-    found = _rows(connection, invariant.violations)
+    found = [] if holds else _rows(connection, invariant.violations)
     doubtful = {source: kinds for source, kinds in invariant.rests_on.items() if _gap(connection, [source])}
     rows = [row for row in found if not any(row["kind"] in kinds for kinds in doubtful.values())]
     if not rows:

@@ -93,7 +93,7 @@ def test_a_check_that_watches_judges_again_whenever_something_is_saved(workshop:
 def test_a_check_that_there_is_not(workshop: Learner, stack: RunningStack) -> None:
     done = workshop("lab", "2", "check", "2.9", ok=False)
     assert done.returncode == 254
-    assert "Lab 2 has no check 2.9; it has 2.1, 2.2, 2.3, 2.4, 2.5, 2.6." in done.stderr
+    assert "Lab 2 has no check 2.9; it has 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7." in done.stderr
 
 
 def test_a_seed_gives_the_same_names_and_amounts_and_other_ids(workshop: Learner, stack: RunningStack) -> None:
