@@ -33,9 +33,10 @@ async def judge(
     begin: Callable[[Check], None] = lambda _: None,
     tell: Callable[[CheckResult], None] = lambda _: None,
     doing: Callable[[str], None] = lambda _: None,
+    enough: Callable[[CheckResult], bool] = lambda _: False,
 ) -> tuple[list[CheckResult], list[str]]:
-    """Run the checks. Return their results, and notes about data left by earlier attempts. Raises UserError if another run is using the
-    stack."""
+    """Run the checks, until one result is `enough`. Return the results, and notes about data left by earlier attempts. Raises UserError if
+    another run is using the stack."""
     from labkit.checking.schedule import run_checks
     from labkit.checking.session import session
     from labkit.checking.trial import Trial
@@ -45,5 +46,10 @@ async def judge(
         with Trial(run, seed, folder=folder) as trial:
             trial.say = doing
             recovered = trial.faults.require_recovery
-            outcomes = await run_checks(checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, recovered=recovered)
+            try:
+                outcomes = await run_checks(
+                    checks, lab.prepare(trial), trial.meeting, tell=tell, begin=begin, recovered=recovered, enough=enough
+                )
+            finally:
+                await trial.end_shared_work()
             return outcomes, trial.notes

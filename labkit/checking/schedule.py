@@ -71,6 +71,28 @@ class Meeting(Generic[T]):
             self._look()
         return await made
 
+    async def together(self, *works: Coroutine[Any, Any, None]) -> None:
+        """Do these at the same time, for the calling check: until they end, each of them counts as at work, and the check itself does not.
+        The first error ends the others."""
+        left = len(works)
+
+        def ended(_: object) -> None:
+            nonlocal left
+            left -= 1
+            if left:  # the last one leaves its place to the check
+                self.end()
+
+        self._at_work += left - 1
+        tasks = [asyncio.ensure_future(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(ended)
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
     def hold(self) -> None:
         """Prevent the reading until `release`, because more checks are about to start."""
         self._held += 1
@@ -91,7 +113,7 @@ class Meeting(Generic[T]):
             asyncio.get_running_loop().call_soon(self._serve_all)
 
     def _all_have_come(self) -> bool:
-        return bool(self._waiting) and not self._held and len(self._waiting) == self._at_work
+        return bool(self._waiting) and not self._held and len(self._waiting) >= self._at_work
 
     def _serve_all(self) -> None:
         """Read for all who wait, unless someone has resumed work in the meantime, such as a check whose shared work was just finished."""
@@ -124,10 +146,11 @@ async def run_checks(
     tell: Callable[[CheckResult], None] = lambda _: None,
     begin: Callable[[Check], None] = lambda _: None,
     recovered: Callable[[], Awaitable[None]] | None = None,
+    enough: Callable[[CheckResult], bool] = lambda _: False,
 ) -> list[CheckResult]:
     """Run the checks and return their results in the same order. `tell` receives each result in that order, as soon as it and all
-    earlier ones are available. `recovered` raises NotJudged while a component that labkit stopped is not back: on such a stack no
-    check fails and none begins."""
+    earlier ones are available. After a result that is `enough`, the other checks are cancelled and have no result. `recovered` raises
+    NotJudged while a component that labkit stopped is not back: on such a stack no check fails and none begins."""
     recovered = recovered or _nothing
     outcomes: dict[str, CheckResult] = {}
     told = 0
@@ -154,20 +177,29 @@ async def run_checks(
     async def one(c: Check) -> None:
         begin(c)
         note(await _run(c, lab, meeting, recovered))
+        if enough(outcomes[c.id]):
+            raise _Enough
 
     meeting.hold()
-    async with asyncio.TaskGroup() as tasks:
-        for c in checks:
-            if c.is_alone:
-                tasks.create_task(one(c))
-                await asyncio.sleep(0)  # let it start and count as at work
-                await meeting.all_wait()
-        for c in checks:
-            if not c.is_gate and not c.is_alone:
-                tasks.create_task(one(c))
-        await asyncio.sleep(0)
-        meeting.release()
-    return [outcomes[c.id] for c in checks]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for c in checks:
+                if c.is_alone:
+                    tasks.create_task(one(c))
+                    await asyncio.sleep(0)  # let it start and count as at work
+                    await meeting.all_wait()
+            for c in checks:
+                if not c.is_gate and not c.is_alone:
+                    tasks.create_task(one(c))
+            await asyncio.sleep(0)
+            meeting.release()
+    except* _Enough:
+        pass
+    return [outcomes[c.id] for c in checks if c.id in outcomes]
+
+
+class _Enough(Exception):
+    pass
 
 
 async def _nothing() -> None:

@@ -69,6 +69,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     """Make SIGTERM end the run as Ctrl-C does."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGTERM)
     try:
         if task is not None:
             loop.add_signal_handler(signal.SIGTERM, task.cancel)
@@ -76,3 +77,4 @@ def _ended_by_sigterm() -> Iterator[None]:
     finally:
         with suppress(ValueError, RuntimeError):
             loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)  # asyncio sets the default, which ends the process at once

@@ -274,3 +274,9 @@ class Trial:
     async def once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of work that is done once for all checks that ask for it."""
         return await self.meeting.join(self.begin_once(name, make))
+
+    async def end_shared_work(self) -> None:
+        """Cancel shared work that is still under way, because nobody waits for it any more, and return when it has ended."""
+        for task in self._once.values():
+            task.cancel()
+        await asyncio.gather(*self._once.values(), return_exceptions=True)
