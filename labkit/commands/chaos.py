@@ -13,8 +13,8 @@ from pathlib import Path
 from labkit.chaos import schedule as schedules
 from labkit.chaos.play import Played, play
 from labkit.chaos.schedule import ChaosEvent, Schedule
-from labkit.chaos.shrink import shrink
 from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.delta_debugging import shrink
 from labkit.checking.session import session
 from labkit.errors import ExitCode, UserError
 from labkit.evidence.collect import collect

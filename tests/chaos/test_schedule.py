@@ -1,13 +1,10 @@
-"""A schedule is determined by its seed, respects its rules, and shrinks to the part that fails."""
+"""A schedule is determined by its seed and respects its rules."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from labkit.chaos import schedule
-from labkit.chaos.schedule import ChaosEvent
-from labkit.chaos.shrink import shrink
 from labkit.errors import UserError
 from tests.running import COMPONENTS, PROFILE
 
@@ -48,30 +45,6 @@ def test_a_file_keeps_all_of_it(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text("{}")
     with pytest.raises(UserError):
         schedule.read(tmp_path / "s.json", PROFILE)
-
-
-def events(count: int) -> list[ChaosEvent]:
-    return [ChaosEvent(float(number), "kill", "orders", 1.0) for number in range(count)]
-
-
-@pytest.mark.parametrize("wanted", [[], [17], [3, 30], [0, 39], [5, 6, 7]])
-def test_what_does_not_matter_is_dropped(wanted: list[int]) -> None:
-    def fails(some: Sequence[ChaosEvent]) -> bool:
-        return {float(number) for number in wanted} <= {event.at for event in some}
-
-    assert [event.at for event in shrink(events(40), fails, tries=500)] == wanted
-
-
-def test_it_stops_after_so_many_tries_with_something_that_fails() -> None:
-    tried: list[int] = []
-
-    def fails(some: Sequence[ChaosEvent]) -> bool:
-        tried.append(len(some))
-        return any(event.at == 17.0 for event in some)
-
-    found = shrink(events(40), fails, tries=3)
-    assert len(tried) == 3
-    assert 17.0 in {event.at for event in found}
 
 
 def test_the_events_that_are_left_come_one_after_another() -> None:
