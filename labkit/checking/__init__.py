@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.checking.documents import CENT, differences
     from labkit.checking.evidence import Evidence
     from labkit.checking.faults import Fault, FaultSpec, Wanted
+    from labkit.checking.histories.check import short_history
     from labkit.checking.lab_modules import beside
     from labkit.checking.records import Published
     from labkit.checking.rules import APPROVED, CANCELLED, INSUFFICIENT_CREDIT, PENDING, UNKNOWN_CUSTOMER, OrderOutcome
@@ -36,6 +37,7 @@ _HOMES = {
     "labkit.checking.documents": ("CENT", "differences"),
     "labkit.checking.evidence": ("Evidence",),
     "labkit.checking.faults": ("Fault", "FaultSpec", "Wanted"),
+    "labkit.checking.histories.check": ("short_history",),
     "labkit.checking.rules": ("APPROVED", "CANCELLED", "INSUFFICIENT_CREDIT", "PENDING", "UNKNOWN_CUSTOMER", "OrderOutcome"),
     "labkit.checking.shared_scene": ("SharedScene",),
     "labkit.checking.shop": ("Customer", "Order"),
@@ -80,6 +82,7 @@ __all__ = [
     "not_ready",
     "rows",
     "rules",
+    "short_history",
     "shown",
     "takes_no_messages",
     "until",

@@ -1,6 +1,6 @@
 """The faults that a lab can inject: `await trial.faults.apply(faults.gate("customers", key="17"))`."""
 
-from labkit.checking.rolled_back import before_commit, roll_back
+from labkit.checking.rolled_back import HeldRow, before_commit, held_row, roll_back
 from labkit.faults.engine import FaultSpec, Wanted
 from labkit.faults.ledger import Fault
 from labkit.faults.specify import (
@@ -23,6 +23,7 @@ from labkit.faults.specify import (
 __all__ = [
     "Fault",
     "FaultSpec",
+    "HeldRow",
     "Wanted",
     "barrier",
     "before_commit",
@@ -31,6 +32,7 @@ __all__ = [
     "delay",
     "duplicate",
     "gate",
+    "held_row",
     "lock",
     "outage",
     "poison",

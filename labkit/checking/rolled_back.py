@@ -1,13 +1,16 @@
-"""Making the database roll back a transaction that a service is about to commit, by ending its connection as a failover would."""
+"""Making the database fail a service: roll back a transaction that is about to be committed, by ending its connection as a failover would,
+or interrupt a statement that waits for a lock."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 
 from labkit.checking.checks import NotJudged
+from labkit.checking.waiting import WITHIN_S, last_seen, pause
 from labkit.faults import specify
 from labkit.faults.engine import Wanted
 from labkit.faults.ledger import Fault
@@ -17,6 +20,7 @@ from labkit.stack.model import Stack
 if TYPE_CHECKING:
     from labkit.checking.trial import Trial
 
+WANTED_S = 1.0  # a service that needs no lock is not waited for longer than this
 NOBODY_ELSE = 1_000  # the barrier never opens: the first process waits until the barrier is removed
 
 
@@ -36,12 +40,85 @@ async def roll_back(trial: "Trial", waiting: Fault, *, past: Callable[[], Awaita
 
 def _end_transactions(stack: Stack, component: str) -> int:
     """End the component's open transactions and return their number."""
-    accounts = [account for account, owner in stack.profile.workers.items() if owner == component]
     with sql.connected(stack.mysql) as cursor:
-        cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", [accounts])
-        own = {int(row[0]) for row in cursor.fetchall()}
+        own = _connections(stack, component, cursor)
         found = [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.locked_rows]
         for connection in found:
             with suppress(pymysql.MySQLError):  # it may have ended by itself
                 cursor.execute(f"KILL CONNECTION {connection}")
         return len(found)
+
+
+def _connections(stack: Stack, component: str, cursor: Any) -> set[int]:
+    """Return the ids of the component's connections."""
+    accounts = [account for account, owner in stack.profile.workers.items() if owner == component]
+    cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", [accounts])
+    return {int(row[0]) for row in cursor.fetchall()}
+
+
+@asynccontextmanager
+async def held_row(trial: "Trial", one: str, key: int) -> AsyncIterator["HeldRow"]:
+    """Lock a row while the block runs: `customer`, `order`. The lock ends with the connection, so it never stays."""
+    table = next(table for table in trial.stack.profile.tables if table.one == one)
+    column = next(column.source for column in table.columns if column.name == table.key[-1])
+
+    def lock() -> Any:
+        at = trial.stack.mysql
+        connection = sql.connect(host=at.host, port=at.port, user=at.user, password=at.password, connect_timeout=5)
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [key])
+        return connection
+
+    try:
+        connection = await asyncio.to_thread(lock)
+    except pymysql.MySQLError as error:
+        raise NotJudged(f"The row of {one} {key} cannot be locked: {error.args[-1]}.", next_step="labkit status") from error
+    try:
+        yield HeldRow(trial, f"the row of {one} {key}")
+    finally:
+        await asyncio.to_thread(connection.close)
+
+
+class HeldRow:
+    """A row that labkit has locked."""
+
+    def __init__(self, trial: "Trial", said: str) -> None:
+        self._trial, self._said = trial, said
+
+    async def interrupt(self, component: str, *, past: Callable[[], Awaitable[bool]]) -> bool:
+        """Wait until a component waits for the row, and interrupt its statement: the handler gets an error, and must let its transaction be
+        rolled back. Return False if the work was done without the row (`past`). Raises NotJudged if neither comes."""
+        began = time.monotonic()
+        while not await asyncio.to_thread(_interrupt, self._trial.stack, component):
+            if await past():
+                return False
+            if time.monotonic() > began + WITHIN_S:
+                raise NotJudged(f"Waited {WITHIN_S:g} s until {component} needs {self._said}; it did not.", next_step="labkit status")
+            await pause(began)
+        return True
+
+    async def wanted(self, component: str, count: int) -> None:
+        """Wait until so many statements of a component wait for a lock, or until it is clear that they do not."""
+
+        async def waiting() -> int:
+            return len(await asyncio.to_thread(_waiting, self._trial.stack, component))
+
+        await last_seen(waiting, lambda found: found >= count, within_s=WANTED_S)
+
+
+def _interrupt(stack: Stack, component: str) -> bool:
+    """Interrupt the statements with which a component waits for a lock. Return whether there was one."""
+    with sql.connected(stack.mysql) as cursor:
+        waiting = _waiting(stack, component)
+        for connection in waiting:
+            with suppress(pymysql.MySQLError):  # it may have ended by itself
+                cursor.execute(f"KILL QUERY {connection}")
+        return bool(waiting)
+
+
+def _waiting(stack: Stack, component: str) -> list[int]:
+    """Return the connections of a component whose statement waits for a lock."""
+    with sql.connected(stack.mysql) as cursor:
+        own = _connections(stack, component, cursor)
+        return [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.waits]

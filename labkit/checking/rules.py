@@ -51,6 +51,10 @@ class Books:
     def open(self, customer: Customer) -> None:
         self._accounts[customer.id] = _Account(customer)
 
+    def knows(self, customer_id: int) -> bool:
+        """Return whether there is anything to know: the customer was created, or has placed an order."""
+        return customer_id in self._accounts
+
     def available(self, customer: Customer) -> Decimal:
         """Return how much the customer may still spend."""
         return customer.limit - self._accounts[customer.id].reserved
