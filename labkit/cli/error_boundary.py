@@ -16,7 +16,7 @@ from labkit import machine_refusals
 from labkit.errors import ExitCode, UserError, words_of
 from labkit.terminal import streams
 
-JUDGING = {"verify", "chaos", "trace", "doctor"}
+JUDGING = {"verify", "exam", "chaos", "trace", "doctor"}
 
 
 def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
