@@ -22,6 +22,7 @@ from labkit.checking import (
     differences,
     faults,
     not_ready,
+    short_history,
     shown,
     takes_no_messages,
 )
@@ -258,6 +259,11 @@ def _time(answer: Any, who: str, struct: str) -> datetime:
             next_step=f"the answer is {struct} in services/orders/app.py; the order's row has the time: Order.created",
         )
     return found
+
+
+@check("1.9", "Whatever customers do, the rules hold")
+async def whatever_they_do(lab: Orders) -> None:
+    await short_history(lab.trial)
 
 
 def prepare(trial: Trial) -> Orders:

@@ -23,6 +23,7 @@ from labkit.checking import (
     check,
     faults,
     rows,
+    short_history,
 )
 from labkit.checking.invariants import I1, I2, I3, I4, I5, I6, I7, I8, I10, I11, I12
 
@@ -135,6 +136,7 @@ async def _hears_again(trial: Trial, *news: tuple[Order, str]) -> None:
 async def nothing_is_lost(trial: Trial) -> None:
     play = down.Down(trial)
     await play.taken_back()
+    await play.interrupted()
     await play.all_at_once()
     await trial.require(I3, I2, I6, I4, I1, I11, about=play.about)
 
@@ -223,6 +225,11 @@ async def mixed_orders(trial: Trial) -> None:
                 found=f"{state} {reason or ''}".rstrip(),
                 next_step=f"labkit trace order {order.id}",
             )
+
+
+@check("2.7", "Whatever customers do, the rules hold")
+async def whatever_they_do(trial: Trial) -> None:
+    await short_history(trial)
 
 
 def prepare(trial: Trial) -> Trial:

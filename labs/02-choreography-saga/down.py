@@ -1,10 +1,14 @@
 """The outages that lab 2 plays before it judges that nothing is lost: orders, customers, the relay and the database each fail in the
 middle of an order. Messages that wait in the meantime are then taken all at once."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from labkit.checking import CENT, PENDING, Customer, Ends, Fact, Failed, Fault, Order, Trial, faults
 
+ANSWERS = ("CustomerCreditReserved", "CustomerCreditReservationFailed")
+SOON_S = 2.0  # how long an answer is waited for before the stores are asked why it does not come
 ACKNOWLEDGED = "relay.after_publish_before_mark"
 
 
@@ -15,6 +19,7 @@ class Down:
         self.trial = trial
         self.placed: list[Order] = []
         self.about: set[int] = set()
+        self.interruptions: dict[int, str] = {}
 
     async def taken_back(self) -> None:
         """Let the database roll back the reservation of an order once, and its approval once."""
@@ -43,6 +48,49 @@ class Down:
         """Wait for the answer of customers. Return whether it reserved the credit; if not, no approval can be rolled back."""
         await self.trial.outboxes.answered(order)
         return await self.trial.reserved(order)
+
+    async def interrupted(self) -> None:
+        """Interrupt the statement with which each handler reads its customer or order. The handler must not go on as if nothing had
+        happened."""
+        trial, customer = self.trial, await self._customer()
+        gates = {event: await trial.faults.apply(faults.gate("orders", event_type=event)) for event in ANSWERS}
+        async with faults.held_row(trial, "customer", customer.id) as row:
+            fits = await trial.order(customer, customer.limit)
+            await self._interrupt(row, "customers", fits, lambda: self._is_answered(fits))
+        await trial.outboxes.answered(fits, within_s=SOON_S)
+        if not await self._is_answered(fits):
+            for gate in gates.values():
+                await trial.faults.heal(gate)
+            await self._decided_all_the_same(fits)
+            return
+        does_not_fit = await trial.order(customer, CENT)
+        for order, gate in zip((fits, does_not_fit), gates.values(), strict=True):
+            await trial.held(gate, order)
+            async with faults.held_row(trial, "order", order.id) as row:
+                await trial.faults.heal(gate)
+                await self._interrupt(row, "orders", order, partial(self._is_decided, order))
+            await self._decided_all_the_same(order)
+
+    async def _is_answered(self, order: Order) -> bool:
+        return bool(await self.trial.outboxes.answers(order))
+
+    async def _is_decided(self, order: Order) -> bool:
+        return await self.trial.state(order) != PENDING
+
+    async def _interrupt(self, row: faults.HeldRow, component: str, order: Order, past: Callable[[], Awaitable[bool]]) -> None:
+        if await row.interrupt(component, past=past):
+            self.interruptions[order.id] = component
+
+    async def _decided_all_the_same(self, order: Order) -> None:
+        try:
+            await self.trial.becomes(order, self.trial.books.decide(order))
+        except Failed as wrong:
+            who = self.interruptions.get(order.id)
+            if who is None:
+                raise
+            fact = Fact(f"MySQL interrupted the statement with which {who} read the row of order {order.id}", "KILL QUERY")
+            so = f"{wrong.explanation.so} A handler that catches the error lets a transaction commit whose work was not done.".lstrip()
+            raise Failed.of(replace(wrong.explanation, because=(*wrong.explanation.because, fact), so=so)) from None
 
     async def all_at_once(self) -> None:
         """Stop the relay, orders and customers one after another, each with a message waiting before it."""

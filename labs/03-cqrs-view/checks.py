@@ -1,12 +1,13 @@
 """Lab 3: the order history is what its events say, in any order and with any repetition, and it answers without the owners of the data."""
 
-from labkit.checking import Trial, beside, check
+from labkit.checking import Trial, beside, check, short_history
 
 stage, kill = beside(__file__, "stage"), beside(__file__, "kill")
 
 
 class View:
     def __init__(self, trial: Trial) -> None:
+        self.trial = trial
         self.stage = stage.Stage(trial)
         self.kill = kill.Kill(trial)
 
@@ -45,6 +46,11 @@ async def of_nobody(lab: View) -> None:
 @check("3.7", f"After a kill it still knows everything, and catches up with {kill.ORDERS} orders", alone=True)
 async def after_a_kill(lab: View) -> None:
     await lab.kill.scene.for_check("3.7")
+
+
+@check("3.8", "Whatever customers do, the rules hold")
+async def whatever_they_do(lab: View) -> None:
+    await short_history(lab.trial)
 
 
 def prepare(trial: Trial) -> View:
