@@ -14,6 +14,7 @@ from labkit.checking.checks import CheckResult
 from labkit.errors import UserError
 from labkit.stack import state
 
+VARIANTS = 10
 SEED = 7  # fixed, so that amounts and names in a transcript stay the same
 _INLINE = re.compile(r"`(labkit [^`\n]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(labkit [^\n]+)$", re.MULTILINE)
@@ -95,6 +96,8 @@ def problems(lab: Lab, misunderstood: Misunderstood) -> Iterator[str]:
     for mutant in lab.mutants:
         if not (lab.folder / mutant.file).is_file():
             yield f"mutant {mutant.name}: there is no {mutant.file}"
+    if len(lab.variants) < VARIANTS:
+        yield f"variants: there are {len(lab.variants)}; a lab needs at least {VARIANTS} right but unusual solutions"
     yield from _anchors(lab)
     yield from _guide(lab, checks, misunderstood)
 

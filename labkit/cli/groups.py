@@ -35,6 +35,7 @@ COMMANDS = {
     "load": ("Place orders and measure how fast they finish.", "labkit load --rate 50 --seconds 10"),
     "chaos": ("Play random faults from a seed, and judge.", "labkit chaos --seconds 20 --victim orders"),
     "verify": ("Judge everything that has happened.", "labkit verify --html page.html"),
+    "exam": ("Judge a solution at length.", "labkit exam --seed 7"),
     "report": ("Show what you passed, how, and when.", "labkit report --json"),
     "jump": ("Start lab N as if those before it were done.", "labkit jump 3"),
     "progress": ("Carry your progress to another workspace.", "labkit progress export ada.json"),
@@ -50,7 +51,7 @@ SECTIONS = {
     "Begin": ("labkit up", ("up", "init", "labs", "lab", "guide", "watch", "status", "restart", "reset", "down", "setup")),
     "Look": ("labkit trace order 17", ("order", "trace", "events", "topics", "sql", "logs", "shell")),
     "Break": ("labkit fault gate customers", ("fault", "heal", "load", "chaos")),
-    "Judge": ("labkit lab 2 check", ("verify", "report")),
+    "Judge": ("labkit lab 2 check", ("verify", "exam", "report")),
     "Teach": ("labkit jump 3", ("jump", "progress", "doctor", "support", "images", "author", "completion")),
 }
 # the commands inside groups
@@ -97,7 +98,12 @@ INNER_EXAMPLES = {
         "export": "labkit images export room.labkit",
         "import": "labkit images import room.labkit",
     },
-    "author": {"test": "labkit author test 2 --record"},
+    "author": {
+        "test": "labkit author test 2 --record",
+        "mutate": "labkit author mutate 2 --sample 20",
+        "known": 'labkit author known "the rows come sorted by their key" 3f2a91c0b7de --lab 2',
+        "table": "labkit author table docs/mutation.md",
+    },
 }
 
 

@@ -1,28 +1,25 @@
 """labkit author test: prove labs on a separate stack, with the same judging as `labkit lab N check`."""
 
-import asyncio
 import difflib
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import interrupts, paths
+from labkit import paths
 from labkit.catalog import proof, trees
 from labkit.catalog.labs import Lab, Mutant, all_labs, find_lab
-from labkit.catalog.proof import SEED, Files
-from labkit.catalog.run import judge
+from labkit.catalog.proof_stack import ProofStack, proof_stack
 from labkit.checking.checks import Check, CheckResult
 from labkit.errors import ExitCode, UserError
+from labkit.mutation import score
+from labkit.mutation.judge import Task, judged
+from labkit.mutation.results import CAUGHT
+from labkit.mutation.subject import of_lab
 from labkit.pass_fail_unknown import Verdict
-from labkit.stack import lifecycle, runtimes, sources, sql, state
-from labkit.stack.component_table import SilentTable
-from labkit.stack.model import Stack
-from labkit.system.model import Profile
 from labkit.terminal import say
 
 STACK = "author-test"
+SAMPLE = 10  # mutants made by rule; `labkit author mutate` judges all of them
 
 
 def prove(
@@ -38,31 +35,15 @@ def prove(
     for lab in labs:
         if record:
             proof.draw(lab)
-        for problem in proof.problems(lab, misunderstood):
+        for problem in (*proof.problems(lab, misunderstood), *score.problems(of_lab(lab))):
             wrong += 1
             say.line(f"  ✗ lab {lab.number}  {problem}")
-    with tempfile.TemporaryDirectory(prefix="labkit-author-") as folder, _stack(Path(folder), runtime) as proving:
+    with proof_stack(STACK, runtime) as stack:
+        proving = LabProof(stack)
         for lab in labs:
             wrong += proving.prove(lab, record=record, only=only)
     say.line(f"\n{'Proven' if not wrong else f'{wrong} not as expected'} in {time.monotonic() - began:.0f} s.")
     return ExitCode.FAIL if wrong else ExitCode.OK
-
-
-@contextmanager
-def _stack(folder: Path, runtime: str | None) -> "Iterator[LabProof]":
-    """Yield a proof on a stack whose services run from `folder`. The stack and its data are removed at the end."""
-    interrupts.on_termination()
-    runtimes.refuse_unknown(runtime)
-    taken = runtimes.choose(runtime, None).runtime
-    files = Files(folder)
-    files.become(trees.reference())
-    with state.exclusive(STACK, "author test") as directory:
-        lifecycle.take_down(directory, state.find(STACK), data=True)  # remains of a killed run
-        try:
-            yield LabProof(directory, files, taken)
-        finally:
-            interrupts.ignore()
-            lifecycle.take_down(directory, state.find(STACK), data=True)
 
 
 def _words(outcome: CheckResult) -> str:
@@ -70,29 +51,31 @@ def _words(outcome: CheckResult) -> str:
 
 
 class LabProof:
-    """Proves labs on one running stack. Between two variants, only the services whose files differ are restarted."""
+    """Proves labs on one running stack."""
 
-    def __init__(self, directory: Path, files: Files, runtime: str) -> None:
-        self._directory, self._files, self._runtime = directory, files, runtime
+    def __init__(self, stack: ProofStack) -> None:
+        self._stack, self._files = stack, stack.files
         self._wrong = 0
         self._kept: dict[str, str] = {}
 
     def prove(self, lab: Lab, *, record: bool, only: Sequence[str]) -> int:
         """Return the number of problems found."""
         self._wrong, self._kept = 0, {}
-        self._bring_up(lab)
+        self._stack.bring_up(lab)
         checks = lab.checks()
         say.line(f"\nLab {lab.number} · {lab.title}\n")
         if not only:
             self._files.become(trees.starting_point(lab) if lab.starter.is_dir() else trees.solved(lab))
             if lab.starter.is_dir():
-                self._starter(lab, self._judged(lab, checks))
+                self._starter(lab, self._stack.judged(lab, checks))
             self._files.become(trees.solved(lab))
-            self._all_pass("solution", self._judged(lab, checks))
+            self._all_pass("solution", self._stack.judged(lab, checks))
         self._variants(lab, [file for file in lab.variants if not only or file.stem in only])
         for mutant in lab.mutants:
             if not only or mutant.name in only:
                 self._mutant(lab, mutant)
+        if not only:
+            self._made_by_rule(lab)
         self._transcript(lab, record=record, whole=not only)
         return self._wrong
 
@@ -132,7 +115,7 @@ class LabProof:
     def _variant(self, lab: Lab, together: list[Path]) -> None:
         name = f"right variant {', '.join(file.stem for file in together)}"
         try:
-            passed = self._all_pass(name, self._judged(lab, lab.checks()))
+            passed = self._all_pass(name, self._stack.judged(lab, lab.checks()))
         except UserError as error:
             self._say(False, f"{name}: {error}")
             passed = False
@@ -150,7 +133,7 @@ class LabProof:
                 outcomes = self._in_the_database(lab, checks, file)
             else:
                 self._files.patch(file)
-                outcomes = self._judged(lab, checks)
+                outcomes = self._stack.judged(lab, checks)
         except UserError as error:
             self._say(False, f"mutant {mutant.name}: {error}")
             return
@@ -165,41 +148,27 @@ class LabProof:
 
     def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[CheckResult]:
         do, undo = proof.statements(file)
-        self._run(do)
+        self._stack.execute(do)
         try:
-            return self._judged(lab, checks)
+            return self._stack.judged(lab, checks)
         finally:
-            self._run(undo)
+            self._stack.execute(undo)
 
-    def _run(self, statements: list[str]) -> None:
-        with sql.connected(state.load(STACK).mysql) as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-
-    def _judged(self, lab: Lab, checks: list[Check]) -> list[CheckResult]:
-        """Judge the checks after restarting the services whose files differ. Raises UserError if a service does not start."""
-        outcomes, _ = asyncio.run(judge(self._as_the_files_are(), lab, checks, SEED))
-        return outcomes
-
-    def _as_the_files_are(self) -> Stack:
-        stack = state.load(STACK)
-        wanted = sources.digests(self._files.folder, stack.services)
-        stale = [name for name in stack.services if stack[name].digest != wanted[name]]
-        return self._brought(stack.profile, stale) if stale else stack
-
-    def _bring_up(self, lab: Lab) -> None:
-        """Bring up the components of the lab's profile, with files on which all of them start."""
-        known, wanted = state.find(STACK), state.profile_of(lab.profile)
-        if known is None or known.profile != wanted:
-            lifecycle.take_down(self._directory, known, data=True)
-            self._files.become(trees.solved(lab))
-            self._brought(wanted)
-
-    def _brought(self, profile: Profile, restart: Sequence[str] = ()) -> Stack:
-        brought = lifecycle.bring_up(
-            self._directory, STACK, self._files.folder, SilentTable(), runtime=self._runtime, profile=profile, restart=restart
-        )
-        return brought.stack
+    def _made_by_rule(self, lab: Lab) -> None:
+        """Judge a few mutants that nobody wrote: each must be caught, except those known as not caught."""
+        subject = of_lab(lab)
+        if not subject.mutants:
+            return
+        chosen = [mutant for mutant in subject.sample(SAMPLE, seed=proof.SEED) if mutant.id not in subject.known]
+        for mutant in chosen:
+            result = judged(self._stack, Task(mutant, (lab.number,)))
+            if result.outcome != CAUGHT:
+                what = f"{mutant.path}:{mutant.line}, {mutant.rule}: {result.outcome}"
+                self._say(
+                    False, f"mutant {mutant.id} made by rule is not caught: {what}; labkit author mutate {lab.number} --mutant {mutant.id}"
+                )
+        if not self._wrong:
+            self._say(True, f"{len(chosen)} of {len(subject.mutants)} mutants made by rule are caught")
 
     def _say(self, good: bool, what: str, outcome: CheckResult | None = None) -> None:
         self._wrong += not good

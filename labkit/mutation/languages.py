@@ -1,0 +1,3 @@
+"""The kinds of files that have mutants."""
+
+LANGUAGES = (".py", ".lua", ".yml", ".yaml")
