@@ -32,6 +32,14 @@ PASSED_ONCE = {
 }
 
 
+# Right variants that were once failed or left unknown; `make soak` proves all of them.
+MISJUDGED_ONCE = (
+    *("state-then-reason", "keeps-a-heartbeat", "another-column-afterwards", "customer-then-limit"),
+    *("time-in-another-zone", "time-in-two-spellings", "row-then-amount", "one-more-event", "takes-its-time"),
+    *("one-more-field", "keeps-a-heartbeat-in-redis"),
+)
+
+
 def some_of(lab: Lab) -> list[str]:
     chosen = [mutant for mutant in lab.mutants if mutant.name in PASSED_ONCE.get(lab.number, ())]
     for mutant in lab.mutants:
@@ -45,15 +53,14 @@ LABS = [lab.number for lab in all_labs()]
 
 def proven(labkit_home: Path, labs: Iterable[int], *names: str, **environment: str) -> None:
     chosen = [word for name in names for word in ("--mutant", name)]
-    done = Labkit(labkit_home, "unused", environment)("author", "test", *map(str, labs), *chosen, ok=False, timeout=900)
+    done = Labkit(labkit_home, "unused", environment)("author", "test", *map(str, labs), *chosen, ok=False, timeout=1700)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.timeout(900)
 def test_variants_pass_and_mutants_are_caught(labkit_home: Path) -> None:
     """Of all labs, on one stack."""
-    variants = [file.stem for lab in all_labs() for file in lab.variants]
-    proven(labkit_home, LABS, *variants, *(name for lab in all_labs() for name in some_of(lab)))
+    proven(labkit_home, LABS, *MISJUDGED_ONCE, *(name for lab in all_labs() for name in some_of(lab)))
 
 
 def test_each_mutant_that_passed_once_is_among_them() -> None:
@@ -62,7 +69,7 @@ def test_each_mutant_that_passed_once_is_among_them() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lab", LABS)
 def test_a_lab_is_proven(labkit_home: Path, lab: int) -> None:
     proven(labkit_home, [lab])
@@ -103,7 +110,7 @@ def test_nothing_is_wrong_with_the_files_of_the_labs() -> None:
         ("lab.yaml", "inject: leaked", "inject: leak", "inject.py has no leak"),
         ("lab.yaml", "file: mutants/releases-nothing.patch", "file: mutants/gone.patch", "there is no mutants/gone.patch"),
         ("lab.yaml", 'given: ["2.4", "2.5"]', 'given: ["2.4", "2.8"]', "given names 2.8, which no check has"),
-        ("lab.yaml", '- id: "2.5"', '- id: "2.7"', "check 2.5 belongs to no step"),
+        ("lab.yaml", '- id: "2.5"', '- id: "2.9"', "check 2.5 belongs to no step"),
         ("hints.yaml", '"2.5":', '"2.8":', "hints.yaml: there is no step 2.8"),
         ("hints.yaml", "  - Compare when the position", "  # Compare when the position", "step 2.4 has 2 hints; a step needs three"),
     ],
