@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SOON_S = 2.0  # how long an order is polled before the stores are asked for the cause; no verdict depends on it
 EXPLAIN = ("I11", "I2", "I1", "I3")  # the invariants that explain an order's unexpected state
+_READINGS = count(1)  # a new path for each reading of the process, because DuckDB treats equal paths as the same database
 SAVED_AS = "check.duckdb"  # the last evidence of the last check
 
 
@@ -69,7 +71,7 @@ class Trial:
         self.meeting = Meeting(self._read_all)
         self._customers: list[int] = []
         self._once: dict[str, asyncio.Task[Any]] = {}
-        self._evidence: list[DuckDBPyConnection] = []
+        self._evidence: list[tuple[Path, DuckDBPyConnection]] = []
 
     def __enter__(self) -> "Trial":
         return self
@@ -77,13 +79,9 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         """Close the trial. The evidence stays as a file in the stack's directory."""
         self.attribution.close()
-        for number, connection in enumerate(self._evidence):
+        for path, connection in self._evidence:
             connection.close()
-            self._path(number).replace(self.stack.directory / SAVED_AS)
-
-    def _path(self, number: int) -> Path:
-        """Return a new path for each reading, because DuckDB treats equal paths as the same database."""
-        return self.stack.directory / f"check.{number}.duckdb"
+            path.replace(self.stack.directory / SAVED_AS)
 
     # customers and orders
 
@@ -246,13 +244,13 @@ class Trial:
     async def _read_all(self) -> Evidence:
         self.say("waiting until the system is at rest")
         await self.faults.heal_all()  # heals the faults of a check that failed before it could heal them
-        path = self._path(len(self._evidence))
+        path = self.stack.directory / f"check.{next(_READINGS)}.duckdb"
         about = Scenario(self.shop.requests, self._customers, (), self.seed, self.attribution.stalls(), since=self.began)
         try:
             connection = await asyncio.to_thread(collect, self.stack, path, about, tell=self.say)
         except OSError as error:
             raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
-        self._evidence.append(connection)
+        self._evidence.append((path, connection))
         since = environment.utc(self.began)
         (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [since]).fetchone() or (0,)
         evidence_of.forget_older(connection, self.began)

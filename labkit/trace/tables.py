@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 _OUTBOX = ("event", "channel", "schema", "published", "created", "key", "order_id", "customer_id")
 
 
+LONGEST = 24  # characters of a name in a sentence
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
 class EvidenceTables:
     """The queries on one evidence database, in a file or in memory."""
 
@@ -47,7 +54,7 @@ class EvidenceTables:
             "SELECT name FROM customers WHERE id = ? UNION ALL SELECT after_name FROM customer_changes WHERE after_id = ?",
             *[customer_id] * 2,
         )
-        return f'customer {customer_id} "{name[0]}"' if name else f"customer {customer_id}"
+        return f'customer {customer_id} "{_short(name[0])}"' if name else f"customer {customer_id}"
 
     def commit(self, commit_no: int | None) -> str | None:
         """Return the position of a commit: `binlog.000002:48211`."""

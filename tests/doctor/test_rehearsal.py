@@ -35,7 +35,7 @@ def test_the_evening_before(labkit: Labkit, rehearsal: Labkit, stack: RunningSta
     done = labkit("doctor", "--rehearse")
     line = done.stdout.splitlines()[-1]
     assert line.startswith(f"labkit {__version__}: ready; native, ")
-    assert "lab 1 8/8 in" in line
+    assert "lab 1 9/9 in" in line
     assert line in done.stdout.partition("Send this line to your instructor:")[2]
     assert nothing_is_left(rehearsal)
     assert stack.pids() == pids

@@ -74,7 +74,7 @@ def test_what_is_exported_arrives_whole_on_an_empty_engine_and_a_stack_comes_up_
 
     try:
         labkit("up")
-        assert "8 passed" in labkit("lab", "1", "check")
+        assert "9 passed" in labkit("lab", "1", "check")
     finally:
         labkit("down", "--data")
     until = f"{time.time():.3f}"

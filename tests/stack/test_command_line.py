@@ -11,7 +11,7 @@ from tests.running import ROOT, Labkit
 
 COMMANDS = (
     *("order", "completion"),
-    *("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "verify", "trace", "sql", "events", "topics"),
+    *("setup", "up", "down", "status", "logs", "restart", "shell", "reset", "verify", "exam", "trace", "sql", "events", "topics"),
     *("init", "labs", "lab", "watch", "guide", "report", "progress", "jump", "author"),
     *("fault", "heal", "chaos", "load", "images", "doctor", "support"),
 )

@@ -15,6 +15,7 @@ import pymysql
 
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.documents import CENT
+from labkit.checking.histories import pages
 from labkit.checking.histories.act import Acting, accepted_as, cancelled, decided
 from labkit.checking.rules import APPROVED
 from labkit.checking.shop import Customer
@@ -29,6 +30,7 @@ WAITS = "waiting for table"  # the state of a statement that waits for a locked 
 async def database_fails(person: Acting) -> None:
     """Let the database fail each kind of request once."""
     trial = person.trial
+    await pages.of_orders(trial, person.id, person.placed)
     person.said.append("the database fails the requests")
     placed = next((one for one in person.placed if trial.books.outcome(one.order) == APPROVED), None)
     reads = [f"/orders/customer/{person.id}", "/orders", "/customers"]

@@ -22,6 +22,7 @@ from labkit.checking.histories.model import (
     Step,
     Total,
 )
+from labkit.checking.seeded_random import NAMES
 
 LONGEST_NAME = 255
 EACH = 4  # disturbances in a long history
@@ -37,7 +38,7 @@ POINTS = (
     ("order-history", "view.before_write"),
     ("order-history", "consumer.after_commit_before_ack"),
 )
-_LETTERS = "aÉ漢𝔄'\\%_\" -"  # also letters that take several bytes, and characters that mean something to SQL, JSON or Lua
+_ODD = "É漢𝔄'\\%_\""  # letters that take several bytes, and characters that mean something to SQL, JSON or Lua
 
 
 def short(seed: int) -> History:
@@ -49,7 +50,7 @@ def short(seed: int) -> History:
     dice = random.Random(f"history {seed}")
     people = (
         Person(_name(dice, LONGEST_NAME), _limit(dice)),
-        Person(dice.choice("Žß界"), _limit(dice)),
+        Person(_name(dice, 1), _limit(dice)),
         Person(_name(dice, 12), "0.00"),
         Person("", ""),
     )
@@ -151,7 +152,9 @@ def _orders(who: int, *totals: Total) -> list[Step]:
 
 
 def _name(dice: random.Random, length: int) -> str:
-    return "".join(dice.choice(_LETTERS) for _ in range(length - 1)) + "."
+    if length == 1:
+        return dice.choice(_ODD)
+    return f"{dice.choice(NAMES)} {''.join(dice.sample(_ODD, 3))}"[:length].ljust(length, "o")
 
 
 def _limit(dice: random.Random) -> str:

@@ -85,7 +85,7 @@ async def of_nobody(trial: Trial) -> None:
 
 
 async def answers(trial: Trial, path: str, status: int, because: str) -> None:
-    found, document = await trial.get(path)
+    found, document = await _got(trial, path)
     if found != status:
         raise Failed(
             f"GET {path} answers {found}, but {because}.",
@@ -108,8 +108,16 @@ def _same_time(one: Any, other: Any) -> bool:
         return False
 
 
-async def _shows(trial: Trial, path: str, expected: dict[str, Any]) -> None:
+async def _got(trial: Trial, path: str) -> tuple[int, Any]:
+    """Return the status and the document of an answer. A service that fails on the request is explained by its log."""
     status, found = await trial.get(path)
+    if status >= 500:
+        await trial.attribution.no_answer(trial.shop.request("read", path=path))
+    return status, found
+
+
+async def _shows(trial: Trial, path: str, expected: dict[str, Any]) -> None:
+    status, found = await _got(trial, path)
     if status != 200:
         raise Failed(
             f"GET {path} answers {status}, but there is one with this id.",
@@ -134,7 +142,7 @@ def require_same(who: str, expected: dict[str, Any], found: Any) -> None:
 
 
 async def _lists(trial: Trial, path: str, name: str, key: str, expected: dict[int, dict[str, Any]]) -> None:
-    status, found = await trial.get(path)
+    status, found = await _got(trial, path)
     entries = found.get(name) if name and isinstance(found, dict) else found
     if status != 200 or not isinstance(entries, list):
         raise Failed(

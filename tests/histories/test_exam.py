@@ -1,0 +1,62 @@
+"""`labkit exam`: right code passes with all its faults, wrong code fails, and a few steps are left that show why."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import ROOT, Labkit, RunningStack, in_soak
+
+BREAKS = "elif customer.available_credit >= order.total:"
+
+
+def exam(labkit: Labkit, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = labkit("exam", *arguments, "--json", ok=False, timeout=900)
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seconds", [20, *in_soak(600)])
+def test_right_code_passes_and_no_fault_is_left(stack: RunningStack, seconds: int) -> None:
+    code, found = exam(stack.labkit, "--seconds", str(seconds), "--seed", "5")
+    assert (code, found["verdict"]) == (0, "pass"), found
+    assert found["histories"] > 1
+    assert json.loads(stack.labkit("status", "--json").stdout)["faults"] == []
+
+
+@pytest.fixture
+def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
+    """A stack on which an order over all that is left is refused."""
+    shutil.copytree(ROOT / "services", tmp_path / "services")
+    handlers = tmp_path / "services" / "customers" / "handlers.py"
+    text = handlers.read_text()
+    assert text.count(BREAKS) == 1
+    handlers.write_text(text.replace(BREAKS, BREAKS.replace(">=", ">")))
+    labkit = new_labkit("broken", LABKIT_RUNTIME="native")
+    labkit("up", "--services", str(tmp_path))
+    yield labkit
+    labkit("down", "--data")
+
+
+@pytest.mark.timeout(300)
+def test_wrong_code_fails_and_few_steps_are_left(broken: Labkit) -> None:
+    code, found = exam(broken, "--seconds", "20", "--seed", "5")
+    assert (code, found["verdict"]) == (1, "fail")
+    assert len(found["steps"]) <= 5, found["steps"]
+    assert "was refused for lack of credit, but there was enough" in found["explanation"]["sentence"]
+
+
+def test_the_screen_names_the_steps_and_how_to_repeat_them(broken: Labkit) -> None:
+    done = broken("exam", "--seconds", "5", "--seed", "5", ok=False, timeout=300)
+    assert done.returncode == 1
+    for part in (
+        "✗ history 0, ",
+        "Looking for fewer steps that fail.",
+        "because",
+        "To repeat: labkit exam --seconds 5 --seed 5 --name broken",
+    ):
+        assert part in done.stdout, done.stdout
