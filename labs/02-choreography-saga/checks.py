@@ -57,16 +57,22 @@ async def saga_yml(trial: Trial) -> None:
 async def unknown_customer(trial: Trial) -> None:
     order = await trial.order(trial.unknown_customer(), trial.amount("0.01", "99.99"))
     await trial.becomes(order, trial.books.decide(order))
+    if not await trial.outboxes.about_order(order, "OrderRejected"):
+        raise _told_not_once(order, 0)
     evidence = await trial.require(I3, I11, I2, I6, I8, I4, about=[order.customer_id])
     told = evidence.rows("SELECT DISTINCT message_id FROM records WHERE event = 'OrderRejected' AND order_id = ?", order.id)
     if len(told) != 1:
-        raise Failed(
-            f"Order {order.id} ({order.total}) of the unknown customer {order.customer_id} is REJECTED, but "
-            f"{'OrderRejected was not published' if not told else f'OrderRejected was published {len(told)} times'}.",
-            expected="exactly one OrderRejected",
-            found=str(len(told)),
-            next_step=f"labkit trace order {order.id}",
-        )
+        raise _told_not_once(order, len(told))
+
+
+def _told_not_once(order: Order, times: int) -> Failed:
+    return Failed(
+        f"Order {order.id} ({order.total}) of the unknown customer {order.customer_id} is REJECTED, but "
+        f"{f'OrderRejected was published {times} times' if times else 'OrderRejected was not published'}.",
+        expected="exactly one OrderRejected",
+        found=str(times),
+        next_step=f"labkit trace order {order.id}",
+    )
 
 
 @check("2.3", "Cancelling an order frees its credit", alone=True)

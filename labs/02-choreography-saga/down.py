@@ -53,7 +53,7 @@ class Down:
         """Interrupt the statement with which each handler reads its customer or order. The handler must not go on as if nothing had
         happened."""
         trial, customer = self.trial, await self._customer()
-        gates = {event: await trial.faults.apply(faults.gate("orders", event_type=event)) for event in ANSWERS}
+        gates = {event: await trial.faults.apply(faults.gate("orders", event_type=event, key=str(customer.id))) for event in ANSWERS}
         async with faults.held_row(trial, "customer", customer.id) as row:
             fits = await trial.order(customer, customer.limit)
             await self._interrupt(row, "customers", fits, lambda: self._is_answered(fits))

@@ -24,6 +24,7 @@ RULE = Invariant(
     missing=frozenset({"none"}),
     anomalies={
         "none": Anomaly("{Order} of {customer} is APPROVED, and it earned no points.", "loyalty did not react to the approval."),
+        "astray": Anomaly("The points for {order} of {customer} went to customer {given_to}.", "whose id does loyalty write?"),
         "wrong": Anomaly(
             "{Order} of {customer} earned {points} points, and {expected} are right.",
             "loyalty counts something other than the whole units of the total.",
