@@ -46,9 +46,16 @@ def _read_class(node: ast.ClassDef, members: dict[str, tuple[str, ...]], fields:
     for part in node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             types.setdefault(ast.unparse(part.annotation), []).append(part.target.id)
-        elif isinstance(part, ast.FunctionDef) and part.returns and any(ast.unparse(d) == "property" for d in part.decorator_list):
+        elif isinstance(part, ast.FunctionDef) and part.returns and _is_property(part):
             types.setdefault(ast.unparse(part.returns), []).append(part.name)
     fields[node.name] = [tuple(names) for names in types.values() if len(names) > 1]
+
+
+def _is_property(function: ast.FunctionDef) -> bool:
+    """Return whether a function is a property that is more than another name for a field."""
+    last = function.body[-1]
+    is_alias = isinstance(last, ast.Return) and isinstance(last.value, ast.Attribute) and isinstance(last.value.value, ast.Name)
+    return any(ast.unparse(d) == "property" for d in function.decorator_list) and not (len(function.body) <= 2 and is_alias)
 
 
 def siblings(known: set[str], words: Vocabulary) -> dict[str, set[str]]:

@@ -223,7 +223,11 @@ class Order:
 
     @property
     def left(self) -> Decimal:
-        return self.total
+        return self.total - 1
+
+    @property
+    def aggregate_id(self) -> int:
+        return self.id
 """
 USES = """
 from services.contracts.orders import Created, Cancelled, MAX
@@ -396,3 +400,7 @@ def test_mutants_come_in_the_order_of_files_and_lines() -> None:
     found = [(mutant.path, mutant.line) for mutant in mutants_of(tree, ["b.py", "a.py"])]
     assert found == sorted(found, key=lambda each: (each[0] != "b.py", each[1]))
     assert {path for path, _ in found} == {"a.py", "b.py"}
+
+
+def test_another_name_for_a_field_is_no_mistake() -> None:
+    assert not [line for mutant in made(USES, domain=ORDER) for line in changes(mutant, USES) if "aggregate_id" in line]
