@@ -44,8 +44,7 @@ def _end_transactions(stack: Stack, component: str) -> int:
         own = _connections(stack, component, cursor)
         found = [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.locked_rows]
         for connection in found:
-            with suppress(pymysql.MySQLError):  # it may have ended by itself
-                cursor.execute(f"KILL CONNECTION {connection}")
+            kill(cursor, "CONNECTION", connection)
         return len(found)
 
 
@@ -62,20 +61,30 @@ async def held_row(trial: "Trial", one: str, key: int) -> AsyncIterator["HeldRow
     table = next(table for table in trial.stack.profile.tables if table.one == one)
     column = next(column.source for column in table.columns if column.name == table.key[-1])
 
+    statement = f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE"
+    async with locked(trial.stack, f"the row of {one} {key}", ("BEGIN", []), (statement, [key])):
+        yield HeldRow(trial, f"the row of {one} {key}")
+
+
+@asynccontextmanager
+async def locked(stack: Stack, what: str, *statements: tuple[str, list[Any]]) -> AsyncIterator[None]:
+    """Hold the locks of these statements, each with its values, while the block runs. They end with their connection, so they never stay.
+    Raises NotJudged."""
+
     def lock() -> Any:
-        at = trial.stack.mysql
+        at = stack.mysql
         connection = sql.connect(host=at.host, port=at.port, user=at.user, password=at.password, connect_timeout=5)
         with connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [key])
+            for statement, values in statements:
+                cursor.execute(statement, values)
         return connection
 
     try:
         connection = await asyncio.to_thread(lock)
     except pymysql.MySQLError as error:
-        raise NotJudged(f"The row of {one} {key} cannot be locked: {error.args[-1]}.", next_step="labkit status") from error
+        raise NotJudged(f"MySQL does not lock {what}: {error.args[-1]}.", next_step="labkit status") from error
     try:
-        yield HeldRow(trial, f"the row of {one} {key}")
+        yield
     finally:
         await asyncio.to_thread(connection.close)
 
@@ -102,7 +111,7 @@ class HeldRow:
         """Wait until so many statements of a component wait for a lock, or until it is clear that they do not."""
 
         async def waiting() -> int:
-            return len(await asyncio.to_thread(_waiting, self._trial.stack, component))
+            return await asyncio.to_thread(_waiting, self._trial.stack, component)
 
         await last_seen(waiting, lambda found: found >= count, within_s=WANTED_S)
 
@@ -110,15 +119,24 @@ class HeldRow:
 def _interrupt(stack: Stack, component: str) -> bool:
     """Interrupt the statements with which a component waits for a lock. Return whether there was one."""
     with sql.connected(stack.mysql) as cursor:
-        waiting = _waiting(stack, component)
+        waiting = _with_lock_wait(stack, component, cursor)
         for connection in waiting:
-            with suppress(pymysql.MySQLError):  # it may have ended by itself
-                cursor.execute(f"KILL QUERY {connection}")
+            kill(cursor, "QUERY", connection)
         return bool(waiting)
 
 
-def _waiting(stack: Stack, component: str) -> list[int]:
-    """Return the connections of a component whose statement waits for a lock."""
+def _waiting(stack: Stack, component: str) -> int:
+    """Return how many statements of a component wait for a lock."""
     with sql.connected(stack.mysql) as cursor:
-        own = _connections(stack, component, cursor)
-        return [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.waits]
+        return len(_with_lock_wait(stack, component, cursor))
+
+
+def _with_lock_wait(stack: Stack, component: str, cursor: Any) -> list[int]:
+    own = _connections(stack, component, cursor)
+    return [t.connection for t in transactions.open_transactions(cursor) if t.connection in own and t.waits]
+
+
+def kill(cursor: Any, what: str, connection: int) -> None:
+    """End a CONNECTION, or its present QUERY. It may have ended by itself."""
+    with suppress(pymysql.MySQLError):
+        cursor.execute(f"KILL {what} {connection}")

@@ -13,12 +13,11 @@ from libcst import matchers as m
 
 from labkit.mutation import sql
 from labkit.mutation.names import Vocabulary, confused, siblings
-from labkit.mutation.statements import statement_changes
+from labkit.mutation.statements import is_log_call, statement_changes
 
 Change = tuple[str, cst.CSTNode]
 _Rule = Callable[[cst.CSTNode], Iterator[Change]]
 
-_LOGS = ("log", "log_many", "log_handled")
 _PLAIN_DECORATORS = ("property", "dataclass", "contextmanager", "asynccontextmanager", "staticmethod", "classmethod", "cached_property")
 _COMPARISONS: dict[type[cst.BaseCompOp], tuple[type[cst.BaseCompOp], ...]] = {
     cst.LessThan: (cst.LessThanEqual, cst.GreaterThan),
@@ -105,9 +104,7 @@ class _Places(cst.CSTVisitor):
 def _is_for_people(node: cst.CSTNode) -> bool:
     if isinstance(node, cst.Annotation | cst.Import | cst.ImportFrom | cst.Decorator | cst.Assert):
         return True
-    if m.matches(node, m.Call(func=m.Name(value=m.MatchIfTrue(_LOGS.__contains__)))):
-        return True
-    return m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | m.ConcatenatedString())]))
+    return is_log_call(node) or m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | m.ConcatenatedString())]))
 
 
 # expressions

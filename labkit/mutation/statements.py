@@ -68,7 +68,11 @@ def _can_go(statement: cst.CSTNode, *, is_last: bool) -> bool:
 
 
 def _is_log(small: cst.Expr) -> bool:
-    return m.matches(small, m.Expr(m.Call(func=m.Name("log") | m.Name("log_many") | m.Name("log_handled"))))
+    return is_log_call(small.value)
+
+
+def is_log_call(node: cst.CSTNode) -> bool:
+    return m.matches(node, m.Call(func=m.Name("log") | m.Name("log_many") | m.Name("log_handled")))
 
 
 def _acts(statement: cst.CSTNode) -> bool:

@@ -8,15 +8,14 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
-import pymysql
-
-from labkit.checking.checks import Failed, NotJudged
+from labkit.checking.checks import Failed
 from labkit.checking.documents import CENT
 from labkit.checking.histories import pages
 from labkit.checking.histories.act import Acting, accepted_as, cancelled, decided
+from labkit.checking.rolled_back import kill, locked
 from labkit.checking.rules import APPROVED
 from labkit.checking.shop import Customer
 from labkit.checking.waiting import WITHIN_S
@@ -86,8 +85,7 @@ class _Failing:
             cursor.execute("SELECT id, state, info FROM information_schema.processlist WHERE info IS NOT NULL")
             for connection, state, info in cursor.fetchall():
                 if WAITS in str(state).lower() and self._is_own(str(info)):
-                    with suppress(pymysql.MySQLError):  # it may have ended by itself
-                        cursor.execute(f"KILL QUERY {connection}")
+                    kill(cursor, "QUERY", connection)
 
     def _is_own(self, statement: str) -> bool:
         """Return whether a statement names one of the ids, or reads a whole table, as only a list of everything does."""
@@ -97,22 +95,9 @@ class _Failing:
 
 @asynccontextmanager
 async def _failing(stack: Stack, own: set[int]) -> AsyncIterator[_Failing]:
-    """Lock the tables of customers and orders while the block runs. The locks end with the connection, so they never stay."""
+    """Lock the tables of customers and orders while the block runs."""
     tables = [str(table) for table in stack.profile.tables if table.one in ("customer", "order")]
 
-    def lock() -> Any:
-        at = stack.mysql
-        connection = sql.connect(host=at.host, port=at.port, user=at.user, password=at.password, connect_timeout=5)
-        with connection.cursor() as cursor:
-            cursor.execute("SET SESSION lock_wait_timeout = 5")
-            cursor.execute(f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}")
-        return connection
-
-    try:
-        connection = await asyncio.to_thread(lock)
-    except pymysql.MySQLError as error:
-        raise NotJudged(f"The tables cannot be locked: {error.args[-1]}.", next_step="labkit status") from error
-    try:
+    lock = f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}"
+    async with locked(stack, "the tables of customers and orders", ("SET SESSION lock_wait_timeout = 5", []), (lock, [])):
         yield _Failing(stack, own)
-    finally:
-        await asyncio.to_thread(connection.close)

@@ -2,7 +2,6 @@
 took place: a fault that did not fire proves nothing."""
 
 import asyncio
-from collections.abc import Sequence
 
 from labkit.checking import faults
 from labkit.checking.calls import callers_during
@@ -167,11 +166,7 @@ async def events_again(person: Acting, step: EventsAgain) -> None:
         person.said.append(f"{step.after_restart} is started again")
     messages = await trial.outboxes.about_order(order)
     await trial.faults.apply(await asyncio.to_thread(faults.copies, trial.stack, [message.id for message in messages]))
-    person.said.append(f"{_listed([message.name for message in messages])} of order {order.id} come again")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
+    person.said.append(f"{', '.join(message.name for message in messages)} of order {order.id} come again")
 
 
 async def meet(person: Acting) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from labkit.checking.checks import Failed, NotJudged
 from labkit.checking.delta_debugging import reductions
-from labkit.checking.histories import draw, pages
+from labkit.checking.histories import draw
+from labkit.checking.histories.check import judge_history
 from labkit.checking.histories.disturb import may_be_down
 from labkit.checking.histories.model import History, Step, said
-from labkit.checking.histories.play import play, view_shows
 from labkit.checking.session import Session
 from labkit.checking.trial import Trial
 from labkit.errors import UserError
@@ -55,10 +55,7 @@ async def judged(run: Session, number: int, history: History) -> PlayedHistory:
 
     with Trial(run, history.seed) as trial:
         try:
-            customers = await play(trial, history)
-            evidence = await trial.require(about=customers)
-            await view_shows(trial, customers)
-            await pages.of_the_count(trial, evidence)
+            await judge_history(trial, history)
         except Failed as failed:
             return played(Verdict.FAIL, failed.explanation)
         except NotJudged as reason:

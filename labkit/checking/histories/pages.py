@@ -40,8 +40,7 @@ async def of_orders(trial: Trial, customer_id: int, placed: Sequence[Placed]) ->
     expected = {one.order.id: expected_order(one, trial.books.outcome(one.order)) for one in placed}
     await _lists(trial, "/orders", "orders", "orderId", expected)
     path = f"/orders/customer/{customer_id}"
-    await _lists(trial, path, "", "orderId", expected)
-    _, found = await trial.get(path)
+    found = await _lists(trial, path, "", "orderId", expected)
     if strange := [one["orderId"] for one in found if one["orderId"] not in expected]:
         raise Failed(
             f"GET {path} shows order {strange[0]}, which is not an order of customer {customer_id}.",
@@ -141,7 +140,8 @@ def require_same(who: str, expected: dict[str, Any], found: Any) -> None:
         )
 
 
-async def _lists(trial: Trial, path: str, name: str, key: str, expected: dict[int, dict[str, Any]]) -> None:
+async def _lists(trial: Trial, path: str, name: str, key: str, expected: dict[int, dict[str, Any]]) -> list[Any]:
+    """Require that a list shows each of these once. Return the list."""
     status, found = await _got(trial, path)
     entries = found.get(name) if name and isinstance(found, dict) else found
     if status != 200 or not isinstance(entries, list):
@@ -159,3 +159,4 @@ async def _lists(trial: Trial, path: str, name: str, key: str, expected: dict[in
                 next_step="which rows does it select? see the store.py of the service",
             )
         require_same(f"GET {path}, {key.removesuffix('Id')} {an_id},", wanted, same[0])
+    return entries

@@ -47,12 +47,6 @@ async def play(trial: Trial, history: History) -> list[int]:
     return [person.id for person in acting]
 
 
-async def view_shows(trial: Trial, customer_ids: Sequence[int]) -> None:
-    """Require that the order history shows these customers as the books have them, after it has taken all events."""
-    for customer_id in customer_ids:
-        await pages.of_view(trial, customer_id)
-
-
 def _who(step: Step) -> int:
     return step.who
 
