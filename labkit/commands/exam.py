@@ -23,17 +23,17 @@ SHRINK_FOR_S = 60.0
 def exam(stack_name: str, *, seconds: float, seed: int | None, as_json: bool) -> ExitCode:
     """Play histories. Exit code 0 if all pass, 1 if one fails, 2 if one could not be judged."""
     stack = runtimes.load_running(stack_name)
-    run_lock.refuse_beside_load(stack)
-    notes.heal_all_first(stack, "labkit exam", to_errors=as_json)
-    restarted = take_over(stack)
-    stack = state.load(stack_name)
     drawn_from = secrets.randbelow(1_000_000) if seed is None else seed
-    if not as_json:
-        say.line(f"Exam on {stack.name}: {seconds:g} s, seed {drawn_from}\n")
-        if restarted:
-            say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
-    began = time.monotonic()
-    played, wrong = asyncio.run(_examined(stack, drawn_from, seconds, quiet=as_json))
+    with run_lock.run(stack, "labkit exam"):
+        notes.heal_all_first(stack, "labkit exam", to_errors=as_json)
+        restarted = take_over(stack)
+        stack = state.load(stack_name)
+        if not as_json:
+            say.line(f"Exam on {stack.name}: {seconds:g} s, seed {drawn_from}\n")
+            if restarted:
+                say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
+        began = time.monotonic()
+        played, wrong = asyncio.run(_examined(stack, drawn_from, seconds, quiet=as_json))
     verdict = Verdict.PASS if wrong is None else wrong.verdict
     again = f"labkit exam --seconds {seconds:g} --seed {drawn_from}{stack_names.named(stack.name)}"
     if as_json:

@@ -37,18 +37,18 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     progress.refuse_unstarted(space, number)
     checks = chosen(lab, only)
     stack = state.load(stack_name)
-    run_lock.refuse_beside_load(stack)
-    notes.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
-    restarted = take_over(stack)
-    stack = state.load(stack_name)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
-    if not as_json:
-        say.line(f"Lab {lab.number} · {lab.title}\n")
-        if restarted:
-            say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
-    table = _Table(lab, checks, silent=as_json)
-    began = time.monotonic()
-    outcomes, remarks = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
+    with run_lock.run(stack, f"labkit lab {number} check"):
+        notes.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
+        restarted = take_over(stack)
+        stack = state.load(stack_name)
+        if not as_json:
+            say.line(f"Lab {lab.number} · {lab.title}\n")
+            if restarted:
+                say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
+        table = _Table(lab, checks, silent=as_json)
+        began = time.monotonic()
+        outcomes, remarks = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))
     verdict = worst(outcome.verdict for outcome in outcomes)
     results = [progress.CheckVerdict(o.check.id, o.verdict.value, o.sentence) for o in outcomes]
     judged = {**{c.name: c.digest for c in stack.components if c.digest}, **_beside(space)}

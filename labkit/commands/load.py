@@ -8,6 +8,7 @@ from collections import Counter
 
 from labkit.errors import ExitCode
 from labkit.faults import notes
+from labkit.invariants.wording import joined
 from labkit.load.generator import Load, LoadPlan, LoadTarget, Tally, run
 from labkit.stack import run_lock, state
 from labkit.terminal import say
@@ -32,8 +33,8 @@ def load(
         mysql_password=mysql.password,
     )
     plan = LoadPlan(seconds=seconds, clients=clients, rate=rate, customers=customers, seed=_any_seed() if seed is None else seed)
-    with run_lock.load(stack, "labkit load"):
-        tally = run(target, plan, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
+    with run_lock.load(stack, "labkit load") as turn:
+        tally = run(target, plan, turn=turn, watch=lambda load: _attend(load, live=sys.stderr.isatty() and not as_json))
     if as_json:
         say.raw(json.dumps(figures(plan, tally), indent=2))
     else:
@@ -68,6 +69,10 @@ async def _show(load: Load) -> None:
             recent = sorted(tally.latencies[-500:])
             p50 = f"{recent[len(recent) // 2] * 1000:.1f} ms" if recent else "–"
             failed = f"   refused {tally.failed_posts.total()}" if tally.failed_posts else ""
+            if load.is_aside:
+                say.progress("stepped aside: a run judges the stack")
+                await asyncio.sleep(0.2)
+                continue
             line = f"{tally.finished:7} sagas   {tally.rate:7.0f} sagas/s   p50 {p50}   outstanding {tally.outstanding}{failed}"
             say.progress(line)
             await asyncio.sleep(0.2)
@@ -79,7 +84,7 @@ def figures(plan: LoadPlan, tally: Tally) -> dict[str, object]:
     """Return the result as JSON data. Latencies are in milliseconds, null if no order finished."""
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
     return {
-        "seconds": round(tally.ended - tally.started, 3),
+        "seconds": round(tally.seconds, 3),
         "clients": None if plan.rate else plan.clients,
         "rate": plan.rate,
         "seed": plan.seed,
@@ -92,6 +97,7 @@ def figures(plan: LoadPlan, tally: Tally) -> dict[str, object]:
         "wrong": {"count": len(tally.wrong), "examples": tally.wrong[:EXAMPLES]},
         "refused": dict(tally.failed_posts),
         "unseen": {"seconds": round(tally.unseen_s, 3), "reasons": dict(tally.failed_looks)},
+        "aside": {"seconds": round(tally.aside_s, 3), "runs": tally.aside_for},
     }
 
 
@@ -101,9 +107,7 @@ def _rounded(value: float | None) -> float | None:
 
 def text(plan: LoadPlan, tally: Tally, *, through: str) -> str:
     how = f"{plan.rate:g} orders/s" if plan.rate else f"{plan.clients} {'client' if plan.clients == 1 else 'clients'}"
-    lines = [
-        f"{tally.finished} sagas in {tally.ended - tally.started:.1f} s: {tally.rate:.0f} sagas/s ({how}, {through}, seed {plan.seed})",
-    ]
+    lines = [f"{tally.finished} sagas in {tally.seconds:.1f} s: {tally.rate:.0f} sagas/s ({how}, {through}, seed {plan.seed})"]
     if tally.latencies:
         p50, p95, p99 = (tally.percentile(share) or 0.0 for share in (0.5, 0.95, 0.99))
         lines.append(f"From POST to final state: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")
@@ -116,6 +120,8 @@ def text(plan: LoadPlan, tally: Tally, *, through: str) -> str:
         lines += ["", f"✗ {_orders(len(tally.wrong))} ended in the wrong state: {tally.wrong[0]}"]
     for reason, count in Counter(tally.failed_posts).most_common(3):
         lines += ["", f"✗ {_orders(count)} not answered with 200: {reason}"]
+    if tally.aside_for:
+        lines += ["", f"It stepped aside for {tally.aside_s:.1f} s, while {joined(tally.aside_for)} judged the stack."]
     if tally.failed_looks:
         lines += [
             "",

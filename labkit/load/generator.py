@@ -1,4 +1,5 @@
-"""The load generator: places orders and measures the time from each POST to the order's final state.
+"""The load generator: places orders and measures the time from each POST to the order's final state. While a run judges the stack, it
+steps aside.
 
 It reads final states from the orders' own table, not with GET requests. One connection asks for all outstanding orders at once, every 1 to
 4 ms. This costs the stack almost nothing, and the result is exact to the polling interval for any number of orders. An order younger than
@@ -17,6 +18,7 @@ import msgspec
 
 from labkit.errors import UserError
 from labkit.http_client import HttpClient, NoAnswer
+from labkit.load.turns import Turn, Turns
 
 if TYPE_CHECKING:
     import aiomysql
@@ -76,11 +78,19 @@ class Tally:
     failed_looks: Counter[str] = field(default_factory=Counter)
     unseen_s: float = 0.0
     """Seconds in which MySQL could not report which orders had ended."""
+    aside_s: float = 0.0
+    aside_for: list[str] = field(default_factory=list)
+    """Seconds in which no orders were placed because runs judged the stack, and these runs."""
+
+    @property
+    def seconds(self) -> float:
+        """The measured time so far, without the time aside."""
+        return (self.ended or time.perf_counter()) - self.started - self.aside_s
 
     @property
     def rate(self) -> float:
         """Sagas per second."""
-        seconds = (self.ended or time.perf_counter()) - self.started
+        seconds = self.seconds
         return self.finished / seconds if self.started and seconds > 0 else 0.0
 
     def percentile(self, share: float) -> float | None:
@@ -91,10 +101,10 @@ class Tally:
 
 
 class Load:
-    """One run. `stop()` ends the posting early; outstanding orders still get time to finish. `on_open` and `on_close` are called at the
+    """One load. `stop()` ends the posting early; outstanding orders still get time to finish. `on_open` and `on_close` are called at the
     start and the end of the measured time."""
 
-    def __init__(self, target: LoadTarget, plan: LoadPlan) -> None:
+    def __init__(self, target: LoadTarget, plan: LoadPlan, turn: Turn | None = None) -> None:
         self.tally = Tally()
         self.on_open: Callable[[], None] = lambda: None
         self.on_close: Callable[[], None] = lambda: None
@@ -102,9 +112,15 @@ class Load:
         self._plan = plan
         self._dice = random.Random(plan.seed)
         self._stopping = asyncio.Event()
+        self._posting = 0
         self._outstanding: dict[int, _Order] = {}
+        self._turns = Turns(turn, lambda: bool(self._posting or self._outstanding), FINISH_TIMEOUT)
         self._news = asyncio.Event()
         self._recent: deque[float] = deque(maxlen=50)
+
+    @property
+    def is_aside(self) -> bool:
+        return self._turns.are_aside
 
     def stop(self) -> None:
         self._stopping.set()
@@ -114,6 +130,7 @@ class Load:
         customers, self._orders = HttpClient(self._target.customers_url), HttpClient(self._target.orders_url)
         self._customers = await _create_customers(customers, self._plan)
         watching = asyncio.create_task(self._watch())
+        turns = asyncio.create_task(self._turns.keep(self._connect_again))
         try:
             async with asyncio.TaskGroup() as group:
                 posting = group.create_task(self._post_at_rate() if self._plan.rate else self._post_by_clients())
@@ -122,6 +139,7 @@ class Load:
             await self._drain(watching)
         finally:
             watching.cancel()
+            turns.cancel()
             for client in (customers, self._orders):
                 client.close()
         await asyncio.gather(watching, return_exceptions=True)
@@ -132,9 +150,14 @@ class Load:
     async def _time(self) -> None:
         """Start and end the measured time."""
         await self._sleep(self._plan.warm_up)
+        await self._turns.go_on(self._stopping)
+        aside_before = self._turns.seconds
         self.tally.started = time.perf_counter()
         self.on_open()
-        await self._sleep(self._plan.seconds)
+        while (left := self._plan.seconds - self.tally.seconds) > 0 and not self._stopping.is_set():
+            await self._sleep(left)
+            await self._turns.go_on(self._stopping)
+            self.tally.aside_s, self.tally.aside_for = self._turns.seconds - aside_before, self._turns.runs
         self.stop()
         self.tally.ended = time.perf_counter()
         self.on_close()
@@ -145,9 +168,17 @@ class Load:
         except TimeoutError:
             return
 
+    def _connect_again(self) -> None:
+        """The run may have restarted the services."""
+        self._orders.close()
+        self._orders = HttpClient(self._target.orders_url)
+
     async def _post_by_clients(self) -> None:
         async def client() -> None:
             while not self._stopping.is_set():
+                if self.is_aside:
+                    await self._turns.go_on(self._stopping)
+                    continue
                 order = await self._post(time.perf_counter())
                 if order is None:
                     await self._sleep(0.1)  # posting faster does not help a stack that refuses orders
@@ -167,6 +198,10 @@ class Load:
         posts: set[asyncio.Task[_Order | None]] = set()
         due = time.perf_counter()
         while not self._stopping.is_set():
+            if self.is_aside:
+                await self._turns.go_on(self._stopping)
+                due = time.perf_counter()
+                continue
             while due <= time.perf_counter() and len(self._outstanding) + len(posts) < MAX_OUTSTANDING:
                 post = asyncio.create_task(self._post(due))
                 posts.add(post)
@@ -188,10 +223,13 @@ class Load:
             self.stop()
         body = f'{{"customerId":{customer},"orderTotal":{{"amount":{total}}}}}'
         try:
+            self._posting += 1
             status, answer = await self._orders.post("/orders", body, timeout=POST_TIMEOUT)
         except (NoAnswer, TimeoutError) as error:
             self.tally.failed_posts[str(error) or "no answer in time"] += 1
             return None
+        finally:
+            self._posting -= 1
         if status != 200:
             self.tally.failed_posts[f"{status} {_detail(answer)}"] += 1
             return None
@@ -306,12 +344,13 @@ def _detail(answer: bytes) -> str:
         return answer[:200].decode(errors="replace")
 
 
-def run(target: LoadTarget, plan: LoadPlan, *, watch: Callable[[Load], object] | None = None) -> Tally:
-    """Run a load to its end. `watch` receives the Load as soon as it exists, inside its event loop, for live figures and for stop()."""
+def run(target: LoadTarget, plan: LoadPlan, *, turn: Turn | None = None, watch: Callable[[Load], object] | None = None) -> Tally:
+    """Run a load to its end. Without a `turn`, it never steps aside. `watch` receives the Load as soon as it exists, inside its event loop,
+    for live figures and for stop()."""
     import uvloop
 
     async def main() -> Tally:
-        load = Load(target, plan)
+        load = Load(target, plan, turn)
         watching = watch(load) if watch else None
         try:
             return await load.run()

@@ -1,6 +1,7 @@
-"""The lock of a stack's work: either one check or chaos run, or any number of loads.
+"""The locks of a stack's work: either one check, exam or chaos run, or any number of loads.
 
-A run takes the lock exclusively; loads share it. The kernel releases the lock when the process ends, however it ends.
+A run takes its lock first. A load that sees this lets its orders end and steps aside until the run is over: code is judged on a stack at
+rest. The kernel releases the locks when a process ends, however it ends.
 """
 
 import fcntl
@@ -8,86 +9,114 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 from labkit.errors import ExitCode, UserError
 from labkit.stack.model import Stack
+from labkit.terminal import say
 
-FILE = "run.lock"  # in the stack's directory
-LOOK_AGAIN_S = 0.02  # another command may hold the lock briefly to see whether it is free
-RUN, LOAD = "run", "load"
+RUN, LOADS = "run.lock", "load.lock"  # in the stack's directory; the text says who took it last
+STEPS_ASIDE_S = 20.0  # an order that does not end keeps a load for 10 s
+LOOK_AGAIN_S, LOOKS = 0.02, 10  # a load holds the run's lock for a moment to see whether it is free
+TELL_AFTER_S = 0.5
 
-
-@dataclass(frozen=True)
-class AtWork:
-    """`who` is the command, its process and its start time. `kind` is RUN or LOAD."""
-
-    kind: str
-    who: str
+_held: set[Path] = set()
 
 
 @contextmanager
 def run(stack: Stack, command: str) -> Iterator[None]:
-    """Hold the lock for a check or a chaos run. Raises UserError that names the command that already works on the stack."""
-    with _file(stack) as file:
-        if not _taken(file, fcntl.LOCK_EX):
-            holder = _written(file)
-            raise _beside_load(stack, holder) if holder.kind == LOAD else _busy(stack, holder)
-        _write(file, RUN, command)
+    """Hold the lock for a run, as soon as all loads have stepped aside. A process that holds it already may take it again. Raises
+    UserError that names the command which already works on the stack, or the load that does not step aside."""
+    if stack.directory in _held:
         yield
+        return
+    with _file(stack, RUN) as file, _file(stack, LOADS) as loads:
+        if not _taken(file, fcntl.LOCK_EX, LOOKS):
+            raise UserError(f"{_written(file)} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
+        _write(file, command)
+        _wait_for_loads(stack, loads)
+        _held.add(stack.directory)
+        try:
+            yield
+        finally:
+            _held.remove(stack.directory)
+
+
+def _wait_for_loads(stack: Stack, loads: TextIO) -> None:
+    began = time.monotonic()
+    try:
+        while not _taken(loads, fcntl.LOCK_EX):
+            waited = time.monotonic() - began
+            if waited > STEPS_ASIDE_S:
+                message = f"{_written(loads)} is placing orders on the stack {stack.name!r} and does not step aside: nothing can be judged."
+                raise UserError(message, "stop it, then run the same command again", exit_code=ExitCode.UNKNOWN)
+            if waited > TELL_AFTER_S:
+                say.progress(f"  … {_written(loads)} lets its orders end and steps aside")
+            time.sleep(LOOK_AGAIN_S)
+    finally:
+        say.progress("")
+
+
+class LoadTurn:
+    """A load's turn on a stack, between runs."""
+
+    def __init__(self, stack: Stack, file: TextIO, command: str) -> None:
+        self._stack, self._file, self._command = stack, file, command
+
+    def wanted_by(self) -> str:
+        """Return the run that wants the stack, or an empty text."""
+        with _file(self._stack, RUN) as file:
+            return "" if _taken(file, fcntl.LOCK_SH) else _written(file)
+
+    def take(self) -> bool:
+        """Take the stack, unless a run wants it."""
+        if not _taken(self._file, fcntl.LOCK_SH):
+            return False
+        if self.wanted_by():
+            self.give()
+            return False
+        _write(self._file, self._command)
+        return True
+
+    def give(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 @contextmanager
-def load(stack: Stack, command: str) -> Iterator[None]:
+def load(stack: Stack, command: str) -> Iterator[LoadTurn]:
     """Hold the lock for a load, which would disturb a run. Raises UserError that names the run."""
-    with _file(stack) as file:
-        if not _taken(file, fcntl.LOCK_SH):
-            message = f"{_written(file).who} is at work on the stack {stack.name!r} and cannot judge it under load."
+    with _file(stack, LOADS) as file:
+        turn = LoadTurn(stack, file, command)
+        if not turn.take():
+            message = f"{turn.wanted_by() or 'A run'} is at work on the stack {stack.name!r} and cannot judge it under load."
             raise UserError(message, "wait until it is done, or stop it", exit_code=ExitCode.UNKNOWN)
-        _write(file, LOAD, command)
-        yield
-
-
-def refuse_beside_load(stack: Stack) -> None:
-    """Raise UserError that names the load, if there is one. Commands that judge the stack need it at rest, without new orders."""
-    with _file(stack) as file:
-        if not _taken(file, fcntl.LOCK_EX) and (holder := _written(file)).kind == LOAD:
-            raise _beside_load(stack, holder)
-
-
-def _beside_load(stack: Stack, holder: AtWork) -> UserError:
-    message = f"{holder.who} is placing orders on the stack {stack.name!r}: nothing can be judged until the load ends."
-    return UserError(message, "stop it (Ctrl-C where it runs) or wait for it, then run the same command again", exit_code=ExitCode.UNKNOWN)
-
-
-def _busy(stack: Stack, holder: AtWork) -> UserError:
-    return UserError(f"{holder.who} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
+        yield turn
 
 
 @contextmanager
-def _file(stack: Stack) -> Iterator[TextIO]:
-    with (stack.directory / FILE).open("a+") as file:
+def _file(stack: Stack, name: str) -> Iterator[TextIO]:
+    with (stack.directory / name).open("a+") as file:
         yield file
 
 
-def _taken(file: TextIO, mode: int) -> bool:
-    for pause in (LOOK_AGAIN_S, 0.0):
+def _taken(file: TextIO, mode: int, looks: int = 1) -> bool:
+    for look in range(looks):
         try:
             fcntl.flock(file, mode | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            time.sleep(pause)
+            if look < looks - 1:
+                time.sleep(LOOK_AGAIN_S)
     return False
 
 
-def _write(file: TextIO, kind: str, command: str) -> None:
+def _write(file: TextIO, command: str) -> None:
     file.truncate(0)
-    file.write(f"{kind}\n{command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})\n")
+    file.write(f"{command} (pid {os.getpid()}, since {time.strftime('%H:%M:%S')})")
     file.flush()
 
 
-def _written(file: TextIO) -> AtWork:
+def _written(file: TextIO) -> str:
     file.seek(0)
-    kind, _, who = file.read().partition("\n")
-    return AtWork(kind, who.strip() or "another run")
+    return file.read().strip() or "another run"

@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from labkit.stack import run_lock
 from tests.running import RunningStack, wait_until
 
 NEWEST = "select max(id) as id from order_db.orders"
@@ -59,19 +62,31 @@ def test_orders_that_do_not_finish_are_counted_and_named(stack: RunningStack) ->
     assert found["unfinished"]["count"] == len(found["unfinished"]["examples"]) == 3
 
 
-def test_a_check_beside_it_says_so_before_it_begins(stack: RunningStack) -> None:
-    with placing_orders(stack, "--rate", "5", "--seconds", "600", "--customers", "1") as load:
-        try:
-            done = stack.labkit("lab", "1", "check", "1.4", ok=False)
-            assert done.returncode == 2
-            assert done.stdout == ""
-            assert "labkit load (pid " in done.stderr
-            assert "nothing can be judged until the load ends" in done.stderr
-            assert "Next: stop it" in done.stderr
-        finally:
-            load.send_signal(signal.SIGINT)
-            load.communicate()
-    assert stack.labkit("lab", "1", "check", "1.4", ok=False).returncode == 0, "the lock went with the load"
+@pytest.mark.parametrize("how", [("--rate", "50"), ("--clients", "8")], ids=["rate", "clients"])
+def test_it_steps_aside_while_a_check_judges_the_stack(stack: RunningStack, how: tuple[str, str]) -> None:
+    with placing_orders(stack, *how, "--seconds", "4", "--customers", "3", "--json") as load:
+        done = stack.labkit("lab", "1", "check", "1.4", "1.5", "--seed", "3")
+        assert "2 passed" in done.stdout
+        said, _ = load.communicate()
+    found = json.loads(said)
+    assert load.returncode == 0
+    assert 3.9 <= found["seconds"] <= 5
+    assert found["aside"]["seconds"] > 0
+    assert found["aside"]["runs"][0].startswith("labkit lab 1 check (pid ")
+    assert found["refused"] == {}
+    assert found["unfinished"]["count"] == found["wrong"]["count"] == 0
+
+
+def test_it_ends_at_once_while_it_steps_aside(stack: RunningStack) -> None:
+    with (
+        placing_orders(stack, "--rate", "5", "--seconds", "600", "--customers", "1") as load,
+        run_lock.run(stack.described, "labkit elsewhere"),
+    ):
+        load.send_signal(signal.SIGINT)
+        said, _ = load.communicate()
+    assert load.returncode == 0
+    assert "It stepped aside for" in said
+    assert "while labkit elsewhere (pid " in said
 
 
 def test_while_mysql_is_away_it_counts_and_goes_on(stack: RunningStack) -> None:

@@ -12,7 +12,7 @@ from labkit.errors import ExitCode, UserError
 from labkit.stack import run_lock
 from labkit.stack.model import Stack
 from labkit.system import find as profiles
-from tests.running import ROOT
+from tests.running import ROOT, wait_until
 
 HOLDER = """
 import sys
@@ -34,12 +34,13 @@ def stack(tmp_path: Path) -> Stack:
 
 
 @contextmanager
-def held(stack: Stack, kind: str) -> "Iterator[subprocess.Popen[str]]":
+def held(stack: Stack, kind: str, *, wait: bool = True) -> "Iterator[subprocess.Popen[str]]":
     """Another process holds the lock."""
     command = [sys.executable, "-c", HOLDER, kind, str(stack.directory)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "taken\n"
+        if wait:
+            assert process.stdout.readline() == "taken\n"
         try:
             yield process
         finally:
@@ -55,25 +56,46 @@ def test_a_second_run_is_refused_and_names_the_first(stack: Stack) -> None:
         pass
 
 
-def test_a_run_beside_a_load_is_refused(stack: Stack) -> None:
-    with held(stack, "load"):
-        with pytest.raises(UserError, match=r"labkit elsewhere .* is placing orders") as refused, run_lock.run(stack, "mine"):
+def test_a_run_waits_until_all_loads_have_stepped_aside(stack: Stack) -> None:
+    with run_lock.load(stack, "one") as one, run_lock.load(stack, "two") as two:
+        with held(stack, "run", wait=False) as run:
+            wait_until(one.wanted_by, "the run says that it wants the stack")
+            assert two.wanted_by().startswith("labkit elsewhere (pid ")
+            assert not one.take()
+            two.give()
+            assert run.stdout is not None
+            assert run.stdout.readline() == "taken\n"
+            assert not one.take()
+            assert not two.take()
+            run.kill()
+            run.wait(60)
+        wait_until(lambda: one.take() and two.take(), "the run is over")
+
+
+def test_a_load_that_does_not_step_aside_is_named(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_lock, "STEPS_ASIDE_S", 0.1)
+    with (
+        held(stack, "load"),
+        pytest.raises(UserError, match=r"labkit elsewhere .* does not step aside") as refused,
+        run_lock.run(stack, "mine"),
+    ):
+        pass
+    assert refused.value.exit_code is ExitCode.UNKNOWN
+
+
+def test_a_process_may_take_its_run_again(stack: Stack) -> None:
+    with run_lock.run(stack, "mine"):
+        with run_lock.run(stack, "mine"):
             pass
-        assert refused.value.exit_code is ExitCode.UNKNOWN
-        with pytest.raises(UserError, match=r"labkit elsewhere .* is placing orders") as refused:
-            run_lock.refuse_beside_load(stack)
-        assert refused.value.exit_code is ExitCode.UNKNOWN
+        with pytest.raises(UserError, match="cannot judge it under load"), run_lock.load(stack, "other"):
+            pass
+    with run_lock.load(stack, "other"):
+        pass
 
 
 def test_a_load_beside_a_run_is_refused(stack: Stack) -> None:
     with held(stack, "run"), pytest.raises(UserError, match="cannot judge it under load"), run_lock.load(stack, "mine"):
         pass
-
-
-def test_loads_share_the_stack_and_the_last_one_frees_it(stack: Stack) -> None:
-    with held(stack, "load"), run_lock.load(stack, "mine"), pytest.raises(UserError, match="is placing orders"):
-        run_lock.refuse_beside_load(stack)
-    run_lock.refuse_beside_load(stack)
 
 
 def test_a_run_that_was_killed_holds_nothing(stack: Stack) -> None:
