@@ -24,7 +24,7 @@ THREADS = 2
 SOURCES = {  # the tables that each source fills, besides the observed ones
     "tables": ("outbox", "inbox", "dead_letters", "saga_instances"),
     "records": ("records",),
-    "view": ("view_customers", "view_orders", "view_positions", "dead_letters"),
+    "view": ("view_customers", "view_orders", "view_positions", "view_expiry", "dead_letters"),
     "binlog": ("transactions", "outbox_changes", "inbox_changes", "binlog_statements"),
 }
 _SCHEMA = Path(__file__).with_name("schema.sql")

@@ -16,7 +16,7 @@ from labkit.system.customers_and_orders import VIEW_KEY
 TIMEOUT = 30.0  # seconds
 BATCH = 200  # keys in one request
 WRONG_TYPE = "WRONGTYPE"  # start of Redis's error for a command on a key of another type
-TABLES = ("view_customers", "view_orders", "view_positions", "dead_letters")
+TABLES = ("view_customers", "view_orders", "view_positions", "view_expiry", "dead_letters")
 CUSTOMERS = b"customerviews"
 LONGEST_ID = 100  # characters; a longer text is not converted to a number
 VIEW, POSITIONS, DEAD_LETTERS = VIEW_KEY.encode(), messaging.POSITIONS.encode(), messaging.DEAD_LETTER_STREAM.encode()
@@ -103,8 +103,11 @@ def read(account: Account, positions: Positions, folder: Path, progress: Callabl
     with Redis(account) as redis, TableFiles(folder, TABLES) as files:
         (members,) = redis.ask_all([("SMEMBERS", CUSTOMERS)], ())
         listed = {bytes(member) for member in members}
+        some_expire = any(int(count) for count in re.findall(rb"expires=(\d+)", redis.ask("INFO", "keyspace")))
         seen: set[bytes] = set()
         for keys in _batches(redis):
+            if some_expire:
+                _expiry(redis, [key for key in keys if key.startswith((VIEW, CUSTOMERS, POSITIONS, DEAD_LETTERS))], files)
             views = [key for key in keys if key.startswith(VIEW) and _id(key[len(VIEW) :])]
             for key, fields in zip(views, redis.ask_all([("HGETALL", key) for key in views], None), strict=True):
                 if fields is not None:
@@ -119,6 +122,14 @@ def read(account: Account, positions: Positions, folder: Path, progress: Callabl
         for customer in listed - seen:
             _view(customer, [], True, files)
     return len(listed | seen)
+
+
+def _expiry(redis: Redis, keys: Sequence[bytes], files: TableFiles) -> None:
+    """Write the keys that Redis will remove by itself. No key of the view may be among them."""
+    for key, left_ms in zip(keys, redis.ask_all([("PTTL", key) for key in keys]), strict=True):
+        if left_ms >= 0:
+            customer = _id(key.removeprefix(VIEW)) if key.startswith(VIEW) else ""
+            files["view_expiry"].add(f"{customer},{quoted(key.decode(errors='replace'))},{left_ms / 1000}")
 
 
 def _batches(redis: Redis) -> Iterator[list[bytes]]:

@@ -276,6 +276,13 @@ CREATE TABLE view_positions (
   position HUGEINT              -- the next position to take
 );
 
+-- The view's keys in Redis that have a time to live: Redis will remove them.
+CREATE TABLE view_expiry (
+  customer_id BIGINT,           -- whose view it is; NULL: a key for all
+  key VARCHAR,
+  seconds DOUBLE                -- the time to live that is left
+);
+
 -- The faults of this run, from the ledger.
 CREATE TABLE faults (
   id BIGINT,                    -- as in labkit fault list

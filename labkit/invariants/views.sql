@@ -9,6 +9,7 @@ CREATE TEMP VIEW customers AS SELECT * FROM evidence.main.customers WHERE own_cu
 CREATE TEMP VIEW orders AS SELECT * FROM evidence.main.orders WHERE own_order(id);
 CREATE TEMP VIEW reservations AS  -- a reservation over 0.00 holds nothing
   SELECT * FROM evidence.main.reservations WHERE amount <> 0 AND (own_customer(customer_id) OR own_order(order_id));
+CREATE TEMP VIEW view_expiry AS SELECT * FROM evidence.main.view_expiry WHERE customer_id IS NULL OR own_customer(customer_id);
 CREATE TEMP VIEW view_customers AS SELECT * FROM evidence.main.view_customers WHERE own_customer(id);
 CREATE TEMP VIEW view_orders AS SELECT * FROM evidence.main.view_orders WHERE own_customer(customer_id) OR own_order(order_id);
 CREATE TEMP VIEW saga_instances AS SELECT * FROM evidence.main.saga_instances WHERE own_order(order_id);

@@ -290,11 +290,14 @@ def test_whatever_others_wrote_is_read_and_judged(running_shop: RunningStack, de
     running_shop.redis.hset("customerview:1", f"order:{'9' * 30}:state", "APPROVED")
     running_shop.redis.sadd("customerview:1:mine", "a set of one's own")
     running_shop.redis.set("customerview:2", '{"name": "a text"}')
+    running_shop.redis.expire("customerview:2", 86_400)
+    running_shop.redis.set("a cache of one's own", "x", ex=86_400)
     running_shop.redis.xadd("deadletter:mine", {"position": "9" * 40, "cause": "\0\udc80".encode(errors="replace")}, id=f"{2**63}-1")
     with evidence(described, tmp_path) as ask:
         assert gaps(ask) == {}
         assert ask("SELECT order_id, customer_id, appended FROM records WHERE message_id = 'far'") == [(None, None, None)]
         assert ask("SELECT count(*) FROM view_customers WHERE id > 1000") == [(0,)]
+        assert ask("SELECT customer_id, key FROM view_expiry WHERE seconds BETWEEN 86_000 AND 86_400") == [(2, "customerview:2")]
         assert ask("SELECT offset_no, parked FROM dead_letters WHERE subscriber = 'mine'") == [(None, None)]
         assert ask("SELECT channel FROM records WHERE topic NOT LIKE 'io.%' AND topic NOT LIKE '%.dead-letter'") == [("learner.topic",)]
 

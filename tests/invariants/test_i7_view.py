@@ -29,6 +29,15 @@ def test_a_customer_who_is_missing_and_one_who_is_too_many() -> None:
     assert kinds(history, "I7") == ["no_view", "extra_view"]
 
 
+def test_no_key_has_a_time_to_live() -> None:
+    history = shop()
+    history.con.execute("insert into view_expiry values (4, 'customerview:4', 86400), (null, 'customerviews', 0.4)")
+    found = result(history, "I7")
+    assert found.first
+    assert found.first.sentence == "Redis will remove the key customerview:4 in 86400 s."
+    assert kinds(history, "I7") == ["expires", "expires"]
+
+
 def test_an_order_in_the_view_of_somebody_else() -> None:
     history = shop()
     history.saga(9, 4, "12.34")

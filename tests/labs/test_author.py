@@ -27,7 +27,7 @@ PASSED_ONCE = {
     ),
     3: (
         *("rejected-has-no-rank", "reads-then-writes", "takes-off-what-was-never-added", "counts-pending-orders", "remembers-in-memory"),
-        *("wants-the-customer-first", "asks-the-owners", "an-empty-document", "starts-at-the-end"),
+        *("wants-the-customer-first", "asks-the-owners", "an-empty-document", "starts-at-the-end", "forgets-after-a-day"),
     ),
 }
 

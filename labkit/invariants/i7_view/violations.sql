@@ -32,4 +32,6 @@ WHERE id IS NOT NULL AND shown_id IS NOT NULL AND state IS DISTINCT FROM shown_s
 UNION ALL
 SELECT 'total', customer_id, order_id, total::VARCHAR, coalesce(total_text, 'no total'), 2 FROM pairs
 WHERE id IS NOT NULL AND shown_id IS NOT NULL AND total IS DISTINCT FROM shown_total
+UNION ALL
+SELECT 'expires', customer_id, NULL, key, CASE WHEN seconds < 1 THEN 'less than a second' ELSE round(seconds)::BIGINT || ' s' END, 1 FROM view_expiry
 ORDER BY customer_id, order_id NULLS FIRST, kind;
