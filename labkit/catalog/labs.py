@@ -1,6 +1,7 @@
 """The labs: one folder `labs/NN-name` each, with lab.yaml (see schema.py), guide.md, checks.py, and optionally hints.yaml,
 inject.py, starter/, solution/, mutants/ and variants/."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from labkit.checking.checks import Check
     from labkit.checking.trial import Trial
 
-__all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "find_lab"]
+__all__ = ["Lab", "LabYaml", "Mutant", "Pattern", "Step", "Stop", "all_labs", "chosen_labs", "find_lab"]
 
 
 @dataclass(frozen=True)
@@ -132,3 +133,13 @@ def find_lab(number: int) -> Lab:
         if lab.number == number:
             return lab
     raise UserError(f"There is no lab {number}.", "labkit labs", exit_code=ExitCode.USAGE)
+
+
+def chosen_labs(numbers: Sequence[int], solutions: Sequence[str]) -> list[Lab]:
+    """Return the labs with these numbers, or all. Raises UserError if one of the solutions is no mutant or right variant of theirs."""
+    labs = [find_lab(number) for number in numbers] if numbers else all_labs()
+    known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
+    if strange := [name for name in solutions if name not in known]:
+        message = f"There is no mutant or variant {strange[0]}; there are {', '.join(sorted(known))}."
+        raise UserError(message, exit_code=ExitCode.USAGE)
+    return labs

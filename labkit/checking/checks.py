@@ -63,6 +63,11 @@ class CheckResult:
     def sentence(self) -> str:
         return self.explanation.sentence if self.explanation else ""
 
+    @property
+    def words(self) -> str:
+        """The whole explanation."""
+        return self.explanation.words if self.explanation else ""
+
 
 def check(check_id: str, title: str, *, gate: bool = False, alone: bool = False) -> Callable[[CheckFunction], CheckFunction]:
     """Make a coroutine a check of its lab. `gate` and `alone` set the fields is_gate and is_alone of Check."""

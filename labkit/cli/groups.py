@@ -100,6 +100,7 @@ INNER_EXAMPLES = {
     },
     "author": {
         "test": "labkit author test 2 --record",
+        "seeds": "labkit author seeds 2 --seeds 5",
         "mutate": "labkit author mutate 2 --sample 20",
         "known": 'labkit author known "the rows come sorted by their key" 3f2a91c0b7de --lab 2',
         "table": "labkit author table docs/mutation.md",

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from labkit import paths
 from labkit.catalog import proof, trees
-from labkit.catalog.labs import Lab, Mutant, all_labs, find_lab
+from labkit.catalog.labs import Lab, Mutant, chosen_labs
 from labkit.catalog.proof_stack import ProofStack, proof_stack
-from labkit.checking.checks import Check, CheckResult
+from labkit.catalog.solutions import combined, mistaken
+from labkit.checking.checks import CheckResult
 from labkit.errors import ExitCode, UserError
 from labkit.mutation import score
 from labkit.mutation.judge import Task, judged
@@ -26,11 +27,7 @@ def prove(
     numbers: Sequence[int], misunderstood: proof.Misunderstood, *, record: bool, runtime: str | None, only: Sequence[str]
 ) -> ExitCode:
     """Prove the given labs, or all labs if none is given. Exit code 0 if every lab is proven, otherwise 1."""
-    labs = [find_lab(number) for number in numbers] if numbers else all_labs()
-    known = {name for lab in labs for name in (*(mutant.name for mutant in lab.mutants), *(file.stem for file in lab.variants))}
-    if strange := [name for name in only if name not in known]:
-        message = f"There is no mutant or variant {strange[0]}; there are {', '.join(sorted(known))}."
-        raise UserError(message, exit_code=ExitCode.USAGE)
+    labs = chosen_labs(numbers, only)
     began, wrong = time.monotonic(), 0
     for lab in labs:
         if record:
@@ -44,10 +41,6 @@ def prove(
             wrong += proving.prove(lab, record=record, only=only)
     say.line(f"\n{'Proven' if not wrong else f'{wrong} not as expected'} in {time.monotonic() - began:.0f} s.")
     return ExitCode.FAIL if wrong else ExitCode.OK
-
-
-def _words(outcome: CheckResult) -> str:
-    return outcome.explanation.words if outcome.explanation else ""
 
 
 class LabProof:
@@ -98,19 +91,9 @@ class LabProof:
         return passed
 
     def _variants(self, lab: Lab, files: list[Path]) -> None:
-        """Judge variants that can be applied together in one run, which is quicker. If that run fails, judge each one alone to find the
-        cause."""
-        while files:
-            self._files.become(trees.solved(lab))
-            together = []
-            for file in files:
-                if self._files.fits(file):
-                    self._files.patch(file)
-                    together.append(file)
-            if not together:
-                self._files.patch(files[0])  # raises the error that says why it does not apply
+        """Judge variants in as few runs as possible. If a run fails, judge each of its variants alone to find the cause."""
+        for together in combined(self._stack, lab, files):
             self._variant(lab, together)
-            files = [file for file in files if file not in together]
 
     def _variant(self, lab: Lab, together: list[Path]) -> None:
         name = f"right variant {', '.join(file.stem for file in together)}"
@@ -126,13 +109,8 @@ class LabProof:
 
     def _mutant(self, lab: Lab, mutant: Mutant) -> None:
         checks = [c for c in lab.checks() if c.id == mutant.caught_by or c.is_gate]
-        file = proof.mutant_file(lab, mutant)
-        self._files.become(trees.solved(lab))
         try:
-            if file.suffix == ".sql":
-                outcomes = self._in_the_database(lab, checks, file)
-            else:
-                self._files.patch(file)
+            with mistaken(self._stack, lab, mutant):
                 outcomes = self._stack.judged(lab, checks)
         except UserError as error:
             self._say(False, f"mutant {mutant.name}: {error}")
@@ -140,19 +118,12 @@ class LabProof:
         outcome = next(o for o in outcomes if o.check.id == mutant.caught_by)
         if outcome.verdict is not Verdict.FAIL:
             self._say(False, f"mutant {mutant.name} is not caught: {outcome.check.id} is {outcome.verdict.value}", outcome)
-        elif mutant.says not in _words(outcome):
+        elif mutant.says not in outcome.words:
             self._say(False, f"mutant {mutant.name} is caught by {outcome.check.id}, which does not say {mutant.says!r}", outcome)
         else:
             self._say(True, f"{mutant.name} is caught by {outcome.check.id}")
-        self._kept[f"mutant {mutant.name}"] = proof.kept([outcome])
-
-    def _in_the_database(self, lab: Lab, checks: list[Check], file: Path) -> list[CheckResult]:
-        do, undo = proof.statements(file)
-        self._stack.execute(do)
-        try:
-            return self._stack.judged(lab, checks)
-        finally:
-            self._stack.execute(undo)
+        if outcome.explanation is not None:
+            self._kept[f"mutant {mutant.name}"] = proof.kept([outcome])
 
     def _made_by_rule(self, lab: Lab) -> None:
         """Judge a few mutants that nobody wrote: each must be caught, except those known as not caught."""
@@ -174,7 +145,7 @@ class LabProof:
         self._wrong += not good
         say.line(f"  {'✓' if good else '✗'} {what}")
         if outcome is not None:
-            for line in _words(outcome).splitlines():
+            for line in outcome.words.splitlines():
                 say.line(f"      {line}")
 
     def _transcript(self, lab: Lab, *, record: bool, whole: bool) -> None:
