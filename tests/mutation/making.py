@@ -16,3 +16,7 @@ def changes(mutant: GeneratedMutant, source: str) -> list[str]:
     """Return the lines that differ, without their indentation: `- was` and `+ is`."""
     lines = mutant.diff(dedent(source))[2:]
     return [f"{line[0]} {line[1:].strip()}".strip() for line in lines if line[0] in "+-"]
+
+
+def is_made(source: str, path: str, rule: str, line: str) -> bool:
+    return any(mutant.rule == rule and line in changes(mutant, source) for mutant in made(source, path))
