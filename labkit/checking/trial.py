@@ -31,11 +31,12 @@ from labkit.checking.seeded_random import Dice
 from labkit.checking.session import Session
 from labkit.checking.shop import Customer, Order
 from labkit.checking.waiting import last_seen
-from labkit.evidence import environment
+from labkit.evidence import database, environment
 from labkit.evidence.collect import collect
+from labkit.evidence.collection.facts import STILLNESS
 from labkit.evidence.collection.model import Scenario
 from labkit.evidence.quiescence import pending_orders
-from labkit.evidence.quiescence.wait import wait
+from labkit.evidence.quiescence.wait import MOVING_FOR_S, wait
 from labkit.evidence.quiescence.watcher import Watcher
 from labkit.faults.ledger import Fault
 from labkit.invariants.discovery import Invariant, find
@@ -47,6 +48,8 @@ T = TypeVar("T")
 SOON_S = 2.0  # how long an order is polled before the stores are asked for the cause; no verdict depends on it
 EXPLAIN = ("I11", "I2", "I1", "I3")  # the invariants that explain an order's unexpected state
 _READINGS = count(1)  # a new path for each reading of the process, because DuckDB treats equal paths as the same database
+MOVES = ("moving", "repeating")  # how a wait for rest ended after which no other wait needs to be long
+MOVING_STILL_S = 5.0
 SAVED_AS = "check.duckdb"  # the last evidence of the last check
 
 
@@ -72,6 +75,7 @@ class Trial:
         self._customers: list[int] = []
         self._once: dict[str, asyncio.Task[Any]] = {}
         self._evidence: list[tuple[Path, DuckDBPyConnection]] = []
+        self._moves = ""
 
     def __enter__(self) -> "Trial":
         return self
@@ -214,7 +218,16 @@ class Trial:
     def _wait_for_stillness(self) -> None:
         self.say("waiting until the system is at rest")
         with Watcher(self.stack) as watcher:
-            wait(watcher, pending_orders.of_customers(self._customers))
+            stillness = wait(watcher, pending_orders.of_customers(self._customers), moving_for_s=self._moving_for_s)
+        self._note_rest(STILLNESS[stillness.state])
+
+    @property
+    def _moving_for_s(self) -> float:
+        return MOVING_STILL_S if self._moves else MOVING_FOR_S
+
+    def _note_rest(self, how: str) -> None:
+        if how in MOVES and self._moves != "repeating":
+            self._moves = how
 
     # judging
 
@@ -247,10 +260,13 @@ class Trial:
         path = self.stack.directory / f"check.{next(_READINGS)}.duckdb"
         about = Scenario(self.shop.requests, self._customers, (), self.seed, self.attribution.stalls(), since=self.began)
         try:
-            connection = await asyncio.to_thread(collect, self.stack, path, about, tell=self.say)
+            connection = await asyncio.to_thread(collect, self.stack, path, about, tell=self.say, moving_for_s=self._moving_for_s)
         except OSError as error:
             raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
         self._evidence.append((path, connection))
+        self._note_rest(database.fact(connection, "stillness"))
+        if self._moves == "repeating" and database.fact(connection, "stillness") == "moving":
+            database.set_fact(connection, "stillness", "repeating")  # it was not waited for long enough to see it again
         since = environment.utc(self.began)
         (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [since]).fetchone() or (0,)
         evidence_of.forget_older(connection, self.began)

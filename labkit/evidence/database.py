@@ -162,6 +162,12 @@ def set_fact(connection: "DuckDBPyConnection", name: str, value: str | None) -> 
     connection.execute("INSERT INTO facts VALUES (?, ?)", [name, value])
 
 
+def fact(connection: "DuckDBPyConnection", name: str) -> str:
+    """Return a fact's value, or an empty text."""
+    (value,) = connection.execute("SELECT max(value) FROM facts WHERE name = ?", [name]).fetchone() or (None,)
+    return str(value or "")
+
+
 def set_complete(connection: "DuckDBPyConnection", source: str, reason: str | None = None, component: str | None = None) -> None:
     """Record that a source was read completely, or why not. The first reason is final."""
     known = connection.execute("SELECT complete FROM completeness WHERE source = ?", [source]).fetchone()

@@ -1,7 +1,7 @@
 """Mistakes in Python. libcst keeps the text around a mistake as it was.
 
 A rule is a function from a node to what may stand in its place. Left alone are docstrings, types, log calls, and texts with spaces, which
-are for people (except SQL, see sql.py).
+are for people (except SQL, see sql.py); and durations and sizes: nobody outside could tell 5 s from 6 s.
 """
 
 import ast
@@ -41,6 +41,8 @@ _BINARY: dict[type[cst.BaseBinaryOp], type[cst.BaseBinaryOp]] = {
     cst.BitOr: cst.BitAnd,
     cst.BitAnd: cst.BitOr,
 }
+_WITH_UNIT = re.compile(r"^[A-Z_]+_(S|MS|BYTES)$")
+_DURATION = re.compile(r"(timeout|delay|[._](s|ms|bytes)|^thread_name_prefix)$")
 _OTHER_FUNCTION = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
@@ -102,9 +104,21 @@ class _Places(cst.CSTVisitor):
 
 
 def _is_for_people(node: cst.CSTNode) -> bool:
-    if isinstance(node, cst.Annotation | cst.Import | cst.ImportFrom | cst.Decorator | cst.Assert):
+    if isinstance(node, cst.Annotation | cst.Import | cst.ImportFrom | cst.Decorator | cst.Assert) or _is_duration(node):
         return True
     return is_log_call(node) or m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | m.ConcatenatedString())]))
+
+
+def _is_duration(node: cst.CSTNode) -> bool:
+    """Whether the node gives a name to a duration or a size: a constant with its unit, an argument, or a setting of a client."""
+    if isinstance(node, cst.Assign | cst.AnnAssign):
+        target = node.targets[0].target if isinstance(node, cst.Assign) else node.target
+        return isinstance(target, cst.Name) and _WITH_UNIT.search(target.value) is not None
+    if isinstance(node, cst.Arg):
+        return node.keyword is not None and _DURATION.search(node.keyword.value) is not None
+    return (
+        isinstance(node, cst.DictElement) and isinstance(node.key, cst.SimpleString) and _DURATION.search(node.key.value[1:-1]) is not None
+    )
 
 
 # expressions

@@ -185,7 +185,8 @@ def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...])
         return Rest(False, (finding,), "the system did not come to rest", finding.next_step, notes)
     writer = run.get("stillness_writer")
     who = f": {writer} writes" if writer else ""
-    why = f"something was still moving after 60 s{rate}{who}"
+    waited = f" after {float(run['stillness_seconds']):.0f} s" if run.get("stillness_seconds") else ""
+    why = f"something was still moving{waited}{rate}{who}"
     next_step = "stop the writer (labkit load?), then labkit verify"
     return Rest(
         False,

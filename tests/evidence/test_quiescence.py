@@ -1,5 +1,6 @@
 """Still, settled or stuck: decided by positions and by outstanding work."""
 
+import json
 import signal
 import threading
 import time
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from labkit.evidence.quiescence import pending_orders
 from labkit.evidence.quiescence import wait as waiting
@@ -90,6 +91,34 @@ def test_a_relay_that_is_gone(running_shop: RunningStack, described: Stack) -> N
     new_order(running_shop.url("orders"), customer, "12.34")
     stillness = blocked_by(described, outbox="order_db")
     assert stillness.outstanding[0].detail.startswith("1 message waits in the outbox of order_db")
+
+
+def test_rows_that_are_published_again_now_and_then_are_not_movement(
+    running_shop: RunningStack, described: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a relay does that waits in vain for each acknowledgement."""
+    monkeypatch.setattr(waiting, "SLOW_FOR_S", 2.0)
+    customer = new_customer(running_shop.url("customers"))
+    wait(described)
+    kill(running_shop, "relay")
+    new_order(running_shop.url("orders"), customer, "12.34")
+    headers = {"ID": "1-1", "PARTITION_ID": "9", "DESTINATION": ORDER_CHANNEL, "DATE": "x", "event-aggregate-type": ORDER_CHANNEL}
+    copy = json.dumps({"payload": "{}", "headers": {**headers, "event-aggregate-id": "9", "event-type": "io.x.NobodyTakesThis"}})
+    over = threading.Event()
+
+    def publish() -> None:
+        producer = Producer(running_shop.kafka_client)
+        while not over.wait(0.3):
+            producer.produce(ORDER_CHANNEL, copy, "9")
+            assert producer.flush(30) == 0
+
+    publishing = threading.Thread(target=publish)
+    publishing.start()
+    try:
+        assert wait(described).state is State.REPEATING
+    finally:
+        over.set()
+        publishing.join()
 
 
 def test_a_component_that_is_paused(running_shop: RunningStack, described: Stack) -> None:

@@ -27,6 +27,9 @@ from tests.mutation.making import changes, made
         'a = f"Order {b} is over."',
         "if TYPE_CHECKING:\n    from a import b",
         "a = b",
+        "ANSWER_TIMEOUT_S = 5",
+        "MAX_BYTES: int = 5",
+        "a = {'retry.backoff.ms': 50}",
     ],
 )
 def test_what_is_for_people_is_left_alone(source: str) -> None:

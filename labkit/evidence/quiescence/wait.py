@@ -15,6 +15,7 @@ BLOCKED_FOR_S = 10.0  # without movement while something is outstanding
 MOVING_FOR_S = 60.0  # of movement
 UNREAD_FOR_S = 3.0  # without an answer from a store
 REPEATS, SOME = 10, 100  # records for each waiting row, and records in excess of the waiting rows, that count as a repetition
+SLOW_REPEATS, SLOW_FOR_S = 3, 15.0  # so do fewer records for each row, if the same rows have been waiting for so long
 PAUSE_S = 0.05  # between two samples
 LONGEST_STEP_S = 1.0  # time between two samples that counts at most
 
@@ -74,6 +75,7 @@ class _Seen:
         self._unread_since_s: float | None = None
         self._work_since_s: dict[tuple[str, str], float] = {}  # a service's own short query is gone in the next sample
         self._unpublished: Sample | None = None  # the first sample with the same unpublished rows
+        self._unpublished_since_s = 0.0
 
     def add(self, sample: Sample) -> None:
         before, self._before = self._before, sample
@@ -95,7 +97,7 @@ class _Seen:
         self._work_since_s = {each: self._work_since_s.get(each, now_s) for each in work}
         first = self._unpublished
         if first is None or not first.readable or sample.unpublished != first.unpublished:
-            self._unpublished = sample
+            self._unpublished, self._unpublished_since_s = sample, now_s
 
     @property
     def still_for_s(self) -> float:
@@ -119,4 +121,5 @@ class _Seen:
             return False
         rows = sum(unpublished.rows for unpublished in first.unpublished)
         more = sum(of.added - first.bounds[place].added for place, of in sample.bounds.items() if place in first.bounds)
-        return rows > 0 and more > REPEATS * rows + SOME
+        waits_long = self.waited_s - self._unpublished_since_s >= SLOW_FOR_S
+        return rows > 0 and (more > REPEATS * rows + SOME or (waits_long and more >= SLOW_REPEATS * rows))
