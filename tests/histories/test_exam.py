@@ -1,5 +1,6 @@
 """`labkit exam`: right code passes with all its faults, wrong code fails, and a few steps are left that show why."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from labkit.checking.histories.disturb import may_be_down
+from labkit.checking.histories.exam import PlayedHistory, judged
+from labkit.checking.histories.model import History, Person, PlaceWhileDown
+from labkit.checking.session import session
+from labkit.pass_fail_unknown import Verdict
 from tests.running import ROOT, Labkit, RunningStack, in_soak
 
 BREAKS = "elif customer.available_credit >= order.total:"
@@ -26,6 +32,20 @@ def test_right_code_passes_and_no_fault_is_left(stack: RunningStack, seconds: in
     assert (code, found["verdict"]) == (0, "pass"), found
     assert found["histories"] > 1
     assert json.loads(stack.labkit("status", "--json").stdout)["faults"] == []
+
+
+def test_an_order_waits_only_for_those_that_decide_it(stack: RunningStack) -> None:
+    """Each component that may be down is down once while several orders are placed."""
+    profile = stack.described.profile
+    steps = tuple(PlaceWhileDown(0, component=name, count=5) for name in may_be_down(profile))
+    history = History(3, (Person("Ada", "100.00"), Person("", "")), steps)
+
+    async def played() -> PlayedHistory:
+        async with session(stack.described, "a test") as run:
+            return await judged(run, 0, history)
+
+    found = asyncio.run(played())
+    assert found.verdict is Verdict.PASS, found.explanation
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ def may_be_down(profile: Profile) -> list[str]:
     return [name for name in profile.components if name not in needed]
 
 
+def _only_shows(profile: Profile, component: str) -> bool:
+    """Whether the component is a part of the view: no decision needs it."""
+    return component == profile.view_store or any(each.component == component and each.stores_positions for each in profile.subscriptions)
+
+
 def _asks(profile: Profile) -> str:
     """Return the message that asks for an order's credit."""
     return next(reaction.message for reaction in profile.reactions if reaction.effect == "answer")
@@ -41,7 +46,7 @@ async def place_while_down(person: Acting, step: PlaceWhileDown) -> None:
     async with trial.faults.during(faults.outage(trial.stack, "kill", step.component)) as killed:
         await trial.faults.fired(killed)
         orders = await _independent(person, step.count)
-        if step.component != "order-history":
+        if not _only_shows(trial.stack.profile, step.component):
             for order in orders:
                 await _pending(person, order, f"{step.component} is down")
     person.said.append(f"{step.component} is up again")
