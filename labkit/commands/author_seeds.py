@@ -67,6 +67,7 @@ class _Runs:
     def mutants(self, lab: Lab, only: Sequence[str]) -> None:
         for mutant in lab.mutants:
             if not only or mutant.name in only:
+                self._stack.renew(lab)  # no verdict may depend on what the mutant before it left behind
                 with mistaken(self._stack, lab, mutant):
                     verdicts = Counter(self._mistaken(lab, mutant, seed) for seed in self._seeds)
                 self._say(mutant.name, verdicts, "fail")
@@ -80,6 +81,8 @@ class _Runs:
             say.line(f"    seed {seed}, {mutant.name}: {error}")
             return "does not start"
         outcome = next(outcome for outcome in outcomes if outcome.check.id == mutant.caught_by)
+        if (gate := next((o for o in outcomes if o.check.is_gate and o.verdict is not Verdict.PASS), None)) is not None:
+            outcome = gate
         if outcome.verdict is not Verdict.FAIL:
             self._explain(seed, mutant.name, outcome)
         elif mutant.says not in outcome.words:

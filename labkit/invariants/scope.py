@@ -36,10 +36,10 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
     The evidence itself does not change. The contexts cannot be nested.
     """
     (scoped,) = _one(connection, "SELECT count(*) FROM scope")
-    (database,) = _one(connection, "SELECT current_database()")
+    database = everything(connection)
     try:
         for text in (_OWN_TOPICS, _OWN_ORDERS if scoped else _EVERYTHING, _VIEWS.read_text(encoding="utf-8")):
-            connection.execute(text.replace("evidence.main.", f'"{database}".main.'))
+            connection.execute(text.replace("evidence.main", database))
         yield
     finally:
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal").fetchall():
@@ -48,6 +48,12 @@ def narrowed(connection: "DuckDBPyConnection") -> Iterator[None]:
             "DROP MACRO IF EXISTS temp.main.own_topic; DROP MACRO IF EXISTS temp.main.own_order;"
             " DROP MACRO IF EXISTS temp.main.own_customer; DROP TABLE IF EXISTS temp.main.own_orders"
         )
+
+
+def everything(connection: "DuckDBPyConnection") -> str:
+    """Return the schema in which the tables of the evidence are whole, also while they are narrowed."""
+    (database,) = _one(connection, "SELECT current_database()")
+    return f'"{database}".main'
 
 
 def _one(connection: "DuckDBPyConnection", query: str) -> tuple[int | str, ...]:

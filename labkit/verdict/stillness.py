@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from labkit.explanation import Fact
-from labkit.invariants import wording
+from labkit.invariants import scope, wording
 from labkit.trace.tables import EvidenceTables
 from labkit.verdict.finding import Finding, traceback_of
 from labkit.verdict.process_events import Machine, facts_of_log
@@ -199,9 +199,11 @@ def _moving(tables: EvidenceTables, run: dict[str, str], notes: tuple[str, ...])
 
 def _repeating(tables: EvidenceTables, run: dict[str, str], machine: Machine, notes: tuple[str, ...]) -> Rest | None:
     """Return the result for repeated publishing; None if the records do not show any."""
+    everything = scope.everything(tables.connection)  # the relay is the same for all customers
     row = tables.row(
-        "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies FROM outbox o "
-        "JOIN records r ON r.message_id = o.id LEFT JOIN orders t ON t.id = o.order_id "
+        "SELECT o.id, o.event, o.order_id, t.total, o.schema_name, r.channel, any_value(r.partition_no), count(*) AS copies "
+        f"FROM {everything}.outbox o JOIN {everything}.records r ON r.message_id = o.id "
+        f"LEFT JOIN {everything}.orders t ON t.id = o.order_id "
         "WHERE NOT o.published GROUP BY ALL HAVING copies > 1 ORDER BY o.order_id NULLS LAST, o.id LIMIT 1"
     )
     if row is None:

@@ -119,6 +119,12 @@ def test_a_relay_that_never_marks_is_named() -> None:
     assert finding.sentence == "The relay published OrderCreated of order 9 (12.34) 21 times, and its row is still not marked as published."
 
 
+def test_it_is_also_named_when_the_orders_of_others_are_published_again() -> None:
+    history = published_again_and_again()
+    history.add("scope", customer_id=5)
+    assert verdict_of(history) == (Verdict.FAIL, ["repeating"])
+
+
 def test_a_relay_that_never_marks_keeps_the_machine_busy_and_that_excuses_nothing() -> None:
     history = published_again_and_again()
     happened(history, "labkit", "stall", detail="30 s")

@@ -14,7 +14,7 @@ CHANGES = {"APPROVED": "order approved", "REJECTED": "order rejected", "CANCELLE
 def _details(tables: EvidenceTables, row: dict[str, Any]) -> Details:
     customer_id, order_id, kind = row["customer_id"], row["order_id"], row["kind"]
     if kind == "expires":
-        return Details({}, [(f"{row['expected']} has a time to live of {row['found']}", view_store(tables))])
+        return Details({"store": view_store(tables)}, [(f"{row['expected']} has a time to live of {row['found']}", view_store(tables))])
     key = f"{view_store(tables)}, customerview:{customer_id}"
     fields = {"source": announcing(tables, "customer stored")}
     if order_id is None or kind in ("extra_order", "total"):
@@ -47,9 +47,9 @@ RULE = Invariant(
             "The view of {customer} is not in the list of all views.", "order-history wrote the view and not its list.", TRACE_CUSTOMER
         ),
         "expires": Anomaly(
-            "Redis will remove the key {expected} in {found}.",
+            "{store} will remove the key {expected} in {found}.",
             "order-history gave the key a time to live: what the view knew is lost then, and nobody writes it again.",
-            "labkit shell redis",
+            "where does order-history set a time to live?",
         ),
         "name": Anomaly(
             "The order history calls {customer} {found!r}; the name is {expected!r}.",
