@@ -46,12 +46,18 @@ class _Runs:
         return not self.right["fail"] and self.right["unknown"] <= few and self.mistaken.keys() <= {"fail"}
 
     def variants(self, lab: Lab, only: Sequence[str]) -> None:
-        for together in combined(self._stack, lab, [file for file in lab.variants if not only or file.stem in only]):
+        groups = combined(self._stack, lab, [file for file in lab.variants if not only or file.stem in only])
+        while self._renewed(lab) and (together := next(groups, None)):
             name = f"right variant {', '.join(file.stem for file in together)}"
             verdicts = Counter(self._right(lab, name, seed) for seed in self._seeds)
             self._say(name, verdicts, "pass")
             for verdict, count in verdicts.items():
                 self.right[verdict] += count * len(together)
+
+    def _renewed(self, lab: Lab) -> bool:
+        """Replace the stack: no verdict may depend on what another solution left behind."""
+        self._stack.renew(lab)
+        return True
 
     def _right(self, lab: Lab, name: str, seed: int) -> str:
         try:
@@ -67,7 +73,7 @@ class _Runs:
     def mutants(self, lab: Lab, only: Sequence[str]) -> None:
         for mutant in lab.mutants:
             if not only or mutant.name in only:
-                self._stack.renew(lab)  # no verdict may depend on what the mutant before it left behind
+                self._renewed(lab)
                 with mistaken(self._stack, lab, mutant):
                     verdicts = Counter(self._mistaken(lab, mutant, seed) for seed in self._seeds)
                 self._say(mutant.name, verdicts, "fail")

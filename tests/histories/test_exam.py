@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from labkit.checking.histories.disturb import may_be_down
+from labkit.checking.histories.draw import POINTS
 from labkit.checking.histories.exam import PlayedHistory, judged
-from labkit.checking.histories.model import History, Person, PlaceWhileDown
+from labkit.checking.histories.model import CrashWhilePlacing, History, Person, PlaceWhileDown, Step
 from labkit.checking.session import session
 from labkit.pass_fail_unknown import Verdict
 from tests.running import ROOT, Labkit, RunningStack, in_soak
@@ -34,11 +35,17 @@ def test_right_code_passes_and_no_fault_is_left(stack: RunningStack, seconds: in
     assert json.loads(stack.labkit("status", "--json").stdout)["faults"] == []
 
 
-def test_an_order_waits_only_for_those_that_decide_it(stack: RunningStack) -> None:
-    """Each component that may be down is down once while several orders are placed."""
-    profile = stack.described.profile
-    steps = tuple(PlaceWhileDown(0, component=name, count=5) for name in may_be_down(profile))
-    history = History(3, (Person("Ada", "100.00"), Person("", "")), steps)
+def each_component_is_down(stack: RunningStack) -> list[Step]:
+    return [PlaceWhileDown(0, component=name, count=5) for name in may_be_down(stack.described.profile)]
+
+
+def orders_ends_again_and_again(_: RunningStack) -> list[Step]:
+    return [CrashWhilePlacing(0, component="orders", point=point) for component, point in POINTS if component == "orders"] * 3
+
+
+@pytest.mark.parametrize("steps_on", [each_component_is_down, orders_ends_again_and_again])
+def test_right_code_is_not_blamed_for_what_the_exam_does(stack: RunningStack, steps_on: Callable[[RunningStack], list[Step]]) -> None:
+    history = History(3, (Person("Ada", "100.00"), Person("", "")), tuple(steps_on(stack)))
 
     async def played() -> PlayedHistory:
         async with session(stack.described, "a test") as run:

@@ -114,7 +114,7 @@ async def crash_while_placing(person: Acting, step: CrashWhilePlacing) -> None:
     if person.left < CENT:
         return
     ends = await trial.faults.apply(faults.crash(step.component, step.point))
-    order = await accepted(person, amount(person, Total.A_PART))
+    order = await accepted(person, amount(person, Total.A_PART), look=False)
     person.said.append(f"{step.component} ends at {step.point}")
     late: NotJudged | None = None
     try:

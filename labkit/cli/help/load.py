@@ -20,8 +20,8 @@ def load(
     as_json: Json = False,
     name: Name = "default",
 ) -> int:
-    """Place orders at a rate or with a number of clients; then report sagas per second, latencies and what did not finish. While a check, an
-    exam or a chaos run judges the stack, no orders are placed."""
+    """Place orders at a rate or with a number of clients; then report sagas per second, latencies and what did not finish. While a check,
+    an exam or a chaos run judges the stack, no orders are placed."""
     from labkit.commands.load import load
 
     return load(name, clients=clients, rate=rate, seconds=seconds, customers=customers, direct=direct, as_json=as_json, seed=seed)
