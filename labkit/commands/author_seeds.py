@@ -24,7 +24,6 @@ def judge_with_seeds(numbers: Sequence[int], *, seeds: Sequence[int], runtime: s
     with proof_stack(STACK, runtime) as stack:
         runs = _Runs(stack, seeds)
         for lab in labs:
-            stack.bring_up(lab)
             say.line(f"\nLab {lab.number} · {lab.title}\n")
             runs.variants(lab, only)
             runs.mutants(lab, only)

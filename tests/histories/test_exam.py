@@ -40,7 +40,7 @@ def each_component_is_down(stack: RunningStack) -> list[Step]:
 
 
 def orders_ends_again_and_again(_: RunningStack) -> list[Step]:
-    return [CrashWhilePlacing(0, component="orders", point=point) for component, point in POINTS if component == "orders"] * 3
+    return [CrashWhilePlacing(0, component="orders", point=point) for _ in range(3) for component, point in POINTS if component == "orders"]
 
 
 @pytest.mark.parametrize("steps_on", [each_component_is_down, orders_ends_again_and_again])
