@@ -8,7 +8,8 @@ from bench import docker, durability, labs, machine
 from bench.docker import one_saga
 from bench.rows import Row, at_least, at_most, say, table
 from bench.stack import Labkit, Status, own_labkit
-from labkit.load.generator import Load, LoadPlan, Tally, run
+from labkit.load.generator import Load, run
+from labkit.load.model import LoadPlan, Tally
 
 SETTLE = 3.0  # seconds; memory directly after the start still includes what starting used
 CLIENTS = (1, 4, 16, 64)

@@ -6,7 +6,8 @@ import time
 from bench.rows import Row, at_least, at_most, say
 from bench.stack import Labkit, Status, own_labkit
 from labkit import docker_engine
-from labkit.load.generator import LoadPlan, run
+from labkit.load.generator import run
+from labkit.load.model import LoadPlan
 
 SETTLE = 3.0  # seconds
 CLIENTS = 64

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import pss_mb
-from labkit.load.generator import LoadTarget
+from labkit.load.model import LoadTarget
 from labkit.system import find
 
 NAME = "bench"

@@ -9,7 +9,8 @@ from collections import Counter
 from labkit.errors import ExitCode
 from labkit.faults import notes
 from labkit.invariants.wording import joined
-from labkit.load.generator import Load, LoadPlan, LoadTarget, Tally, run
+from labkit.load.generator import Load, run
+from labkit.load.model import LoadPlan, LoadTarget, Tally
 from labkit.stack import run_lock, state
 from labkit.terminal import say
 

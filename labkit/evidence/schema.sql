@@ -279,7 +279,7 @@ CREATE TABLE view_positions (
 -- The view's keys in Redis that have a time to live: Redis will remove them.
 CREATE TABLE view_expiry (
   customer_id BIGINT,           -- whose view it is; NULL: a key for all
-  key VARCHAR,
+  key VARCHAR,                  -- its name
   seconds DOUBLE                -- the time to live that is left
 );
 

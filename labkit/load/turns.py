@@ -52,12 +52,13 @@ class Turns:
         while self._turn is not None:
             await asyncio.sleep(LOOK_S)
             if not self.are_aside:
-                if run := self._turn.wanted_by():
-                    self.runs.append(run)
+                if self._turn.wanted_by():
                     self._since = time.perf_counter()
                     self._may_post.clear()
             elif not self._given:
                 if not self._has_open_orders() or time.perf_counter() > self._since + self._patience_s:
+                    if run := self._turn.wanted_by():  # it writes its name a moment after it has taken its lock
+                        self.runs.append(run)
                     self._turn.give()
                     self._given = True
             elif self._turn.take():

@@ -21,14 +21,14 @@ STEPS_ASIDE_S = 20.0  # an order that does not end keeps a load for 10 s
 LOOK_AGAIN_S, LOOKS = 0.02, 10  # a load holds the run's lock for a moment to see whether it is free
 TELL_AFTER_S = 0.5
 
-_held: set[Path] = set()
+_held: dict[Path, str] = {}
 
 
 @contextmanager
 def run(stack: Stack, command: str) -> Iterator[None]:
-    """Hold the lock for a run, as soon as all loads have stepped aside. A process that holds it already may take it again. Raises
-    UserError that names the command which already works on the stack, or the load that does not step aside."""
-    if stack.directory in _held:
+    """Hold the lock for a run, as soon as all loads have stepped aside. A command that holds it already may take it again. Raises UserError
+    that names the command which already works on the stack, or the load that does not step aside."""
+    if _held.get(stack.directory) == command:
         yield
         return
     with _file(stack, RUN) as file, _file(stack, LOADS) as loads:
@@ -36,11 +36,11 @@ def run(stack: Stack, command: str) -> Iterator[None]:
             raise UserError(f"{_written(file)} is at work on the stack {stack.name!r}.", "wait until it is done, or stop it")
         _write(file, command)
         _wait_for_loads(stack, loads)
-        _held.add(stack.directory)
+        _held[stack.directory] = command
         try:
             yield
         finally:
-            _held.remove(stack.directory)
+            del _held[stack.directory]
 
 
 def _wait_for_loads(stack: Stack, loads: TextIO) -> None:

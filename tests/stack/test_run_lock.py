@@ -83,9 +83,11 @@ def test_a_load_that_does_not_step_aside_is_named(stack: Stack, monkeypatch: pyt
     assert refused.value.exit_code is ExitCode.UNKNOWN
 
 
-def test_a_process_may_take_its_run_again(stack: Stack) -> None:
+def test_a_command_may_take_its_run_again(stack: Stack) -> None:
     with run_lock.run(stack, "mine"):
         with run_lock.run(stack, "mine"):
+            pass
+        with pytest.raises(UserError, match=r"mine .* is at work"), run_lock.run(stack, "other"):
             pass
         with pytest.raises(UserError, match="cannot judge it under load"), run_lock.load(stack, "other"):
             pass
