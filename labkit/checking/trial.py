@@ -264,8 +264,9 @@ class Trial:
         except OSError as error:
             raise NotJudged(f"The stores could not be read: {error}.", next_step="labkit status") from error
         self._evidence.append((path, connection))
-        self._note_rest(database.fact(connection, "stillness"))
-        if self._moves == "repeating" and database.fact(connection, "stillness") == "moving":
+        how = database.fact(connection, "stillness")
+        self._note_rest(how)
+        if self._moves == "repeating" and how == "moving":
             database.set_fact(connection, "stillness", "repeating")  # it was not waited for long enough to see it again
         since = environment.utc(self.began)
         (parked,) = connection.execute("SELECT count(*) FROM dead_letters WHERE parked < ?", [since]).fetchone() or (0,)

@@ -10,13 +10,13 @@ from labkit import explanation as explanations
 from labkit.checking.histories.exam import PlayedHistory, histories, in_words, shrunk
 from labkit.checking.session import session
 from labkit.errors import ExitCode
-from labkit.faults import notes
 from labkit.pass_fail_unknown import Verdict
-from labkit.stack import run_lock, runtimes, stack_names, state
+from labkit.stack import runtimes, stack_names
 from labkit.stack.model import Stack
 from labkit.terminal import say, screen
-from labkit.workspace.edits import take_over
+from labkit.workspace.attempt import attempt
 
+COMMAND = "labkit exam"
 SHRINK_FOR_S = 60.0
 
 
@@ -24,14 +24,8 @@ def exam(stack_name: str, *, seconds: float, seed: int | None, as_json: bool) ->
     """Play histories. Exit code 0 if all pass, 1 if one fails, 2 if one could not be judged."""
     stack = runtimes.load_running(stack_name)
     drawn_from = secrets.randbelow(1_000_000) if seed is None else seed
-    with run_lock.run(stack, "labkit exam"):
-        notes.heal_all_first(stack, "labkit exam", to_errors=as_json)
-        restarted = take_over(stack)
-        stack = state.load(stack_name)
-        if not as_json:
-            say.line(f"Exam on {stack.name}: {seconds:g} s, seed {drawn_from}\n")
-            if restarted:
-                say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
+    title = f"Exam on {stack.name}: {seconds:g} s, seed {drawn_from}"
+    with attempt(stack, COMMAND, title, as_json=as_json) as (stack, _):
         began = time.monotonic()
         played, wrong = asyncio.run(_examined(stack, drawn_from, seconds, quiet=as_json))
     verdict = Verdict.PASS if wrong is None else wrong.verdict
@@ -55,7 +49,7 @@ async def _examined(stack: Stack, seed: int, seconds: float, *, quiet: bool) -> 
             sign = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}[played.verdict]
             say.line(f"  {sign} history {played.number}, {len(played.history.steps)} steps, {played.seconds:.1f} s")
 
-    async with session(stack, "labkit exam") as run:
+    async with session(stack, COMMAND) as run:
         wrong = await histories(run, seed, seconds, tell)
         if wrong is not None and wrong.verdict is Verdict.FAIL:
             if not quiet:

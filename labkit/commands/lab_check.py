@@ -27,10 +27,9 @@ PROGRESS_S = 1.0  # a check that takes longer shows its progress
 
 def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bool = False, seed: int | None = None) -> ExitCode:
     """Run all checks of a lab, or the checks `only`. Exit code 0 pass, 1 fail, 2 unknown."""
-    from labkit.faults import notes
-    from labkit.stack import run_lock, state
+    from labkit.stack import state
     from labkit.workspace import current, progress
-    from labkit.workspace.edits import take_over
+    from labkit.workspace.attempt import attempt
 
     lab = find_lab(number)
     space = current.workspace_or_none()
@@ -38,14 +37,8 @@ def check(stack_name: str, number: int, only: Sequence[str] = (), *, as_json: bo
     checks = chosen(lab, only)
     stack = state.load(stack_name)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
-    with run_lock.run(stack, f"labkit lab {number} check"):
-        notes.heal_all_first(stack, f"labkit lab {number} check", to_errors=as_json)
-        restarted = take_over(stack)
-        stack = state.load(stack_name)
-        if not as_json:
-            say.line(f"Lab {lab.number} · {lab.title}\n")
-            if restarted:
-                say.line(f"  Restarted with your changes: {', '.join(restarted)}.\n")
+    title = f"Lab {lab.number} · {lab.title}"
+    with attempt(stack, f"labkit lab {number} check", title, as_json=as_json) as (stack, restarted):
         table = _Table(lab, checks, silent=as_json)
         began = time.monotonic()
         outcomes, remarks = asyncio.run(judge(stack, lab, checks, seed, begin=table.begin, tell=table.tell, doing=table.doing))

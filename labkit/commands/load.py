@@ -70,12 +70,8 @@ async def _show(load: Load) -> None:
             recent = sorted(tally.latencies[-500:])
             p50 = f"{recent[len(recent) // 2] * 1000:.1f} ms" if recent else "–"
             failed = f"   refused {tally.failed_posts.total()}" if tally.failed_posts else ""
-            if load.is_aside:
-                say.progress("stepped aside: a run judges the stack")
-                await asyncio.sleep(0.2)
-                continue
             line = f"{tally.finished:7} sagas   {tally.rate:7.0f} sagas/s   p50 {p50}   outstanding {tally.outstanding}{failed}"
-            say.progress(line)
+            say.progress("stepped aside: a run judges the stack" if load.is_aside else line)
             await asyncio.sleep(0.2)
     finally:
         say.progress("")

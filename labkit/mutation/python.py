@@ -94,7 +94,7 @@ class _Places(cst.CSTVisitor):
         self._words, self._same_type, self._known = words, same_type, known
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if _is_for_people(node):
+        if _is_left_alone(node):
             return False
         for rule, new in [*_expression_changes(node), *statement_changes(node), *confused(node, self._words, self._same_type, self._known)]:
             self.places.append((rule, node, new))
@@ -103,7 +103,7 @@ class _Places(cst.CSTVisitor):
         return not isinstance(node, cst.ConcatenatedString | cst.FormattedString | cst.SimpleString)
 
 
-def _is_for_people(node: cst.CSTNode) -> bool:
+def _is_left_alone(node: cst.CSTNode) -> bool:
     if isinstance(node, cst.Annotation | cst.Import | cst.ImportFrom | cst.Decorator | cst.Assert) or _is_duration(node):
         return True
     return is_log_call(node) or m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | m.ConcatenatedString())]))
