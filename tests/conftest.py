@@ -19,7 +19,7 @@ from tests.engine import (
     pytest_testnodedown,
     second_engine,
 )
-from tests.running import Labkit, RunningStack
+from tests.running import ROOT, Labkit, RunningStack
 
 # A shell's background processes ignore Ctrl-C, and every labkit that a test starts and interrupts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -94,6 +94,23 @@ def new_labkit(labkit_home: Path) -> Iterator[Callable[..., Labkit]]:
     yield make
     for labkit in made:
         labkit("down", "--data")
+
+
+@pytest.fixture
+def up_with_mistake(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Callable[[str, str, str], Labkit]:
+    """Brings up a stack whose services have one text of one file (in services/) replaced."""
+
+    def up(file: str, right: str, wrong: str) -> Labkit:
+        shutil.copytree(ROOT / "services", tmp_path / "services")
+        path = tmp_path / "services" / file
+        text = path.read_text()
+        assert text.count(right) == 1
+        path.write_text(text.replace(right, wrong))
+        labkit = new_labkit("broken", LABKIT_RUNTIME="native")
+        labkit("up", "--services", str(tmp_path))
+        return labkit
+
+    return up
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """labkit chaos: the reference survives a random schedule; a broken service is found, and the shrunk schedule finds it again."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running import ROOT, Labkit, RunningStack, in_soak
+from tests.running import Labkit, RunningStack, in_soak
 
 BREAKS = "    tx.expect(len(message_ids), ReceivedBefore(subscriber))\n"
 
@@ -49,17 +48,9 @@ def test_a_schedule_survives_whose_gates_are_healed_when_their_service_has_ended
 
 
 @pytest.fixture
-def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
+def broken(up_with_mistake: Callable[[str, str, str], Labkit]) -> Labkit:
     """A stack whose services write the inbox row in a separate transaction."""
-    shutil.copytree(ROOT / "services", tmp_path / "services")
-    inbox = tmp_path / "services" / "messaging" / "inbox.py"
-    text = inbox.read_text()
-    assert text.count(BREAKS) == 1
-    inbox.write_text(text.replace(BREAKS, BREAKS + '    tx.write("COMMIT")\n    tx.write("BEGIN")\n'))
-    labkit = new_labkit("broken", LABKIT_RUNTIME="native")
-    labkit("up", "--services", str(tmp_path))
-    yield labkit
-    labkit("down", "--data")
+    return up_with_mistake("messaging/inbox.py", BREAKS, BREAKS + '    tx.write("COMMIT")\n    tx.write("BEGIN")\n')
 
 
 @pytest.mark.soak

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from labkit.checking.histories.exam import PlayedHistory, judged
 from labkit.checking.histories.model import CrashWhilePlacing, History, Person, PlaceWhileDown, Step
 from labkit.checking.session import session
 from labkit.pass_fail_unknown import Verdict
-from tests.running import ROOT, Labkit, RunningStack, in_soak
+from tests.running import Labkit, RunningStack, in_soak
 
 BREAKS = "elif customer.available_credit >= order.total:"
 
@@ -56,17 +54,9 @@ def test_right_code_is_not_blamed_for_what_the_exam_does(stack: RunningStack, st
 
 
 @pytest.fixture
-def broken(new_labkit: Callable[..., Labkit], tmp_path: Path) -> Iterator[Labkit]:
+def broken(up_with_mistake: Callable[[str, str, str], Labkit]) -> Labkit:
     """A stack on which an order over all that is left is refused."""
-    shutil.copytree(ROOT / "services", tmp_path / "services")
-    handlers = tmp_path / "services" / "customers" / "handlers.py"
-    text = handlers.read_text()
-    assert text.count(BREAKS) == 1
-    handlers.write_text(text.replace(BREAKS, BREAKS.replace(">=", ">")))
-    labkit = new_labkit("broken", LABKIT_RUNTIME="native")
-    labkit("up", "--services", str(tmp_path))
-    yield labkit
-    labkit("down", "--data")
+    return up_with_mistake("customers/handlers.py", BREAKS, BREAKS.replace(">=", ">"))
 
 
 @pytest.mark.timeout(300)
